@@ -1,0 +1,64 @@
+"""The errors sciadv raises for bad input: each says what was wrong, what was expected, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SciadvError(Exception):
+    """Base of every error that sciadv raises on purpose; the command line turns it into exit code 2."""
+
+
+class InputError(SciadvError, ValueError):
+    """A value that a caller gave cannot be used: wrong shape, NaN, a negative sigma, a broken file."""
+
+
+class UnknownNameError(SciadvError, LookupError):
+    """A name that no catalogue or registry has; `known` holds the names that there are.
+
+    Parameters
+    ----------
+    what
+        What was looked up, in words: ``"problem"``, ``"solver"``.
+    name
+        The name that was not found.
+    known
+        The names there are.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        self.what, self.name, self.known = what, name, sorted(known)
+        super().__init__(
+            f"no {what} is named {name!r}{did_you_mean(name, self.known)}; there are: {', '.join(self.known) or 'none'}"
+        )
+
+
+class AdjointError(InputError):
+    """An operator's adjoint fails the dot test; `ratio` is <A x, y> / <x, A* y>, which is 1 for a true adjoint."""
+
+    def __init__(self, message: str, *, ratio: float) -> None:
+        self.ratio = ratio
+        super().__init__(message)
+
+
+class WeightsError(SciadvError, ValueError):
+    """A weights file is missing, truncated, corrupted or not the one its recipe describes."""
+
+
+class SolveError(SciadvError, RuntimeError):
+    """A solution did not reach what was asked; raised only by `Solution.check`."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which known names are near a misspelt one, as ``" (did you mean 'blur'?)"``, or nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("blurr", ["blur", "mask"])
+    " (did you mean 'blur'?)"
+    >>> did_you_mean("xyz", ["blur"])
+    ''
+    """
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(n) for n in near)}?)" if near else ""
