@@ -7,6 +7,7 @@ differentiation. A linear operator gives both by its `forward` and its `adjoint`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ class Forward(nn.Module, ABC):
     in_shape, out_shape
         Shapes of one candidate and of its measurements, without the batch.
     dtype
-        Real dtype of the candidates.
+        Dtype of the candidates; complex for the few operators that take complex images.
     device
         Where the operator's tensors live. `.to()` moves operator and tensors together.
     """
@@ -53,6 +54,17 @@ class Forward(nn.Module, ABC):
         """Device the operator computes on."""
         return self._anchor.device  # type: ignore[return-value]  # as above
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Forward:  # noqa: FBT001  # torch's signature
+        """Keep complex tensors complex: ``.to(torch.float64)`` makes complex64 complex128, where torch drops a part."""
+
+        def move(tensor: Tensor) -> Tensor:
+            if not tensor.is_complex():
+                return fn(tensor)
+            moved = fn(torch.view_as_real(tensor))
+            return fn(tensor) if moved.is_complex() else torch.view_as_complex(moved)
+
+        return super()._apply(move, recurse)
+
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Predict the measurements ``(batch, *out_shape)`` of candidates ``(batch, *in_shape)``."""
@@ -64,6 +76,18 @@ class Forward(nn.Module, ABC):
     @abstractmethod
     def vjp(self, x: Tensor, cotangent: Tensor) -> Tensor:
         """Adjoint derivative at `x` applied to `cotangent` ``(batch, *out_shape)``."""
+
+    def __matmul__(self, inner: Forward) -> Forward:
+        """Compose: ``(F @ B)(x) = F(B(x))``."""
+        from sciadv.forward.compose import compose
+
+        return compose(self, inner)
+
+    def __rmul__(self, factor: float) -> Forward:
+        """Scale: ``(c * F)(x) = c F(x)``."""
+        from sciadv.forward.compose import scale
+
+        return scale(self, factor)
 
 
 class LinearForward(Forward, ABC):
@@ -81,17 +105,12 @@ class LinearForward(Forward, ABC):
 
     def jvp(self, x: Tensor, tangent: Tensor) -> Tensor:
         """Return ``A tangent``, the derivative of a linear map everywhere."""
-        return self(tangent)
+        derivative: Tensor = self(tangent)
+        return derivative
 
     def vjp(self, x: Tensor, cotangent: Tensor) -> Tensor:
         """Return ``A* cotangent``."""
         return self.adjoint(cotangent)
-
-    def __matmul__(self, inner: Forward) -> Forward:
-        """Compose: ``(A @ B)(x) = A(B(x))``."""
-        from sciadv.forward.compose import compose
-
-        return compose(self, inner)
 
 
 class NonlinearForward(Forward, ABC):
@@ -109,12 +128,6 @@ class NonlinearForward(Forward, ABC):
         _, pullback = torch.func.vjp(self, x)
         derivative: Tensor = pullback(cotangent)[0]
         return derivative
-
-    def __matmul__(self, inner: Forward) -> Forward:
-        """Compose: ``(F @ B)(x) = F(B(x))``."""
-        from sciadv.forward.compose import compose
-
-        return compose(self, inner)
 
 
 def expect_image(shape: Shape, what: str) -> tuple[int, int, int]:

@@ -1,0 +1,135 @@
+"""Any matrix as a forward operator: dense or sparse, real or complex."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import InputError
+from sciadv.forward.autodiff import as_kind_of
+from sciadv.forward.base import LinearForward
+from sciadv.forward.sparse import ScipySparse, SparseMatrix, to_scipy_sparse
+from sciadv.types import Shape
+
+
+class Matrix(LinearForward):
+    """Multiply the flattened candidate by a matrix, ``y = M x``.
+
+    A candidate is flattened in C order: the last axis runs fastest. With a complex matrix and real candidates the
+    adjoint is the real part of ``M^H y``.
+
+    Parameters
+    ----------
+    matrix
+        ``(measurements, n)``: a tensor or array, dense or sparse (`scipy.sparse` or torch's sparse layouts). A dense
+        one that already has the right dtype and device is shared, not copied.
+    in_shape
+        Shape of one candidate, of n numbers; ``(n,)`` if left out.
+    out_shape
+        Shape of its measurements; ``(measurements,)`` if left out.
+    dtype, device
+        Of the candidates; the matrix is cast and moved to them once, here.
+
+    Raises
+    ------
+    InputError
+        The matrix has not two dimensions, has NaN or Inf, or does not fit the shapes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> A = Matrix(torch.tensor([[1.0, 1.0, 0.0, 0.0]]), in_shape=(1, 2, 2))
+    >>> A(torch.ones(3, 1, 2, 2)).shape
+    torch.Size([3, 1])
+    >>> A.adjoint(torch.ones(1, 1))
+    tensor([[[[1., 1.],
+              [0., 0.]]]])
+    """
+
+    def __init__(
+        self,
+        matrix: Tensor | npt.NDArray[Any] | ScipySparse,
+        in_shape: Shape | None = None,
+        *,
+        out_shape: Shape | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        n_measurements, n = _check_shape(tuple(matrix.shape), in_shape, out_shape)
+        super().__init__(in_shape or (n,), out_shape or (n_measurements,), dtype=dtype, device=device)
+        self.product: DenseMatrix | SparseMatrix
+        if isinstance(matrix, ScipySparse):
+            self.product = SparseMatrix(matrix, dtype=dtype, device=device)
+        elif isinstance(matrix, Tensor) and matrix.layout != torch.strided:
+            self.product = SparseMatrix(to_scipy_sparse(matrix), dtype=dtype, device=device)
+        else:
+            self.product = DenseMatrix(torch.as_tensor(matrix).detach(), dtype=dtype, device=device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``M x``."""
+        y: Tensor = self.product(x.flatten(1))
+        return y.reshape(-1, *self.out_shape)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return ``M^H y``, its real part for real candidates."""
+        x = self.product.adjoint(y.flatten(1))
+        return (x if self.dtype.is_complex or not x.is_complex() else x.real).reshape(-1, *self.in_shape)
+
+
+class DenseMatrix(nn.Module):
+    """Products of a dense matrix and its adjoint with the rows of a batch; the matrix is kept once.
+
+    Parameters
+    ----------
+    matrix
+        The matrix ``(m, n)``, real or complex.
+    dtype
+        Dtype of the values; a complex matrix gets the complex dtype of the same precision.
+    device
+        Where the matrix lives.
+
+    Raises
+    ------
+    InputError
+        The matrix has NaN or Inf.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, matrix: Tensor, *, dtype: torch.dtype, device: torch.device | str) -> None:
+        super().__init__()
+        if not bool(matrix.isfinite().all()):
+            raise InputError("the matrix has NaN or Inf among its entries; repair it or drop those rows")
+        kept = matrix.to(device=device, dtype=dtype.to_complex() if matrix.is_complex() else dtype)
+        self.register_buffer("matrix", kept, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply each row: ``(batch, n) -> (batch, m)``."""
+        return as_kind_of(x, self.matrix) @ self.matrix.T
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Multiply each row by the adjoint: ``(batch, m) -> (batch, n)``."""
+        return as_kind_of(y, self.matrix) @ self.matrix.conj()
+
+
+def _check_shape(shape: Shape, in_shape: Shape | None, out_shape: Shape | None) -> tuple[int, int]:
+    """Return (measurements, n) of a matrix that fits the shapes."""
+    if len(shape) != 2 or min(shape) < 1:
+        raise InputError(f"a matrix has shape (measurements, n), but this one has {shape}")
+    n_measurements, n = int(shape[0]), int(shape[1])
+    if in_shape is not None and prod(in_shape) != n:
+        turned = "; it is stored transposed: give matrix.T" if prod(in_shape) == n_measurements else ""
+        raise InputError(
+            f"the matrix has shape ({n_measurements}, {n}), so it takes {n} numbers, but candidates of shape "
+            f"{tuple(in_shape)} have {prod(in_shape)}{turned}"
+        )
+    if out_shape is not None and prod(out_shape) != n_measurements:
+        raise InputError(
+            f"the matrix gives {n_measurements} measurements, but out_shape {tuple(out_shape)} has {prod(out_shape)}"
+        )
+    return n_measurements, n

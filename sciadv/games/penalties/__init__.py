@@ -1,0 +1,47 @@
+"""Penalties: what is added to the discriminator's loss, or done to its weights and inputs, to tame it.
+
+`PENALTIES` holds, by name, the classes whose objects follow the `Penalty` protocol and need no arguments.
+The others act elsewhere: `Consistency` needs an augmentation, `HistoricalAveraging` a player's
+parameters, `WeightClipping` follows the critic's step, `InstanceNoise` is put on inputs, and spectral
+normalisation is in `sciadv.nets.layers`.
+"""
+
+from sciadv.games.penalties.base import Discriminator, Penalty, slopes, squared_gradient_norm
+from sciadv.games.penalties.consistency import Augmentation, Consistency
+from sciadv.games.penalties.dragan import Dragan
+from sciadv.games.penalties.historical_averaging import HistoricalAveraging
+from sciadv.games.penalties.instance_noise import InstanceNoise
+from sciadv.games.penalties.label_smoothing import LabelSmoothing
+from sciadv.games.penalties.r1 import R1
+from sciadv.games.penalties.r2 import R2
+from sciadv.games.penalties.weight_clipping import WeightClipping
+from sciadv.games.penalties.wgan_gp import WassersteinGradientPenalty
+from sciadv.games.penalties.zero_centred import ZeroCentred
+
+PENALTIES: dict[str, type[Penalty]] = {
+    "r1": R1,
+    "r2": R2,
+    "wgan-gp": WassersteinGradientPenalty,
+    "dragan": Dragan,
+    "zero-centred": ZeroCentred,
+    "label-smoothing": LabelSmoothing,
+}
+
+__all__ = [
+    "PENALTIES",
+    "R1",
+    "R2",
+    "Augmentation",
+    "Consistency",
+    "Discriminator",
+    "Dragan",
+    "HistoricalAveraging",
+    "InstanceNoise",
+    "LabelSmoothing",
+    "Penalty",
+    "WassersteinGradientPenalty",
+    "WeightClipping",
+    "ZeroCentred",
+    "slopes",
+    "squared_gradient_norm",
+]

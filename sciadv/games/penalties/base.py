@@ -1,0 +1,106 @@
+"""What a penalty is, and the gradient norm in the input that most of them are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+
+#: A discriminator, or one composed with an augmentation: ``(batch, ...) -> (batch, ...)``.
+Discriminator = Callable[[Tensor], Tensor]
+
+
+@runtime_checkable
+class Penalty(Protocol):
+    """A term of the discriminator's loss that is not made of its outputs on the batch alone.
+
+    A lazy penalty is added in every `every`-th step only and is `every` times as large there, so the sum
+    over the steps is the same (Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR
+    2020, appendix B); the caller adds it where ``step % every == 0``.
+    """
+
+    @property
+    def every(self) -> int:
+        """Steps between two uses."""
+        ...
+
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: Tensor,
+        fake: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the scalar to add to the discriminator's loss; `generator` feeds the random penalties."""
+        ...
+
+
+def squared_gradient_norm(
+    discriminator: Discriminator, x: Tensor, *, generator: torch.Generator | None = None
+) -> Tensor:
+    """Squared Euclidean norm of the discriminator's gradient in its input, for each sample; ``(batch,)``.
+
+    The result is differentiable in the discriminator's parameters, and in whatever `x` was computed from.
+
+    Notes
+    -----
+    A discriminator with m > 1 outputs a sample has a Jacobian J, and the result is ``|J^T v|^2`` with one
+    random sign vector v, whose expectation is ``|J|_F^2`` (Hutchinson 1989): one backward pass for any m.
+    """
+    x = x if x.requires_grad else x.detach().requires_grad_()
+    with torch.enable_grad():
+        outputs = discriminator(x)
+        weights = torch.ones_like(outputs)
+        if outputs[0].numel() > 1:
+            signs = torch.randint(0, 2, outputs.shape, generator=generator, device=outputs.device)
+            weights = (2 * signs - 1).to(outputs.dtype)
+        (gradient,) = torch.autograd.grad(outputs, x, weights, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+def slopes(discriminator: Discriminator, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Norm of the discriminator's gradient in its input, for each sample; ``(batch,)``.
+
+    Where the gradient is zero the norm has no derivative; it is taken as zero there.
+    """
+    squares = squared_gradient_norm(discriminator, x, generator=generator)
+    flat = squares == 0
+    return torch.where(flat, torch.ones_like(squares), squares).sqrt().masked_fill(flat, 0.0)
+
+
+def mix(real: Tensor, fake: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Points ``u x + (1 - u) y`` between paired real and fake samples, u uniform and one a pair.
+
+    Raises
+    ------
+    InputError
+        The two batches differ in shape.
+    """
+    if real.shape != fake.shape:
+        raise InputError(
+            f"a penalty between real and fake samples needs batches of one shape, but they are "
+            f"{tuple(real.shape)} and {tuple(fake.shape)}"
+        )
+    u = torch.rand(
+        (real.shape[0],) + (1,) * (real.ndim - 1), generator=generator, dtype=real.dtype, device=real.device
+    )
+    return u * real + (1 - u) * fake
+
+
+def check_strength(name: str, strength: float, every: int = 1) -> None:
+    """Refuse a negative strength and a period below one step.
+
+    Raises
+    ------
+    InputError
+        `strength` < 0 or `every` < 1.
+    """
+    if strength < 0:
+        raise InputError(f"the strength of {name} must be >= 0, but is {strength}")
+    if every < 1:
+        raise InputError(f"{name} is added every `every` >= 1 steps, but every is {every}")

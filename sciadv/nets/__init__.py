@@ -1,0 +1,91 @@
+"""Networks: generators, encoders, discriminators, classifiers; built from settings that a file can hold.
+
+Every network here keeps the keyword arguments it was made with in `settings`, so that a weights file can say how to
+build it again without running code from the file.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from torch import nn
+
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
+from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
+
+NETS: dict[str, type[nn.Module]] = {
+    "mlp-decoder": MLPDecoder,
+    "mlp-encoder": MLPEncoder,
+    "conv-decoder": ConvDecoder,
+    "conv-encoder": ConvEncoder,
+    "conv-discriminator": ConvDiscriminator,
+    "conv-classifier": ConvClassifier,
+}
+
+__all__ = [
+    "NETS",
+    "ConvClassifier",
+    "ConvDecoder",
+    "ConvDiscriminator",
+    "ConvEncoder",
+    "MLPDecoder",
+    "MLPEncoder",
+    "build_net",
+    "build_seeded",
+    "net_spec",
+]
+
+
+def build_net(spec: dict[str, object]) -> nn.Module:
+    """Build a network from ``{"kind": ..., **settings}``, as a recipe or a weights file holds it.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no network of that kind.
+    InputError
+        A setting is missing or not one of the network's.
+
+    Examples
+    --------
+    >>> net = build_net({"kind": "mlp-decoder", "n_latent": 3, "image_shape": [1, 4, 4], "hidden": [8]})
+    >>> net_spec(net)["hidden"]
+    [8]
+    """
+    kind = str(spec.get("kind"))
+    if kind not in NETS:
+        raise UnknownNameError("network", kind, NETS)
+    settings = {key: value for key, value in spec.items() if key != "kind"}
+    try:
+        inspect.signature(NETS[kind]).bind(**settings)
+    except TypeError as error:
+        takes = ", ".join(inspect.signature(NETS[kind]).parameters)
+        raise InputError(f"network {kind!r}: {error}; it takes: {takes}") from error
+    return NETS[kind](**settings)
+
+
+def build_seeded(spec: dict[str, object], seed: int) -> nn.Module:
+    """Build a network whose initial weights depend on the seed only; torch's global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        return build_net(spec)
+
+
+def net_spec(net: nn.Module) -> dict[str, object]:
+    """Return the settings from which `build_net` makes the same network.
+
+    Raises
+    ------
+    InputError
+        The network is not one of `NETS`.
+    """
+    kinds = {net_class: kind for kind, net_class in NETS.items()}
+    if type(net) not in kinds:
+        raise InputError(
+            f"a {type(net).__name__} cannot be written to a prior's folder, only the networks of sciadv.nets can: "
+            f"{', '.join(NETS)}. Keep your generator in your code and wrap it: Prior(generator, latent_shape=...)"
+        )
+    settings: dict[str, object] = net.settings  # type: ignore[assignment]  # nn.Module types attributes as Tensor | Module
+    return {"kind": kinds[type(net)], **settings}

@@ -1,0 +1,294 @@
+"""The prior: a latent law z ~ N(0, I) and a generator x = G(z), with an encoder and a card where there are any."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import InputError, WeightsError
+from sciadv.folders import find_entry
+from sciadv.nets import build_net, net_spec
+from sciadv.types import Shape, as_device, as_generator
+
+WEIGHTS, MOMENTS, CARD = "weights.safetensors", "moments.safetensors", "card.md"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of a prior's training set."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """``z ~ N(0, I)``, ``x = G(z)``.
+
+    Parameters
+    ----------
+    generator
+        Any module that maps ``(batch, *latent_shape)`` to ``(batch, *out_shape)``. It is used in evaluation mode
+        and its parameters never get gradients.
+    latent_shape
+        Shape of one latent as the generator takes it: a number, or a tuple such as ``(100, 1, 1)``. Everywhere
+        else a latent is a flat row of `n_latent` numbers.
+    encoder
+        Module that maps ``(batch, *out_shape)`` to flat latents ``(batch, n_latent)``, or None.
+    name
+        The name in reports.
+    moments
+        Mean and covariance of the training set, for the LMMSE baseline.
+    card
+        What the card says: data, licence, metrics.
+
+    Examples
+    --------
+    Wrap any generator in one line:
+
+    >>> import torch
+    >>> prior = Prior(torch.nn.Sequential(torch.nn.Linear(5, 12), torch.nn.Unflatten(1, (1, 3, 4))), latent_shape=5)
+    >>> prior.out_shape, prior.sample(2, seed=0).shape
+    ((1, 3, 4), torch.Size([2, 1, 3, 4]))
+    """
+
+    generator: nn.Module
+    latent_shape: int | Shape
+    encoder: nn.Module | None = None
+    name: str = "custom"
+    moments: Moments | None = None
+    card: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def n_latent(self) -> int:
+        """Length of a flat latent."""
+        return self.latent_shape if isinstance(self.latent_shape, int) else prod(self.latent_shape)
+
+    @cached_property
+    def out_shape(self) -> Shape:
+        """Shape of one candidate, found by one pass of the generator.
+
+        Raises
+        ------
+        InputError
+            The generator does not take ``(1, *latent_shape)``.
+        """
+        z = torch.zeros(1, self.n_latent, device=self.device, dtype=self.dtype)
+        try:
+            with torch.no_grad(), self.frozen():
+                return tuple(self(z).shape[1:])
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise InputError(
+                f"the generator of prior {self.name!r} does not take latents of shape (batch, {self.latent_shape}): "
+                f"{str(error).splitlines()[0]}. Give the latent_shape it was trained with."
+            ) from error
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the generator's parameters (cpu if it has none)."""
+        return next((p.device for p in self.generator.parameters()), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the generator's parameters (float32 if it has none)."""
+        return next((p.dtype for p in self.generator.parameters()), torch.float32)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Generate candidates from flat latents ``(batch, n_latent)``; differentiable in z."""
+        if not isinstance(self.latent_shape, int):
+            z = z.reshape(-1, *self.latent_shape)
+        candidates: Tensor = self.generator(z)
+        return candidates
+
+    def sample_latent(self, n: int, *, seed: int | torch.Generator) -> Tensor:
+        """Draw flat latents ``(n, n_latent)`` from N(0, I); the same seed gives the same latents on any device."""
+        generator = as_generator(seed)
+        z = torch.randn(n, self.n_latent, generator=generator, device=generator.device, dtype=self.dtype)
+        return z.to(self.device)
+
+    def sample(self, n: int, *, seed: int | torch.Generator) -> Tensor:
+        """Draw candidates ``(n, *out_shape)`` from the prior."""
+        with torch.no_grad(), self.frozen():
+            return torch.cat([self(z) for z in self.sample_latent(n, seed=seed).split(500)])
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Encode candidates to flat latents ``(batch, n_latent)``.
+
+        Raises
+        ------
+        InputError
+            The prior has no encoder.
+        """
+        if self.encoder is None:
+            raise InputError(f"prior {self.name!r} has no encoder; start from a codebook or give z instead")
+        with torch.no_grad(), self.frozen():
+            latents: Tensor = self.encoder(x)
+        return latents
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold the networks in evaluation mode without parameter gradients; restore both afterwards."""
+        modules = [m for net in (self.generator, self.encoder) if net is not None for m in net.modules()]
+        parameters = [p for net in (self.generator, self.encoder) if net is not None for p in net.parameters()]
+        training, requires_grad = [m.training for m in modules], [p.requires_grad for p in parameters]
+        try:
+            for module in modules:
+                module.training = False
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            for module, was_training in zip(modules, training, strict=True):
+                module.training = was_training
+            for parameter, did_require in zip(parameters, requires_grad, strict=True):
+                parameter.requires_grad_(did_require)
+
+    def to(self, device: torch.device | str) -> Prior:
+        """Return the prior with its networks moved to another device (the modules move in place, as in torch)."""
+        target = as_device(device)
+        encoder = None if self.encoder is None else self.encoder.to(target)
+        return replace(self, generator=self.generator.to(target), encoder=encoder)
+
+    @staticmethod
+    def load(name: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Prior:
+        """Load a prior from the catalogue by name, or from a folder. Runs no code from the files.
+
+        Raises
+        ------
+        UnknownNameError
+            The catalogue has no such prior.
+        WeightsError
+            The weights are missing, truncated, corrupted, or not those of the card.
+        """
+        folder = find_entry("priors", name)
+        card = read_card(folder)
+        tensors, nets = read_weights(folder, card)
+        generator = _load_net(nets["generator"], tensors, "generator.").to(as_device(device), dtype)
+        encoder = None
+        if "encoder" in nets:
+            encoder = _load_net(nets["encoder"], tensors, "encoder.").to(as_device(device), dtype)
+        return Prior(
+            generator.eval(),
+            nets["generator"]["n_latent"],
+            None if encoder is None else encoder.eval(),
+            name=folder.name,
+            moments=_read_moments(folder / MOMENTS),
+            card=card,
+        )
+
+    def save(self, folder: Path, *, recipe_sha256: str = "", header: dict[str, str] | None = None, text: str = "") -> Path:
+        """Write ``weights.safetensors``, ``moments.safetensors`` and ``card.md`` to a folder `Prior.load` reads.
+
+        Parameters
+        ----------
+        folder
+            Made if it is not there.
+        recipe_sha256
+            Hash of the recipe that trained the networks.
+        header
+            Further lines of the card's header: licence, data, metrics.
+        text
+            Body of the card, Markdown.
+
+        Raises
+        ------
+        InputError
+            The generator is not one of `sciadv.nets`, so its file could not say how to build it again.
+        """
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
+        tensors = {f"{k}.{p}": t.detach().cpu().contiguous() for k, net in nets.items() for p, t in net.state_dict().items()}
+        metadata = {"nets": json.dumps({k: net_spec(net) for k, net in nets.items()}), "recipe_sha256": recipe_sha256}
+        save_file(tensors, folder / WEIGHTS, metadata=metadata)
+        if self.moments is not None:
+            save_file(_pack_moments(self.moments), folder / MOMENTS)
+        lines = {"tags": "sciadv", **(header or {}), "recipe_sha256": recipe_sha256, "weights_sha256": sha256(folder / WEIGHTS)}
+        body = "\n".join(f"{key}: {value}" for key, value in lines.items())
+        (folder / CARD).write_text(f"---\n{body}\n---\n{text}", encoding="utf-8")
+        return folder
+
+
+def sha256(path: Path) -> str:
+    """Hex sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_card(folder: Path) -> dict[str, str]:
+    """Read the header of a prior's ``card.md`` as flat text values; empty if there is no card."""
+    path = folder / CARD
+    if not path.is_file():
+        return {}
+    header = re.match(r"---\n(.*?)\n---", path.read_text(encoding="utf-8"), re.DOTALL)
+    pairs = (line.split(":", 1) for line in header.group(1).splitlines() if ":" in line) if header else ()
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def read_weights(folder: Path, card: dict[str, str]) -> tuple[dict[str, Tensor], dict[str, dict[str, object]]]:
+    """Read a prior's tensors and the settings of its networks, checked against the card's hash.
+
+    Raises
+    ------
+    WeightsError
+        The file is missing, truncated, corrupted, or not that of the card.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise WeightsError(f"prior folder {folder} has no {WEIGHTS}; train it (`sciadv train {folder / 'recipe.toml'}`) or fetch it again")
+    expected, got = card.get("weights_sha256"), sha256(path)
+    if expected and expected != got:
+        raise WeightsError(
+            f"{path} is not the file its card describes (sha256 expected {expected[:12]}…, got {got[:12]}…): "
+            f"it is truncated or was changed; fetch it again"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+            nets = json.loads((file.metadata() or {})["nets"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise WeightsError(f"{path} is not a sciadv prior: {error}. Fetch it again or write it by Prior.save.") from error
+    return tensors, nets
+
+
+def _load_net(spec: dict[str, object], tensors: dict[str, Tensor], prefix: str) -> nn.Module:
+    net = build_net(spec)
+    state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(f"the weights do not fit the network {spec['kind']!r}: {str(error).splitlines()[-1].strip()}") from error
+    return net
+
+
+def _pack_moments(moments: Moments) -> dict[str, Tensor]:
+    """Keep the upper triangle of the covariance only: half the file."""
+    pixels = moments.covariance.shape[0]
+    row, column = torch.triu_indices(pixels, pixels)
+    return {"mean": moments.mean.float().cpu().contiguous(), "upper": moments.covariance[row, column].float().cpu()}
+
+
+def _read_moments(path: Path) -> Moments | None:
+    if not path.is_file():
+        return None
+    from safetensors.torch import load_file
+
+    packed = load_file(path)
+    pixels = packed["mean"].numel()
+    row, column = torch.triu_indices(pixels, pixels)
+    covariance = torch.zeros(pixels, pixels)
+    covariance[row, column] = packed["upper"]
+    covariance[column, row] = packed["upper"]
+    return Moments(packed["mean"], covariance)

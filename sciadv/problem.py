@@ -1,0 +1,133 @@
+"""The problem: a prior, a forward operator, a likelihood and the data; checked once, here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.forward import Forward, as_forward
+from sciadv.likelihood import Likelihood
+from sciadv.prior import Prior
+from sciadv.types import as_device
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Find the candidates x = G(z) whose predictions F(x) agree with the measurements y.
+
+    The objective per measurement is ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2``; with ``latent_weight=1``
+    its minimum is the maximum a posteriori latent.
+
+    Parameters
+    ----------
+    prior
+        The latent law and generator.
+    forward
+        A `Forward`, or anything `sciadv.forward.as_forward` takes: a matrix, a SciPy, PyLops, deepinv or ODL
+        operator, a function.
+    likelihood
+        How far a prediction may lie from the data.
+    measurements
+        ``(batch, *forward.out_shape)``, a tensor or array: real measured data, never simulated from a truth here.
+    latent_weight
+        Weight of the latent law, >= 0. More than 1 says that the generator does not reach every true x, so that the
+        data should be trusted less than their noise says.
+    name
+        The name in reports.
+    truth
+        The true candidates ``(batch, *in_shape)`` where they are known, for scores only; no solver reads it.
+    labels
+        One label per measurement ``(batch,)`` where they are known, for scores only.
+
+    Raises
+    ------
+    InputError
+        Shapes do not fit, `measurements` has NaN or Inf, or `latent_weight` is negative.
+    """
+
+    prior: Prior
+    forward: Forward
+    likelihood: Likelihood
+    measurements: Tensor
+    latent_weight: float = 1.0
+    name: str = "custom"
+    truth: Tensor | None = None
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Wrap the operator and check everything against everything, once."""
+        forward = as_forward(self.forward, in_shape=self.prior.out_shape, device=self.prior.device)
+        object.__setattr__(self, "forward", forward)
+        if forward.in_shape != self.prior.out_shape:
+            raise InputError(
+                f"the prior {self.prior.name!r} generates {self.prior.out_shape}, but the operator takes "
+                f"{forward.in_shape}; was it made for images of another size or channel order?"
+            )
+        if not self.latent_weight >= 0:
+            raise InputError(f"latent_weight must be >= 0, but it is {self.latent_weight}")
+        object.__setattr__(self, "measurements", check_measurements(self.measurements, forward))
+
+    @property
+    def n_problems(self) -> int:
+        """How many measurements are solved at once."""
+        return len(self.measurements)
+
+    def to(self, device: torch.device | str) -> Problem:
+        """Return the problem with its networks, operator and data on another device."""
+        target = as_device(device)
+        return replace(
+            self,
+            prior=self.prior.to(target),
+            forward=self.forward.to(target),
+            likelihood=self.likelihood.to(target),
+            measurements=self.measurements.to(target),
+            truth=None if self.truth is None else self.truth.to(target),
+        )
+
+    def subset(self, index: slice | list[int] | Tensor) -> Problem:
+        """Return the problem with some of its measurements."""
+        truth = None if self.truth is None else self.truth[index]
+        labels = None if self.labels is None else self.labels[index]
+        return replace(self, measurements=self.measurements[index], truth=truth, labels=labels)
+
+    def with_measurements(self, measurements: Tensor | np.ndarray) -> Problem:  # type: ignore[type-arg]  # any dtype
+        """Return the problem with other measurements; truth and labels of the old ones are dropped."""
+        return replace(self, measurements=measurements, truth=None, labels=None)
+
+
+def check_measurements(measurements: Tensor | np.ndarray, forward: Forward) -> Tensor:  # type: ignore[type-arg]  # any dtype
+    """Return the measurements as a tensor on the operator's device, or say what is wrong with them.
+
+    Raises
+    ------
+    InputError
+        Not numbers, the wrong shape, empty, NaN or Inf, or complex where the operator gives real data.
+    """
+    try:
+        y = torch.as_tensor(measurements, device=forward.device)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"measurements are not an array of numbers: {error}") from error
+    expected = ("batch", *forward.out_shape)
+    if y.shape[1:] != forward.out_shape:
+        hint = "add the batch: y[None]" if y.shape == forward.out_shape else "were they made with another operator?"
+        raise InputError(
+            f"measurements have shape {tuple(y.shape)}, but the operator gives ({', '.join(map(str, expected))}); {hint}"
+        )
+    if len(y) == 0:
+        raise InputError("measurements are empty: the first dimension, the batch, is 0")
+    bad = (~torch.isfinite(torch.view_as_real(y) if y.is_complex() else y)).nonzero()
+    if len(bad):
+        first = tuple(int(i) for i in bad[0][: y.ndim])
+        raise InputError(
+            f"measurements hold {len(bad)} NaN or Inf of {y.numel()}, the first at index {first}; "
+            f"drop those data from the operator (a mask) or repair them"
+        )
+    with torch.no_grad():
+        predicted = forward(torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)).dtype
+    if y.is_complex() and not predicted.is_complex:
+        raise InputError("measurements are complex, but the operator gives real data; take the part it predicts")
+    return y.to(predicted)

@@ -1,0 +1,146 @@
+"""The solution: what was found, how well it agrees with the data, and why the search stopped, in words."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import SolveError
+
+
+class Status(Enum):
+    """Why the search for one measurement stopped; the value is the sentence for the user."""
+
+    EXPLAINED = "misfit {misfit:.3g} {unit}: explained to the noise level"
+    CONVERGED = "misfit {misfit:.3g} {unit}: the search converged, the data are not explained to the noise level; try more restarts or a prior that reaches further"
+    CONVERGED_UNKNOWN_NOISE = "residual {misfit:.3g} {unit} RMS: the search converged; the noise level is unknown"
+    MAX_ITERATIONS = "misfit still {misfit:.3g} {unit} at the last iteration; try more iterations or restarts"
+    INTERRUPTED = "interrupted at misfit {misfit:.3g} {unit}: the best so far"
+    DIRECT = "misfit {misfit:.3g} {unit}: computed in closed form, nothing was searched"
+    NOT_FINITE = "the search met NaN or Inf and stopped; look at the measurements' scale and the operator"
+
+    def sentence(self, misfit: float, unit: str) -> str:
+        """Return the sentence with the numbers in it."""
+        return self.value.format(misfit=misfit, unit=unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The answer to a `Problem`: one row per measurement.
+
+    Parameters
+    ----------
+    x
+        Candidates ``(batch, *in_shape)``.
+    z
+        Latents ``(batch, n_latent)``; None for methods without a generator.
+    prediction
+        ``F(x)``, ``(batch, *out_shape)``.
+    misfit
+        How far the data are from the prediction, in `unit`; ``(batch,)``.
+    status
+        Why the search stopped, per measurement.
+    method
+        Name of the solver that ran.
+    objective
+        ``-log p(y | F(x)) + latent_weight / 2 |z|^2`` at the answer, ``(batch,)``.
+    restart_objectives
+        The same for every restart ``(batch, restarts)``: whether the restarts agree. Pruned restarts keep the value
+        they were pruned at.
+    restart_latents
+        The restarts' last latents ``(batch, restarts, n_latent)``.
+    history
+        Mean over the batch of the best objective, per iteration.
+    seconds
+        Wall time of the search.
+    settings
+        The solver's settings, its seed and what it chose by itself.
+    unit
+        Unit of the misfit.
+    """
+
+    x: Tensor
+    z: Tensor | None
+    prediction: Tensor
+    misfit: Tensor
+    status: list[Status]
+    method: str
+    objective: Tensor | None = None
+    restart_objectives: Tensor | None = None
+    restart_latents: Tensor | None = None
+    history: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    settings: dict[str, object] = field(default_factory=dict)
+    unit: str = "sigma"
+
+    @property
+    def messages(self) -> list[str]:
+        """One sentence per measurement: how well, and why it stopped."""
+        return [s.sentence(float(m), self.unit) for s, m in zip(self.status, self.misfit, strict=True)]
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the user stopped the search."""
+        return Status.INTERRUPTED in self.status
+
+    @property
+    def agreement(self) -> Tensor | None:
+        """Share of restarts ``(batch,)`` whose objective is within 1 % (and 0.5) of the best; None without restarts."""
+        if self.restart_objectives is None:
+            return None
+        best = self.restart_objectives.amin(1, keepdim=True)
+        return (self.restart_objectives <= best + 0.5 + 0.01 * best.abs()).to(self.misfit.dtype).mean(1)
+
+    def summary(self) -> dict[str, object]:
+        """Return what a report states, as plain values."""
+        counts = Counter(status.name.lower() for status in self.status)
+        quantiles = torch.quantile(self.misfit.float(), torch.tensor([0.05, 0.5, 0.95], device=self.misfit.device))
+        return {
+            "method": self.method,
+            "n_measurements": len(self.status),
+            "misfit_unit": self.unit,
+            "misfit_mean": float(self.misfit.mean()),
+            "misfit_quantiles_5_50_95": [float(q) for q in quantiles],
+            "status": dict(counts),
+            "restart_agreement_mean": None if self.agreement is None else float(self.agreement.mean()),
+            "seconds": self.seconds,
+            "settings": self.settings,
+        }
+
+    def check(self) -> Solution:
+        """Return itself when every measurement is explained or computed in closed form, else raise.
+
+        Raises
+        ------
+        SolveError
+            A measurement was not explained; the message is the first such one's sentence.
+        """
+        fine = {Status.EXPLAINED, Status.DIRECT, Status.CONVERGED_UNKNOWN_NOISE}
+        bad = [i for i, status in enumerate(self.status) if status not in fine]
+        if bad:
+            raise SolveError(f"{len(bad)} of {len(self.status)} measurements; number {bad[0]}: {self.messages[bad[0]]}")
+        return self
+
+    def save(self, folder: Path) -> Path:
+        """Write ``solution.npz`` (x, z, prediction, misfit, status, restarts) and ``summary.json``."""
+        import numpy as np
+
+        folder.mkdir(parents=True, exist_ok=True)
+        names = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents")
+        arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
+        np.savez_compressed(folder / "solution.npz", **arrays, status=np.array([s.name.lower() for s in self.status]))
+        (folder / "summary.json").write_text(json.dumps(self.summary(), indent=2), encoding="utf-8")
+        return folder
+
+    def __repr__(self) -> str:
+        """Show the method, the count and the misfit."""
+        counts = ", ".join(f"{n} {s}" for s, n in Counter(s.name.lower() for s in self.status).items())
+        return f"Solution({self.method}: {counts}; misfit {float(self.misfit.median()):.3g} {self.unit} (median), {self.seconds:.1f} s)"
+
+

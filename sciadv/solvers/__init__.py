@@ -1,0 +1,142 @@
+"""Solvers: one algorithm a file; `solve` is the one verb."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.problem import Problem
+from sciadv.solution import Solution
+from sciadv.solvers.adam import Adam
+from sciadv.solvers.auto import Auto
+from sciadv.solvers.csgm import CSGM
+from sciadv.solvers.fbp import FBP
+from sciadv.solvers.lasso import Lasso
+from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.lmmse import LMMSE
+from sciadv.solvers.search import Halving, Monitor, Progress
+
+
+class Solver(Protocol):
+    """Anything with a name that turns a problem into a solution."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        ...
+
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Solve every measurement of the problem."""
+        ...
+
+
+SOLVERS: dict[str, type[Solver]] = {
+    "auto": Auto,
+    "levenberg-marquardt": LevenbergMarquardt,
+    "adam": Adam,
+    "csgm": CSGM,
+    "lmmse": LMMSE,
+    "lasso": Lasso,
+    "fbp": FBP,
+}
+
+__all__ = [
+    "CSGM",
+    "FBP",
+    "LMMSE",
+    "SOLVERS",
+    "Adam",
+    "Auto",
+    "Halving",
+    "Lasso",
+    "LevenbergMarquardt",
+    "Monitor",
+    "Progress",
+    "Solver",
+    "make_solver",
+    "solve",
+    "solver_names",
+]
+
+
+def solver_names() -> list[str]:
+    """List the solvers there are, those of plug-ins (entry points ``sciadv.solvers``) included."""
+    return [*SOLVERS, *(point.name for point in entry_points(group="sciadv.solvers"))]
+
+
+def make_solver(name: str, *, restarts: int | None = None) -> Solver:
+    """Make a solver by name with its own defaults, or with another number of restarts.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no solver of that name.
+    InputError
+        `restarts` is below 1, or was given to a solver that has none.
+    """
+    plugins = {point.name: point for point in entry_points(group="sciadv.solvers")}
+    if name not in SOLVERS and name not in plugins:
+        raise UnknownNameError("solver", name, solver_names())
+    solver_class: type[Solver] = SOLVERS[name] if name in SOLVERS else plugins[name].load()
+    if restarts is None:
+        return solver_class()
+    if restarts < 1:
+        raise InputError(f"restarts must be at least 1, but it is {restarts}")
+    try:
+        return solver_class(restarts=restarts)  # type: ignore[call-arg]  # checked by the except
+    except TypeError as error:
+        raise InputError(f"solver {name!r} does not restart: it computes its answer directly; leave restarts out") from error
+
+
+def solve(
+    problem: Problem,
+    method: str | Solver = "auto",
+    *,
+    restarts: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    monitor: Monitor | None = None,
+) -> Solution:
+    """Solve every measurement of a problem, all restarts in one batch.
+
+    Parameters
+    ----------
+    problem
+        What to solve.
+    method
+        A solver's name ("auto" picks one and says which in ``solution.settings``) or a solver with its settings,
+        such as ``LevenbergMarquardt(tolerance=1e-4)``.
+    restarts
+        Starts per measurement, for a solver given by name; its own default if left out.
+    seed
+        Seed of everything random in the search: same seed, same device, same result.
+    device
+        "auto", "cpu", "cuda", …; where the problem is if left out.
+    monitor
+        Called with a `Progress` after each iteration.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no solver of that name.
+    InputError
+        The solver cannot solve this problem; the message says which can.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sciadv import Gaussian, Prior, Problem, solve
+    >>> with torch.random.fork_rng():
+    ...     _ = torch.manual_seed(0)
+    ...     net = torch.nn.Sequential(torch.nn.Linear(2, 20), torch.nn.Unflatten(1, (1, 4, 5)))
+    >>> prior, matrix = Prior(net, latent_shape=2), torch.eye(20)[:8]
+    >>> y = prior.sample(3, seed=1).flatten(1) @ matrix.T
+    >>> solution = solve(Problem(prior=prior, forward=matrix, likelihood=Gaussian(0.01), measurements=y))
+    >>> solution.x.shape, sorted({status.name for status in solution.status})
+    (torch.Size([3, 1, 4, 5]), ['EXPLAINED'])
+    """
+    solver = make_solver(method, restarts=restarts) if isinstance(method, str) else method
+    if not isinstance(method, str) and restarts is not None:
+        raise InputError("give restarts to the solver itself, as in LevenbergMarquardt(restarts=5)")
+    return solver.solve(problem if device is None else problem.to(device), seed=seed, monitor=monitor)

@@ -1,0 +1,364 @@
+"""What every latent search shares: the batch of restarts, its objective and Jacobian, starts, pruning, stopping.
+
+A problem of `batch` measurements with `restarts` starts each is one batch of ``rows = batch * restarts`` independent
+searches. Nothing here averages over rows, so that the size of the batch never changes an answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.likelihood import real_view
+from sciadv.problem import Problem
+from sciadv.solution import Solution, Status
+
+#: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
+MAX_TANGENTS = 2048
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a monitor is told after each iteration."""
+
+    iteration: int
+    n_iterations: int
+    n_alive: int
+    n_rows: int
+    best_misfit: float
+    seconds: float
+
+
+Monitor = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Predictions at latents `z` ``(rows, n_latent)`` with their objective and misfit ``(rows,)``."""
+
+    z: Tensor
+    prediction: Tensor
+    objective: Tensor
+    misfit: Tensor
+
+    def put(self, rows: Tensor, other: Point) -> Point:
+        """Return a copy with `rows` replaced by those of `other`."""
+        return Point(*(mine.index_copy(0, rows, theirs) for mine, theirs in zip(self._fields(), other._fields(), strict=True)))
+
+    def take(self, rows: Tensor) -> Point:
+        """Return some rows."""
+        return Point(*(field[rows] for field in self._fields()))
+
+    def _fields(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.z, self.prediction, self.objective, self.misfit
+
+
+@dataclass(frozen=True)
+class Search:
+    """A problem laid out for a search of `n_restarts` starts per measurement; `owner` maps rows to measurements."""
+
+    problem: Problem
+    n_restarts: int
+
+    @property
+    def owner(self) -> Tensor:
+        """Measurement of each row ``(rows,)``."""
+        n = self.problem.n_problems
+        return torch.arange(n, device=self.problem.measurements.device).repeat_interleave(self.n_restarts)
+
+    def evaluate(self, z: Tensor, rows: Tensor) -> Point:
+        """Predict at `z` for the measurements that own `rows`, without gradients."""
+        with torch.no_grad():
+            return self.score(z, self.problem.forward(self.problem.prior(z)), rows)
+
+    def score(self, z: Tensor, prediction: Tensor, rows: Tensor) -> Point:
+        """Score predictions that are already there."""
+        y, likelihood = self.problem.measurements[self.owner[rows]], self.problem.likelihood
+        objective = likelihood.energy(prediction, y) + 0.5 * self.problem.latent_weight * z.square().sum(1)
+        return Point(z, prediction, objective, likelihood.misfit(prediction, y))
+
+    def gradient(self, z: Tensor, rows: Tensor) -> tuple[Point, Tensor]:
+        """Return the point at `z` and the objective's gradient in z: through the generator by reverse mode, through the operator by its vjp."""
+        problem = self.problem
+        leaf = z.detach().requires_grad_(True)
+        with torch.enable_grad():
+            x = problem.prior(leaf)
+        with torch.no_grad():
+            prediction = problem.forward(x.detach())
+            cotangent = problem.likelihood.gradient(prediction, problem.measurements[self.owner[rows]])
+        pulled = problem.forward.vjp(x.detach(), cotangent)
+        (gradient,) = torch.autograd.grad(x, leaf, pulled)
+        with torch.no_grad():
+            point = self.score(z.detach(), prediction, rows)
+        return point, gradient + problem.latent_weight * z.detach()
+
+    def jacobian(self, z: Tensor) -> Tensor:
+        """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers.
+
+        Forward mode through the generator only, all unit tangents in one batch; the operator is applied to the
+        tangents by its jvp, so it needs no automatic differentiation.
+        """
+        chunk = max(1, MAX_TANGENTS // z.shape[1])
+        return torch.cat([self._jacobian_chunk(part) for part in z.split(chunk)])
+
+    def _jacobian_chunk(self, z: Tensor) -> Tensor:
+        n_rows, n_latent = z.shape
+        unit = torch.eye(n_latent, dtype=z.dtype, device=z.device)
+
+        def push(direction: Tensor) -> tuple[Tensor, Tensor]:
+            pushed: tuple[Tensor, Tensor] = torch.func.jvp(self.problem.prior, (z,), (direction.expand_as(z),))
+            return pushed
+
+        with torch.no_grad():
+            x, tangents = torch.func.vmap(push, out_dims=(None, 0))(unit)
+            forward = self.problem.forward
+            if forward.is_linear:
+                columns = forward(tangents.flatten(0, 1))
+            else:
+                repeated = x.repeat(n_latent, *([1] * (x.ndim - 1)))
+                columns = forward.jvp(repeated, tangents.flatten(0, 1))
+            # (latent * rows, *out_shape) -> (rows, measurements, latent)
+            return real_view(columns).unflatten(0, (n_latent, n_rows)).permute(1, 2, 0)
+
+
+def has_forward_mode(problem: Problem) -> bool:
+    """Whether the generator can be differentiated in forward mode, which a Jacobian needs."""
+    z = torch.zeros(1, problem.prior.n_latent, dtype=problem.prior.dtype, device=problem.prior.device)
+    try:
+        with problem.prior.frozen():
+            Search(problem, 1).jacobian(z)
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
+def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: int = 2000) -> Tensor:
+    """Return the `n_restarts` prior draws that explain each measurement best; ``(batch, restarts, latent)``.
+
+    The draws go through ``F(G(z))`` once and are shared by all measurements. The first start minimises the objective
+    over the codebook; so do the others over what is left.
+    """
+    codes = problem.prior.sample_latent(n_codes, seed=seed)
+    with torch.no_grad():
+        predicted = torch.cat([problem.forward(problem.prior(z)) for z in codes.split(500)])
+        weight = 0.5 * problem.latent_weight * codes.square().sum(1)
+        scores = torch.stack([problem.likelihood.energy(predicted, y[None]) + weight for y in problem.measurements])
+    best = scores.topk(min(n_restarts, n_codes), dim=1, largest=False).indices
+    return codes[best]
+
+
+def choose_starts(problem: Problem, n_restarts: int, *, seed: int, starts: str | Tensor) -> Tensor:
+    """Return starts ``(batch, restarts, latent)``: "codebook", "random", "encoder", or given latents.
+
+    Raises
+    ------
+    InputError
+        `starts` is no known word, or latents of the wrong shape.
+    """
+    expected = (problem.n_problems, n_restarts, problem.prior.n_latent)
+    if isinstance(starts, Tensor):
+        if starts.shape != expected:
+            raise InputError(f"starts have shape {tuple(starts.shape)}, but (batch, restarts, latent) is {expected}")
+        return starts.to(problem.prior.device, problem.prior.dtype)
+    if starts == "codebook":
+        return codebook_starts(problem, n_restarts, seed=seed)
+    if starts == "random":
+        return problem.prior.sample_latent(problem.n_problems * n_restarts, seed=seed).reshape(expected)
+    if starts == "encoder":
+        return _encoder_starts(problem, n_restarts, seed=seed)
+    raise InputError(f"starts must be 'codebook', 'encoder', 'random' or latents of shape {expected}, but got {starts!r}")
+
+
+def _encoder_starts(problem: Problem, n_restarts: int, *, seed: int) -> Tensor:
+    """First start: the encoded adjoint image, scaled to the best fit; the others from the codebook."""
+    forward = problem.forward
+    if not forward.is_linear:
+        raise InputError("starts='encoder' needs a linear operator, whose adjoint makes a first image; use 'codebook'")
+    with torch.no_grad():
+        zero = torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)
+        back = forward.vjp(zero, problem.measurements)
+        again = real_view(forward(back))
+        scale = (again * real_view(problem.measurements)).sum(1) / again.square().sum(1).clamp_min(1e-30)
+        image = back * scale.reshape(-1, *([1] * (back.ndim - 1)))
+    first = problem.prior.encode(image)[:, None]
+    if n_restarts == 1:
+        return first
+    return torch.cat([first, codebook_starts(problem, n_restarts - 1, seed=seed)], dim=1)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a latent search stands.
+
+    Parameters
+    ----------
+    best
+        The point of every row that would be returned now.
+    active
+        Rows still searched, as indices.
+    memory
+        What the solver carries from step to step, one row each: damping, moments.
+    iteration
+        Steps done.
+    """
+
+    best: Point
+    active: Tensor
+    memory: tuple[Tensor, ...] = ()
+    iteration: int = 0
+
+
+class LatentSolver(Protocol):
+    """A solver as ``init -> step -> result``; `run` drives it, and a notebook can do so by hand."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        ...
+
+    @property
+    def restarts(self) -> int:
+        """Starts per measurement."""
+        ...
+
+    @property
+    def n_iterations(self) -> int:
+        """Steps at most."""
+        ...
+
+    def init(self, search: Search, starts: Tensor) -> State:
+        """Return the state at the starts ``(rows, latent)``."""
+        ...
+
+    def step(self, search: Search, state: State) -> State:
+        """Do one iteration on the active rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Successive halving: after iteration `at`, only the best `keep` restarts of each measurement go on.
+
+    Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization, AISTATS 2016.
+    """
+
+    at: int
+    keep: int
+
+    def survivors(self, objective: Tensor, n_restarts: int) -> Tensor:
+        """Return the mask ``(rows,)`` of the restarts that go on."""
+        per_problem = objective.reshape(-1, n_restarts)
+        rank = per_problem.argsort(1).argsort(1)
+        return (rank < self.keep).flatten()
+
+
+def run(
+    solver: LatentSolver,
+    problem: Problem,
+    *,
+    seed: int = 0,
+    starts: str | Tensor = "codebook",
+    halvings: tuple[Halving, ...] = (),
+    loss: Problem | None = None,
+    monitor: Monitor | None = None,
+) -> Solution:
+    """Drive a latent solver to its end: iterate, prune, stop each row by itself, keep the best if interrupted.
+
+    Parameters
+    ----------
+    solver
+        What to drive.
+    problem
+        What to solve; its likelihood scores the result.
+    seed
+        Seed of the starts.
+    starts
+        As in `choose_starts`.
+    halvings
+        When to keep how many restarts.
+    loss
+        The problem whose objective is searched, where that is not `problem` itself.
+    monitor
+        Called after each iteration.
+    """
+    started, history, interrupted = time.perf_counter(), [], False
+    with problem.prior.frozen():
+        search = Search(loss or problem, solver.restarts)
+        state = solver.init(search, choose_starts(problem, solver.restarts, seed=seed, starts=starts).flatten(0, 1))
+        prunings = {halving.at: halving for halving in halvings}
+        try:
+            for iteration in range(1, solver.n_iterations + 1):
+                state = solver.step(search, state)
+                history.append(float(state.best.objective.reshape(-1, solver.restarts).amin(1).mean()))
+                if iteration in prunings:
+                    keep = prunings[iteration].survivors(state.best.objective, solver.restarts)
+                    state = replace(state, active=state.active[keep[state.active]])
+                if monitor is not None:
+                    best = state.best.misfit.reshape(-1, solver.restarts).amin(1)
+                    monitor(Progress(iteration, solver.n_iterations, len(state.active), len(state.best.z), float(best.median()), time.perf_counter() - started))
+                if len(state.active) == 0:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+        solution = _solution(search, state, problem, interrupted=interrupted)
+    settings = {**_plain_settings(solver), "starts": starts if isinstance(starts, str) else "given", "seed": seed}
+    seconds = time.perf_counter() - started
+    return replace(solution, method=solver.name, history=history, seconds=seconds, settings=settings)
+
+
+def _plain_settings(solver: LatentSolver) -> dict[str, object]:
+    """Return a solver's settings without its tensors, for reports."""
+    fields = {field.name: getattr(solver, field.name) for field in dataclasses.fields(solver)}  # type: ignore[arg-type]  # every solver is a dataclass
+    plain = {k: v for k, v in fields.items() if k not in ("name", "starts", "halvings")}
+    return plain | {"halvings": [[h.at, h.keep] for h in fields.get("halvings", ())]}
+
+
+def _solution(search: Search, state: State, problem: Problem, *, interrupted: bool) -> Solution:
+    """Pick the best restart of each measurement, score it by the problem, and say why it stopped."""
+    objectives = state.best.objective.reshape(-1, search.n_restarts)
+    owner = torch.arange(len(objectives), device=objectives.device)
+    rows = objectives.argmin(1) + owner * search.n_restarts
+    running = torch.zeros(len(state.best.z), dtype=torch.bool, device=rows.device)
+    running[state.active] = True
+    best = Search(problem, 1).score(state.best.z[rows], state.best.prediction[rows], owner)
+    with torch.no_grad():
+        x = problem.prior(best.z)
+    status = [
+        _status(float(m), bool(r), interrupted=interrupted, problem=problem)
+        for m, r in zip(best.misfit, running[rows], strict=True)
+    ]
+    return Solution(
+        x=x,
+        z=best.z,
+        prediction=best.prediction,
+        misfit=best.misfit,
+        status=status,
+        method="",
+        objective=best.objective,
+        restart_objectives=objectives,
+        restart_latents=state.best.z.unflatten(0, objectives.shape),
+        unit=problem.likelihood.unit,
+    )
+
+
+def noise_threshold(problem: Problem) -> float:
+    """Return the largest misfit that counts as explained: ``sqrt(1 + 2 sqrt(2 / m))``, two standard deviations of chi-square / m."""
+    n_measurements = real_view(problem.measurements[:1]).shape[1]
+    return (1 + 2 * (2 / n_measurements) ** 0.5) ** 0.5 if problem.likelihood.unit == "sigma" else 1.0
+
+
+def _status(misfit: float, running: bool, *, interrupted: bool, problem: Problem) -> Status:  # noqa: FBT001
+    if not misfit < float("inf"):
+        return Status.NOT_FINITE
+    if problem.likelihood.has_noise_level and misfit <= noise_threshold(problem):
+        return Status.EXPLAINED
+    if running:
+        return Status.INTERRUPTED if interrupted else Status.MAX_ITERATIONS
+    return Status.CONVERGED if problem.likelihood.has_noise_level else Status.CONVERGED_UNKNOWN_NOISE
