@@ -1,4 +1,4 @@
-"""sciadv searches the latent space of a generator for a solution that agrees with a measurement or a physical law.
+"""Search the latent space of a generator for a solution that agrees with a measurement or a physical law.
 
 >>> import sciadv
 >>> problem = sciadv.load_problem("digits-superresolution").subset(slice(2))

@@ -1,4 +1,4 @@
-"""Image data sets: found under ``SCIADV_DATA`` first, else downloaded once to the user's cache, always checked.
+"""Image data sets: found under ``SCIADV_DATA``, else fetched once to the user's cache; always checked.
 
 Only reading, splitting and preparing; nothing is fetched at import.
 """
@@ -22,7 +22,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class IdxFile:
-    """One gzipped idx file: where it lies under ``SCIADV_DATA``, where to fetch it, hash of its unzipped content."""
+    """One gzipped idx file: its place under ``SCIADV_DATA``, its address, its unzipped content's hash."""
 
     path: str
     url: str
@@ -71,7 +71,7 @@ LICENCES = {"mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)", "fashion-mnist": "M
 
 @dataclass(frozen=True)
 class Images:
-    """A split of a data set: `images` ``(n, height, width)`` uint8, `labels` ``(n,)``, and the content's sha256."""
+    """A split of a data set: `images` ``(n, height, width)`` uint8, `labels` ``(n,)``, the images' sha256."""
 
     images: Bytes
     labels: Bytes
@@ -111,12 +111,16 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
 
 
 def is_available(name: str) -> bool:
-    """Whether a data set's files lie under ``SCIADV_DATA`` or in the cache, so that loading fetches nothing."""
+    """Whether a data set lies under ``SCIADV_DATA`` or in the cache, so that loading fetches nothing."""
     return all(_local(file).is_file() or _cached(file).is_file() for file in _FILES[name].values())
 
 
 def _local(file: IdxFile) -> Path:
-    return Path(os.environ.get("SCIADV_DATA", "")) / file.path if os.environ.get("SCIADV_DATA") else _cached(file)
+    return (
+        Path(os.environ.get("SCIADV_DATA", "")) / file.path
+        if os.environ.get("SCIADV_DATA")
+        else _cached(file)
+    )
 
 
 def _cached(file: IdxFile) -> Path:
@@ -130,9 +134,13 @@ def _read_idx(file: IdxFile) -> Bytes:
     try:
         raw = gzip.decompress(path.read_bytes())
     except (OSError, EOFError) as error:
-        raise InputError(f"{path} cannot be read ({error}); delete it and run again to fetch it anew") from error
+        raise InputError(
+            f"{path} cannot be read ({error}); delete it and run again to fetch it anew"
+        ) from error
     if hashlib.sha256(raw).hexdigest() != file.sha256:
-        raise InputError(f"{path} is not the file expected (its content's sha256 differs); delete it and run again")
+        raise InputError(
+            f"{path} is not the file expected (its content's sha256 differs); delete it and run again"
+        )
     n_dimensions = raw[3]
     shape = np.frombuffer(raw, ">u4", n_dimensions, offset=4).astype(int)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
@@ -145,8 +153,10 @@ def _fetch(file: IdxFile) -> Path:
     if target.is_file():
         return target
     try:
-        pooch.retrieve(file.url, known_hash=None, fname=target.name, path=target.parent)  # content is hashed on reading
-    except Exception as error:  # noqa: BLE001  # pooch passes on what its downloaders raise
+        pooch.retrieve(
+            file.url, known_hash=None, fname=target.name, path=target.parent
+        )  # content is hashed on reading
+    except Exception as error:  # pooch passes on whatever its downloaders raise
         raise InputError(
             f"{file.path} is neither under SCIADV_DATA nor in the cache, and fetching {file.url} failed "
             f"({type(error).__name__}); set SCIADV_DATA to a folder that has it"
@@ -157,11 +167,12 @@ def _fetch(file: IdxFile) -> Path:
 def box_normalise(images: Bytes, seed: int = 0) -> Bytes:
     """Prepare digits as the UCI handwritten digits were: 32 x 32, near-binary, one box, one amount of ink.
 
-    NIST's form-reading software, which made the UCI set's bitmaps, scales each digit to a box 20 wide and 32 high in
-    the middle of 32 x 32, takes out the slant by a shear, and erodes or dilates strokes until the amount of ink is
-    normal (Garris et al., NIST Form-Based Handprint Recognition System, NISTIR 5469, 1994, section on segment
-    normalisation). This does the same to grey 28 x 28 digits: a shear by second moments, the box, and a signed
-    distance cut where the ink is `N(312, 34)` pixels, the mean and spread of the UCI measurements themselves.
+    NIST's form-reading software, which made the UCI set's bitmaps, scales each digit to a box 20 wide and 32
+    high in the middle of 32 x 32, takes out the slant by a shear, and erodes or dilates strokes until the
+    amount of ink is normal (Garris et al., NIST Form-Based Handprint Recognition System, NISTIR 5469, 1994,
+    section on segment normalisation). This does the same to grey 28 x 28 digits: a shear by second moments,
+    the box, and a signed distance cut where the ink is `N(312, 34)` pixels, the mean and spread of the UCI
+    measurements themselves.
 
     Parameters
     ----------
@@ -186,14 +197,22 @@ def _box_normalise_one(image: Bytes, width_draw: float, slant_draw: float, ink_d
     y, x = np.mgrid[: grey.shape[0], : grey.shape[1]]
     total = max(float(grey.sum()), 1e-6)
     y0, x0 = (grey * y).sum() / total, (grey * x).sum() / total
-    slant = (grey * (y - y0) * (x - x0)).sum() / max(float((grey * (y - y0) ** 2).sum()), 1e-6) + 0.08 * slant_draw
+    slant = (grey * (y - y0) * (x - x0)).sum() / max(
+        float((grey * (y - y0) ** 2).sum()), 1e-6
+    ) + 0.08 * slant_draw
     sheared = ndimage.affine_transform(grey, [[1, 0], [slant, 1]], [0, -slant * y0], order=1, mode="constant")
     rows, columns = np.where((sheared > 0.4).any(1))[0], np.where((sheared > 0.4).any(0))[0]
     if len(rows) == 0:
         return np.zeros((32, 32), np.uint8)
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
     box_width = int(np.clip(round(min(20 + 1.5 * width_draw, 3.0 * 32 * width / height)), 8, 24))
-    half = ndimage.zoom(sheared[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], (32 / height, box_width / width), order=1, mode="nearest", grid_mode=True)
+    half = ndimage.zoom(
+        sheared[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1],
+        (32 / height, box_width / width),
+        order=1,
+        mode="nearest",
+        grid_mode=True,
+    )
     canvas = np.zeros((32, 32), np.float32)
     left = (32 - box_width) // 2
     canvas[:, left : left + box_width] = half
@@ -202,7 +221,8 @@ def _box_normalise_one(image: Bytes, width_draw: float, slant_draw: float, ink_d
     distance = distance + (canvas - 0.45)
     ink = int(np.clip(312 + 34 * ink_draw, 200, 440))
     cut = np.partition(distance, -ink, axis=None)[-ink] if ink < distance.size else distance.min()
-    return np.clip(255 * (distance - cut + 0.5), 0, 255).astype(np.uint8)
+    soft: Bytes = np.clip(255 * (distance - cut + 0.5), 0, 255).astype(np.uint8)
+    return soft
 
 
 PREPARATIONS: dict[str, Callable[[Bytes, int], Bytes]] = {

@@ -30,12 +30,13 @@ class UnknownNameError(SciadvError, LookupError):
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         self.what, self.name, self.known = what, name, sorted(known)
         super().__init__(
-            f"no {what} is named {name!r}{did_you_mean(name, self.known)}; there are: {', '.join(self.known) or 'none'}"
+            f"no {what} is named {name!r}{did_you_mean(name, self.known)}; "
+            f"there are: {', '.join(self.known) or 'none'}"
         )
 
 
 class AdjointError(InputError):
-    """An operator's adjoint fails the dot test; `ratio` is <A x, y> / <x, A* y>, which is 1 for a true adjoint."""
+    """An operator's adjoint fails the dot test; `ratio` is <A x, y> / <x, A* y>, 1 for a true adjoint."""
 
     def __init__(self, message: str, *, ratio: float) -> None:
         self.ratio = ratio

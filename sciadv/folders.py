@@ -39,11 +39,16 @@ def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
         The path does not exist.
     """
     text = str(name)
-    is_path = isinstance(name, Path) or "/" in text or "\\" in text or text[:1] in ".~" or text.endswith(".toml")
+    is_path = (
+        isinstance(name, Path) or "/" in text or "\\" in text or text[:1] in ".~" or text.endswith(".toml")
+    )
     if is_path:
         path = Path(name).expanduser()
         if not path.exists():
-            raise InputError(f"{path} does not exist; give a folder, its .toml file, or one of: {', '.join(entry_names(catalogue))}")
+            raise InputError(
+                f"{path} does not exist; give a folder, its .toml file, or one of: "
+                f"{', '.join(entry_names(catalogue))}"
+            )
         return path.parent if path.is_file() else path
     if text not in entry_names(catalogue):
         raise UnknownNameError(catalogue.removesuffix("s"), text, entry_names(catalogue))

@@ -57,9 +57,9 @@ class Gaussian(Likelihood):
     """Gaussian noise ``y = y_hat + N(0, sigma^2)``: known, per datum, or unknown sigma.
 
     The energy is ``|y_hat - y|^2 / (2 sigma^2)``. With ``sigma=None`` it is the profile likelihood
-    ``(m / 2) log(|y_hat - y|^2 / m)``, in which sigma has been replaced by its maximum-likelihood value (Seber
-    and Wild, Nonlinear Regression, 1989, section 2.2); the misfit is then the RMS residual in the data's own unit,
-    and no search can be stopped by it.
+    ``(m / 2) log(|y_hat - y|^2 / m)``, in which sigma has been replaced by its maximum-likelihood value
+    (Seber and Wild, Nonlinear Regression, 1989, section 2.2); the misfit is then the RMS residual in the
+    data's own unit, and no search can be stopped by it.
 
     Parameters
     ----------
@@ -130,16 +130,20 @@ class Gaussian(Likelihood):
     def __repr__(self) -> str:
         """Show sigma, or its shape when there is one per datum."""
         if self.sigma is None or self.sigma.numel() == 1:
-            return f"Gaussian(sigma={None if self.sigma is None else float(self.sigma):g})" if self.sigma is not None else "Gaussian(sigma=None)"
+            return (
+                f"Gaussian(sigma={None if self.sigma is None else float(self.sigma):g})"
+                if self.sigma is not None
+                else "Gaussian(sigma=None)"
+            )
         return f"Gaussian(sigma of shape {tuple(self.sigma.shape)})"
 
 
 class Poisson(Likelihood):
     """Counting noise ``y ~ Poisson(y_hat + background)``.
 
-    The energy is half the deviance, ``sum y_hat - y + y log(y / y_hat)`` (McCullagh and Nelder, Generalized Linear
-    Models, 1989, section 2.3); the misfit is the root of the mean Pearson chi-square. Rates below `floor` are
-    raised to it.
+    The energy is half the deviance, ``sum y_hat - y + y log(y / y_hat)`` (McCullagh and Nelder, Generalized
+    Linear Models, 1989, section 2.3); the misfit is the root of the mean Pearson chi-square. Rates below
+    `floor` are raised to it.
 
     Parameters
     ----------
@@ -171,7 +175,7 @@ class Poisson(Likelihood):
         """Return ``1 - y / rate``."""
         return 1 - y / self._rate(prediction)
 
-    def curvature(self, prediction: Tensor, y: Tensor) -> Tensor:
+    def curvature(self, prediction: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002  # the same for every y
         """Return the Fisher information ``1 / rate``."""
         return 1 / self._rate(prediction)
 
@@ -217,7 +221,9 @@ class Tolerance(Likelihood):
     def __init__(self, width: float | Tensor, *, softness: float = 0.1) -> None:
         self.width, self.softness = torch.as_tensor(width), softness
         if not bool((self.width > 0).all() & self.width.isfinite().all()) or softness <= 0:
-            raise InputError(f"expected a tolerance width > 0 and softness > 0, but got {width} and {softness}")
+            raise InputError(
+                f"expected a tolerance width > 0 and softness > 0, but got {width} and {softness}"
+            )
 
     def _excess(self, residual: Tensor) -> Tensor:
         width = self.width.to(residual.real.dtype)
@@ -245,7 +251,9 @@ class Tolerance(Likelihood):
 
     def sample(self, prediction: Tensor, *, generator: torch.Generator) -> Tensor:
         """Draw uniformly within the tolerance."""
-        uniform = torch.rand(prediction.shape, generator=generator, dtype=prediction.dtype, device=prediction.device)
+        uniform = torch.rand(
+            prediction.shape, generator=generator, dtype=prediction.dtype, device=prediction.device
+        )
         return prediction + self.width.to(prediction.dtype) * (2 * uniform - 1)
 
     def to(self, device: torch.device | str) -> Tolerance:
@@ -254,4 +262,6 @@ class Tolerance(Likelihood):
 
     def __repr__(self) -> str:
         """Show the width."""
-        return f"Tolerance(width={self.width.flatten().tolist() if self.width.numel() < 5 else tuple(self.width.shape)})"
+        if self.width.numel() == 1:
+            return f"Tolerance(width={float(self.width):g})"
+        return f"Tolerance(width of shape {tuple(self.width.shape)})"

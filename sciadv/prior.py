@@ -1,4 +1,4 @@
-"""The prior: a latent law z ~ N(0, I) and a generator x = G(z), with an encoder and a card where there are any."""
+"""The prior: a latent law z ~ N(0, I) and a generator x = G(z); an encoder and a card where there are any."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Prior:
     Parameters
     ----------
     generator
-        Any module that maps ``(batch, *latent_shape)`` to ``(batch, *out_shape)``. It is used in evaluation mode
-        and its parameters never get gradients.
+        Any module that maps ``(batch, *latent_shape)`` to ``(batch, *out_shape)``. It is used in evaluation
+        mode and its parameters never get gradients.
     latent_shape
-        Shape of one latent as the generator takes it: a number, or a tuple such as ``(100, 1, 1)``. Everywhere
-        else a latent is a flat row of `n_latent` numbers.
+        Shape of one latent as the generator takes it: a number, or a tuple such as ``(100, 1, 1)``.
+        Everywhere else a latent is a flat row of `n_latent` numbers.
     encoder
         Module that maps ``(batch, *out_shape)`` to flat latents ``(batch, n_latent)``, or None.
     name
@@ -57,7 +57,8 @@ class Prior:
     Wrap any generator in one line:
 
     >>> import torch
-    >>> prior = Prior(torch.nn.Sequential(torch.nn.Linear(5, 12), torch.nn.Unflatten(1, (1, 3, 4))), latent_shape=5)
+    >>> net = torch.nn.Sequential(torch.nn.Linear(5, 12), torch.nn.Unflatten(1, (1, 3, 4)))
+    >>> prior = Prior(net, latent_shape=5)
     >>> prior.out_shape, prior.sample(2, seed=0).shape
     ((1, 3, 4), torch.Size([2, 1, 3, 4]))
     """
@@ -89,8 +90,9 @@ class Prior:
                 return tuple(self(z).shape[1:])
         except (RuntimeError, ValueError, TypeError) as error:
             raise InputError(
-                f"the generator of prior {self.name!r} does not take latents of shape (batch, {self.latent_shape}): "
-                f"{str(error).splitlines()[0]}. Give the latent_shape it was trained with."
+                f"the generator of prior {self.name!r} does not take latents of shape "
+                f"(batch, {self.latent_shape}): {str(error).splitlines()[0]}. "
+                f"Give the latent_shape it was trained with."
             ) from error
 
     @property
@@ -111,7 +113,7 @@ class Prior:
         return candidates
 
     def sample_latent(self, n: int, *, seed: int | torch.Generator) -> Tensor:
-        """Draw flat latents ``(n, n_latent)`` from N(0, I); the same seed gives the same latents on any device."""
+        """Draw flat latents ``(n, n_latent)`` from N(0, I); the same for a seed on any device."""
         generator = as_generator(seed)
         z = torch.randn(n, self.n_latent, generator=generator, device=generator.device, dtype=self.dtype)
         return z.to(self.device)
@@ -119,7 +121,7 @@ class Prior:
     def sample(self, n: int, *, seed: int | torch.Generator) -> Tensor:
         """Draw candidates ``(n, *out_shape)`` from the prior."""
         with torch.no_grad(), self.frozen():
-            return torch.cat([self(z) for z in self.sample_latent(n, seed=seed).split(500)])
+            return torch.cat([self(z) for z in torch.split(self.sample_latent(n, seed=seed), 500)])
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode candidates to flat latents ``(batch, n_latent)``.
@@ -139,7 +141,9 @@ class Prior:
     def frozen(self) -> Iterator[None]:
         """Hold the networks in evaluation mode without parameter gradients; restore both afterwards."""
         modules = [m for net in (self.generator, self.encoder) if net is not None for m in net.modules()]
-        parameters = [p for net in (self.generator, self.encoder) if net is not None for p in net.parameters()]
+        parameters = [
+            p for net in (self.generator, self.encoder) if net is not None for p in net.parameters()
+        ]
         training, requires_grad = [m.training for m in modules], [p.requires_grad for p in parameters]
         try:
             for module in modules:
@@ -154,13 +158,15 @@ class Prior:
                 parameter.requires_grad_(did_require)
 
     def to(self, device: torch.device | str) -> Prior:
-        """Return the prior with its networks moved to another device (the modules move in place, as in torch)."""
+        """Return the prior on another device; its modules move in place, as in torch."""
         target = as_device(device)
         encoder = None if self.encoder is None else self.encoder.to(target)
         return replace(self, generator=self.generator.to(target), encoder=encoder)
 
     @staticmethod
-    def load(name: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Prior:
+    def load(
+        name: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> Prior:
         """Load a prior from the catalogue by name, or from a folder. Runs no code from the files.
 
         Raises
@@ -179,15 +185,17 @@ class Prior:
             encoder = _load_net(nets["encoder"], tensors, "encoder.").to(as_device(device), dtype)
         return Prior(
             generator.eval(),
-            nets["generator"]["n_latent"],
+            int(str(nets["generator"]["n_latent"])),
             None if encoder is None else encoder.eval(),
             name=folder.name,
             moments=_read_moments(folder / MOMENTS),
             card=card,
         )
 
-    def save(self, folder: Path, *, recipe_sha256: str = "", header: dict[str, str] | None = None, text: str = "") -> Path:
-        """Write ``weights.safetensors``, ``moments.safetensors`` and ``card.md`` to a folder `Prior.load` reads.
+    def save(
+        self, folder: Path, *, recipe_sha256: str = "", header: dict[str, str] | None = None, text: str = ""
+    ) -> Path:
+        """Write weights, moments and card to a folder that `Prior.load` reads.
 
         Parameters
         ----------
@@ -209,12 +217,24 @@ class Prior:
 
         folder.mkdir(parents=True, exist_ok=True)
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
-        tensors = {f"{k}.{p}": t.detach().cpu().contiguous() for k, net in nets.items() for p, t in net.state_dict().items()}
-        metadata = {"nets": json.dumps({k: net_spec(net) for k, net in nets.items()}), "recipe_sha256": recipe_sha256}
+        tensors = {
+            f"{k}.{p}": t.detach().cpu().contiguous()
+            for k, net in nets.items()
+            for p, t in net.state_dict().items()
+        }
+        metadata = {
+            "nets": json.dumps({k: net_spec(net) for k, net in nets.items()}),
+            "recipe_sha256": recipe_sha256,
+        }
         save_file(tensors, folder / WEIGHTS, metadata=metadata)
         if self.moments is not None:
             save_file(_pack_moments(self.moments), folder / MOMENTS)
-        lines = {"tags": "sciadv", **(header or {}), "recipe_sha256": recipe_sha256, "weights_sha256": sha256(folder / WEIGHTS)}
+        lines = {
+            "tags": "sciadv",
+            **(header or {}),
+            "recipe_sha256": recipe_sha256,
+            "weights_sha256": sha256(folder / WEIGHTS),
+        }
         body = "\n".join(f"{key}: {value}" for key, value in lines.items())
         (folder / CARD).write_text(f"---\n{body}\n---\n{text}", encoding="utf-8")
         return folder
@@ -235,7 +255,9 @@ def read_card(folder: Path) -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def read_weights(folder: Path, card: dict[str, str]) -> tuple[dict[str, Tensor], dict[str, dict[str, object]]]:
+def read_weights(
+    folder: Path, card: dict[str, str]
+) -> tuple[dict[str, Tensor], dict[str, dict[str, object]]]:
     """Read a prior's tensors and the settings of its networks, checked against the card's hash.
 
     Raises
@@ -247,7 +269,10 @@ def read_weights(folder: Path, card: dict[str, str]) -> tuple[dict[str, Tensor],
 
     path = folder / WEIGHTS
     if not path.is_file():
-        raise WeightsError(f"prior folder {folder} has no {WEIGHTS}; train it (`sciadv train {folder / 'recipe.toml'}`) or fetch it again")
+        raise WeightsError(
+            f"prior folder {folder} has no {WEIGHTS}; train it (`sciadv train {folder / 'recipe.toml'}`) "
+            f"or fetch it again"
+        )
     expected, got = card.get("weights_sha256"), sha256(path)
     if expected and expected != got:
         raise WeightsError(
@@ -259,7 +284,9 @@ def read_weights(folder: Path, card: dict[str, str]) -> tuple[dict[str, Tensor],
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
             nets = json.loads((file.metadata() or {})["nets"])
     except (SafetensorError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path} is not a sciadv prior: {error}. Fetch it again or write it by Prior.save.") from error
+        raise WeightsError(
+            f"{path} is not a sciadv prior: {error}. Fetch it again or write it by Prior.save."
+        ) from error
     return tensors, nets
 
 
@@ -269,7 +296,9 @@ def _load_net(spec: dict[str, object], tensors: dict[str, Tensor], prefix: str) 
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsError(f"the weights do not fit the network {spec['kind']!r}: {str(error).splitlines()[-1].strip()}") from error
+        raise WeightsError(
+            f"the weights do not fit the network {spec['kind']!r}: {str(error).splitlines()[-1].strip()}"
+        ) from error
     return net
 
 
@@ -277,7 +306,10 @@ def _pack_moments(moments: Moments) -> dict[str, Tensor]:
     """Keep the upper triangle of the covariance only: half the file."""
     pixels = moments.covariance.shape[0]
     row, column = torch.triu_indices(pixels, pixels)
-    return {"mean": moments.mean.float().cpu().contiguous(), "upper": moments.covariance[row, column].float().cpu()}
+    return {
+        "mean": moments.mean.float().cpu().contiguous(),
+        "upper": moments.covariance[row, column].float().cpu(),
+    }
 
 
 def _read_moments(path: Path) -> Moments | None:

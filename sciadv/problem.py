@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,8 +20,8 @@ from sciadv.types import as_device
 class Problem:
     """Find the candidates x = G(z) whose predictions F(x) agree with the measurements y.
 
-    The objective per measurement is ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2``; with ``latent_weight=1``
-    its minimum is the maximum a posteriori latent.
+    The objective per measurement is ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2``; with
+    ``latent_weight=1`` its minimum is the maximum a posteriori latent.
 
     Parameters
     ----------
@@ -32,10 +33,11 @@ class Problem:
     likelihood
         How far a prediction may lie from the data.
     measurements
-        ``(batch, *forward.out_shape)``, a tensor or array: real measured data, never simulated from a truth here.
+        ``(batch, *forward.out_shape)``, a tensor or array: real measured data, never simulated from a truth
+        here.
     latent_weight
-        Weight of the latent law, >= 0. More than 1 says that the generator does not reach every true x, so that the
-        data should be trusted less than their noise says.
+        Weight of the latent law, >= 0. More than 1 says that the generator does not reach every true x, so
+        that the data should be trusted less than their noise says.
     name
         The name in reports.
     truth
@@ -94,12 +96,14 @@ class Problem:
         labels = None if self.labels is None else self.labels[index]
         return replace(self, measurements=self.measurements[index], truth=truth, labels=labels)
 
-    def with_measurements(self, measurements: Tensor | np.ndarray) -> Problem:  # type: ignore[type-arg]  # any dtype
+    def with_measurements(self, measurements: Tensor | npt.NDArray[Any]) -> Problem:
         """Return the problem with other measurements; truth and labels of the old ones are dropped."""
-        return replace(self, measurements=measurements, truth=None, labels=None)
+        return replace(
+            self, measurements=check_measurements(measurements, self.forward), truth=None, labels=None
+        )
 
 
-def check_measurements(measurements: Tensor | np.ndarray, forward: Forward) -> Tensor:  # type: ignore[type-arg]  # any dtype
+def check_measurements(measurements: Tensor | npt.NDArray[Any], forward: Forward) -> Tensor:
     """Return the measurements as a tensor on the operator's device, or say what is wrong with them.
 
     Raises
@@ -113,9 +117,14 @@ def check_measurements(measurements: Tensor | np.ndarray, forward: Forward) -> T
         raise InputError(f"measurements are not an array of numbers: {error}") from error
     expected = ("batch", *forward.out_shape)
     if y.shape[1:] != forward.out_shape:
-        hint = "add the batch: y[None]" if y.shape == forward.out_shape else "were they made with another operator?"
+        hint = (
+            "add the batch: y[None]"
+            if y.shape == forward.out_shape
+            else "were they made with another operator?"
+        )
         raise InputError(
-            f"measurements have shape {tuple(y.shape)}, but the operator gives ({', '.join(map(str, expected))}); {hint}"
+            f"measurements have shape {tuple(y.shape)}, but the operator gives "
+            f"({', '.join(map(str, expected))}); {hint}"
         )
     if len(y) == 0:
         raise InputError("measurements are empty: the first dimension, the batch, is 0")
@@ -127,7 +136,11 @@ def check_measurements(measurements: Tensor | np.ndarray, forward: Forward) -> T
             f"drop those data from the operator (a mask) or repair them"
         )
     with torch.no_grad():
-        predicted = forward(torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)).dtype
+        predicted = forward(
+            torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)
+        ).dtype
     if y.is_complex() and not predicted.is_complex:
-        raise InputError("measurements are complex, but the operator gives real data; take the part it predicts")
+        raise InputError(
+            "measurements are complex, but the operator gives real data; take the part it predicts"
+        )
     return y.to(predicted)

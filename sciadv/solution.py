@@ -18,8 +18,13 @@ class Status(Enum):
     """Why the search for one measurement stopped; the value is the sentence for the user."""
 
     EXPLAINED = "misfit {misfit:.3g} {unit}: explained to the noise level"
-    CONVERGED = "misfit {misfit:.3g} {unit}: the search converged, the data are not explained to the noise level; try more restarts or a prior that reaches further"
-    CONVERGED_UNKNOWN_NOISE = "residual {misfit:.3g} {unit} RMS: the search converged; the noise level is unknown"
+    CONVERGED = (
+        "misfit {misfit:.3g} {unit}: the search converged, the data are not explained to the noise level; "
+        "try more restarts or a prior that reaches further"
+    )
+    CONVERGED_UNKNOWN_NOISE = (
+        "residual {misfit:.3g} {unit} RMS: the search converged; the noise level is unknown"
+    )
     MAX_ITERATIONS = "misfit still {misfit:.3g} {unit} at the last iteration; try more iterations or restarts"
     INTERRUPTED = "interrupted at misfit {misfit:.3g} {unit}: the best so far"
     DIRECT = "misfit {misfit:.3g} {unit}: computed in closed form, nothing was searched"
@@ -51,8 +56,8 @@ class Solution:
     objective
         ``-log p(y | F(x)) + latent_weight / 2 |z|^2`` at the answer, ``(batch,)``.
     restart_objectives
-        The same for every restart ``(batch, restarts)``: whether the restarts agree. Pruned restarts keep the value
-        they were pruned at.
+        The same for every restart ``(batch, restarts)``: whether the restarts agree. Pruned restarts keep the
+        value they were pruned at.
     restart_latents
         The restarts' last latents ``(batch, restarts, n_latent)``.
     history
@@ -91,7 +96,7 @@ class Solution:
 
     @property
     def agreement(self) -> Tensor | None:
-        """Share of restarts ``(batch,)`` whose objective is within 1 % (and 0.5) of the best; None without restarts."""
+        """Share of restarts ``(batch,)`` that end within 0.5 + 1 % of the best; None without restarts."""
         if self.restart_objectives is None:
             return None
         best = self.restart_objectives.amin(1, keepdim=True)
@@ -100,7 +105,9 @@ class Solution:
     def summary(self) -> dict[str, object]:
         """Return what a report states, as plain values."""
         counts = Counter(status.name.lower() for status in self.status)
-        quantiles = torch.quantile(self.misfit.float(), torch.tensor([0.05, 0.5, 0.95], device=self.misfit.device))
+        quantiles = torch.quantile(
+            self.misfit.float(), torch.tensor([0.05, 0.5, 0.95], device=self.misfit.device)
+        )
         return {
             "method": self.method,
             "n_measurements": len(self.status),
@@ -124,7 +131,9 @@ class Solution:
         fine = {Status.EXPLAINED, Status.DIRECT, Status.CONVERGED_UNKNOWN_NOISE}
         bad = [i for i, status in enumerate(self.status) if status not in fine]
         if bad:
-            raise SolveError(f"{len(bad)} of {len(self.status)} measurements; number {bad[0]}: {self.messages[bad[0]]}")
+            raise SolveError(
+                f"{len(bad)} of {len(self.status)} measurements; number {bad[0]}: {self.messages[bad[0]]}"
+            )
         return self
 
     def save(self, folder: Path) -> Path:
@@ -134,13 +143,14 @@ class Solution:
         folder.mkdir(parents=True, exist_ok=True)
         names = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents")
         arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
-        np.savez_compressed(folder / "solution.npz", **arrays, status=np.array([s.name.lower() for s in self.status]))
+        np.savez_compressed(
+            folder / "solution.npz", **arrays, status=np.array([s.name.lower() for s in self.status])
+        )
         (folder / "summary.json").write_text(json.dumps(self.summary(), indent=2), encoding="utf-8")
         return folder
 
     def __repr__(self) -> str:
         """Show the method, the count and the misfit."""
         counts = ", ".join(f"{n} {s}" for s, n in Counter(s.name.lower() for s in self.status).items())
-        return f"Solution({self.method}: {counts}; misfit {float(self.misfit.median()):.3g} {self.unit} (median), {self.seconds:.1f} s)"
-
-
+        median = f"misfit {float(self.misfit.median()):.3g} {self.unit} (median)"
+        return f"Solution({self.method}: {counts}; {median}, {self.seconds:.1f} s)"

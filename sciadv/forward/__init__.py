@@ -1,9 +1,86 @@
-"""Forward operators."""
+"""Forward operators: what turns a candidate into predicted measurements."""
 
-from sciadv.forward.base import Forward, LinearForward, NonlinearForward
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from sciadv.errors import UnknownNameError
+from sciadv.forward.adapters import as_forward
+from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
+from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
+from sciadv.forward.block import BlockSum
+from sciadv.forward.blur import Blur, GaussianBlur
+from sciadv.forward.crosshole import CrossholeTravelTime, FaciesSlowness
+from sciadv.forward.fourier import MaskedFourier
+from sciadv.forward.mask import Mask
 from sciadv.forward.matrix import Matrix
+from sciadv.forward.radon import ParallelBeam, filtered_back_projection
+from sciadv.forward.sensing import GaussianSensing
+from sciadv.forward.stack import stack
+
+__all__ = [
+    "FORWARDS",
+    "BlockSum",
+    "Blur",
+    "CrossholeTravelTime",
+    "FaciesSlowness",
+    "Forward",
+    "GaussianBlur",
+    "GaussianSensing",
+    "LinearForward",
+    "Mask",
+    "MaskedFourier",
+    "Matrix",
+    "NonlinearForward",
+    "ParallelBeam",
+    "as_forward",
+    "compose",
+    "filtered_back_projection",
+    "forward_kind",
+    "scale",
+    "stack",
+    "to_deepinv",
+    "to_dense",
+    "to_odl",
+    "to_pylops",
+    "to_scipy",
+]
+
+#: The operators a file can name by `kind`.
+FORWARDS: dict[str, Callable[..., Forward]] = {
+    "block-sum": BlockSum,
+    "blur": Blur,
+    "crosshole": CrossholeTravelTime,
+    "facies-slowness": FaciesSlowness,
+    "gaussian": GaussianSensing,
+    "gaussian-blur": GaussianBlur,
+    "mask": Mask,
+    "masked-fourier": MaskedFourier,
+    "matrix": Matrix,
+    "parallel-beam": ParallelBeam,
+}
 
 
-def as_forward(obj: object, in_shape: object = None, *, device: object = "cpu") -> Forward:
-    """Stand-in while the adapters are being written."""
-    return obj if isinstance(obj, Forward) else Matrix(obj, in_shape, device=device)  # type: ignore[arg-type]
+def forward_kind(name: str) -> Callable[..., Forward]:
+    """Return the operator registered under a name: one of `FORWARDS`, or of an installed package.
+
+    A package registers one by an entry point of the group ``sciadv.forward``; it is imported when asked for.
+
+    Raises
+    ------
+    UnknownNameError
+        Neither has this name.
+
+    Examples
+    --------
+    >>> forward_kind("blur")
+    <class 'sciadv.forward.blur.Blur'>
+    """
+    if name in FORWARDS:
+        return FORWARDS[name]
+    installed = {entry.name: entry for entry in entry_points(group="sciadv.forward")}
+    if name not in installed:
+        raise UnknownNameError("forward operator", name, [*FORWARDS, *installed])
+    found: Callable[..., Forward] = installed[name].load()
+    return found

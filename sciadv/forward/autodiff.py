@@ -34,7 +34,7 @@ def apply_linear(apply: TensorMap, adjoint: TensorMap, x: Tensor) -> Tensor:
     >>> x.grad
     tensor([[3., 3.]])
     """
-    y: Tensor = _Linear.apply(x, apply, adjoint)
+    y: Tensor = _Linear.apply(x, apply, adjoint)  # type: ignore[no-untyped-call]  # untyped in torch
     return y
 
 
@@ -48,7 +48,7 @@ def apply_nonlinear(apply: TensorMap, jvp: TensorMap2, vjp: TensorMap2, x: Tenso
     x
         Input ``(batch, ...)``.
     """
-    y: Tensor = _Nonlinear.apply(x, apply, jvp, vjp)
+    y: Tensor = _Nonlinear.apply(x, apply, jvp, vjp)  # type: ignore[no-untyped-call]  # untyped in torch
     return y
 
 
@@ -69,21 +69,23 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, TensorMap, TensorMap], output: Tensor) -> None:  # noqa: ARG004
-        _, ctx.apply, ctx.adjoint = inputs
+        _, ctx.linear_map, ctx.adjoint_map = inputs
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]  # one output
-        return apply_linear(ctx.adjoint, ctx.apply, cotangent), None, None
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
+        return apply_linear(ctx.adjoint_map, ctx.linear_map, cotangent), None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:  # type: ignore[override]  # one differentiable input
-        return apply_linear(ctx.apply, ctx.adjoint, tangent)
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
+        return apply_linear(ctx.linear_map, ctx.adjoint_map, tangent)
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int, None, None], x: Tensor, apply: TensorMap, adjoint: TensorMap) -> Any:
+    def vmap(
+        info: Any, in_dims: tuple[int, None, None], x: Tensor, apply: TensorMap, adjoint: TensorMap
+    ) -> Any:
         rows = x.movedim(in_dims[0], 0)  # (mapped, batch, ...)
         y = apply_linear(apply, adjoint, rows.flatten(0, 1))
-        return y.unflatten(0, (info.batch_size, rows.shape[1])), 0
+        return y.reshape(info.batch_size, rows.shape[1], *y.shape[1:]), 0
 
 
 class _Nonlinear(torch.autograd.Function):
@@ -92,16 +94,20 @@ class _Nonlinear(torch.autograd.Function):
         return apply(x)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, TensorMap, TensorMap2, TensorMap2], output: Tensor) -> None:  # noqa: ARG004
+    def setup_context(
+        ctx: Any,
+        inputs: tuple[Tensor, TensorMap, TensorMap2, TensorMap2],
+        output: Tensor,  # noqa: ARG004
+    ) -> None:
         x, _, ctx.tangent_map, ctx.cotangent_map = inputs
         ctx.save_for_backward(x)
         ctx.save_for_forward(x)
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]  # one output
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None, None]:
         return ctx.cotangent_map(ctx.saved_tensors[0], cotangent), None, None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:  # type: ignore[override]  # one differentiable input
+    def jvp(ctx: Any, tangent: Tensor, *_: None) -> Tensor:
         derivative: Tensor = ctx.tangent_map(ctx.saved_tensors[0], tangent)
         return derivative

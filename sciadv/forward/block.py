@@ -62,12 +62,16 @@ class BlockSum(LinearForward):
         self.block = block
         self.weight = 1.0 if reduce == "sum" else 1.0 / block**2
 
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels rows columns"]:
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels rows columns"]:
         """Return the coarse images."""
         channels, height, width = self.out_shape
         blocks = x.reshape(-1, channels, height, self.block, width, self.block)
         return self.weight * blocks.sum((3, 5))
 
-    def adjoint(self, y: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch channels height width"]:
+    def adjoint(
+        self, y: Float[Tensor, "batch channels rows columns"]
+    ) -> Float[Tensor, "batch channels height width"]:
         """Spread each coarse pixel evenly over its block."""
         return self.weight * y.repeat_interleave(self.block, 2).repeat_interleave(self.block, 3)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.forward.base import LinearForward
+from sciadv.forward.base import LinearForward, to_tensor
 
 
 class Mask(LinearForward):
@@ -61,7 +61,6 @@ class Mask(LinearForward):
         return blank.index_copy(1, self.observed, y).reshape(-1, *self.in_shape)
 
 
-
 def observed_indices(mask: Tensor | npt.NDArray[Any]) -> Tensor:
     """Return the flat indices at which a boolean mask is True, ``(observed,)``.
 
@@ -70,9 +69,11 @@ def observed_indices(mask: Tensor | npt.NDArray[Any]) -> Tensor:
     InputError
         `mask` is not boolean, or is False everywhere.
     """
-    flags = torch.as_tensor(mask)
+    flags = to_tensor(mask)
     if flags.dtype != torch.bool:
-        raise InputError(f"a mask is boolean, True where observed, but this one is {flags.dtype}; give mask > 0")
+        raise InputError(
+            f"a mask is boolean, True where observed, but this one is {flags.dtype}; give mask > 0"
+        )
     if not bool(flags.any()):
         raise InputError(f"the mask of shape {tuple(flags.shape)} observes nothing: it is False everywhere")
     return flags.flatten().nonzero().flatten()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import as_kind_of
-from sciadv.forward.base import LinearForward
+from sciadv.forward.base import LinearForward, to_tensor
 from sciadv.forward.sparse import ScipySparse, SparseMatrix, to_scipy_sparse
 from sciadv.types import Shape
 
@@ -20,14 +19,14 @@ from sciadv.types import Shape
 class Matrix(LinearForward):
     """Multiply the flattened candidate by a matrix, ``y = M x``.
 
-    A candidate is flattened in C order: the last axis runs fastest. With a complex matrix and real candidates the
-    adjoint is the real part of ``M^H y``.
+    A candidate is flattened in C order: the last axis runs fastest. With a complex matrix and real candidates
+    the adjoint is the real part of ``M^H y``.
 
     Parameters
     ----------
     matrix
-        ``(measurements, n)``: a tensor or array, dense or sparse (`scipy.sparse` or torch's sparse layouts). A dense
-        one that already has the right dtype and device is shared, not copied.
+        ``(measurements, n)``: a tensor or array, dense or sparse (`scipy.sparse` or torch's sparse layouts).
+        A dense one that already has the right dtype and device is shared, not copied.
     in_shape
         Shape of one candidate, of n numbers; ``(n,)`` if left out.
     out_shape
@@ -68,7 +67,7 @@ class Matrix(LinearForward):
         elif isinstance(matrix, Tensor) and matrix.layout != torch.strided:
             self.product = SparseMatrix(to_scipy_sparse(matrix), dtype=dtype, device=device)
         else:
-            self.product = DenseMatrix(torch.as_tensor(matrix).detach(), dtype=dtype, device=device)
+            self.product = DenseMatrix(to_tensor(matrix), dtype=dtype, device=device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``M x``."""
@@ -130,6 +129,7 @@ def _check_shape(shape: Shape, in_shape: Shape | None, out_shape: Shape | None) 
         )
     if out_shape is not None and prod(out_shape) != n_measurements:
         raise InputError(
-            f"the matrix gives {n_measurements} measurements, but out_shape {tuple(out_shape)} has {prod(out_shape)}"
+            f"the matrix gives {n_measurements} measurements, "
+            f"but out_shape {tuple(out_shape)} has {prod(out_shape)}"
         )
     return n_measurements, n

@@ -23,11 +23,11 @@ class GaussianSensing(LinearForward):
     n_measurements
         Rows of A, >= 1.
     seed
-        Seed of A. The matrix is drawn on the CPU in float32: a seed means the same matrix on every device, and up to
-        rounding in every dtype.
+        Seed of A. The matrix is drawn on the CPU in float32: a seed means the same matrix on every device,
+        and up to rounding in every dtype.
     scale
-        Standard deviation of the entries, > 0. 1 is that of [1]_'s code; ``n_measurements ** -0.5`` keeps lengths,
-        ``E |A x|^2 = |x|^2``.
+        Standard deviation of the entries, > 0. 1 is that of [1]_'s code; ``n_measurements ** -0.5`` keeps
+        lengths, ``E |A x|^2 = |x|^2``.
     dtype, device
         Of the candidates.
 
@@ -60,7 +60,9 @@ class GaussianSensing(LinearForward):
         device: torch.device | str = "cpu",
     ) -> None:
         if n_measurements < 1 or not scale > 0:
-            raise InputError(f"expected n_measurements >= 1 and scale > 0, but got {n_measurements} and {scale}")
+            raise InputError(
+                f"expected n_measurements >= 1 and scale > 0, but got {n_measurements} and {scale}"
+            )
         super().__init__(in_shape, (n_measurements,), dtype=dtype, device=device)
         matrix = torch.randn(n_measurements, prod(in_shape), generator=as_generator(seed)).mul_(scale)
         self.product = DenseMatrix(matrix, dtype=dtype, device=device)

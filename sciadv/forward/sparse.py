@@ -26,8 +26,8 @@ class ScipySparse(Protocol):
 class SparseMatrix(nn.Module):
     """Products of a sparse matrix and its adjoint with the rows of a batch.
 
-    The matrix and its transpose are both kept as compressed sparse rows with 32-bit indices: the product with a
-    transposed view of one is 50 times slower in torch.
+    The matrix and its transpose are both kept as compressed sparse rows with 32-bit indices: the product with
+    a transposed view of one is 50 times slower in torch.
 
     Parameters
     ----------
@@ -54,15 +54,15 @@ class SparseMatrix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each row: ``(batch, n) -> (batch, m)``."""
-        return apply_linear(self.rows.multiply, self.columns.multiply, x)
+        return apply_linear(self.rows.multiply, self.columns.multiply, as_kind_of(x, self.rows.values))
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Multiply each row by the adjoint: ``(batch, m) -> (batch, n)``."""
-        return apply_linear(self.columns.multiply, self.rows.multiply, y)
+        return apply_linear(self.columns.multiply, self.rows.multiply, as_kind_of(y, self.rows.values))
 
 
 class _Rows(nn.Module):
-    """Compressed sparse rows as three plain tensors: torch's own sparse tensors can be neither copied nor cast here."""
+    """Compressed sparse rows as three plain tensors, since torch cannot deep-copy its own."""
 
     starts: Tensor
     indices: Tensor
@@ -86,17 +86,19 @@ class _Rows(nn.Module):
             self._tensor()
 
     def _tensor(self) -> Tensor:
-        return torch.sparse_csr_tensor(self.starts, self.indices, self.values, self.shape, check_invariants=False)
+        return torch.sparse_csr_tensor(
+            self.starts, self.indices, self.values, self.shape, check_invariants=False
+        )
 
     def multiply(self, x: Tensor) -> Tensor:
         """Multiply each row of a batch by the matrix."""
-        return (self._tensor() @ as_kind_of(x, self.values).T).T
+        return (self._tensor() @ x.T).T
 
 
 def to_scipy_sparse(matrix: Tensor) -> ScipySparse:
     """Turn a sparse torch tensor of any layout into a `scipy.sparse` array."""
     from scipy.sparse import coo_array
 
-    coo = matrix.detach().cpu().to_sparse_coo().coalesce()
+    coo = matrix.detach().cpu().to_sparse(layout=torch.sparse_coo).coalesce()
     sparse: ScipySparse = coo_array((coo.values().numpy(), coo.indices().numpy()), shape=tuple(coo.shape))
     return sparse

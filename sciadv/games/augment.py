@@ -53,12 +53,9 @@ def warp(images: Tensor, affine: Tensor) -> Tensor:
         pixels from the image's centre.
     """
     n, channels, height, width = images.shape
-    kwargs = {"dtype": images.dtype, "device": images.device}
-    y, x = torch.meshgrid(
-        torch.arange(height, **kwargs) - (height - 1) / 2,
-        torch.arange(width, **kwargs) - (width - 1) / 2,
-        indexing="ij",
-    )
+    rows = torch.arange(height, dtype=images.dtype, device=images.device) - (height - 1) / 2
+    columns = torch.arange(width, dtype=images.dtype, device=images.device) - (width - 1) / 2
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     places = affine @ torch.stack([x.flatten(), y.flatten(), torch.ones_like(x).flatten()])
     column, row = places[:, 0] + (width - 1) / 2, places[:, 1] + (height - 1) / 2
     left, top = column.floor(), row.floor()
@@ -93,7 +90,8 @@ def _shift(images: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
 def _expect_images(images: Tensor) -> None:
     if images.ndim != 4:
         raise InputError(
-            f"augmentation is of images (batch, channels, height, width), but the shape is {tuple(images.shape)}"
+            f"augmentation is of images (batch, channels, height, width), "
+            f"but the shape is {tuple(images.shape)}"
         )
 
 
@@ -110,7 +108,7 @@ class DiffAugment:
     policy
         Which of ``"colour"``, ``"translation"``, ``"cutout"``, in order.
     value_range
-        Length of the values' range (1 for [0, 1], 2 for [-1, 1]); brightness is in its unit.
+        Least and largest value of an image; brightness is in units of their distance.
 
     Raises
     ------
@@ -124,12 +122,15 @@ class DiffAugment:
     """
 
     def __init__(
-        self, policy: tuple[str, ...] = ("colour", "translation", "cutout"), *, value_range: float = 1.0
+        self,
+        policy: tuple[str, ...] = ("colour", "translation", "cutout"),
+        *,
+        value_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         if unknown := set(policy) - {"colour", "translation", "cutout"}:
             raise InputError(f"DiffAugment has colour, translation and cutout, but not {sorted(unknown)}")
         self.policy = policy
-        self.value_range = value_range
+        self.length = value_range[1] - value_range[0]
 
     def __call__(self, images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Return augmented images of the same shape."""
@@ -142,7 +143,7 @@ class DiffAugment:
 
     def _colour(self, images: Tensor, draws: _Draws) -> Tensor:
         brightness, saturation, contrast = (draws.uniform().view(-1, 1, 1, 1) for _ in range(3))
-        images = images + (brightness - 0.5) * self.value_range
+        images = images + (brightness - 0.5) * self.length
         grey = images.mean(1, keepdim=True)
         images = (images - grey) * (2 * saturation) + grey
         mean = images.mean((1, 2, 3), keepdim=True)
@@ -183,7 +184,7 @@ class ADA:
         Whether mirror images and quarter turns are in the data's law; turn it off for digits or for
         anything with an up and a down.
     value_range
-        Length of the values' range (1 for [0, 1], 2 for [-1, 1]).
+        Least and largest value of an image.
 
     Raises
     ------
@@ -209,14 +210,16 @@ class ADA:
         interval: int = 4,
         p: float = 0.0,
         symmetric: bool = False,
-        value_range: float = 1.0,
+        value_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         if not 0 <= p <= 1 or n_images < 1 or interval < 1:
             raise InputError(
-                f"ADA needs p in [0, 1], n_images >= 1 and interval >= 1, but they are {p}, {n_images}, {interval}"
+                f"ADA needs p in [0, 1], n_images >= 1 and interval >= 1, "
+                f"but they are {p}, {n_images}, {interval}"
             )
         self.target, self.n_images, self.interval = target, n_images, interval
         self.symmetric, self.value_range = symmetric, value_range
+        self.length = value_range[1] - value_range[0]
         self.p = p
         self.r_t = 0.0
         self._sign_sum, self._n_signs, self._n_batches = 0.0, 0, 0
@@ -254,7 +257,7 @@ class ADA:
         dy = ((2 * draws.uniform() - 1) * height / 8).round() * on
         scale = (0.2 * math.log(2) * draws.normal() * draws.chance(self.p)).exp()
         stretch = (0.2 * math.log(2) * draws.normal() * draws.chance(self.p)).exp()
-        # Two rotations, one before and one after the stretch, of probability 1 - sqrt(1 - p) each (appendix B).
+        # Two rotations, before and after the stretch, of probability 1 - sqrt(1 - p) each (appendix B).
         p_rotation = 1 - math.sqrt(1 - self.p)
         before = (2 * draws.uniform() - 1) * math.pi * draws.chance(p_rotation) * self.symmetric
         after = (2 * draws.uniform() - 1) * math.pi * draws.chance(p_rotation) * self.symmetric
@@ -266,12 +269,13 @@ class ADA:
         return torch.cat([matrix @ _rotation(after), torch.stack([dx, dy], 1).unsqueeze(2)], 2)
 
     def _coloured(self, images: Tensor, draws: _Draws) -> Tensor:
-        brightness = 0.2 * draws.normal() * draws.chance(self.p) * self.value_range / 2
+        brightness = 0.2 * draws.normal() * draws.chance(self.p) * self.length / 2
         contrast = (0.5 * math.log(2) * draws.normal() * draws.chance(self.p)).exp()
-        return images * contrast.view(-1, 1, 1, 1) + brightness.view(-1, 1, 1, 1)
+        middle = self.value_range[0] + self.length / 2
+        return (images - middle) * contrast.view(-1, 1, 1, 1) + middle + brightness.view(-1, 1, 1, 1)
 
     def _corrupted(self, images: Tensor, draws: _Draws) -> Tensor:
-        std = 0.1 * draws.normal().abs() * draws.chance(self.p) * self.value_range / 2
+        std = 0.1 * draws.normal().abs() * draws.chance(self.p) * self.length / 2
         noise = torch.randn(images.shape, generator=draws.generator, dtype=images.dtype, device=images.device)
         images = images + std.view(-1, 1, 1, 1) * noise
         on = draws.chance(self.p).view(-1, 1, 1, 1)

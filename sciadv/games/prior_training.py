@@ -1,9 +1,9 @@
-"""Training of a prior: a variational autoencoder, then an adversarial game for its decoder with the ELBO kept.
+"""Training of a prior: a variational autoencoder, then an adversarial game for its decoder, the ELBO kept.
 
-The first phase gives a latent space in which every image has a place and an encoder that finds it; the second makes
-what the decoder draws from the latent law look like the data. Larsen et al., Autoencoding beyond pixels using a
-learned similarity metric, ICML 2016, for the combination; Huang et al., The GAN is dead; long live the GAN! (R3GAN),
-NeurIPS 2024, for the relativistic loss with R1 and R2.
+The first phase gives a latent space in which every image has a place and an encoder that finds it; the second
+makes what the decoder draws from the latent law look like the data. Larsen et al., Autoencoding beyond pixels
+using a learned similarity metric, ICML 2016, for the combination; Huang et al., The GAN is dead; long live
+the GAN! (R3GAN), NeurIPS 2024, for the relativistic loss with R1 and R2.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sciadv.errors import InputError
 from sciadv.games.checkpoint import load_training_tensors, read_checkpoint, training_tensors, write_checkpoint
 from sciadv.games.objectives import Relativistic
 from sciadv.games.penalties import R1, R2
+from sciadv.prior import Moments, Prior
 from sciadv.types import as_generator
 
 
@@ -69,7 +70,7 @@ def negative_elbo(logits: Tensor, x: Tensor, mean: Tensor, log_variance: Tensor)
 
 
 class PriorTraining:
-    """The networks, their optimizers and one `step`; every step's draws depend on the seed and its number only.
+    """The networks, their optimizers and one `step`, whose draws depend on the seed and its number only.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ class PriorTraining:
                 f"the data set has {len(images)} images, fewer than one batch of {schedule.batch}"
             )
         self.images, self.schedule, self.seed, self.n_done = images, schedule, seed, 0
-        self.n_latent = int(generator.settings["n_latent"])  # type: ignore[arg-type,index]  # typed Tensor | Module
+        self.n_latent = int(generator.settings["n_latent"])  # type: ignore[index]  # typed Tensor | Module
         self.nets: dict[str, nn.Module] = {"generator": generator, "encoder": encoder}
         self.averaged = {name: copy.deepcopy(net).requires_grad_(False) for name, net in self.nets.items()}
         if discriminator is not None:
@@ -174,7 +175,8 @@ class PriorTraining:
         """Return logits at a posterior draw and the negative ELBO ``(batch,)``."""
         mean, log_variance = self.nets["encoder"].posterior(x)  # type: ignore[operator]  # typed Tensor | Module
         noise = torch.randn(mean.shape, generator=generator).to(mean.device)
-        logits = self.nets["generator"].logits(mean + (0.5 * log_variance).exp() * noise)  # type: ignore[operator]  # as above
+        z = mean + (0.5 * log_variance).exp() * noise
+        logits = self.nets["generator"].logits(z)  # type: ignore[operator]  # as above
         return logits, negative_elbo(logits, x, mean, log_variance)
 
     def _elbo_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
@@ -221,8 +223,8 @@ class PriorTraining:
 
     def run(
         self, checkpoint: Path | None = None, *, every: int = 500, resume: bool = False
-    ) -> Iterator[tuple[int, dict[str, float]]]:  # noqa: FBT001
-        """Step to the end, yielding (steps done, losses); write `checkpoint` every so many steps and at the end.
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Step to the end, yielding (steps done, losses); write `checkpoint` every so often and at the end.
 
         Raises
         ------
@@ -238,11 +240,17 @@ class PriorTraining:
             broken = [name for name, value in losses.items() if not -float("inf") < value < float("inf")]
             if broken:
                 raise InputError(
-                    f"{broken[0]} became NaN or Inf at step {self.n_done}; lower the learning rate or raise gamma"
+                    f"{broken[0]} became NaN or Inf at step {self.n_done}; "
+                    f"lower the learning rate or raise gamma"
                 )
             if checkpoint is not None and (self.n_done % every == 0 or self.n_done == self.n_steps):
                 self.save(checkpoint)
             yield self.n_done, losses
+
+    def prior(self, *, name: str, moments: Moments | None = None) -> Prior:
+        """Return the averaged generator and encoder as a prior."""
+        generator, encoder = (copy.deepcopy(self.averaged[net]).eval() for net in ("generator", "encoder"))
+        return Prior(generator, self.n_latent, encoder, name=name, moments=moments)
 
     def save(self, checkpoint: Path) -> None:
         """Write all that the next step depends on."""

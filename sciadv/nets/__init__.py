@@ -1,7 +1,7 @@
 """Networks: generators, encoders, discriminators, classifiers; built from settings that a file can hold.
 
-Every network here keeps the keyword arguments it was made with in `settings`, so that a weights file can say how to
-build it again without running code from the file.
+Every network here keeps the keyword arguments it was made with in `settings`, so that a weights file can say
+how to build it again without running code from the file.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def build_net(spec: dict[str, object]) -> nn.Module:
 
 
 def build_seeded(spec: dict[str, object], seed: int) -> nn.Module:
-    """Build a network whose initial weights depend on the seed only; torch's global random state is left as it was."""
+    """Build a network whose weights depend on the seed only; torch's global random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.manual_seed(seed)  # forked: the only way to seed torch's initialisers
         return build_net(spec)
 
 
@@ -84,8 +84,8 @@ def net_spec(net: nn.Module) -> dict[str, object]:
     kinds = {net_class: kind for kind, net_class in NETS.items()}
     if type(net) not in kinds:
         raise InputError(
-            f"a {type(net).__name__} cannot be written to a prior's folder, only the networks of sciadv.nets can: "
-            f"{', '.join(NETS)}. Keep your generator in your code and wrap it: Prior(generator, latent_shape=...)"
+            f"a {type(net).__name__} cannot be written to a prior's folder, only networks of sciadv.nets: "
+            f"{', '.join(NETS)}. Keep your generator in your code and wrap it: Prior(generator, latent_shape)"
         )
-    settings: dict[str, object] = net.settings  # type: ignore[assignment]  # nn.Module types attributes as Tensor | Module
+    settings: dict[str, object] = net.settings  # type: ignore[assignment]  # typed Tensor | Module
     return {"kind": kinds[type(net)], **settings}

@@ -1,7 +1,7 @@
 """Convolutional networks for images of any size: decoder, encoder, discriminator, classifier.
 
-All have two halvings (or doublings) of the resolution and no normalisation layers, so that one sample's output never
-depends on another's and double backward stays cheap.
+All have two halvings (or doublings) of the resolution and no normalisation layers, so that one sample's
+output never depends on another's and double backward stays cheap.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _quarter(image_shape: Sequence[int]) -> tuple[int, int]:
 
 
 class ConvDecoder(nn.Module):
-    """``(batch, n_latent) -> (batch, *image_shape)`` in [0, 1]: two linear layers, two transposed convolutions, one between.
+    """Latents to images in [0, 1]: two linear layers, two transposed convolutions, one plain between them.
 
     Parameters
     ----------
@@ -30,7 +30,9 @@ class ConvDecoder(nn.Module):
         Feature maps at half resolution; twice as many at a quarter.
     """
 
-    def __init__(self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32) -> None:
+    def __init__(
+        self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32
+    ) -> None:
         super().__init__()
         self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "channels": channels}
         self.image_shape = tuple(image_shape)
@@ -59,14 +61,16 @@ class ConvDecoder(nn.Module):
 
 
 def _downward(image_shape: Sequence[int], channels: int) -> tuple[nn.Sequential, int]:
-    """Return the convolutions that the encoder, discriminator and classifier share, and the features they end in."""
+    """Return the convolutions that encoder, discriminator and classifier share, and how many features."""
     height, width = _quarter(image_shape)
     layers = nn.Sequential(
         nn.Conv2d(image_shape[0], channels, 4, 2, 1),
         nn.LeakyReLU(0.2),
         nn.Conv2d(channels, 2 * channels, 4, 2, 1),
         nn.LeakyReLU(0.2),
-        nn.AdaptiveAvgPool2d((height, width)) if (image_shape[1] % 4 or image_shape[2] % 4) else nn.Identity(),
+        nn.AdaptiveAvgPool2d((height, width))
+        if (image_shape[1] % 4 or image_shape[2] % 4)
+        else nn.Identity(),
         nn.Flatten(),
     )
     return layers, 2 * channels * height * width
@@ -75,7 +79,9 @@ def _downward(image_shape: Sequence[int], channels: int) -> tuple[nn.Sequential,
 class ConvEncoder(nn.Module):
     """Gaussian ``q(z | x)``; `forward` gives its mean ``(batch, n_latent)``."""
 
-    def __init__(self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32) -> None:
+    def __init__(
+        self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32
+    ) -> None:
         super().__init__()
         self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "channels": channels}
         self.body, n_features = _downward(image_shape, channels)
@@ -109,7 +115,9 @@ class ConvDiscriminator(nn.Module):
 class ConvClassifier(nn.Module):
     """Class logits ``(batch, n_classes)``; `features` gives the 128 numbers before the last layer."""
 
-    def __init__(self, *, image_shape: Sequence[int] = (1, 28, 28), n_classes: int = 10, channels: int = 32) -> None:
+    def __init__(
+        self, *, image_shape: Sequence[int] = (1, 28, 28), n_classes: int = 10, channels: int = 32
+    ) -> None:
         super().__init__()
         self.settings = {"image_shape": list(image_shape), "n_classes": n_classes, "channels": channels}
         self.body, n_features = _downward(image_shape, channels)

@@ -19,12 +19,12 @@ class _Reverse(torch.autograd.Function):
     """Identity whose adjoint is multiplied by ``-lam``."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, lam: float) -> Tensor:  # noqa: D102  the class says it
+    def forward(ctx: Any, x: Tensor, lam: float) -> Tensor:
         ctx.lam = lam
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: D102  the class says it
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         return -ctx.lam * gradients[0], None
 
 
@@ -63,7 +63,9 @@ class GradientReversal(nn.Module):
         return reversed_
 
 
-def spectrally_normalised(module: nn.Module, *, n_power_iterations: int = 1) -> nn.Module:
+def spectrally_normalised(
+    module: nn.Module, *, n_power_iterations: int = 1, generator: torch.Generator | None = None
+) -> nn.Module:
     """Give every linear and convolutional layer of a module a spectral norm of one; returns the module.
 
     Each weight, as a matrix of output rows, is divided by its largest singular value, which one power
@@ -76,6 +78,8 @@ def spectrally_normalised(module: nn.Module, *, n_power_iterations: int = 1) -> 
         Changed in place; its parameters become ``parametrizations.weight.original``.
     n_power_iterations
         Power iterations a forward pass, >= 1.
+    generator
+        Draws the vectors that the power iterations start from; torch's own generator does otherwise.
 
     References
     ----------
@@ -85,7 +89,19 @@ def spectrally_normalised(module: nn.Module, *, n_power_iterations: int = 1) -> 
     for layer in list(module.modules()):
         if isinstance(layer, _WITH_SPECTRUM):
             parametrizations.spectral_norm(layer, n_power_iterations=n_power_iterations)
+            if generator is not None:
+                _restart(layer, generator)
     return module
+
+
+@torch.no_grad()
+def _restart(layer: nn.Module, generator: torch.Generator) -> None:
+    """Draw the right singular vector anew, and iterate as often as torch does at the start."""
+    (norm,) = layer.parametrizations.weight  # type: ignore[union-attr,misc]  # set by the parametrization
+    v = torch.randn(norm._v.shape, generator=generator, dtype=norm._v.dtype, device=norm._v.device)
+    norm._v.copy_(v / v.norm())
+    W = norm._reshape_weight_to_matrix(layer.parametrizations.weight.original)  # type: ignore[union-attr]
+    norm._power_method(W, 15)
 
 
 @final

@@ -18,13 +18,19 @@ def _hidden_layers(sizes: Sequence[int]) -> nn.Sequential:
 
 
 class MLPDecoder(nn.Module):
-    """``x = sigmoid(W h(z))`` with softplus hidden layers: ``(batch, n_latent) -> (batch, *image_shape)`` in [0, 1].
+    """Latents to images in [0, 1]: ``x = sigmoid(W h(z))`` with softplus hidden layers.
 
-    The default is the generator of Bora, Jalal, Price and Dimakis, Compressed Sensing using Generative Models, ICML
-    2017, section 6.1 (20-500-500-784).
+    The default is the generator of Bora, Jalal, Price and Dimakis, Compressed Sensing using Generative
+    Models, ICML 2017, section 6.1 (20-500-500-784).
     """
 
-    def __init__(self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), hidden: Sequence[int] = (500, 500)) -> None:
+    def __init__(
+        self,
+        *,
+        n_latent: int = 20,
+        image_shape: Sequence[int] = (1, 28, 28),
+        hidden: Sequence[int] = (500, 500),
+    ) -> None:
         super().__init__()
         self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "hidden": list(hidden)}
         self.image_shape = tuple(image_shape)
@@ -34,7 +40,7 @@ class MLPDecoder(nn.Module):
     def logits(self, z: Tensor) -> Tensor:
         """Return the image before the sigmoid."""
         out: Tensor = self.last(self.hidden(z))
-        return out.unflatten(1, self.image_shape)
+        return out.reshape(-1, *self.image_shape)
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate images."""
@@ -44,7 +50,13 @@ class MLPDecoder(nn.Module):
 class MLPEncoder(nn.Module):
     """Gaussian ``q(z | x)`` with softplus hidden layers; `forward` gives its mean ``(batch, n_latent)``."""
 
-    def __init__(self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), hidden: Sequence[int] = (500, 500)) -> None:
+    def __init__(
+        self,
+        *,
+        n_latent: int = 20,
+        image_shape: Sequence[int] = (1, 28, 28),
+        hidden: Sequence[int] = (500, 500),
+    ) -> None:
         super().__init__()
         self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "hidden": list(hidden)}
         self.hidden = _hidden_layers([prod(image_shape), *hidden])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.problem import Problem
@@ -15,9 +15,10 @@ from sciadv.solvers.fbp import FBP
 from sciadv.solvers.lasso import Lasso
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.lmmse import LMMSE
-from sciadv.solvers.search import Halving, Monitor, Progress
+from sciadv.solvers.search import Monitor, Progress
 
 
+@runtime_checkable
 class Solver(Protocol):
     """Anything with a name that turns a problem into a solution."""
 
@@ -48,7 +49,6 @@ __all__ = [
     "SOLVERS",
     "Adam",
     "Auto",
-    "Halving",
     "Lasso",
     "LevenbergMarquardt",
     "Monitor",
@@ -86,7 +86,9 @@ def make_solver(name: str, *, restarts: int | None = None) -> Solver:
     try:
         return solver_class(restarts=restarts)  # type: ignore[call-arg]  # checked by the except
     except TypeError as error:
-        raise InputError(f"solver {name!r} does not restart: it computes its answer directly; leave restarts out") from error
+        raise InputError(
+            f"solver {name!r} does not restart: it computes its answer directly; leave restarts out"
+        ) from error
 
 
 def solve(
@@ -105,8 +107,8 @@ def solve(
     problem
         What to solve.
     method
-        A solver's name ("auto" picks one and says which in ``solution.settings``) or a solver with its settings,
-        such as ``LevenbergMarquardt(tolerance=1e-4)``.
+        A solver's name ("auto" picks one and says which in ``solution.settings``) or a solver with its
+        settings, such as ``LevenbergMarquardt(tolerance=1e-4)``.
     restarts
         Starts per measurement, for a solver given by name; its own default if left out.
     seed

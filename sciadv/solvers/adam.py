@@ -13,10 +13,15 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.search import Halving, Monitor, Search, State, run
+from sciadv.solvers.search import Monitor, Search, Starts, State, run
+
+#: Steps between two looks at whether a row may end.
+CHECK_EVERY = 20
 
 
-def adam_move(gradient: Tensor, moments: tuple[Tensor, Tensor], iteration: int, step: float) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def adam_move(
+    gradient: Tensor, moments: tuple[Tensor, Tensor], iteration: int, step: float
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Return Adam's move and the new moments; betas 0.9 and 0.999, epsilon 1e-8, `iteration` from 1."""
     first, second = 0.9 * moments[0] + 0.1 * gradient, 0.999 * moments[1] + 0.001 * gradient.square()
     corrected = first / (1 - 0.9**iteration)
@@ -39,14 +44,12 @@ class Adam:
     starts
         "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``.
     tolerance
-        A start has converged when the last tenth of its steps decreased the objective by less than this part of it.
-    halvings
-        When to keep how many restarts; none by default.
+        A start has converged when its last 20 steps decreased the objective by less than this part of it.
 
     Notes
     -----
-    Cost per step and row: one generator pass, its reverse, one operator pass and its adjoint. Needs no forward mode
-    and no more memory than training does.
+    Cost per step and row: one generator pass, its reverse, one operator pass and its adjoint. Needs no
+    forward mode and no more memory than training does.
     """
 
     restarts: int = 10
@@ -54,7 +57,6 @@ class Adam:
     learning_rate: float = 0.05
     starts: str | Tensor = "codebook"
     tolerance: float = 1e-3
-    halvings: tuple[Halving, ...] = ()
     name: str = "adam"
 
     def init(self, search: Search, starts: Tensor) -> State:
@@ -62,7 +64,7 @@ class Adam:
         rows = torch.arange(len(starts), device=starts.device)
         zeros = torch.zeros_like(starts)
         best = search.evaluate(starts, rows)
-        # memory: current latents, the two moments, the objective a tenth of the steps before the end
+        # memory: current latents, the two moments, the best objective at the last check
         return State(best, rows, (starts, zeros, zeros, torch.full_like(starts[:, 0], torch.inf)))
 
     def step(self, search: Search, state: State) -> State:
@@ -74,16 +76,19 @@ class Adam:
         move, (first, second) = adam_move(gradient, (first, second), iteration, rate)
         better = point.objective < state.best.objective[rows]
         best = state.best.put(rows[better], point.take(better.nonzero().squeeze(1)))
-        memory = tuple(m.index_copy(0, rows, new) for m, new in zip(state.memory[:3], (z + move, first, second), strict=True))
-        earlier = best.objective if iteration == self.n_iterations - self.n_iterations // 10 else state.memory[3]
-        active = rows
-        if search.problem.likelihood.has_noise_level:
-            active = rows[best.misfit[rows] > 1]
-        if iteration == self.n_iterations:
-            decrease = (earlier - best.objective)[active]
-            active = active[decrease > self.tolerance * best.objective[active].abs()]
+        memory = tuple(
+            m.index_copy(0, rows, new)
+            for m, new in zip(state.memory[:3], (z + move, first, second), strict=True)
+        )
+        active, earlier = rows, state.memory[3]
+        if iteration % CHECK_EVERY == 0 or iteration == self.n_iterations:
+            relative = (earlier - best.objective)[rows] / best.objective[rows].abs().clamp_min(1e-30)
+            ended = search.explained(best.misfit[rows], relative)
+            if iteration == self.n_iterations:
+                ended = ended | (relative <= self.tolerance)
+            active, earlier = rows[~ended], best.objective
         return State(best, active, (*memory, earlier), iteration)
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once."""
-        return run(self, problem, seed=seed, starts=self.starts, halvings=self.halvings, monitor=monitor)
+        return run(self, problem, Starts(self.restarts, self.starts), seed=seed, monitor=monitor)

@@ -25,8 +25,9 @@ class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
 
     The cost is counted in generator passes per measurement: ``12 x (n_latent + 3)`` passes a start for
-    Levenberg-Marquardt (two starts, since pruning leaves one of three early), ``300 x 3`` a start for Adam (ten
-    starts). So Adam is picked for latents longer than about 370, and where the generator has no forward mode.
+    Levenberg-Marquardt (two starts, since pruning leaves one of three early), ``300 x 3`` a start for Adam
+    (ten starts). So Adam is picked for latents longer than about 370, and where the generator has no forward
+    mode.
 
     Parameters
     ----------

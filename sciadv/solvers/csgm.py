@@ -1,8 +1,9 @@
 """CSGM: the honest baseline, with the constants of its authors' repository.
 
-Bora, Jalal, Price and Dimakis, Compressed Sensing using Generative Models, ICML 2017; MNIST settings of their code:
-loss ``mean (y - F(G(z)))^2 + 0.1 |z|^2``, Adam with step 0.01, 1000 steps, 10 random starts, the last iterate of the
-start with the lowest loss. The starts run in one batch here, which changes nothing: they do not interact.
+Bora, Jalal, Price and Dimakis, Compressed Sensing using Generative Models, ICML 2017; MNIST settings of their
+code: loss ``mean (y - F(G(z)))^2 + 0.1 |z|^2``, Adam with step 0.01, 1000 steps, 10 random starts, the last
+iterate of the start with the lowest loss. The starts run in one batch here, which changes nothing: they do
+not interact.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import adam_move
-from sciadv.solvers.search import Monitor, Search, State, run
+from sciadv.solvers.search import Monitor, Search, Starts, State, run
 
 
 @dataclass(frozen=True)
 class CSGM:
-    """Minimise ``mean (y - F(G(z)))^2 + lam |z|^2``; the problem's own likelihood and latent weight only score the result.
+    """Minimise ``mean (y - F(G(z)))^2 + lam |z|^2``; the problem's own objective only scores the result.
 
     Parameters
     ----------
@@ -38,7 +39,9 @@ class CSGM:
     def init(self, search: Search, starts: Tensor) -> State:
         """Score the starts."""
         rows = torch.arange(len(starts), device=starts.device)
-        return State(search.evaluate(starts, rows), rows, (torch.zeros_like(starts), torch.zeros_like(starts)))
+        return State(
+            search.evaluate(starts, rows), rows, (torch.zeros_like(starts), torch.zeros_like(starts))
+        )
 
     def step(self, search: Search, state: State) -> State:
         """Do one Adam step on every row; the last step also scores where it ended."""
@@ -52,10 +55,11 @@ class CSGM:
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from random starts on CSGM's own loss, then score by the problem's likelihood."""
-        return run(self, problem, seed=seed, starts="random", loss=csgm_loss(problem, self.lam), monitor=monitor)
+        starts, loss = Starts(self.restarts, "random"), csgm_loss(problem, self.lam)
+        return run(self, problem, starts, seed=seed, loss=loss, monitor=monitor)
 
 
 def csgm_loss(problem: Problem, lam: float = 0.1) -> Problem:
-    """Return the problem whose objective is CSGM's loss: a Gaussian of variance m / 2 and a latent weight of 2 lam."""
+    """Return the problem whose objective is CSGM's loss: Gaussian of variance m / 2, latent weight 2 lam."""
     n_measurements = real_view(problem.measurements[:1]).shape[1]
     return replace(problem, likelihood=Gaussian((n_measurements / 2) ** 0.5), latent_weight=2 * lam)

@@ -1,16 +1,15 @@
-"""What every latent search shares: the batch of restarts, its objective and Jacobian, starts, pruning, stopping.
+"""What every latent search shares: the batch of restarts, objective and Jacobian, starts, pruning, stopping.
 
-A problem of `batch` measurements with `restarts` starts each is one batch of ``rows = batch * restarts`` independent
-searches. Nothing here averages over rows, so that the size of the batch never changes an answer.
+A problem of `batch` measurements with `restarts` starts each is one batch of ``rows = batch * restarts``
+independent searches. Nothing here averages over rows, so that the size of the batch never changes an answer.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +21,8 @@ from sciadv.solution import Solution, Status
 
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
 MAX_TANGENTS = 2048
+#: A row at the noise level ends when its objective falls by less than this part of it.
+SETTLED = 1e-2
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,12 @@ class Point:
 
     def put(self, rows: Tensor, other: Point) -> Point:
         """Return a copy with `rows` replaced by those of `other`."""
-        return Point(*(mine.index_copy(0, rows, theirs) for mine, theirs in zip(self._fields(), other._fields(), strict=True)))
+        return Point(
+            *(
+                mine.index_copy(0, rows, theirs)
+                for mine, theirs in zip(self._fields(), other._fields(), strict=True)
+            )
+        )
 
     def take(self, rows: Tensor) -> Point:
         """Return some rows."""
@@ -62,7 +68,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Search:
-    """A problem laid out for a search of `n_restarts` starts per measurement; `owner` maps rows to measurements."""
+    """A problem laid out for `n_restarts` starts per measurement; `owner` maps rows to measurements."""
 
     problem: Problem
     n_restarts: int
@@ -72,6 +78,16 @@ class Search:
         """Measurement of each row ``(rows,)``."""
         n = self.problem.n_problems
         return torch.arange(n, device=self.problem.measurements.device).repeat_interleave(self.n_restarts)
+
+    def explained(self, misfit: Tensor, relative_decrease: Tensor) -> Tensor:
+        """Return the mask of rows that the discrepancy principle ends: more would fit noise.
+
+        Where the latent law holds the noise back too, a row first settles: its objective must have stopped
+        falling by more than `SETTLED`. Morozov, On the solution of functional equations by the method of
+        regularization, 1966.
+        """
+        at_noise = (misfit <= 1) & self.problem.likelihood.has_noise_level
+        return at_noise if self.problem.latent_weight == 0 else at_noise & (relative_decrease < SETTLED)
 
     def evaluate(self, z: Tensor, rows: Tensor) -> Point:
         """Predict at `z` for the measurements that own `rows`, without gradients."""
@@ -85,7 +101,10 @@ class Search:
         return Point(z, prediction, objective, likelihood.misfit(prediction, y))
 
     def gradient(self, z: Tensor, rows: Tensor) -> tuple[Point, Tensor]:
-        """Return the point at `z` and the objective's gradient in z: through the generator by reverse mode, through the operator by its vjp."""
+        """Return the point at `z` and the objective's gradient in z.
+
+        Through the generator by reverse mode, through the operator by its vjp.
+        """
         problem = self.problem
         leaf = z.detach().requires_grad_(True)
         with torch.enable_grad():
@@ -102,30 +121,31 @@ class Search:
     def jacobian(self, z: Tensor) -> Tensor:
         """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers.
 
-        Forward mode through the generator only, all unit tangents in one batch; the operator is applied to the
-        tangents by its jvp, so it needs no automatic differentiation.
+        Forward mode through the generator only, all unit tangents in one batch; the operator is applied to
+        the tangents by its jvp, so it needs no automatic differentiation.
         """
         chunk = max(1, MAX_TANGENTS // z.shape[1])
-        return torch.cat([self._jacobian_chunk(part) for part in z.split(chunk)])
+        return torch.cat([self._jacobian_chunk(part) for part in torch.split(z, chunk)])
 
     def _jacobian_chunk(self, z: Tensor) -> Tensor:
         n_rows, n_latent = z.shape
         unit = torch.eye(n_latent, dtype=z.dtype, device=z.device)
 
         def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-            pushed: tuple[Tensor, Tensor] = torch.func.jvp(self.problem.prior, (z,), (direction.expand_as(z),))
-            return pushed
+            x, tangent = torch.func.jvp(self.problem.prior, (z,), (direction.expand_as(z),))[:2]
+            return x, tangent
 
+        forward = self.problem.forward
         with torch.no_grad():
-            x, tangents = torch.func.vmap(push, out_dims=(None, 0))(unit)
-            forward = self.problem.forward
+            along = torch.func.vmap(push, out_dims=(None, 0))  # type: ignore[arg-type]  # torch's hint lacks None
+            x, tangents = along(unit)
+            tangents = tangents.flatten(0, 1)
             if forward.is_linear:
-                columns = forward(tangents.flatten(0, 1))
+                columns = real_view(forward(tangents))
             else:
-                repeated = x.repeat(n_latent, *([1] * (x.ndim - 1)))
-                columns = forward.jvp(repeated, tangents.flatten(0, 1))
-            # (latent * rows, *out_shape) -> (rows, measurements, latent)
-            return real_view(columns).unflatten(0, (n_latent, n_rows)).permute(1, 2, 0)
+                columns = real_view(forward.jvp(x.repeat(n_latent, *([1] * (x.ndim - 1))), tangents))
+            # (latent * rows, measurements) -> (rows, measurements, latent)
+            return columns.reshape(n_latent, n_rows, -1).permute(1, 2, 0)
 
 
 def has_forward_mode(problem: Problem) -> bool:
@@ -142,45 +162,78 @@ def has_forward_mode(problem: Problem) -> bool:
 def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: int = 2000) -> Tensor:
     """Return the `n_restarts` prior draws that explain each measurement best; ``(batch, restarts, latent)``.
 
-    The draws go through ``F(G(z))`` once and are shared by all measurements. The first start minimises the objective
-    over the codebook; so do the others over what is left.
+    The draws go through ``F(G(z))`` once and are shared by all measurements. The first start minimises the
+    objective over the codebook; so do the others over what is left.
     """
     codes = problem.prior.sample_latent(n_codes, seed=seed)
     with torch.no_grad():
-        predicted = torch.cat([problem.forward(problem.prior(z)) for z in codes.split(500)])
+        predicted = torch.cat([problem.forward(problem.prior(z)) for z in torch.split(codes, 500)])
         weight = 0.5 * problem.latent_weight * codes.square().sum(1)
-        scores = torch.stack([problem.likelihood.energy(predicted, y[None]) + weight for y in problem.measurements])
+        scores = torch.stack(
+            [problem.likelihood.energy(predicted, y[None]) + weight for y in problem.measurements]
+        )
     best = scores.topk(min(n_restarts, n_codes), dim=1, largest=False).indices
     return codes[best]
 
 
-def choose_starts(problem: Problem, n_restarts: int, *, seed: int, starts: str | Tensor) -> Tensor:
-    """Return starts ``(batch, restarts, latent)``: "codebook", "random", "encoder", or given latents.
+@dataclass(frozen=True)
+class Starts:
+    """Where a search starts, and how it thins its restarts out.
+
+    Parameters
+    ----------
+    restarts
+        Starts per measurement.
+    where
+        "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``.
+    halve_at
+        Iterations after which only the better half of a measurement's restarts goes on.
+    """
+
+    restarts: int
+    where: str | Tensor = "codebook"
+    halve_at: tuple[int, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where, in a word."""
+        return self.where if isinstance(self.where, str) else "given"
+
+
+def choose_starts(problem: Problem, starts: Starts, *, seed: int) -> Tensor:
+    """Return the starting latents ``(batch, restarts, latent)``.
 
     Raises
     ------
     InputError
-        `starts` is no known word, or latents of the wrong shape.
+        `starts.where` is no known word, or latents of the wrong shape.
     """
-    expected = (problem.n_problems, n_restarts, problem.prior.n_latent)
-    if isinstance(starts, Tensor):
-        if starts.shape != expected:
-            raise InputError(f"starts have shape {tuple(starts.shape)}, but (batch, restarts, latent) is {expected}")
-        return starts.to(problem.prior.device, problem.prior.dtype)
-    if starts == "codebook":
-        return codebook_starts(problem, n_restarts, seed=seed)
-    if starts == "random":
-        return problem.prior.sample_latent(problem.n_problems * n_restarts, seed=seed).reshape(expected)
-    if starts == "encoder":
-        return _encoder_starts(problem, n_restarts, seed=seed)
-    raise InputError(f"starts must be 'codebook', 'encoder', 'random' or latents of shape {expected}, but got {starts!r}")
+    expected = (problem.n_problems, starts.restarts, problem.prior.n_latent)
+    if isinstance(starts.where, Tensor):
+        if starts.where.shape != expected:
+            raise InputError(
+                f"starts have shape {tuple(starts.where.shape)}, but (batch, restarts, latent) is {expected}"
+            )
+        return starts.where.to(problem.prior.device, problem.prior.dtype)
+    if starts.where == "codebook":
+        return codebook_starts(problem, starts.restarts, seed=seed)
+    if starts.where == "random":
+        return problem.prior.sample_latent(problem.n_problems * starts.restarts, seed=seed).reshape(expected)
+    if starts.where == "encoder":
+        return _encoder_starts(problem, starts.restarts, seed=seed)
+    raise InputError(
+        f"starts must be 'codebook', 'encoder', 'random' or latents of shape {expected}, "
+        f"but got {starts.where!r}"
+    )
 
 
 def _encoder_starts(problem: Problem, n_restarts: int, *, seed: int) -> Tensor:
     """First start: the encoded adjoint image, scaled to the best fit; the others from the codebook."""
     forward = problem.forward
     if not forward.is_linear:
-        raise InputError("starts='encoder' needs a linear operator, whose adjoint makes a first image; use 'codebook'")
+        raise InputError(
+            "starts='encoder' needs a linear operator, whose adjoint makes a first image; use 'codebook'"
+        )
     with torch.no_grad():
         zero = torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)
         back = forward.vjp(zero, problem.measurements)
@@ -215,17 +268,13 @@ class State:
     iteration: int = 0
 
 
+@runtime_checkable
 class LatentSolver(Protocol):
     """A solver as ``init -> step -> result``; `run` drives it, and a notebook can do so by hand."""
 
     @property
     def name(self) -> str:
         """Name in the registry."""
-        ...
-
-    @property
-    def restarts(self) -> int:
-        """Starts per measurement."""
         ...
 
     @property
@@ -242,34 +291,27 @@ class LatentSolver(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Halving:
-    """Successive halving: after iteration `at`, only the best `keep` restarts of each measurement go on.
+def halved(objective: Tensor, n_restarts: int, times: int) -> Tensor:
+    """Return the mask of rows left when each measurement's restarts are halved so many times, rounded up.
 
-    Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization, AISTATS 2016.
+    Successive halving: Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter
+    Optimization, AISTATS 2016.
     """
-
-    at: int
-    keep: int
-
-    def survivors(self, objective: Tensor, n_restarts: int) -> Tensor:
-        """Return the mask ``(rows,)`` of the restarts that go on."""
-        per_problem = objective.reshape(-1, n_restarts)
-        rank = per_problem.argsort(1).argsort(1)
-        return (rank < self.keep).flatten()
+    rank = objective.reshape(-1, n_restarts).argsort(1).argsort(1)
+    kept: Tensor = rank < -(-n_restarts // 2**times)
+    return kept.flatten()
 
 
 def run(
     solver: LatentSolver,
     problem: Problem,
+    starts: Starts,
     *,
     seed: int = 0,
-    starts: str | Tensor = "codebook",
-    halvings: tuple[Halving, ...] = (),
     loss: Problem | None = None,
     monitor: Monitor | None = None,
 ) -> Solution:
-    """Drive a latent solver to its end: iterate, prune, stop each row by itself, keep the best if interrupted.
+    """Drive a latent solver to its end, each row to its own; if interrupted, keep the best so far.
 
     Parameters
     ----------
@@ -277,50 +319,54 @@ def run(
         What to drive.
     problem
         What to solve; its likelihood scores the result.
+    starts
+        How many starts, from where, when to halve them.
     seed
         Seed of the starts.
-    starts
-        As in `choose_starts`.
-    halvings
-        When to keep how many restarts.
     loss
         The problem whose objective is searched, where that is not `problem` itself.
     monitor
         Called after each iteration.
     """
-    started, history, interrupted = time.perf_counter(), [], False
+    started, history, tell = time.perf_counter(), list[float](), monitor or (lambda _: None)
     with problem.prior.frozen():
-        search = Search(loss or problem, solver.restarts)
-        state = solver.init(search, choose_starts(problem, solver.restarts, seed=seed, starts=starts).flatten(0, 1))
-        prunings = {halving.at: halving for halving in halvings}
+        search = Search(loss or problem, starts.restarts)
+        state = solver.init(search, choose_starts(problem, starts, seed=seed).flatten(0, 1))
+        was_interrupted = False
         try:
-            for iteration in range(1, solver.n_iterations + 1):
-                state = solver.step(search, state)
-                history.append(float(state.best.objective.reshape(-1, solver.restarts).amin(1).mean()))
-                if iteration in prunings:
-                    keep = prunings[iteration].survivors(state.best.objective, solver.restarts)
-                    state = replace(state, active=state.active[keep[state.active]])
-                if monitor is not None:
-                    best = state.best.misfit.reshape(-1, solver.restarts).amin(1)
-                    monitor(Progress(iteration, solver.n_iterations, len(state.active), len(state.best.z), float(best.median()), time.perf_counter() - started))
-                if len(state.active) == 0:
-                    break
+            for state in _iterate(solver, search, state, starts.halve_at):  # noqa: B020  # the last one is kept
+                history.append(float(state.best.objective.reshape(-1, starts.restarts).amin(1).mean()))
+                tell(_progress(solver, search, state, time.perf_counter() - started))
         except KeyboardInterrupt:
-            interrupted = True
-        solution = _solution(search, state, problem, interrupted=interrupted)
-    settings = {**_plain_settings(solver), "starts": starts if isinstance(starts, str) else "given", "seed": seed}
+            was_interrupted = True
+        solution = _solution(search, state, problem, was_interrupted=was_interrupted)
+    told = {key: value for key, value in vars(solver).items() if key not in ("name", "starts", "restarts")}
+    settings = {**told, "starts": starts.origin, "restarts": starts.restarts, "seed": seed}
     seconds = time.perf_counter() - started
     return replace(solution, method=solver.name, history=history, seconds=seconds, settings=settings)
 
 
-def _plain_settings(solver: LatentSolver) -> dict[str, object]:
-    """Return a solver's settings without its tensors, for reports."""
-    fields = {field.name: getattr(solver, field.name) for field in dataclasses.fields(solver)}  # type: ignore[arg-type]  # every solver is a dataclass
-    plain = {k: v for k, v in fields.items() if k not in ("name", "starts", "halvings")}
-    return plain | {"halvings": [[h.at, h.keep] for h in fields.get("halvings", ())]}
+def _iterate(
+    solver: LatentSolver, search: Search, state: State, halve_at: tuple[int, ...]
+) -> Iterator[State]:
+    """Yield the state after each step until no row is active, halving the restarts on the way."""
+    for iteration in range(1, solver.n_iterations + 1):
+        state = solver.step(search, state)
+        if iteration in halve_at:
+            keep = halved(state.best.objective, search.n_restarts, halve_at.index(iteration) + 1)
+            state = replace(state, active=state.active[keep[state.active]])
+        yield state
+        if len(state.active) == 0:
+            return
 
 
-def _solution(search: Search, state: State, problem: Problem, *, interrupted: bool) -> Solution:
+def _progress(solver: LatentSolver, search: Search, state: State, seconds: float) -> Progress:
+    misfit = float(state.best.misfit.reshape(-1, search.n_restarts).amin(1).median())
+    n_alive, n_rows = len(state.active), len(state.best.z)
+    return Progress(state.iteration, solver.n_iterations, n_alive, n_rows, misfit, seconds)
+
+
+def _solution(search: Search, state: State, problem: Problem, *, was_interrupted: bool) -> Solution:
     """Pick the best restart of each measurement, score it by the problem, and say why it stopped."""
     objectives = state.best.objective.reshape(-1, search.n_restarts)
     owner = torch.arange(len(objectives), device=objectives.device)
@@ -331,7 +377,7 @@ def _solution(search: Search, state: State, problem: Problem, *, interrupted: bo
     with torch.no_grad():
         x = problem.prior(best.z)
     status = [
-        _status(float(m), bool(r), interrupted=interrupted, problem=problem)
+        _status(float(m), bool(r), was_interrupted=was_interrupted, problem=problem)
         for m, r in zip(best.misfit, running[rows], strict=True)
     ]
     return Solution(
@@ -343,22 +389,22 @@ def _solution(search: Search, state: State, problem: Problem, *, interrupted: bo
         method="",
         objective=best.objective,
         restart_objectives=objectives,
-        restart_latents=state.best.z.unflatten(0, objectives.shape),
+        restart_latents=state.best.z.reshape(*objectives.shape, -1),
         unit=problem.likelihood.unit,
     )
 
 
 def noise_threshold(problem: Problem) -> float:
-    """Return the largest misfit that counts as explained: ``sqrt(1 + 2 sqrt(2 / m))``, two standard deviations of chi-square / m."""
+    """Return the largest misfit that counts as explained: two standard deviations of chi-square above 1."""
     n_measurements = real_view(problem.measurements[:1]).shape[1]
     return (1 + 2 * (2 / n_measurements) ** 0.5) ** 0.5 if problem.likelihood.unit == "sigma" else 1.0
 
 
-def _status(misfit: float, running: bool, *, interrupted: bool, problem: Problem) -> Status:  # noqa: FBT001
+def _status(misfit: float, running: bool, *, was_interrupted: bool, problem: Problem) -> Status:  # noqa: FBT001
     if not misfit < float("inf"):
         return Status.NOT_FINITE
     if problem.likelihood.has_noise_level and misfit <= noise_threshold(problem):
         return Status.EXPLAINED
     if running:
-        return Status.INTERRUPTED if interrupted else Status.MAX_ITERATIONS
+        return Status.INTERRUPTED if was_interrupted else Status.MAX_ITERATIONS
     return Status.CONVERGED if problem.likelihood.has_noise_level else Status.CONVERGED_UNKNOWN_NOISE

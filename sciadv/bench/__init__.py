@@ -1,0 +1,90 @@
+"""Benches: one file each, peers beside ours, bars that stand in the problem's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sciadv.bench import compressed_sensing, digits_superresolution
+from sciadv.bench.contract import (
+    Bench,
+    BenchResult,
+    Report,
+    Settings,
+    bars_table,
+    choose_peers,
+    judge_bars,
+    machine,
+    versions,
+    write_outputs,
+)
+from sciadv.catalogue import problem_spec
+from sciadv.errors import UnknownNameError
+
+BENCHES: dict[str, Bench] = {
+    "compressed-sensing": compressed_sensing.BENCH,
+    "digits-superresolution": digits_superresolution.BENCH,
+}
+
+__all__ = ["BENCHES", "Bench", "BenchResult", "run_bench"]
+
+
+def run_bench(
+    name: str,
+    *,
+    quick: bool = False,
+    peers: Sequence[str] | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    report: Report | None = None,
+) -> BenchResult:
+    """Run a bench: measure its rows, hold the bars of its problem against them, write what there is to show.
+
+    Parameters
+    ----------
+    name
+        One of `BENCHES`.
+    quick
+        The same work on fewer samples, in under 50 s on 2 cores.
+    peers
+        Other libraries to measure; all that are installed if left out, none if empty.
+    seed
+        Seed of everything that is drawn.
+    out
+        Folder for the CSV, the Markdown tables, the picture, and the finished parts from which an
+        interrupted run goes on; nothing is written if left out.
+    report
+        Told what is being done, in sentences; the bars at the end.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such bench, or the bench knows no such peer.
+    InputError
+        A peer that was asked for is not installed, or data are missing.
+    """
+    if name not in BENCHES:
+        raise UnknownNameError("bench", name, BENCHES)
+    bench = BENCHES[name]
+    tell: Report = report or (lambda _: None)
+    bars = problem_spec(bench.problem).bench.bars
+    chosen = choose_peers(bench.peers, peers)
+    cache = None if out is None else out / "parts"
+    rows = bench.run(Settings(quick=quick, seed=seed, peers=chosen, cache=cache, report=tell))
+    judged = judge_bars(bars, rows)
+    stack = machine()
+    text = [bench.table(rows), bars_table(judged) if judged else "", f"Measured on {stack['cpu']}."]
+    result = BenchResult(
+        name=name,
+        rows=rows,
+        bars=judged,
+        machine=stack,
+        versions=versions(chosen),
+        seed=seed,
+        markdown="\n\n".join(part for part in text if part) + "\n",
+    )
+    if out is not None:
+        write_outputs(result, bench, out)
+    for bar in judged:
+        tell(bar.sentence)
+    return result

@@ -1,0 +1,238 @@
+"""Compressed sensing of MNIST digits: our solvers beside CSGM, tuned Adam, Lasso, LMMSE and deepinv.
+
+The setting of Bora, Jalal, Price and Dimakis, Compressed Sensing using Generative Models, ICML 2017: a
+Gaussian matrix with entries N(0, 1), noise N(0, 0.1^2) on each of m measurements. All searches minimise the
+authors' objective, ``mean (y - A G(z))^2 + 0.1 |z|^2``. Each seed has its own matrix, noise and digits, the
+same ones for every method.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sciadv.bench import peer_deepinv
+from sciadv.bench.compressed_sensing_tables import (
+    NO_PRIOR,
+    Cell,
+    Score,
+    draw,
+    summary_rows,
+    table,
+    table_rows,
+)
+from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, one_thread
+from sciadv.datasets import load_images
+from sciadv.forward import GaussianSensing
+from sciadv.likelihood import Gaussian
+from sciadv.metrics import mse
+from sciadv.prior import Prior
+from sciadv.problem import Problem
+from sciadv.solvers import CSGM, LMMSE, Adam, Lasso, LevenbergMarquardt, Solver
+
+SIGMA, LAM = 0.1, 0.1
+#: First test digit that the bench uses; those before it are for tuning.
+FIRST_DIGIT = 5000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured.
+
+    Parameters
+    ----------
+    measurements
+        The numbers of measurements m.
+    n_seeds
+        Matrices, noises and sets of digits.
+    n_images
+        Digits per seed.
+    n_slow
+        Digits per seed, the first of them, for the gradient searches on each prior.
+    n_peer
+        Digits of the first seed for a peer that takes one at a time.
+    """
+
+    measurements: tuple[int, ...] = (10, 25, 50, 100, 200, 300, 400, 500, 750)
+    n_seeds: int = 3
+    n_images: int = 34
+    n_slow: tuple[tuple[str, int], ...] = (("mnist-vae", 34), ("mnist", 8))
+    n_peer: int = 10
+
+
+FULL = Plan()
+QUICK = Plan((25, 100), 1, 12, (("mnist-vae", 3), ("mnist", 1)), 1)
+
+
+#: Searches of a prior's latents, by name, and whether they are slow.
+SEARCHES: dict[str, tuple[Solver, bool]] = {
+    "levenberg-marquardt": (LevenbergMarquardt(), False),
+    "adam": (Adam(restarts=10), True),
+    "adam, 4 starts": (Adam(restarts=4), True),  # as many as LM takes from m = 80 on
+    "csgm": (CSGM(), True),
+}
+#: Methods without a generator; LMMSE has the moments of the training set.
+BASELINES: dict[str, Solver] = {
+    "lasso, pixels": Lasso("pixel"),
+    "lasso, cosines": Lasso("dct"),
+    "lmmse": LMMSE(clip=(0.0, 1.0)),
+}
+#: None stands for the peer.
+METHODS: dict[str, Solver | None] = {
+    **{name: solver for name, (solver, _) in SEARCHES.items()},
+    **BASELINES,
+    "deepinv": None,
+}
+
+
+def make_problem(prior: Prior, images: Tensor, *, m: int, seed: int) -> Problem:
+    """Measure images ``(n, *out_shape)`` and pose the problem whose objective is CSGM's, up to a factor.
+
+    ``|y - A x|^2 / (2 sigma^2) + w / 2 |z|^2`` with ``w = 0.1 m / sigma^2`` is ``m / (2 sigma^2)`` times
+    CSGM's. The search is not to stop at the noise level, which is not part of that objective.
+    """
+    forward = GaussianSensing(prior.out_shape, m, seed=1000 * seed + m)
+    draws = torch.Generator().manual_seed(1_000_003 * (seed + 1) + m)
+    with torch.no_grad():
+        clean = forward(images)
+    y = clean + SIGMA * torch.randn(clean.shape, generator=draws)
+    likelihood = copy.copy(Gaussian(SIGMA))
+    likelihood.has_noise_level = False
+    return Problem(prior, forward, likelihood, y, latent_weight=LAM * m / SIGMA**2, truth=images)
+
+
+def csgm_objective(problem: Problem, x: Tensor, z: Tensor) -> Tensor:
+    """Return ``mean (y - A x)^2 + 0.1 |z|^2`` of each digit ``(batch,)``."""
+    with torch.no_grad():
+        residual = problem.measurements - problem.forward(x)
+    objective: Tensor = residual.square().mean(1) + LAM * z.square().sum(1)
+    return objective
+
+
+def score(solver: Solver | None, problem: Problem) -> Score:
+    """Run a solver, or the peer if None, on one thread and score it against the truth."""
+    assert problem.truth is not None
+    with one_thread(), cpu_seconds() as seconds:
+        x, z = _reconstruct(solver, problem)
+    objective = None if z is None else csgm_objective(problem, x, z).tolist()
+    return Score(mse(x, problem.truth).tolist(), objective, seconds() / len(x))
+
+
+def _reconstruct(solver: Solver | None, problem: Problem) -> tuple[Tensor, Tensor | None]:
+    if solver is not None:
+        solution = solver.solve(problem)
+        return solution.x, solution.z
+    assert isinstance(problem.forward, GaussianSensing)
+    with problem.prior.frozen():
+        return peer_deepinv.solve(problem.prior, problem.forward, problem.measurements), None
+
+
+def plan_cells(plan: Plan, peers: Iterable[str], seed: int = 0) -> list[Cell]:
+    """List what is to be measured, cheap before dear so that the first numbers come early."""
+    cells = []
+    seeds = range(seed, seed + plan.n_seeds)
+    for prior, n_slow in plan.n_slow:
+        for method, (_, is_slow) in SEARCHES.items():
+            n = n_slow if is_slow else plan.n_images
+            cells += [Cell(prior, method, m, s, n) for m in plan.measurements for s in seeds]
+    for method in BASELINES:
+        cells += [Cell(NO_PRIOR, method, m, s, plan.n_images) for m in plan.measurements for s in seeds]
+    if "deepinv" in peers:
+        headline = plan.n_slow[0][0]
+        cells += [Cell(headline, "deepinv", m, seed, plan.n_peer) for m in plan.measurements]
+    return cells
+
+
+def measure(
+    cells: list[Cell], priors: dict[str, Prior], images: Callable[[int], Tensor], settings: Settings
+) -> dict[Cell, Score]:
+    """Score all cells, taking from the cache what is there.
+
+    Parameters
+    ----------
+    cells
+        What to measure.
+    priors
+        The priors by name; the last one's training moments serve LMMSE.
+    images
+        Gives the digits ``(n, *out_shape)`` of a seed.
+    settings
+        Cache and report.
+    """
+    scores = {}
+    warm_up(priors, images(settings.seed), has_deepinv="deepinv" in settings.peers)
+    for i, cell in enumerate(cells):
+        prior = priors.get(cell.prior) or list(priors.values())[-1]
+        file = None if settings.cache is None else settings.cache / f"{_fingerprint(cell, prior)}.json"
+        if file is not None and file.is_file():
+            scores[cell] = Score(**json.loads(file.read_text(encoding="utf-8")))
+            continue
+        settings.report(
+            f"{i + 1} of {len(cells)}: {cell.method} on {cell.prior}, m = {cell.m}, seed {cell.seed}"
+        )
+        problem = make_problem(prior, images(cell.seed), m=cell.m, seed=cell.seed)
+        scores[cell] = score(METHODS[cell.method], problem.subset(slice(cell.n_images)))
+        if file is not None:
+            _write(file, scores[cell])
+    return scores
+
+
+def warm_up(priors: dict[str, Prior], images: Tensor, *, has_deepinv: bool) -> None:
+    """Pay once for what is imported and compiled at first use, so that no row's time has it."""
+    for prior in priors.values():
+        problem = make_problem(prior, images[:1], m=10, seed=0)
+        for solver in (SEARCHES["levenberg-marquardt"][0], *BASELINES.values()):
+            solver.solve(problem)
+    if has_deepinv:
+        peer_deepinv.load()
+
+
+def _write(file: Path, result: Score) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(result.__dict__), encoding="utf-8")
+    partial.replace(file)  # a file is whole or absent
+
+
+def _fingerprint(cell: Cell, prior: Prior) -> str:
+    """Name a cell's result by all it depends on but the code: cell, weights, the solver's settings."""
+    text = json.dumps([cell.__dict__, prior.card.get("weights_sha256", ""), repr(METHODS[cell.method])])
+    name = f"{cell.prior}-{cell.method}-m{cell.m}-seed{cell.seed}".replace(", ", "-").replace(" ", "-")
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def held_out_digits(plan: Plan) -> Callable[[int], Tensor]:
+    """Return the function that gives a seed's own test digits, from those after `FIRST_DIGIT`."""
+    test = load_images("mnist", "test").images
+
+    def digits(seed: int) -> Tensor:
+        first = FIRST_DIGIT + seed * plan.n_images % (len(test) - FIRST_DIGIT - plan.n_images)
+        return torch.tensor(test[first : first + plan.n_images, None]).float() / 255
+
+    return digits
+
+
+def run(settings: Settings) -> list[Row]:
+    """Measure all methods and return the table's rows, then a summary row for each prior."""
+    plan = QUICK if settings.quick else FULL
+    priors = {name: Prior.load(name) for name, _ in plan.n_slow}
+    cells = plan_cells(plan, settings.peers, settings.seed)
+    scores = measure(cells, priors, held_out_digits(plan), settings)
+    return table_rows(scores) + summary_rows(scores)
+
+
+BENCH = Bench(
+    title="Compressed sensing of MNIST digits beside CSGM, Adam, Lasso, LMMSE and deepinv",
+    problem="compressed-sensing",
+    run=run,
+    draw=draw,
+    table=table,
+    peers=("deepinv",),
+)

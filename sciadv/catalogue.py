@@ -1,0 +1,397 @@
+"""From names and files to objects: problems, recipes, operators, likelihoods, measurements, arrays."""
+
+from __future__ import annotations
+
+import inspect
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sciadv.datasets import LICENCES, PREPARATIONS, load_images
+from sciadv.errors import InputError, SciadvError, UnknownNameError
+from sciadv.folders import Catalogue, catalogue_root, entry_names, find_entry
+from sciadv.forward import Forward, compose, forward_kind
+from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
+from sciadv.prior import Prior, read_card
+from sciadv.problem import Problem
+from sciadv.schema import (
+    ChainForward,
+    DigitsMeasurements,
+    FileMeasurements,
+    ProblemSpec,
+    Recipe,
+    RecipeSpec,
+    SimulatedMeasurements,
+    Table,
+    parse_spec,
+    read_spec,
+    read_text,
+)
+from sciadv.solvers import solver_names
+from sciadv.types import Shape, as_device, as_generator
+
+PROBLEM_FILE, RECIPE_FILE = "problem.toml", "recipe.toml"
+LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {
+    "gaussian": Gaussian,
+    "poisson": Poisson,
+    "tolerance": Tolerance,
+}
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Measurements with the truth and labels where they are known."""
+
+    measurements: Tensor
+    truth: Tensor | None = None
+    labels: Tensor | None = None
+
+
+def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Problem:
+    """Load a problem from the catalogue by name, or from a folder or a ``.toml`` file of your own.
+
+    Parameters
+    ----------
+    name
+        A name that ``sciadv list`` shows, or a path. Paths in the file are relative to the file.
+    device
+        "auto", "cpu", "cuda", …
+    seed
+        Seed of simulated measurements whose file gives none.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such problem, prior, kind or data set.
+    InputError
+        The file or something it names is missing or does not fit; the message says what.
+    WeightsError
+        The prior's weights are broken.
+    """
+    target = as_device(device)
+    file = spec_file("problems", name)
+    spec = read_spec(file, ProblemSpec)
+    prior = load_prior(spec.prior, folder=file.parent)
+    try:
+        forward = build_forward(spec.forward, prior.out_shape, folder=file.parent)
+        likelihood = build_likelihood(spec.likelihood, folder=file.parent)
+        data = _load_data(spec, (prior, forward, likelihood), folder=file.parent, seed=seed)
+        problem = Problem(
+            prior=prior,
+            forward=forward,
+            likelihood=likelihood,
+            measurements=data.measurements,
+            latent_weight=float(spec.latent_weight),
+            name=_entry_name(file),
+            truth=data.truth,
+            labels=data.labels,
+        )
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    return problem if target == torch.device("cpu") else problem.to(target)
+
+
+def problem_spec(name: str | Path) -> ProblemSpec:
+    """Read a problem's file without building anything: its title, solver and bars."""
+    spec = read_spec(spec_file("problems", name), ProblemSpec)
+    if spec.solver.kind not in solver_names():
+        raise UnknownNameError("solver", spec.solver.kind, solver_names())
+    return spec
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """Read a prior's recipe from the catalogue by name, or from a folder or a ``.toml`` file of your own.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such prior, network, data set or preparation.
+    InputError
+        The file is missing, or a key or value is not one that it may have.
+    """
+    file = spec_file("priors", name)
+    text = read_text(file)
+    spec = parse_spec(text, RecipeSpec, file=str(file))
+    if spec.data.name not in LICENCES:
+        raise UnknownNameError("data set", spec.data.name, LICENCES)
+    if spec.data.prepare not in PREPARATIONS:
+        raise UnknownNameError("preparation", spec.data.prepare, PREPARATIONS)
+    return Recipe(_entry_name(file), text, spec)
+
+
+def spec_file(catalogue: Catalogue, name: str | Path) -> Path:
+    """Return the TOML file of a catalogue's entry by its name, or of the user's own by its path.
+
+    Raises
+    ------
+    UnknownNameError
+        The catalogue has no such entry.
+    InputError
+        There is no such file.
+    """
+    file_name = PROBLEM_FILE if catalogue == "problems" else RECIPE_FILE
+    given = Path(name).expanduser()
+    if given.suffix == ".toml" and given.is_file():
+        return given
+    file = find_entry(catalogue, name) / file_name
+    if not file.is_file():
+        raise InputError(f"{file.parent} has no {file_name}")
+    return file
+
+
+def _entry_name(file: Path) -> str:
+    return file.resolve().parent.name if file.name in (PROBLEM_FILE, RECIPE_FILE) else file.stem
+
+
+def titles(catalogue: Catalogue) -> dict[str, str]:
+    """Return the one-line title of each entry of a catalogue; of a broken one, what is wrong with it."""
+    title = _problem_title if catalogue == "problems" else _prior_title
+    return {name: title(name) for name in entry_names(catalogue)}
+
+
+def _problem_title(name: str) -> str:
+    try:
+        return problem_spec(name).title
+    except SciadvError as error:
+        return f"(broken) {error}"
+
+
+def _prior_title(name: str) -> str:
+    folder = catalogue_root("priors") / name
+    try:
+        has_recipe = (folder / RECIPE_FILE).is_file()
+        return load_recipe(name).spec.title if has_recipe else read_card(folder).get("title", "")
+    except SciadvError as error:
+        return f"(broken) {error}"
+
+
+def load_prior(name: str, *, folder: Path) -> Prior:
+    """Load a prior by its catalogue name, or by a path relative to `folder`."""
+    is_path = "/" in name or "\\" in name or name[:1] in {".", "~"}
+    return Prior.load(folder / Path(name).expanduser() if is_path else name)
+
+
+def build_forward(spec: Table, in_shape: Shape, *, folder: Path) -> Forward:
+    """Build the operator that a ``[forward]`` table describes, for candidates of `in_shape`.
+
+    Raises
+    ------
+    InputError
+        A setting does not fit, or an array file is missing or broken.
+    """
+    if isinstance(spec, ChainForward):
+        first, *others = spec.parts
+        inner = build_forward(first, in_shape, folder=folder)
+        for part in others:
+            inner = compose(build_forward(part, inner.out_shape, folder=folder), inner)
+        return inner
+    constructor, settings = forward_kind(_kind(spec)), _settings(spec, folder)
+    signature = inspect.signature(constructor)
+    if "in_shape" in signature.parameters:
+        settings["in_shape"] = in_shape
+    try:
+        signature.bind(**settings)
+    except TypeError as error:  # only another package's operator: the tables of ours are checked on reading
+        raise InputError(
+            f"forward {_kind(spec)!r}: {error}; it takes: {', '.join(signature.parameters)}"
+        ) from error
+    return constructor(**settings)
+
+
+def build_likelihood(spec: Table, *, folder: Path) -> Likelihood:
+    """Build the likelihood that a ``[likelihood]`` table describes.
+
+    Raises
+    ------
+    InputError
+        A setting is out of its range, or an array file is missing or broken.
+    """
+    settings: dict[str, Any] = {"sigma": None} if _kind(spec) == "gaussian" else {}
+    settings |= _settings(spec, folder)
+    for key, value in settings.items():
+        if isinstance(value, np.ndarray):
+            settings[key] = torch.as_tensor(value, dtype=torch.float32)
+        elif isinstance(value, int):
+            settings[key] = float(value)
+    return LIKELIHOODS[_kind(spec)](**settings)
+
+
+def _kind(spec: Table) -> str:
+    return str(getattr(spec, "kind"))  # noqa: B009  # only the tables of parts have one
+
+
+def _settings(spec: Table, folder: Path) -> dict[str, Any]:
+    """Return a part's settings with its arrays read: from the table itself, or from the files it names."""
+    settings = spec.settings()
+    for key, value in settings.items():
+        if isinstance(value, list):
+            settings[key] = _as_array(value, key)
+        elif isinstance(value, str) and value.endswith((".npy", ".npz")):
+            settings[key] = read_matrix(folder / Path(value).expanduser(), default=key)
+    return settings
+
+
+def _as_array(value: list[Any], key: str) -> Array:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"{key} is not a rectangular array: its rows differ in length") from error
+
+
+def _load_data(
+    spec: ProblemSpec, parts: tuple[Prior, Forward, Likelihood], *, folder: Path, seed: int
+) -> Data:
+    source = spec.measurements
+    if isinstance(source, DigitsMeasurements):
+        return _sklearn_digits()
+    if isinstance(source, FileMeasurements):
+        return _measured(source, folder)
+    return simulate(source, *parts, seed=seed if source.seed is None else source.seed)
+
+
+def _sklearn_digits() -> Data:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return Data(
+        torch.as_tensor(digits.images, dtype=torch.float32)[:, None], labels=torch.as_tensor(digits.target)
+    )
+
+
+def _measured(source: FileMeasurements, folder: Path) -> Data:
+    """Read measurements, and the truth and labels where the file has them or the table asks for them."""
+    path = folder / Path(source.path).expanduser()
+    known = {}
+    for what, key in (("truth", source.truth), ("labels", source.labels)):
+        if key is not None or what in array_names(path):
+            known[what] = torch.as_tensor(read_array(path, key=key or what))
+    return Data(torch.as_tensor(read_array(path, key=source.key)), **known)
+
+
+def simulate(
+    source: SimulatedMeasurements, prior: Prior, forward: Forward, likelihood: Likelihood, *, seed: int
+) -> Data:
+    """Predict the measurements of known images and add the likelihood's noise.
+
+    Parameters
+    ----------
+    source
+        Which images, and how many.
+    prior, forward, likelihood
+        Of the problem.
+    seed
+        Seed of the choice (or the draws) of images and of the noise.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such data set or preparation.
+    InputError
+        There are fewer images than asked for, they are of another shape, or the noise level is unknown.
+    """
+    generator, labels = as_generator(seed), None
+    if source.images == "prior":
+        truth = prior.sample(source.n, seed=generator)
+    else:
+        found = load_images(source.images, source.split, prepare=source.prepare)
+        if source.n > len(found.images):
+            raise InputError(
+                f"{source.images} ({source.split}) has {len(found.images)} images, not {source.n}"
+            )
+        index = torch.randperm(len(found.images), generator=generator)[: source.n]
+        truth = torch.as_tensor(found.images[index.numpy()])[:, None].float() / 255
+        labels = torch.as_tensor(found.labels[index.numpy()]).long()
+    if truth.shape[1:] != forward.in_shape:
+        raise InputError(
+            f"the images are {tuple(truth.shape[1:])}, but the operator takes {forward.in_shape}"
+        )
+    with torch.no_grad():
+        measurements = likelihood.sample(forward(truth), generator=generator)
+    return Data(measurements, truth, labels)
+
+
+def array_names(path: Path) -> list[str]:
+    """List the arrays of a ``.npz`` file; a ``.npy`` file has none with a name."""
+    with _opened(path) as content:
+        return [] if isinstance(content, np.ndarray) else list(content.files)
+
+
+def read_array(path: Path, *, key: str | None = None, default: str = "y") -> Array:
+    """Read numbers from a ``.npy`` file or from one array of a ``.npz`` file; runs no code from it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    key
+        Which array of a ``.npz``. If left out: `default`, or the only array there is.
+    default
+        Name that the array is expected to have.
+
+    Raises
+    ------
+    InputError
+        The file is missing, broken, holds Python objects or text, or several arrays and none of that name.
+    """
+    with _opened(path) as content:
+        if isinstance(content, np.ndarray):
+            array: Array = content
+        else:
+            array = content[_array_key(path, list(content.files), key=key, default=default)]
+    if array.dtype.kind not in "biufc":
+        raise InputError(f"{path} holds {array.dtype} values, but numbers are needed; save a numeric array")
+    return array
+
+
+def read_matrix(path: Path, *, default: str) -> Any:
+    """Read an array as `read_array` does, or a sparse matrix that `scipy.sparse.save_npz` wrote."""
+    if {"format", "shape", "data"} <= set(array_names(path)):
+        from scipy.sparse import load_npz
+
+        return load_npz(path)
+    return read_array(path, default=default)
+
+
+def _array_key(path: Path, names: list[str], *, key: str | None, default: str) -> str:
+    if key is None and default not in names and len(names) == 1:
+        return names[0]
+    wanted = default if key is None else key
+    if wanted in names:
+        return wanted
+    raise InputError(
+        f"{path} holds the arrays {', '.join(names) or 'none'}, but none is named {wanted!r}; rename the one "
+        f"that is meant, or save it alone"
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open an array file: an array, or a mapping of arrays that are read when asked for."""
+    if path.suffix not in {".npy", ".npz"}:
+        raise InputError(f"{path} is not a .npy or .npz file; save the array by numpy.save or numpy.savez")
+    if not path.is_file():
+        raise InputError(
+            f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a .npy or .npz file"
+        )
+    try:
+        with path.open("rb") as file:
+            yield np.load(file, allow_pickle=False)
+    except InputError:
+        raise
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        if "allow_pickle" in str(error):
+            raise InputError(
+                f"{path} holds Python objects, which are not loaded: data must not run code; save numbers"
+            ) from error
+        raise InputError(
+            f"{path} cannot be read as a {path.suffix} file: {error}. Was it written or copied completely?"
+        ) from error

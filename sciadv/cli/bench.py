@@ -1,0 +1,75 @@
+"""``sciadv bench``: a measured comparison, against the bars that its problem sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciadv.cli.edge import check_output_folder, output_console, plain_errors, progress_console, say
+from sciadv.errors import InputError
+
+
+@plain_errors
+def bench(
+    name: Annotated[str | None, typer.Argument(help="A bench; leave it out to list them.")] = None,
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="The same work on fewer samples.")] = False,
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            help="Other packages to run beside, with commas.", show_default="all that are installed"
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write rows and bars to this file.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if a bar is missed.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the CSV, PNG and Markdown.")
+    ] = None,
+) -> None:
+    """Run a bench, print its table, and say which bars are held and which are missed."""
+    if name is None:
+        _list_benches()
+        return
+    from rich.markdown import Markdown
+
+    from sciadv.bench import run_bench
+    from sciadv.report import to_json
+
+    _check_outputs(json_file, out)
+    chosen = None if peers is None else [peer.strip() for peer in peers.split(",") if peer.strip()]
+    console = progress_console()
+    result = run_bench(
+        name,
+        quick=quick,
+        peers=chosen,
+        seed=seed,
+        out=out,
+        report=lambda sentence: console.print(sentence, markup=False, style="dim"),
+    )
+    output_console().print(Markdown(result.markdown))
+    if json_file is not None:
+        json_file.write_text(to_json(result.payload()), encoding="utf-8")
+    n_missed = sum(not bar.holds for bar in result.bars)
+    say(f"{len(result.bars) - n_missed} bars held, {n_missed} missed" if result.bars else "no bars are set")
+    if check and n_missed:
+        raise typer.Exit(1)
+
+
+def _list_benches() -> None:
+    from sciadv.bench import BENCHES
+
+    for name, entry in BENCHES.items():
+        say(f"{name:<26} {entry.title}")
+
+
+def _check_outputs(json_file: Path | None, out: Path | None) -> None:
+    """Refuse what cannot be written before minutes are spent on measuring."""
+    if out is not None:
+        check_output_folder(out)
+    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise InputError(f"{json_file} cannot be written: it is a folder, or its folder does not exist")

@@ -1,0 +1,143 @@
+"""``sciadv list`` and ``sciadv show``: what there is, and what it is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sciadv.cli.edge import output_console, plain_errors
+from sciadv.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@plain_errors
+def list_entries() -> None:
+    """List problems, priors, solvers, forward operators and benches."""
+    from rich.table import Table
+
+    console = output_console()
+    for kind, entries in _entries().items():
+        table = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False)
+        table.add_column(no_wrap=True, min_width=22, style="cyan")
+        table.add_column()
+        for name, words in entries.items():
+            table.add_row(name, words)
+        if not entries:
+            table.add_row("(none)", "")
+        console.print(table, markup=False)
+        console.print()
+
+
+@plain_errors
+def show(
+    name: Annotated[str, typer.Argument(help="A problem, prior, solver, forward operator or bench.")],
+) -> None:
+    """Show a problem's README and settings, a prior's card, or what a solver or operator computes."""
+    console, entries = output_console(), _entries()
+    if "/" in name or name.endswith(".toml"):
+        _show_problem(console, name)
+        return
+    kinds = [kind for kind, names in entries.items() if name in names]
+    if not kinds:
+        raise UnknownNameError("entry", name, {known for names in entries.values() for known in names})
+    for kind in kinds:
+        console.rule(f"{kind.removesuffix('s')}: {name}", align="left")
+        _SHOW[kind](console, name)
+
+
+def _entries() -> dict[str, dict[str, str]]:
+    """Return a line per entry, by kind."""
+    from sciadv.bench import BENCHES
+    from sciadv.catalogue import titles
+    from sciadv.forward import FORWARDS
+    from sciadv.solvers import SOLVERS, solver_names
+
+    return {
+        "problems": titles("problems"),
+        "priors": titles("priors"),
+        "solvers": {name: _first_line(SOLVERS.get(name)) for name in solver_names()},
+        "forwards": {name: _first_line(part) for name, part in FORWARDS.items()},
+        "benches": {name: bench.title for name, bench in BENCHES.items()},
+    }
+
+
+def _first_line(thing: object) -> str:
+    """Return the first sentence of a docstring without its markup; of a plug-in's, that it is one."""
+    text = inspect.getdoc(thing) if thing is not None else "(of another installed package)"
+    first = (text or "").split("\n\n", maxsplit=1)[0]
+    return re.sub(r"`+", "", " ".join(first.split()))
+
+
+def _show_problem(console: Console, name: str) -> None:
+    from rich.markdown import Markdown
+    from rich.syntax import Syntax
+
+    from sciadv.catalogue import problem_spec, spec_file
+
+    problem_spec(name)
+    file = spec_file("problems", name)
+    readme = file.parent / "README.md"
+    if readme.is_file():
+        console.print(Markdown(readme.read_text(encoding="utf-8")))
+        console.print()
+    console.print(file.name, style="bold")
+    console.print(
+        Syntax(file.read_text(encoding="utf-8"), "toml", background_color="default", word_wrap=True)
+    )
+
+
+def _show_prior(console: Console, name: str) -> None:
+    from rich.markdown import Markdown
+    from rich.table import Table
+
+    from sciadv.folders import find_entry
+    from sciadv.prior import CARD, WEIGHTS, read_card
+
+    folder = find_entry("priors", name)
+    table = Table(box=None, show_header=False)
+    for key, value in read_card(folder).items():
+        table.add_row(key, value)
+    console.print(table, markup=False)
+    if (folder / CARD).is_file():
+        body = (folder / CARD).read_text(encoding="utf-8").split("\n---\n", maxsplit=1)[-1]
+        console.print(Markdown(body))
+    if not (folder / WEIGHTS).is_file():
+        console.print(f"It has no weights here yet; train it: sciadv train {name}", markup=False)
+
+
+def _show_solver(console: Console, name: str) -> None:
+    from sciadv.solvers import make_solver
+
+    console.print(inspect.getdoc(type(make_solver(name))) or "", markup=False)
+
+
+def _show_forward(console: Console, name: str) -> None:
+    from sciadv.forward import forward_kind
+
+    console.print(inspect.getdoc(forward_kind(name)) or "", markup=False)
+
+
+def _show_bench(console: Console, name: str) -> None:
+    from sciadv.bench import BENCHES
+
+    bench = BENCHES[name]
+    console.print(bench.title, markup=False)
+    console.print(f"Its bars stand in the problem {bench.problem}.", markup=False)
+    if bench.peers:
+        console.print(f"It can measure beside ours: {', '.join(bench.peers)}.", markup=False)
+    console.print(f"Run it: sciadv bench {name}", markup=False)
+
+
+_SHOW: dict[str, Callable[[Console, str], None]] = {
+    "problems": _show_problem,
+    "priors": _show_prior,
+    "solvers": _show_solver,
+    "forwards": _show_forward,
+    "benches": _show_bench,
+}

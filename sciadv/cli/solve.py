@@ -1,0 +1,202 @@
+"""``sciadv solve`` and ``sciadv demo``: from measurements to a folder of results."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sciadv.cli.edge import (
+    EXIT_INTERRUPTED,
+    Interruption,
+    check_output_folder,
+    plain_errors,
+    progress_console,
+    say,
+    say_error,
+)
+
+if TYPE_CHECKING:
+    from sciadv.problem import Problem
+    from sciadv.schema import ProblemSpec
+    from sciadv.solution import Solution
+    from sciadv.solvers import Monitor, Progress
+
+#: How many of the UCI digits the demo solves.
+DEMO_MEASUREMENTS = 300
+DEMO_OUT = Path("sciadv-demo")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to solve, and how."""
+
+    problem: str
+    out: Path
+    measurements: Path | None = None
+    solver: str | None = None
+    restarts: int | None = None
+    device: str = "auto"
+    seed: int = 0
+    first: int | None = None
+
+    @property
+    def command(self) -> str:
+        """The command line that does the same again."""
+        optional = {
+            "--measurements": self.measurements,
+            "--solver": self.solver,
+            "--restarts": self.restarts,
+            "--first": self.first,
+        }
+        given = [part for flag, value in optional.items() if value is not None for part in (flag, str(value))]
+        fixed = ["--device", self.device, "--seed", str(self.seed), "-o", str(self.out)]
+        return shlex.join(["sciadv", "solve", self.problem, *given, *fixed])
+
+
+@plain_errors
+def solve(  # noqa: PLR0913  # a command's options are its arguments
+    problem: Annotated[str, typer.Argument(help="A problem that `sciadv list` shows, or a path.")],
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    measurements: Annotated[
+        Path | None,
+        typer.Option(help="Your data: a .npy, or a .npz with an array y.", show_default=False),
+    ] = None,
+    solver: Annotated[
+        str | None, typer.Option(help="A solver that `sciadv list` shows.", show_default="the problem's")
+    ] = None,
+    restarts: Annotated[
+        int | None, typer.Option(min=1, help="Starts per measurement.", show_default="the solver's")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random in the search.")] = 0,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="Solve only the first so many measurements.", show_default="all")
+    ] = None,
+) -> None:
+    """Solve a problem and write solution.npz, summary.json, figure.png and report.html."""
+    run_request(Request(problem, out, measurements, solver, restarts, device, seed, first))
+
+
+@plain_errors
+def demo(
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = DEMO_OUT,
+) -> None:
+    """Reconstruct handwritten digits at 32 x 32 from the 8 x 8 counts that scikit-learn ships."""
+    say("The UCI digits are measurements: 8 x 8 counts of the ink in 4 x 4 blocks of a 32 x 32 bitmap.")
+    say("sciadv searches a generator of 32 x 32 digits for the bitmaps that explain the counts.\n")
+    run_request(Request("digits-superresolution", out, first=DEMO_MEASUREMENTS))
+    say(f"\nLook at {out / 'figure.png'} and open {out / 'report.html'}.")
+    say("How many of the bitmaps a classifier reads correctly: sciadv bench digits-superresolution")
+
+
+def run_request(request: Request) -> Solution:
+    """Check everything, solve, then write; exit with 130 after writing if the user pressed Ctrl-C."""
+    import sciadv
+    from sciadv.catalogue import problem_spec
+    from sciadv.report import Run, write_results
+    from sciadv.types import as_device
+
+    check_output_folder(request.out)
+    device = as_device(request.device)
+    spec = problem_spec(request.problem)
+    solver, restarts = _choose_solver(request, spec)
+    problem, measurements_sha256 = _load(request, str(device))
+    with Interruption() as interruption:
+        with _progress(problem) as monitor:
+            solution = sciadv.solve(problem, solver, restarts=restarts, seed=request.seed, monitor=monitor)
+        run = Run(
+            title=spec.title,
+            command=request.command,
+            seed=request.seed,
+            device=str(device),
+            measurements_sha256=measurements_sha256,
+            was_interrupted=interruption.happened,
+        )
+        _say_overwritten(request.out)
+        write_results(problem, solution, run, request.out)
+    _say_solution(solution, request.out)
+    if interruption.happened:
+        say_error(f"interrupted; the best found until then is in {request.out}, marked as interrupted")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    return solution
+
+
+def _choose_solver(request: Request, spec: ProblemSpec) -> tuple[str, int | None]:
+    """Return the solver's name and restarts: the user's, else the problem's; checked."""
+    from sciadv.solvers import make_solver
+
+    name = request.solver or spec.solver.kind
+    restarts = request.restarts
+    if restarts is None and name == spec.solver.kind:
+        restarts = spec.solver.restarts
+    make_solver(name, restarts=restarts)
+    return name, restarts
+
+
+def _load(request: Request, device: str) -> tuple[Problem, str]:
+    """Load the problem, put the user's measurements into it, and return it with the hash of their file."""
+    from sciadv.catalogue import load_problem, read_array
+    from sciadv.prior import sha256
+
+    problem, digest = load_problem(request.problem, device=device, seed=request.seed), ""
+    if request.measurements is not None:
+        problem = problem.with_measurements(read_array(request.measurements))
+        digest = sha256(request.measurements)
+    return (problem if request.first is None else problem.subset(slice(request.first))), digest
+
+
+@contextmanager
+def _progress(problem: Problem) -> Iterator[Monitor]:
+    """Show a bar with live numbers while it is open; nothing where stderr is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    console = progress_console()
+    columns = (
+        TextColumn("solving"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[alive]} restarts alive, best misfit {task.fields[misfit]}, left"),
+        TimeRemainingColumn(),
+    )
+    with RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("solve", total=None, alive="-", misfit="-")
+
+        def monitor(progress: Progress) -> None:
+            bar.update(
+                task,
+                completed=progress.iteration,
+                total=progress.n_iterations,
+                alive=f"{progress.n_alive} of {progress.n_rows}",
+                misfit=f"{progress.best_misfit:.3g} {problem.likelihood.unit}",
+            )
+
+        yield monitor
+
+
+def _say_overwritten(out: Path) -> None:
+    from sciadv.report import RESULTS
+
+    there = [name for name in RESULTS if (out / name).exists()]
+    if there:
+        say(f"{out} is there already: {', '.join(there)} overwritten")
+
+
+def _say_solution(solution: Solution, out: Path) -> None:
+    """Say how many measurements ended how, each kind with its first sentence, and what was written."""
+    from sciadv.report import RESULTS
+
+    say(f"{len(solution.status)} measurements by {solution.method} in {solution.seconds:.1f} s")
+    say(f"median misfit {float(solution.misfit.median()):.3g} {solution.unit}")
+    for status in dict.fromkeys(solution.status):
+        count, example = solution.status.count(status), solution.messages[solution.status.index(status)]
+        say(f"  {count:>5}  {example}" + ("" if count == 1 else "  (the first of them)"))
+    say(f"wrote {', '.join(str(out / name) for name in RESULTS)}")

@@ -1,0 +1,57 @@
+"""Updates: how two players move in one step, on top of any torch optimizer."""
+
+from sciadv.games.updates.alternating import Alternating
+from sciadv.games.updates.base import Optimizers, Update, UpdateState
+from sciadv.games.updates.consensus import Consensus
+from sciadv.games.updates.extragradient import Extragradient
+from sciadv.games.updates.gradient_reversal import OnePass
+from sciadv.games.updates.lookahead import Lookahead
+from sciadv.games.updates.optimistic import Optimistic
+from sciadv.games.updates.past_extragradient import PastExtragradient
+from sciadv.games.updates.simultaneous import Simultaneous
+from sciadv.games.updates.symplectic import SymplecticAdjustment
+from sciadv.games.updates.trust_region import (
+    OutputTrustRegion,
+    TrustRegion,
+    bernoulli_divergence,
+    gaussian_divergence,
+)
+from sciadv.games.updates.two_time_scales import TwoTimeScales
+from sciadv.games.updates.unrolled import Unrolled
+
+UPDATES: dict[str, Update] = {
+    "simultaneous": Simultaneous(),
+    "alternating": Alternating(),
+    "two-time-scales": TwoTimeScales(),
+    "extragradient": Extragradient(),
+    "past-extragradient": PastExtragradient(),
+    "optimistic": Optimistic(),
+    "consensus": Consensus(),
+    "symplectic": SymplecticAdjustment(),
+    "lookahead": Lookahead(),
+    "unrolled": Unrolled(),
+    "trust-region": TrustRegion(),
+    "one-pass": OnePass(),
+}
+
+__all__ = [
+    "UPDATES",
+    "Alternating",
+    "Consensus",
+    "Extragradient",
+    "Lookahead",
+    "OnePass",
+    "Optimistic",
+    "Optimizers",
+    "OutputTrustRegion",
+    "PastExtragradient",
+    "Simultaneous",
+    "SymplecticAdjustment",
+    "TrustRegion",
+    "TwoTimeScales",
+    "Unrolled",
+    "Update",
+    "UpdateState",
+    "bernoulli_divergence",
+    "gaussian_divergence",
+]

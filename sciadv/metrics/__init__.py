@@ -1,0 +1,48 @@
+"""Metrics: of images, of distributions in any feature space, of classifiers. Tensors in, numbers out."""
+
+from sciadv.metrics.classes import (
+    calibration_error,
+    class_divergence,
+    class_shares,
+    classifier_score,
+    discriminator_calibration,
+    n_modes,
+)
+from sciadv.metrics.classifier import Classifier, Judgement, accuracy, judge, load_classifier, save_classifier
+from sciadv.metrics.frechet import effective_rank, frechet_distance, frechet_from_moments
+from sciadv.metrics.image import mse, psnr, ssim
+from sciadv.metrics.kernel import KernelDistance, kernel_distance
+from sciadv.metrics.manifold import Manifold, Memorisation, manifold_metrics, memorisation
+from sciadv.metrics.path_length import path_length, slerp
+from sciadv.metrics.samples import SampleReport, compare_samples
+
+__all__ = [
+    "Classifier",
+    "Judgement",
+    "KernelDistance",
+    "Manifold",
+    "Memorisation",
+    "SampleReport",
+    "accuracy",
+    "calibration_error",
+    "class_divergence",
+    "class_shares",
+    "classifier_score",
+    "compare_samples",
+    "discriminator_calibration",
+    "effective_rank",
+    "frechet_distance",
+    "frechet_from_moments",
+    "judge",
+    "kernel_distance",
+    "load_classifier",
+    "manifold_metrics",
+    "memorisation",
+    "mse",
+    "n_modes",
+    "path_length",
+    "psnr",
+    "save_classifier",
+    "slerp",
+    "ssim",
+]

@@ -1,0 +1,102 @@
+"""The small classifier whose features, classes and accuracy judge images: its file, and passes in batches."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import WeightsError
+from sciadv.nets import ConvClassifier, build_net, net_spec
+
+CLASSIFIER = "classifier.safetensors"
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Anything with class logits and features, both from a batch of images."""
+
+    def __call__(self, x: Tensor, /) -> Tensor:
+        """Return class logits ``(batch, classes)``."""
+        ...
+
+    def features(self, x: Tensor, /) -> Tensor:
+        """Return features ``(batch, features)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Features ``(n, features)`` and logits ``(n, classes)`` of a set of images."""
+
+    features: Tensor
+    logits: Tensor
+
+    @property
+    def classes(self) -> Tensor:
+        """Most probable class of each image ``(n,)``."""
+        return self.logits.argmax(1)
+
+
+def judge(classifier: Classifier, images: Tensor, *, batch: int = 500) -> Judgement:
+    """Pass images ``(n, channels, height, width)`` through a classifier without gradients."""
+    with torch.no_grad():
+        parts = torch.split(images, batch)
+        features = torch.cat([classifier.features(part) for part in parts])
+        logits = torch.cat([classifier(part) for part in parts])
+    return Judgement(features, logits)
+
+
+def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
+    """Share of the images whose most probable class is their label."""
+    return float((judge(classifier, images).classes == labels.to(images.device)).double().mean())
+
+
+def save_classifier(classifier: nn.Module, folder: Path, *, facts: dict[str, str] | None = None) -> Path:
+    """Write ``classifier.safetensors`` to a folder; `facts` (accuracy, data) go into its header.
+
+    Raises
+    ------
+    InputError
+        The classifier is not one of `sciadv.nets`.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"classifier.{k}": t.detach().cpu().contiguous() for k, t in classifier.state_dict().items()}
+    metadata = {"nets": json.dumps({"classifier": net_spec(classifier)}), **(facts or {})}
+    save_file(tensors, folder / CLASSIFIER, metadata=metadata)
+    return folder / CLASSIFIER
+
+
+def load_classifier(folder: Path, *, device: torch.device | str = "cpu") -> ConvClassifier:
+    """Load the classifier that lies in a prior's folder, in evaluation mode. Runs no code from the file.
+
+    Raises
+    ------
+    WeightsError
+        There is none, or the file is truncated, corrupted or not a classifier of sciadv.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / CLASSIFIER
+    if not path.is_file():
+        raise WeightsError(
+            f"{folder} has no {CLASSIFIER}; train the prior's recipe with a [classifier] table"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {key.removeprefix("classifier."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+            spec = json.loads((file.metadata() or {})["nets"])["classifier"]
+        net = build_net(spec)
+        net.load_state_dict(state)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsError(f"{path} is not a sciadv classifier: {reason}. Fetch it again.") from error
+    if not isinstance(net, ConvClassifier):
+        raise WeightsError(f"{path} holds a {type(net).__name__}, not a classifier. Fetch it again.")
+    return net.to(device).eval().requires_grad_(False)

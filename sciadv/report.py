@@ -1,0 +1,262 @@
+"""The report of a solve: one HTML file that holds its figures and all that is needed to do it again."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import math
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sciadv.plotting import SHORT, plot_misfit, plot_restarts, plot_solution, status_counts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sciadv.problem import Problem
+    from sciadv.solution import Solution
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that an answer depends on."""
+    import numpy as np
+    import torch
+
+    import sciadv
+
+    return {
+        "sciadv": sciadv.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+#: What `write_results` writes.
+RESULTS = ("solution.npz", "summary.json", "figure.png", "report.html")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a solution was made: what its report needs beside the problem and the solution.
+
+    Parameters
+    ----------
+    title
+        The problem's title.
+    command
+        The command line that does it again.
+    seed
+        Seed of the search.
+    device
+        Device it ran on.
+    measurements_sha256
+        Hash of the user's measurements file; empty for the problem's own measurements.
+    was_interrupted
+        Whether the user stopped it.
+    date
+        When it ended, in UTC.
+    """
+
+    title: str
+    command: str = ""
+    seed: int = 0
+    device: str = "cpu"
+    measurements_sha256: str = ""
+    was_interrupted: bool = False
+    date: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+
+
+def summary(problem: Problem, solution: Solution, run: Run) -> dict[str, object]:
+    """Return what ``summary.json`` holds: the solution's numbers and how to get them again."""
+    return {
+        "problem": problem.name,
+        "title": run.title,
+        "interrupted": run.was_interrupted,
+        **solution.summary(),
+        "forward": repr(problem.forward),
+        "likelihood": repr(problem.likelihood),
+        "latent_weight": problem.latent_weight,
+        "prior": problem.prior.name,
+        "weights_sha256": problem.prior.card.get("weights_sha256", ""),
+        "measurements_sha256": run.measurements_sha256,
+        "command": run.command,
+        "seed": run.seed,
+        "device": run.device,
+        "date": run.date,
+        "versions": versions(),
+    }
+
+
+def write_results(problem: Problem, solution: Solution, run: Run, folder: Path) -> Path:
+    """Write the files of `RESULTS` to a folder, which is made if need be."""
+    solution.save(folder)
+    (folder / "summary.json").write_text(to_json(summary(problem, solution, run)), encoding="utf-8")
+    picture = _png(plot_solution(problem, solution))
+    (folder / "figure.png").write_bytes(picture)
+    (folder / "report.html").write_text(_page(problem, solution, run, picture=picture), encoding="utf-8")
+    return folder
+
+
+def to_json(value: object) -> str:
+    """Write plain values as JSON; NaN and Inf, which it does not have, as null."""
+    return json.dumps(_jsonable(value), indent=2)
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+#: Measurements that a report shows one by one.
+N_EXAMPLES = 10
+
+
+def report_html(problem: Problem, solution: Solution, run: Run) -> str:
+    """Return a page that needs no other file and no network: figures are part of it."""
+    return _page(
+        problem, solution, run, picture=_png(plot_solution(problem, solution, n_examples=N_EXAMPLES))
+    )
+
+
+def _page(problem: Problem, solution: Solution, run: Run, *, picture: bytes) -> str:
+    warning = ""
+    if run.was_interrupted:
+        warning = '<p class="warning">Interrupted by the user: this is the best found until then.</p>'
+    misfits, restarts = plot_misfit(problem, solution), plot_restarts(solution)
+    sections = [
+        f"<h1>{_escape(run.title)}</h1>{warning}",
+        f"<p>{_escape(_lead(problem, solution))}</p>",
+        _image(picture, "measurements, reconstructions, predictions and residuals"),
+        "<h2>Numbers</h2>" + _table(_numbers(solution)),
+        '<div class="pair">' + _image(_png(_figure_of(misfits)), "histogram of the misfits"),
+        _image(_png(_figure_of(restarts)), "how many restarts agree") + "</div>",
+        "<h2>How each search ended</h2>"
+        + _table(_endings(solution), head=("", "measurements", "for example")),
+        f"<h2>The first {min(N_EXAMPLES, problem.n_problems)} measurements</h2>" + _examples(solution),
+        "<h2>Settings</h2>" + _table((key, _plain(value)) for key, value in solution.settings.items()),
+        "<h2>To do it again</h2>" + _table(_origin(summary(problem, solution, run))),
+        f"<pre>{_escape(run.command)}</pre>" if run.command else "",
+    ]
+    return _PAGE.format(title=_escape(run.title), body="\n".join(sections))
+
+
+def _lead(problem: Problem, solution: Solution) -> str:
+    return (
+        f"{problem.n_problems} measurements of {problem.name}, solved by {solution.method} with the prior "
+        f"{problem.prior.name} in {solution.seconds:.1f} s: {status_counts(solution)}."
+    )
+
+
+def _numbers(solution: Solution) -> list[tuple[str, str]]:
+    misfit = solution.misfit.float()
+    low, middle, high = (float(misfit.quantile(q)) for q in (0.05, 0.5, 0.95))
+    rows = [
+        (f"misfit [{solution.unit}], mean", f"{float(misfit.mean()):.4g}"),
+        ("misfit, median", f"{middle:.4g}"),
+        ("misfit, 5 % and 95 % quantiles", f"{low:.4g}, {high:.4g}"),
+        ("time [s]", f"{solution.seconds:.2f}"),
+        ("time per measurement [s]", f"{solution.seconds / len(solution.status):.4g}"),
+        ("iterations", str(len(solution.history))),
+    ]
+    if solution.agreement is not None:
+        rows.append(("restarts that agree, mean", f"{100 * float(solution.agreement.mean()):.0f} %"))
+    return rows
+
+
+def _endings(solution: Solution) -> list[tuple[str, str, str]]:
+    """Return a row per status: its words, how many, and the first one's sentence."""
+    status = solution.status
+    first = [status.index(kind) for kind in dict.fromkeys(status)]
+    return [(SHORT[status[i]], str(status.count(status[i])), solution.messages[i]) for i in first]
+
+
+def _examples(solution: Solution) -> str:
+    shown = zip(solution.messages[:N_EXAMPLES], _agreeing_restarts(solution, N_EXAMPLES), strict=True)
+    rows = [(str(i), sentence, agreeing) for i, (sentence, agreeing) in enumerate(shown)]
+    return _table(rows, head=("", "how well, and why it stopped", "restarts that agree"))
+
+
+def _agreeing_restarts(solution: Solution, n: int) -> list[str]:
+    """Say per measurement which restarts agree with the best, in the sense of `Solution.agreement`."""
+    if solution.restart_objectives is None:
+        return ["no restarts"] * min(n, len(solution.status))
+    objectives = solution.restart_objectives[:n]
+    best = objectives.amin(1, keepdim=True)
+    agrees = objectives <= best + 0.5 + 0.01 * best.abs()
+    n_restarts = objectives.shape[1]
+    return [
+        f"{', '.join(str(i + 1) for i in row.nonzero().flatten().tolist())} of {n_restarts}" for row in agrees
+    ]
+
+
+def _origin(facts: dict[str, object]) -> list[tuple[str, str]]:
+    names = ["problem", "forward", "likelihood", "latent_weight", "measurements_sha256", "prior"]
+    names += ["weights_sha256", "seed", "device", "date"]
+    facts_of_run = [(name, facts[name]) for name in names if facts[name] != ""]
+    rows = [(name.replace("_", " "), str(fact)) for name, fact in facts_of_run]
+    return rows + [(f"{name} version", version) for name, version in versions().items()]
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> str:
+    top = "<tr>" + "".join(f"<th>{_escape(cell)}</th>" for cell in head) + "</tr>" if head else ""
+    body = "".join("<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{top}{body}</table>"
+
+
+def _figure_of(ax: object) -> Figure:
+    figure: Figure = ax.figure  # type: ignore[attr-defined]  # an Axes, whose stubs say SubFigure too
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _image(png: bytes, words: str) -> str:
+    return f'<img alt="{_escape(words)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff }}
+body {{ max-width: 1100px; margin: 2em auto; padding: 0 1em }}
+h1 {{ font-size: 1.5em }} h2 {{ font-size: 1.15em; margin-top: 2em }}
+img {{ max-width: 100% }} .pair img {{ max-width: 49% }}
+table {{ border-collapse: collapse }}
+td, th {{ padding: .25em .9em .25em 0; text-align: left; vertical-align: top }}
+td, th {{ border-bottom: 1px solid #e4e4e4; overflow-wrap: anywhere }}
+td:first-child {{ color: #666; white-space: nowrap; overflow-wrap: normal }}
+pre {{ background: #f4f4f4; padding: .8em; overflow-x: auto }}
+.warning {{ background: #fff1e0; border-left: 4px solid #d9722e; padding: .5em 1em }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""

@@ -1,0 +1,248 @@
+"""What a ``problem.toml`` may say."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from sciadv.schema.tables import Count, Numbers, OneLine, Positive, Seed, Table
+
+
+class MatrixForward(Table):
+    """`sciadv.forward.Matrix`; a ``.npz`` of `scipy.sparse.save_npz` stays sparse."""
+
+    kind: Literal["matrix"]
+    matrix: Numbers
+    out_shape: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
+
+
+class GaussianForward(Table):
+    """`sciadv.forward.GaussianSensing`."""
+
+    kind: Literal["gaussian"]
+    n_measurements: Count
+    seed: Seed
+    scale: Positive | None = None
+
+
+class MaskForward(Table):
+    """`sciadv.forward.Mask`."""
+
+    kind: Literal["mask"]
+    mask: Numbers
+
+
+class BlockSumForward(Table):
+    """`sciadv.forward.BlockSum`."""
+
+    kind: Literal["block-sum"]
+    block: Count
+    reduce: Literal["sum", "mean"] | None = None
+
+
+class BlurForward(Table):
+    """`sciadv.forward.Blur`."""
+
+    kind: Literal["blur"]
+    kernel: Numbers
+    boundary: Literal["circular", "zero", "reflect", "replicate"] | None = None
+
+
+class GaussianBlurForward(Table):
+    """`sciadv.forward.GaussianBlur`."""
+
+    kind: Literal["gaussian-blur"]
+    sigma: Positive
+    radius: Annotated[int, Field(ge=0)] | None = None
+    boundary: Literal["circular", "zero", "reflect", "replicate"] | None = None
+
+
+class MaskedFourierForward(Table):
+    """`sciadv.forward.MaskedFourier`."""
+
+    kind: Literal["masked-fourier"]
+    mask: Numbers
+    is_centred: bool | None = None
+
+
+class ParallelBeamForward(Table):
+    """`sciadv.forward.ParallelBeam`; `n_angles` spreads that many evenly over 180 degrees."""
+
+    kind: Literal["parallel-beam"]
+    angles: Numbers | None = None
+    n_angles: Count | None = None
+    n_detectors: Count | None = None
+    pixel_size: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ParallelBeamForward:
+        if (self.angles is None) == (self.n_angles is None):
+            raise ValueError("give either angles [degrees] or n_angles (spread evenly over 180 degrees)")
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings with the angles spelled out."""
+        settings = super().settings()
+        n_angles = settings.pop("n_angles", None)
+        return (
+            settings
+            if n_angles is None
+            else {**settings, "angles": [180 * i / n_angles for i in range(n_angles)]}
+        )
+
+
+class CrossholeForward(Table):
+    """`sciadv.forward.CrossholeTravelTime`."""
+
+    kind: Literal["crosshole"]
+    cell_size: Positive | None = None
+    sources: Numbers | None = None
+    receivers: Numbers | None = None
+
+
+class FaciesSlownessForward(Table):
+    """`sciadv.forward.FaciesSlowness`."""
+
+    kind: Literal["facies-slowness"]
+    velocity_background: Positive | None = None
+    velocity_facies: Positive | None = None
+
+
+class PluginForward(Table):
+    """An operator of another package, by its entry point in the group ``sciadv.forward``; any settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    kind: str
+
+    def settings(self) -> dict[str, Any]:
+        """Return all settings: only the operator itself knows them."""
+        return dict(self.model_extra or {})
+
+
+def _forward_tag(value: Any) -> str | None:
+    """Return the kind a table says, or "plugin" where another package has registered it."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    installed = {point.name for point in entry_points(group="sciadv.forward")}
+    return "plugin" if kind in installed else kind
+
+
+Operator = (
+    Annotated[BlockSumForward, Tag("block-sum")]
+    | Annotated[BlurForward, Tag("blur")]
+    | Annotated[CrossholeForward, Tag("crosshole")]
+    | Annotated[FaciesSlownessForward, Tag("facies-slowness")]
+    | Annotated[GaussianForward, Tag("gaussian")]
+    | Annotated[GaussianBlurForward, Tag("gaussian-blur")]
+    | Annotated[MaskForward, Tag("mask")]
+    | Annotated[MaskedFourierForward, Tag("masked-fourier")]
+    | Annotated[MatrixForward, Tag("matrix")]
+    | Annotated[ParallelBeamForward, Tag("parallel-beam")]
+    | Annotated[PluginForward, Tag("plugin")]
+)
+
+
+class ChainForward(Table):
+    """Operators one after another; the first takes the candidate."""
+
+    kind: Literal["chain"]
+    parts: Annotated[
+        tuple[Annotated[Operator, Discriminator(_forward_tag)], ...], Field(strict=False, min_length=1)
+    ]
+
+
+ForwardSpec = Annotated[Operator | Annotated[ChainForward, Tag("chain")], Discriminator(_forward_tag)]
+
+
+class GaussianLikelihood(Table):
+    """`sciadv.Gaussian`; without sigma the noise level is unknown."""
+
+    kind: Literal["gaussian"]
+    sigma: Numbers | None = None
+
+
+class PoissonLikelihood(Table):
+    """`sciadv.Poisson`."""
+
+    kind: Literal["poisson"]
+    background: float | None = None
+    floor: float | None = None
+
+
+class ToleranceLikelihood(Table):
+    """`sciadv.Tolerance`."""
+
+    kind: Literal["tolerance"]
+    width: Numbers
+    softness: Positive | None = None
+
+
+class DigitsMeasurements(Table):
+    """The UCI handwritten digits of scikit-learn: 8 x 8 counts of 0 to 16, with labels."""
+
+    kind: Literal["sklearn-digits"]
+
+
+class FileMeasurements(Table):
+    """A ``.npy`` file, or the array `key` ("y") of a ``.npz`` file, which may hold truth and labels."""
+
+    kind: Literal["file"]
+    path: str
+    key: str | None = None
+    truth: str | None = None
+    labels: str | None = None
+
+
+class SimulatedMeasurements(Table):
+    """Predictions of known images with the likelihood's noise: a data set's, or draws from the prior."""
+
+    kind: Literal["simulated"]
+    images: str
+    split: Literal["train", "test"] = "test"
+    prepare: str = "none"
+    n: Count
+    seed: Seed | None = None
+
+
+class SolverTable(Table):
+    """The solver that the command line takes unless told otherwise."""
+
+    kind: str = "auto"
+    restarts: Count | None = None
+
+
+class Bar(Table):
+    """What a bench must reach: ``<metric of row> <op> <bound>``."""
+
+    name: OneLine
+    metric: str
+    row: str
+    op: Literal[">=", "<=", ">", "<"]
+    bound: float
+
+
+class BenchTable(Table):
+    """The bars of a problem's bench."""
+
+    bars: Annotated[tuple[Bar, ...], Field(strict=False)] = ()
+
+
+class ProblemSpec(Table):
+    """A ``problem.toml``."""
+
+    file_name: ClassVar[str] = "problem.toml"
+
+    title: OneLine
+    prior: str
+    latent_weight: Annotated[float, Field(ge=0)] = 1.0
+    experimental: bool = False
+    forward: ForwardSpec
+    likelihood: Annotated[
+        GaussianLikelihood | PoissonLikelihood | ToleranceLikelihood, Field(discriminator="kind")
+    ]
+    measurements: Annotated[
+        DigitsMeasurements | FileMeasurements | SimulatedMeasurements, Field(discriminator="kind")
+    ]
+    solver: SolverTable = SolverTable()
+    bench: BenchTable = BenchTable()

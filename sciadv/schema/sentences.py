@@ -1,0 +1,214 @@
+"""Read a file into its tables, or say in a sentence which key or value is wrong and what is right."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sciadv.errors import InputError, SciadvError, UnknownNameError, did_you_mean
+from sciadv.schema.tables import Table
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # there on 3.10 only
+
+SpecType = TypeVar("SpecType", bound=Table)
+
+
+def read_spec(file: Path, model: type[SpecType]) -> SpecType:
+    """Read a TOML file and check every key and value of it.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is not TOML, or a key or value is not one that it may have.
+    UnknownNameError
+        A ``kind`` is none of those there are.
+    """
+    return parse_spec(read_text(file), model, file=str(file))
+
+
+def read_text(file: Path) -> str:
+    """Read a UTF-8 text file.
+
+    Raises
+    ------
+    InputError
+        The file is missing or is not UTF-8 text.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"{file} cannot be read: {reason}") from error
+
+
+def parse_spec(text: str, model: type[SpecType], *, file: str) -> SpecType:
+    """Check the text of a TOML file; `file` is its name in messages.
+
+    Raises
+    ------
+    InputError
+        It is not TOML, or a key or value is not one that it may have.
+    UnknownNameError
+        A ``kind`` is none of those there are.
+
+    Examples
+    --------
+    >>> from sciadv.schema import SolverTable
+    >>> parse_spec("restarts = 3", SolverTable, file="mine.toml")
+    SolverTable(kind='auto', restarts=3)
+    """
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise _explain(error, file, model) from error
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """One of pydantic's errors, the key's path as the file has it, and the table that has the key."""
+
+    path: str
+    owner: Any
+    detail: ErrorDetails
+
+    @property
+    def section(self) -> str:
+        """The file's section in words: "forward", "source of measurements"."""
+        return _SECTION_WORDS.get(name := self.path.split(".")[0].split("[")[0], name)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that the table takes."""
+        return sorted(getattr(self.owner, "model_fields", None) or self.owner.__dataclass_fields__)
+
+    @property
+    def table(self) -> str:
+        """The table in words: "problem.toml", "[solver]", "a block-sum forward"."""
+        kind = _kind_of(self.owner)
+        if kind is not None:
+            return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} {self.section}"
+        return f"[{self.path.rpartition('.')[0]}]" if "." in self.path else str(self.owner.file_name)
+
+
+#: How a section's parts are called where "a <kind> <section>" would not read well.
+_SECTION_WORDS = {"measurements": "source of measurements"}
+_TYPE_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "an array",
+    dict: "a table",
+}
+
+
+def _explain(error: ValidationError, file: str, root: type[Table]) -> SciadvError:
+    """Turn the most telling error into a sentence: a misspelt key comes before what is then missing."""
+    details = error.errors()
+    first = min(details, key=lambda detail: detail["type"] not in _UNKNOWN_KEY)
+    path, owner = _walk(root, first["loc"])
+    fault = _Fault(path, owner, first)
+    if first["type"] == "union_tag_invalid":
+        kinds = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
+        known = [kind for kind in kinds if kind != "plugin"]
+        return UnknownNameError(f"{fault.section} ({path}.kind in {file})", first["ctx"]["tag"], known)
+    others = [detail for detail in details if detail["type"] != "missing" and detail is not first]
+    more = f" ({len(others)} more after this one)" if others else ""
+    return InputError(f"{file}: {_SENTENCES.get(first['type'], _wrong_value)(fault)}{more}")
+
+
+def _unknown_key(fault: _Fault) -> str:
+    near = did_you_mean(str(fault.detail["loc"][-1]), fault.keys)
+    return f"{fault.path} is not a key of {fault.table}{near}; it takes: {', '.join(fault.keys)}"
+
+
+def _missing_key(fault: _Fault) -> str:
+    return f"{fault.path} is missing; {fault.table} takes: {', '.join(fault.keys)}"
+
+
+def _missing_kind(fault: _Fault) -> str:
+    parts = _tables_of(fault.owner, fault.path.rpartition(".")[2].split("[")[0])
+    kinds = sorted(kind for kind in map(_kind_of, parts) if kind is not None)
+    return f"{fault.path}.kind is missing; there are: {', '.join(kinds)}"
+
+
+def _failed_check(fault: _Fault) -> str:
+    return f"{fault.path or fault.owner.file_name}: {fault.detail['ctx']['error']}"
+
+
+def _not_a_choice(fault: _Fault) -> str:
+    expected, got = fault.detail["ctx"]["expected"], fault.detail["input"]
+    choices = [choice.strip(" '") for choice in expected.replace(" or ", ", ").split(",")]
+    return f"{fault.path}: expected {expected}, got {got!r}{did_you_mean(str(got), choices)}"
+
+
+def _not_a_table(fault: _Fault) -> str:
+    return f"{fault.path}: expected a table, [{fault.path}], got {fault.detail['input']!r}"
+
+
+def _wrong_value(fault: _Fault) -> str:
+    value, message = fault.detail["input"], fault.detail["msg"]
+    word = _TYPE_WORDS.get(type(value), type(value).__name__)
+    return f"{fault.path}: {message.replace('Input should', 'it should', 1)}; it is {value!r} ({word})"
+
+
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+_SENTENCES: dict[str, Callable[[_Fault], str]] = {
+    **dict.fromkeys(_UNKNOWN_KEY, _unknown_key),
+    "missing": _missing_key,
+    "union_tag_not_found": _missing_kind,
+    "value_error": _failed_check,
+    "literal_error": _not_a_choice,
+    **dict.fromkeys(("model_type", "model_attributes_type", "dataclass_type"), _not_a_table),
+}
+
+
+def _walk(root: type[Table], loc: tuple[int | str, ...]) -> tuple[str, Any]:
+    """Return the dotted path of a key as the file has it, and the table that has the key.
+
+    pydantic puts the kind that it took from a union into the location; it is not part of the file's path.
+    """
+    path = ""
+    owner: Any = root
+    candidates: list[Any] = [root]
+    for step in loc:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif len(candidates) > 1:
+            candidates = [table for table in candidates if step in (_kind_of(table), "plugin")]
+        else:
+            path = f"{path}.{step}" if path else step
+            owner = candidates[0] if candidates else owner
+            candidates = _tables_of(owner, step)
+    return path, owner
+
+
+def _kind_of(table: Any) -> str | None:
+    """Return the kind of a part's table; None for a table of which there is one kind only."""
+    field = getattr(table, "model_fields", {}).get("kind")
+    if field is None or get_origin(field.annotation) is not Literal:
+        return None
+    return str(get_args(field.annotation)[0])
+
+
+def _tables_of(table: Any, key: str) -> list[Any]:
+    fields = getattr(table, "model_fields", {})
+    return _tables_in(fields[key].annotation) if key in fields else []
+
+
+def _tables_in(annotation: Any) -> list[Any]:
+    """List the tables that an annotation such as ``tuple[Annotated[A | B, ...], ...]`` allows."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return [annotation] if issubclass(annotation, Table) or is_dataclass(annotation) else []
+    return [table for argument in get_args(annotation) for table in _tables_in(argument)]

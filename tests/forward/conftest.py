@@ -1,0 +1,111 @@
+"""One small operator of every kind, and of every way to make one of others."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from sciadv.forward import (
+    BlockSum,
+    Blur,
+    CrossholeTravelTime,
+    FaciesSlowness,
+    Forward,
+    GaussianBlur,
+    GaussianSensing,
+    Mask,
+    MaskedFourier,
+    Matrix,
+    ParallelBeam,
+    stack,
+)
+from sciadv.forward.base import Scaling
+
+SHAPE = (1, 6, 8)
+
+
+def mask(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) > 0.5
+
+
+def matrix(m: int, n: int, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(m, n, generator=torch.Generator().manual_seed(1), dtype=dtype)
+
+
+def kernel(rows: int, columns: int) -> torch.Tensor:
+    return torch.rand(rows, columns, generator=torch.Generator().manual_seed(2))
+
+
+def crosshole(**settings: object) -> CrossholeTravelTime:
+    return CrossholeTravelTime(
+        (1, 6, 8),
+        sources=[[0.01, 0.1], [0.0, 0.35]],
+        receivers=[[0.79, 0.2], [0.8, 0.6], [0.4, 0.0]],
+        **settings,
+    )
+
+
+#: name in tests -> (kind in the registry or None, constructor)
+OPERATORS: dict[str, tuple[str | None, Callable[[], Forward]]] = {
+    "matrix": ("matrix", lambda: Matrix(matrix(5, 48), SHAPE)),
+    "matrix-complex": ("matrix", lambda: Matrix(matrix(5, 48, dtype=torch.complex64), SHAPE)),
+    "matrix-complex-candidates": ("matrix", lambda: Matrix(matrix(5, 48), SHAPE, dtype=torch.complex64)),
+    "matrix-sparse": ("matrix", lambda: Matrix(sp.random(9, 48, 0.3, rng=0), SHAPE, out_shape=(3, 3))),
+    "matrix-sparse-complex": (
+        "matrix",
+        lambda: Matrix(sp.random(9, 48, 0.3, rng=0) * (1 + 2j), SHAPE, dtype=torch.complex64),
+    ),
+    "matrix-sparse-complex-data": ("matrix", lambda: Matrix(sp.random(9, 48, 0.3, rng=0) * (1 + 2j), SHAPE)),
+    "gaussian": ("gaussian", lambda: GaussianSensing(SHAPE, 10, seed=3)),
+    "mask": ("mask", lambda: Mask(mask((2, 6, 8)))),
+    "block-sum": ("block-sum", lambda: BlockSum((2, 6, 8), 2)),
+    "block-mean": ("block-sum", lambda: BlockSum((2, 6, 8), 2, reduce="mean")),
+    "blur-circular": ("blur", lambda: Blur((2, 6, 8), kernel(3, 4))),
+    "blur-circular-wide": ("blur", lambda: Blur((1, 4, 5), kernel(9, 6))),
+    "blur-zero": ("blur", lambda: Blur((2, 6, 8), kernel(4, 3), boundary="zero")),
+    "blur-reflect": ("blur", lambda: Blur((2, 6, 8), kernel(5, 2), boundary="reflect")),
+    "blur-replicate": ("blur", lambda: Blur((2, 6, 8), kernel(5, 4), boundary="replicate")),
+    "gaussian-blur": ("gaussian-blur", lambda: GaussianBlur((1, 9, 8), 0.7)),
+    "masked-fourier": ("masked-fourier", lambda: MaskedFourier((2, 6, 7), mask((6, 7)))),
+    "masked-fourier-corner": (
+        "masked-fourier",
+        lambda: MaskedFourier((1, 6, 7), np.arange(7) % 2 == 0, is_centred=False),
+    ),
+    "masked-fourier-complex": (
+        "masked-fourier",
+        lambda: MaskedFourier((1, 5, 8), mask((5, 8)), dtype=torch.complex64),
+    ),
+    "parallel-beam": ("parallel-beam", lambda: ParallelBeam((2, 6, 7), [0.0, 17.0, 45.0, 90.0, 200.0])),
+    "parallel-beam-few": ("parallel-beam", lambda: ParallelBeam(SHAPE, [30.0, -80.0], 4, pixel_size=0.3)),
+    "crosshole": ("crosshole", crosshole),
+    "crosshole-columns": ("crosshole", lambda: crosshole(cell_order="F")),
+    "facies-slowness": ("facies-slowness", lambda: FaciesSlowness((1, 5, 4))),
+    "scaling": (None, lambda: Scaling((2, 3), -1.5)),
+    "scaled": (None, lambda: 2.5 * MaskedFourier((1, 6, 7), mask((6, 7)))),
+    "composition": (None, lambda: Mask(mask((1, 3, 4))) @ BlockSum(SHAPE, 2)),
+    "chain": (None, lambda: crosshole() @ FaciesSlowness(SHAPE)),
+    "chain-chain": (None, lambda: 0.1 * (FaciesSlowness(SHAPE) @ Blur(SHAPE, torch.ones(1, 2) / 4))),
+    "stack": (None, lambda: stack([BlockSum(SHAPE, 2), Mask(mask(SHAPE))])),
+    "stack-nonlinear": (None, lambda: stack([FaciesSlowness(SHAPE), Mask(mask(SHAPE))])),
+    "stack-complex": (
+        None,
+        lambda: stack([MaskedFourier(SHAPE, mask((6, 8), seed=s), is_centred=bool(s)) for s in range(2)]),
+    ),
+}
+
+
+@pytest.fixture(params=OPERATORS)
+def operator(request: pytest.FixtureRequest) -> Forward:
+    return OPERATORS[request.param][1]()
+
+
+@pytest.fixture(scope="session")
+def covered_kinds() -> set[str]:
+    return {kind for kind, _ in OPERATORS.values() if kind}
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

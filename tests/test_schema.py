@@ -1,0 +1,228 @@
+import pytest
+
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.forward import FORWARDS
+from sciadv.games.prior_training import PriorSchedule
+from sciadv.schema import ProblemSpec, RecipeSpec, parse_spec, read_spec
+from sciadv.schema.problem import ForwardSpec
+from sciadv.schema.sentences import _kind_of, _tables_in
+
+PROBLEM = """
+title = "Digits"
+prior = "digits-32"
+latent_weight = 1
+[forward]
+kind = "block-sum"
+block = 4
+[likelihood]
+kind = "gaussian"
+sigma = 0.5
+[measurements]
+kind = "sklearn-digits"
+[solver]
+restarts = 3
+[[bench.bars]]
+name = "accuracy"
+metric = "accuracy"
+row = "levenberg-marquardt"
+op = ">="
+bound = 0.9
+"""
+RECIPE = """
+title = "Digits"
+[data]
+name = "mnist"
+prepare = "box-32"
+[generator]
+kind = "conv-decoder"
+n_latent = 20
+channels = 32
+[encoder]
+kind = "conv-encoder"
+[discriminator]
+kind = "conv-discriminator"
+[schedule]
+elbo_steps = 10
+[classifier]
+epochs = 2
+"""
+FORWARD = 'kind = "block-sum"\nblock = 4'
+
+
+def parse_problem(old: str = "", new: str = "") -> ProblemSpec:
+    assert old in PROBLEM
+    return parse_spec(PROBLEM.replace(old, new) if old else PROBLEM, ProblemSpec, file="p/problem.toml")
+
+
+def parse_recipe(old: str = "", new: str = "") -> RecipeSpec:
+    assert old in RECIPE
+    return parse_spec(RECIPE.replace(old, new) if old else RECIPE, RecipeSpec, file="r/recipe.toml")
+
+
+def test_problem_says_what_its_file_says():
+    spec = parse_problem()
+    assert spec.forward.settings() == {"block": 4}
+    assert spec.likelihood.settings() == {"sigma": 0.5}
+    assert (spec.solver.kind, spec.solver.restarts) == ("auto", 3)
+    assert [(bar.name, bar.op, bar.bound) for bar in spec.bench.bars] == [("accuracy", ">=", 0.9)]
+
+
+def test_defaults_stay_those_of_the_parts():
+    spec = parse_problem(FORWARD, 'kind = "blur"\nkernel = [[1.0]]')
+    assert spec.forward.settings() == {"kernel": [[1.0]]}
+
+
+def test_angles_are_spread_evenly():
+    spec = parse_problem(FORWARD, 'kind = "parallel-beam"\nn_angles = 4')
+    assert spec.forward.settings() == {"angles": [0, 45, 90, 135]}
+
+
+def test_specs_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        parse_problem().title = "other"
+
+
+def test_every_registered_forward_has_a_table():
+    assert {_kind_of(table) for table in _tables_in(ForwardSpec)} - {None, "chain"} == set(FORWARDS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "block = 4",
+            "blok = 4",
+            "p/problem.toml: forward.blok is not a key of a block-sum forward (did you mean 'block'?); "
+            "it takes: block, kind, reduce",
+        ),
+        (
+            "block = 4",
+            "",
+            "p/problem.toml: forward.block is missing; a block-sum forward takes: block, kind, reduce",
+        ),
+        ("title", "titel", "titel is not a key of problem.toml (did you mean 'title'?)"),
+        ("restarts", "restart", "solver.restart is not a key of [solver] (did you mean 'restarts'?)"),
+        (
+            "metric",
+            "metrics",
+            "bench.bars[0].metrics is not a key of [bench.bars[0]] (did you mean 'metric'?)",
+        ),
+        (
+            "sigma",
+            "sigmas",
+            "likelihood.sigmas is not a key of a gaussian likelihood (did you mean 'sigma'?)",
+        ),
+        (
+            "block = 4",
+            'block = "four"',
+            "forward.block: it should be a valid integer; it is 'four' (text)",
+        ),
+        ("block = 4", "block = 0", "forward.block: it should be greater than or equal to 1; it is 0"),
+        ("block = 4", "block = true", "it is True (true or false)"),
+        (
+            "block = 4",
+            'block = 4\nreduce = "summ"',
+            "forward.reduce: expected 'sum' or 'mean', got 'summ' (did you mean 'sum'?)",
+        ),
+        (
+            "sigma = 0.5",
+            'sigma = "noise"',
+            "likelihood.sigma: expected numbers or the path of a .npy or .npz file",
+        ),
+        ('op = ">="', 'op = "=="', "bench.bars[0].op: expected '>=', '<=', '>' or '<', got '=='"),
+        (
+            "latent_weight = 1",
+            "latent_weight = -1",
+            "latent_weight: it should be greater than or equal to 0; it is -1",
+        ),
+        ('kind = "block-sum"\n', "", "forward.kind is missing; there are: block-sum, blur, chain"),
+        (f"[forward]\n{FORWARD}", "forward = 3", "forward.kind is missing"),
+        ("[solver]\nrestarts = 3", "[solver.kind]\nrestarts = 3", "solver.kind: it should be a valid string"),
+        (
+            'kind = "sklearn-digits"',
+            'kind = "file"',
+            "measurements.path is missing; a file source of measurements takes",
+        ),
+        (FORWARD, 'kind = "parallel-beam"', "forward: give either angles [degrees] or n_angles"),
+        (FORWARD, 'kind = "matrix"\nmatrix = [[1, 2], ["a"]]', "forward.matrix: expected numbers"),
+        (
+            FORWARD,
+            'kind = "chain"\nparts = [{kind = "facies-slowness"}, {kind = "crosshole", cellsize = 1}]',
+            "forward.parts[1].cellsize is not a key of a crosshole forward (did you mean 'cell_size'?)",
+        ),
+        ('title = "Digits"', 'title = "two\\nlines"', "title: expected one line of text"),
+        ("[likelihood]", "[likelihood", "p/problem.toml is not valid TOML"),
+    ],
+)
+def test_wrong_problem_gets_a_sentence(old, new, sentence):
+    with pytest.raises(InputError) as caught:
+        parse_problem(old, new)
+    assert sentence in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "near"),
+    [
+        ('"block-sum"', '"blok-sum"', "forward.kind in p/problem.toml", "block-sum"),
+        ('"gaussian"', '"gausian"', "likelihood.kind in p/problem.toml", "gaussian"),
+        ('"sklearn-digits"', '"digits"', "measurements.kind in p/problem.toml", "sklearn-digits"),
+        (FORWARD, 'kind = "chain"\nparts = [{kind = "crosshol"}]', "forward.parts[0].kind in p", "crosshole"),
+    ],
+)
+def test_wrong_kind_lists_the_kinds(old, new, path, near):
+    with pytest.raises(UnknownNameError) as caught:
+        parse_problem(old, new)
+    assert path in str(caught.value)
+    assert near in caught.value.known
+
+
+def test_recipe_fills_in_shapes_and_latents():
+    nets = parse_recipe().nets((1, 32, 32))
+    assert nets["generator"] == {
+        "kind": "conv-decoder",
+        "image_shape": [1, 32, 32],
+        "n_latent": 20,
+        "channels": 32,
+    }
+    assert nets["encoder"] == {"kind": "conv-encoder", "image_shape": [1, 32, 32], "n_latent": 20}
+    assert nets["discriminator"] == {"kind": "conv-discriminator", "image_shape": [1, 32, 32]}
+
+
+def test_schedule_is_the_trainings_own_with_its_defaults():
+    schedule = parse_recipe().schedule
+    assert isinstance(schedule, PriorSchedule)
+    assert (schedule.elbo_steps, schedule.batch) == (10, PriorSchedule().batch)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "elbo_steps",
+            "elbo_step",
+            "schedule.elbo_step is not a key of [schedule] (did you mean 'elbo_steps'",
+        ),
+        ("elbo_steps = 10", "elbo_steps = 1.5", "schedule.elbo_steps: it should be a valid integer"),
+        ("[schedule]\nelbo_steps = 10", "", None),
+        ("n_latent = 20", "", "generator.n_latent is missing; a conv-decoder generator takes"),
+        ("epochs = 2", 'epochs = 2\nprior = "mnist"', "classifier: give either prior"),
+        ('"conv-discriminator"', '"conv"', "discriminator.kind: expected 'conv-discriminator', got 'conv'"),
+        ("title", "titel", "titel is not a key of recipe.toml"),
+    ],
+)
+def test_wrong_recipe_gets_a_sentence(old, new, sentence):
+    if sentence is None:
+        assert parse_recipe(old, new).schedule == parse_recipe("elbo_steps = 10", "").schedule
+        return
+    with pytest.raises(InputError) as caught:
+        parse_recipe(old, new)
+    assert sentence in str(caught.value)
+
+
+def test_missing_and_undecodable_files_get_a_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"no\.toml cannot be read: No such file"):
+        read_spec(tmp_path / "no.toml", ProblemSpec)
+    (tmp_path / "latin.toml").write_bytes(b'title = "\xe9"')
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_spec(tmp_path / "latin.toml", ProblemSpec)
