@@ -349,7 +349,7 @@ def read_array(path: Path, *, key: str | None = None, default: str = "y") -> Arr
             array = content[_array_key(path, list(content.files), key=key, default=default)]
     if array.dtype.kind not in "biufc":
         raise InputError(f"{path} holds {array.dtype} values, but numbers are needed; save a numeric array")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch takes no other
 
 
 def read_matrix(path: Path, *, default: str) -> Any:

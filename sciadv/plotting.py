@@ -7,7 +7,7 @@ by its figure's own ``savefig`` or shown by a notebook.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +92,7 @@ def plot_samples(prior: Prior, *, n_rows: int = 6, n_columns: int = 12, seed: in
     """
     samples = _numbers(prior.sample(n_rows * n_columns, seed=seed))
     height = 0.8 * _row_height(samples) / 1.25
-    figure = _figure(0.8 * n_columns, height * n_rows)
+    figure = _figure(0.8 * n_columns, height * n_rows, layout=None)
     grid = figure.subplots(n_rows, n_columns, squeeze=False)
     low, high = _limits([("", samples, "candidate")], "candidate")
     for axis, sample in zip(grid.flat, samples, strict=True):
@@ -104,7 +104,6 @@ def plot_samples(prior: Prior, *, n_rows: int = 6, n_columns: int = 12, seed: in
             scaled = (image - low) / (high - low)
             axis.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axis.set_axis_off()
-    figure.set_layout_engine("none")
     figure.subplots_adjust(0, 0, 1, 1, wspace=0.04, hspace=0.04)
     return figure
 
@@ -160,12 +159,12 @@ def status_counts(solution: Solution) -> str:
     return ", ".join(f"{count} {words}" for words, count in counts.most_common())
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, *, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """Return a figure that belongs to no window and no backend."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
+    figure = Figure(figsize=(width, height), layout=layout, dpi=120)
     FigureCanvasAgg(figure)
     return figure
 

@@ -265,9 +265,11 @@ def test_every_entry_of_the_catalogue_has_a_title(catalogue):
 def test_arrays_are_read_by_name(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(3))
     np.savez(tmp_path / "one.npz", data=np.arange(3))
+    np.save(tmp_path / "swapped.npy", np.arange(3, dtype=">f4"))
     np.savez(tmp_path / "two.npz", a=np.arange(3), y=np.arange(4))
     assert read_array(tmp_path / "a.npy").tolist() == [0, 1, 2]
     assert read_array(tmp_path / "one.npz").tolist() == [0, 1, 2]
+    assert torch.as_tensor(read_array(tmp_path / "swapped.npy")).tolist() == [0, 1, 2]
     assert read_array(tmp_path / "two.npz").tolist() == [0, 1, 2, 3]
     assert read_array(tmp_path / "two.npz", key="a").tolist() == [0, 1, 2]
     with pytest.raises(InputError, match="holds the arrays data, but none is named 'x'"):

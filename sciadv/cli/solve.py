@@ -20,6 +20,7 @@ from sciadv.cli.edge import (
     say,
     say_error,
 )
+from sciadv.errors import InputError
 
 if TYPE_CHECKING:
     from sciadv.problem import Problem
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sciadv.solvers import Monitor, Progress
 
 #: How many of the UCI digits the demo solves.
-DEMO_MEASUREMENTS = 300
+DEMO_MEASUREMENTS = 200
 DEMO_OUT = Path("sciadv-demo")
 
 
@@ -121,7 +122,12 @@ def run_request(request: Request) -> Solution:
             was_interrupted=interruption.happened,
         )
         _say_overwritten(request.out)
-        write_results(problem, solution, run, request.out)
+        try:
+            write_results(problem, solution, run, request.out)
+        except OSError as error:
+            raise InputError(
+                f"{request.out} cannot be written: {error.strerror}; give another by -o"
+            ) from error
     _say_solution(solution, request.out)
     if interruption.happened:
         say_error(f"interrupted; the best found until then is in {request.out}, marked as interrupted")
@@ -161,11 +167,11 @@ def _progress(problem: Problem) -> Iterator[Monitor]:
 
     console = progress_console()
     columns = (
-        TextColumn("solving"),
-        BarColumn(),
+        BarColumn(bar_width=14),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[alive]} restarts alive, best misfit {task.fields[misfit]}, left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[alive]} restarts alive, misfit {task.fields[misfit]},"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
     )
     with RichProgress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("solve", total=None, alive="-", misfit="-")
@@ -175,7 +181,7 @@ def _progress(problem: Problem) -> Iterator[Monitor]:
                 task,
                 completed=progress.iteration,
                 total=progress.n_iterations,
-                alive=f"{progress.n_alive} of {progress.n_rows}",
+                alive=f"{progress.n_alive}/{progress.n_rows}",
                 misfit=f"{progress.best_misfit:.3g} {problem.likelihood.unit}",
             )
 

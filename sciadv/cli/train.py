@@ -66,11 +66,11 @@ def _progress() -> Iterator[TrainingMonitor]:
 
     console = progress_console()
     columns = (
-        TextColumn("training"),
-        BarColumn(),
+        BarColumn(bar_width=14),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[losses]}, left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]},"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("train", total=None, losses="-")

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, NonlinearForward, expect_image
-from sciadv.forward.sparse import SparseMatrix
+from sciadv.forward.matrix import SparseMatrix
 from sciadv.types import Shape
 
-#: Depths of sources and receivers [m] in Laloy et al. 2018: 0.5, 1.0, ..., 12.0.
+#: Depths of sources and receivers [m] in Laloy et al. 2019: 0.5, 1.0, ..., 12.0.
 _DEPTHS = np.arange(1, 25) * 0.5
 _SOURCES = np.column_stack([np.full(24, 0.01), _DEPTHS])
 _RECEIVERS = np.column_stack([np.full(24, 5.99), _DEPTHS])
@@ -40,7 +40,7 @@ class CrossholeTravelTime(LinearForward):
         section.
     cell_order
         ``"C"``: a candidate is the section. ``"F"``: the section is read from the candidate column by column,
-        so that its cells are shuffled: only to predict the published data of [1]_ and [2]_ (see Notes).
+        so that its cells are shuffled: only to predict the published data of [1]_ (see Notes).
     dtype, device
         Of the candidates.
 
@@ -51,7 +51,7 @@ class CrossholeTravelTime(LinearForward):
 
     Notes
     -----
-    The length of each ray in each cell is exact [3]_. A ray along the line between two cells belongs to the
+    The length of each ray in each cell is exact [2]_. A ray along the line between two cells belongs to the
     upper, or left, one, as in the data of [1]_.
 
     The code that made the published data multiplies a matrix whose columns run along the rows of the section
@@ -61,16 +61,11 @@ class CrossholeTravelTime(LinearForward):
 
     References
     ----------
-    .. [1] E. Laloy, R. Herault, D. Jacques, N. Linde. Training-image based geostatistical inversion using a
-       spatial
-       generative adversarial neural network. Water Resources Research 54 (2018) 381-406, section 4.1.
-    .. [2] E. Laloy, N. Linde, C. Ruffino, R. Herault, G. Gasso, D. Jacques. Gradient-based deterministic
-       inversion of
-       geophysical data with generative adversarial networks: is it feasible? Computers & Geosciences 133
-       (2019) 104333. Code: github.com/elaloy/gan_for_gradient_based_inv, commit aeb48ea.
-    .. [3] R. L. Siddon. Fast calculation of the exact radiological path for a three-dimensional CT array.
-       Medical
-       Physics 12 (1985) 252-255.
+    .. [1] E. Laloy, N. Linde, C. Ruffino, R. Herault, G. Gasso, D. Jacques. Gradient-based deterministic
+       inversion of geophysical data with generative adversarial networks: is it feasible? Computers &
+       Geosciences 133 (2019) 104333. Code: github.com/elaloy/gan_for_gradient_based_inv, commit aeb48ea.
+    .. [2] R. L. Siddon. Fast calculation of the exact radiological path for a three-dimensional CT array.
+       Medical Physics 12 (1985) 252-255.
 
     Examples
     --------
@@ -130,7 +125,7 @@ class FaciesSlowness(NonlinearForward):
     in_shape
         Shape of the map; x is 0 in the background and 1 in the facies.
     velocity_background, velocity_facies
-        v0 and v1 [m/ns], > 0. The default is [1]_'s saturated sand with channels of 0.06 m/ns in 0.08 m/ns.
+        v0 and v1 [m/ns], > 0. The default is that of [1]_: channels of 0.06 m/ns in 0.08 m/ns.
     dtype, device
         Of the candidates.
 
@@ -144,7 +139,7 @@ class FaciesSlowness(NonlinearForward):
     .. [1] E. Laloy, N. Linde, C. Ruffino, R. Herault, G. Gasso, D. Jacques. Gradient-based deterministic
        inversion of
        geophysical data with generative adversarial networks: is it feasible? Computers & Geosciences 133
-       (2019) 104333, section 3.
+       (2019) 104333.
 
     Examples
     --------

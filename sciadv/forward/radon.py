@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
-from sciadv.forward.sparse import SparseMatrix
+from sciadv.forward.matrix import SparseMatrix
 from sciadv.types import Shape
 
 Filter = Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"]
@@ -52,7 +52,7 @@ class ParallelBeam(LinearForward):
     A ray is sampled where it crosses the rows (or, when it is flatter than 45 degrees, the columns) of pixel
     centres, by linear interpolation between two pixels [1]_. The weights are a sparse matrix, built here
     once, and the adjoint is its transpose, exactly. It has about ``2 * n_angles * n_detectors * height``
-    entries of 8 bytes, and is kept twice: 130 MB for 180 angles of an image of 128 x 128.
+    entries of 8 bytes, and is kept twice: 85 MB for 180 angles of an image of 128 x 128.
 
     References
     ----------
@@ -140,8 +140,8 @@ def filtered_back_projection(
 
     References
     ----------
-    .. [1] A. C. Kak, M. Slaney. Principles of Computerized Tomographic Imaging. IEEE Press 1988, section 3.3,
-       equations 61 (the ramp) and 70 (the sum).
+    .. [1] A. C. Kak, M. Slaney. Principles of Computerized Tomographic Imaging. IEEE Press 1988, section 3.3;
+       the ramp is equation 61.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """Conformance suites, public: what every operator, prior and solver must do, here and elsewhere."""
 
 from sciadv.testing.forward import check_forward
+from sciadv.testing.prior import check_prior
+from sciadv.testing.solver import check_solver, linear_problem, map_objective
 
-__all__ = ["check_forward"]
+__all__ = ["check_forward", "check_prior", "check_solver", "linear_problem", "map_objective"]

@@ -16,7 +16,7 @@ def ellipse(n: int, *, size: float = 1.0, subpixels: int = 5) -> np.ndarray:
 
 
 def ellipse_sinogram(n: int, angles: np.ndarray, n_detectors: int, pixel_size: float) -> np.ndarray:
-    """Closed form (Kak and Slaney 1988, section 3.1, equations 5 to 7)."""
+    """Closed form (Kak and Slaney 1988, section 3.1)."""
     theta = np.deg2rad(angles)[:, None]
     s = (np.arange(n_detectors) - (n_detectors - 1) / 2)[None] * pixel_size
     unit = n / 2 * pixel_size

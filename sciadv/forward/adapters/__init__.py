@@ -17,8 +17,7 @@ from sciadv.forward.adapters.host import from_pylops, from_scipy, is_pylops, is_
 from sciadv.forward.adapters.odl import from_odl, is_odl
 from sciadv.forward.adapters.request import Request
 from sciadv.forward.base import Forward
-from sciadv.forward.matrix import Matrix
-from sciadv.forward.sparse import ScipySparse
+from sciadv.forward.matrix import Matrix, ScipySparse
 from sciadv.types import Shape, as_device
 
 _WRAPPERS: tuple[tuple[Callable[[object], bool], Callable[[Any, Request, str], Forward]], ...] = (

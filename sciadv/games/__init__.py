@@ -1,0 +1,1 @@
+"""The adversarial-training core: objectives, penalties, update rules, diagnostics, and the training of priors."""

@@ -1,0 +1,241 @@
+"""Latent search: the promises of all solvers, Jacobians against autograd, starts, pruning, stopping."""
+
+import pytest
+import torch
+
+from sciadv import Gaussian, Poisson, Prior, Problem, Status, Tolerance, solve
+from sciadv.errors import InputError, SolveError, UnknownNameError
+from sciadv.forward import FaciesSlowness, Mask, MaskedFourier
+from sciadv.nets import build_seeded
+from sciadv.solvers import CSGM, LMMSE, SOLVERS, Adam, Auto, Lasso, LevenbergMarquardt
+from sciadv.solvers.search import Search, Starts, choose_starts, halved
+from sciadv.testing import check_solver, linear_problem, map_objective
+
+
+def small_prior(seed: int = 0) -> Prior:
+    return Prior(build_seeded({"kind": "mlp-decoder", "n_latent": 4, "image_shape": [1, 6, 6], "hidden": [16]}, seed), 4)
+
+
+def problem_with(forward, likelihood, *, n: int = 5, weight: float = 1.0) -> Problem:
+    prior = small_prior()
+    truth = prior.sample(n, seed=7)
+    with torch.no_grad():
+        y = likelihood.sample(forward(truth), generator=torch.Generator().manual_seed(1))
+    return Problem(prior, forward, likelihood, y, latent_weight=weight, truth=truth)
+
+
+MASK = torch.ones(1, 6, 6, dtype=torch.bool)
+KINDS = {
+    "linear": lambda: problem_with(Mask(MASK), Gaussian(0.01)),
+    "per-datum": lambda: problem_with(Mask(MASK), Gaussian(torch.linspace(0.005, 0.02, 36))),
+    "complex": lambda: problem_with(MaskedFourier((1, 6, 6), torch.ones(6, 6, dtype=torch.bool)), Gaussian(0.01)),
+    "nonlinear": lambda: problem_with(FaciesSlowness((1, 6, 6), 0.08, 0.06), Gaussian(0.01)),
+    "poisson": lambda: problem_with(100.0 * Mask(MASK), Poisson(1.0)),
+    "tolerance": lambda: problem_with(Mask(MASK), Tolerance(0.02)),
+}
+
+
+@pytest.mark.parametrize("solver", [LevenbergMarquardt(), LevenbergMarquardt(n_secant=0), Adam(), Auto(), LMMSE()], ids=repr)
+def test_solvers_reach_the_closed_form(solver):
+    check_solver(solver)
+
+
+@pytest.mark.parametrize("solver", [CSGM(n_iterations=200), Lasso()], ids=repr)
+def test_baselines_keep_the_promises_of_all_solvers(solver):
+    check_solver(solver, reaches_map=False)
+
+
+def test_every_registered_solver_has_its_own_name():
+    assert all(SOLVERS[name]().name == name for name in SOLVERS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_jacobian_is_that_of_reverse_mode(kind):
+    problem = KINDS[kind]()
+    z = problem.prior.sample_latent(2, seed=3)
+
+    def predict(latent):
+        y = problem.forward(problem.prior(latent[None]))[0]
+        return (torch.view_as_real(y) if y.is_complex() else y).flatten()
+
+    with problem.prior.frozen():
+        expected = torch.stack([torch.autograd.functional.jacobian(predict, row) for row in z])
+        torch.testing.assert_close(Search(problem, 1).jacobian(z), expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_is_that_of_the_objective(kind):
+    problem = KINDS[kind]()
+    search, rows = Search(problem, 1), torch.arange(problem.n_problems)
+    z = problem.prior.sample_latent(problem.n_problems, seed=3).requires_grad_(True)
+    with problem.prior.frozen():
+        objective = search.score(z, problem.forward(problem.prior(z)), rows).objective
+        (expected,) = torch.autograd.grad(objective.sum(), z)
+        torch.testing.assert_close(search.gradient(z, rows)[1], expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_data_of_the_prior_are_explained(kind):
+    solution = solve(KINDS[kind](), "levenberg-marquardt")
+    assert solution.status.count(Status.EXPLAINED) >= 4, solution.messages
+    assert solution.messages[0].endswith("explained to the noise level")
+
+
+def test_unknown_sigma_converges_and_says_that_it_cannot_judge():
+    problem = problem_with(Mask(MASK), Gaussian(0.02))
+    unknown = Problem(problem.prior, problem.forward, Gaussian(None), problem.measurements, latent_weight=0.1)
+    solution = solve(unknown)
+    assert set(solution.status) == {Status.CONVERGED_UNKNOWN_NOISE}
+    assert float(solution.misfit.max()) < 0.04  # RMS residual in data units, sigma was 0.02
+    assert solution.unit == "measurement units"
+
+
+def test_dual_system_gives_the_primal_step():
+    from sciadv.solvers.levenberg_marquardt import _LocalModel
+
+    draw = torch.Generator().manual_seed(0)
+    for n_measurements in (3, 9):  # latent 6: dual, primal
+        jacobian = torch.randn(2, n_measurements, 6, generator=draw, dtype=torch.float64)
+        curvature = torch.rand(2, n_measurements, generator=draw, dtype=torch.float64)
+        gradient = torch.randn(2, 6, generator=draw, dtype=torch.float64)
+        model, damping = _LocalModel(jacobian, curvature, gradient, 0.7), torch.tensor([0.1, 2.0]).double()
+        step = model.solve(torch.arange(2), damping)
+        hessian = jacobian.transpose(1, 2) @ (curvature[:, :, None] * jacobian) + 0.7 * torch.eye(6)
+        diagonal = torch.diagonal(hessian, dim1=1, dim2=2)
+        floor = 1e-12 + 1e-6 * diagonal.amax(1, keepdim=True)
+        damped = hessian + torch.diag_embed(damping[:, None] * diagonal.clamp_min(floor))
+        torch.testing.assert_close(step, -torch.linalg.solve(damped, gradient))
+
+
+def test_step_by_step_is_run():
+    problem, solver = linear_problem(), LevenbergMarquardt(restarts=1, halve_at=())
+    with problem.prior.frozen():
+        search = Search(problem, 1)
+        state = solver.init(search, choose_starts(problem, Starts(1), seed=0).flatten(0, 1))
+        while len(state.active):
+            state = solver.step(search, state)
+    assert torch.equal(state.best.z, solver.solve(problem, seed=0).z)
+
+
+def test_more_restarts_are_never_worse():
+    problem = problem_with(Mask(MASK & (torch.rand(1, 6, 6, generator=torch.Generator().manual_seed(0)) < 0.1)), Gaussian(0.01))
+    objectives = [LevenbergMarquardt(restarts=r, halve_at=()).solve(problem).objective for r in (1, 4, 16)]
+    assert bool((objectives[1] <= objectives[0] * 1.001).all())
+    assert bool((objectives[2] <= objectives[1] * 1.001).all())
+
+
+def test_halving_keeps_the_best_of_each_measurement():
+    objective = torch.tensor([3.0, 1.0, 2.0, 0.0, 5.0, 4.0])
+    assert halved(objective, 3, 1).tolist() == [False, True, True, True, False, True]
+    assert halved(objective, 3, 2).tolist() == [False, True, False, True, False, False]
+
+
+@pytest.mark.parametrize("where", ["codebook", "random"])
+def test_starts_depend_on_the_seed_only(where):
+    problem, starts = linear_problem(), Starts(3, where)
+    first = choose_starts(problem, starts, seed=1)
+    assert first.shape == (6, 3, 4)
+    assert torch.equal(first, choose_starts(problem, starts, seed=1))
+    assert not torch.equal(first, choose_starts(problem, starts, seed=2))
+
+
+def test_encoder_starts_come_from_the_encoder():
+    class Inverse(torch.nn.Module):
+        def forward(self, x):
+            return x.flatten(1)[:, :4]
+
+    problem = linear_problem()
+    prior = Prior(problem.prior.generator, 4, Inverse())
+    with_encoder = Problem(prior, problem.forward, problem.likelihood, problem.measurements)
+    assert choose_starts(with_encoder, Starts(2, "encoder"), seed=0).shape == (6, 2, 4)
+    assert solve(with_encoder, LevenbergMarquardt(starts="encoder")).status.count(Status.EXPLAINED) == 6
+    with pytest.raises(InputError, match="has no encoder"):
+        choose_starts(problem, Starts(1, "encoder"), seed=0)
+
+
+def test_given_starts_are_used_and_checked():
+    problem = linear_problem()
+    z = torch.zeros(6, 2, 4)
+    assert torch.equal(choose_starts(problem, Starts(2, z), seed=0), z)
+    with pytest.raises(InputError, match=r"starts have shape \(6, 2, 4\), but \(batch, restarts, latent\) is \(6, 3, 4\)"):
+        choose_starts(problem, Starts(3, z), seed=0)
+    with pytest.raises(InputError, match="starts must be"):
+        choose_starts(problem, Starts(3, "middle"), seed=0)
+
+
+def test_auto_says_what_it_picked_and_why():
+    picked = solve(linear_problem()).settings["picked_by_auto"]
+    assert picked.startswith("levenberg-marquardt: ")
+    long_latent = Prior(torch.nn.Sequential(torch.nn.Linear(600, 4), torch.nn.Unflatten(1, (1, 2, 2))), 600)
+    problem = Problem(long_latent, torch.eye(4), Gaussian(0.1), torch.zeros(1, 4))
+    assert isinstance(Auto().pick(problem)[0], Adam)
+
+
+def test_generator_without_forward_mode_gets_adam():
+    class NoForwardMode(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            return z * 2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * 2
+
+    class Net(torch.nn.Module):
+        def forward(self, z):
+            return NoForwardMode.apply(z).reshape(-1, 1, 2, 2)
+
+    problem = Problem(Prior(Net(), 4), torch.eye(4), Gaussian(0.1), torch.ones(2, 4))
+    solution = solve(problem)
+    assert solution.method == "adam"
+    assert "forward mode" in solution.settings["picked_by_auto"]
+    torch.testing.assert_close(solution.x.flatten(1), torch.ones(2, 4), atol=0.05, rtol=0)
+
+
+def test_generator_is_left_as_it_was():
+    problem = linear_problem()
+    net = problem.prior.generator.train()
+    solve(problem, Adam(n_iterations=20))
+    assert net.training
+    assert all(p.requires_grad and p.grad is None for p in net.parameters())
+
+
+def test_unregularised_search_stops_at_the_noise():
+    problem = linear_problem(n_measurements=200)
+    unweighted = Problem(problem.prior, problem.forward, problem.likelihood, problem.measurements, latent_weight=0)
+    solution = solve(unweighted, "adam")
+    assert float(solution.misfit.min()) > 0.9  # the least-squares misfit is below; more steps would fit noise
+    assert float(solution.misfit.max()) <= 1.0
+
+
+def test_names_and_restarts_are_checked():
+    with pytest.raises(UnknownNameError, match=r"no solver is named 'adams' \(did you mean 'adam'"):
+        solve(linear_problem(), "adams")
+    with pytest.raises(InputError, match="restarts must be at least 1"):
+        solve(linear_problem(), "adam", restarts=0)
+    with pytest.raises(InputError, match="'lmmse' does not restart"):
+        solve(linear_problem(), "lmmse", restarts=3)
+    with pytest.raises(InputError, match="to the solver itself"):
+        solve(linear_problem(), Adam(), restarts=3)
+
+
+def test_check_raises_with_the_sentence():
+    problem = linear_problem()
+    noise = problem.with_measurements(problem.measurements + 100)
+    with pytest.raises(SolveError, match="not explained to the noise level"):
+        solve(noise).check()
+    assert solve(problem).check().method == "levenberg-marquardt"
+
+
+def test_restarts_and_agreement_are_told():
+    solution = solve(linear_problem(), LevenbergMarquardt(restarts=5, halve_at=()))
+    assert solution.restart_objectives.shape == (6, 5)
+    assert bool((solution.agreement == 1).all())  # a convex problem
+    torch.testing.assert_close(solution.objective.double(), map_objective(linear_problem()), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_gives_the_answer_of_the_cpu():
+    here, there = solve(linear_problem()), solve(linear_problem(), device="cuda")
+    torch.testing.assert_close(there.x.cpu(), here.x, atol=1e-3, rtol=0)

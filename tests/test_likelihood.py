@@ -1,0 +1,106 @@
+"""Likelihoods: gradients and curvatures against autograd, energies against SciPy, noise against its own misfit."""
+
+import hypothesis
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from hypothesis import strategies as st
+
+from sciadv import Gaussian, Poisson, Tolerance
+from sciadv.errors import InputError
+
+LIKELIHOODS = {
+    "gaussian": Gaussian(0.3),
+    "gaussian-per-datum": Gaussian(torch.tensor([0.1, 0.5, 1.0, 2.0])),
+    "gaussian-unknown": Gaussian(None),
+    "poisson": Poisson(0.5),
+    "tolerance": Tolerance(0.4),
+}
+
+
+def _data(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    prediction = 1 + 3 * torch.rand(3, 4, generator=generator, dtype=torch.float64)
+    return prediction, torch.poisson(prediction, generator=generator)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_gradient_is_that_of_the_energy(name):
+    likelihood, (prediction, y) = LIKELIHOODS[name], _data(0)
+    leaf = prediction.clone().requires_grad_(True)
+    (expected,) = torch.autograd.grad(likelihood.energy(leaf, y).sum(), leaf)
+    torch.testing.assert_close(likelihood.gradient(prediction, y), expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_curvature_is_positive_and_of_the_prediction_shape(name):
+    likelihood, (prediction, y) = LIKELIHOODS[name], _data(1)
+    curvature = likelihood.curvature(prediction, y)
+    assert curvature.shape == prediction.shape
+    assert bool((curvature >= 0).all())
+
+
+@pytest.mark.parametrize("name", ["gaussian", "gaussian-per-datum"])
+def test_gaussian_energy_differs_from_scipy_by_a_constant(name):
+    likelihood, (prediction, y) = LIKELIHOODS[name], _data(2)
+    density = scipy.stats.norm(prediction.numpy(), likelihood.sigma.double().numpy()).logpdf(y.numpy()).sum(1)
+    constant = likelihood.energy(prediction, y).numpy() + density
+    np.testing.assert_allclose(constant, constant[0], rtol=1e-6)
+
+
+def test_poisson_energy_is_half_the_deviance():
+    (prediction, y), likelihood = _data(3), Poisson(0.5)
+    rate = prediction.numpy() + 0.5
+    log_density = scipy.stats.poisson(rate).logpmf(y.numpy()).sum(1)
+    saturated = scipy.stats.poisson(np.maximum(y.numpy(), 1e-300)).logpmf(y.numpy()).sum(1)
+    np.testing.assert_allclose(likelihood.energy(prediction, y).numpy(), saturated - log_density, rtol=1e-8)
+
+
+def test_unknown_sigma_is_the_known_one_at_its_estimate():
+    prediction, y = _data(4)
+    estimate = float((prediction[0] - y[0]).square().mean().sqrt())
+    torch.testing.assert_close(
+        Gaussian(None).gradient(prediction, y)[0], Gaussian(estimate).gradient(prediction, y)[0].double(), rtol=1e-5, atol=0
+    )
+
+
+@hypothesis.given(st.floats(0.01, 10), st.booleans())
+@hypothesis.settings(max_examples=20, deadline=None, derandomize=True)
+def test_simulated_gaussian_noise_has_misfit_one(sigma, is_complex):
+    prediction = torch.zeros(2, 5000, dtype=torch.complex64 if is_complex else torch.float32)
+    likelihood = Gaussian(sigma)
+    y = likelihood.sample(prediction, generator=torch.Generator().manual_seed(0))
+    assert y.dtype == prediction.dtype
+    torch.testing.assert_close(likelihood.misfit(prediction, y), torch.ones(2), rtol=0.05, atol=0)
+
+
+def test_simulated_counts_have_misfit_one():
+    prediction = torch.full((2, 5000), 4.0)
+    y = Poisson(1.0).sample(prediction, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(Poisson(1.0).misfit(prediction, y), torch.ones(2), rtol=0.05, atol=0)
+
+
+def test_tolerance_costs_nothing_inside_and_rises_outside():
+    likelihood, y = Tolerance(0.5), torch.zeros(3, 1)
+    prediction = torch.tensor([[0.49], [0.55], [-1.0]])
+    energy = likelihood.energy(prediction, y)
+    assert energy[0] == 0
+    torch.testing.assert_close(energy[1], torch.tensor(0.5))  # softness 0.1: half at 1.1 widths
+    torch.testing.assert_close(likelihood.misfit(prediction, y), torch.tensor([0.98, 1.1, 2.0]))
+    assert float(likelihood.gradient(prediction, y)[2]) < 0
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf")])
+def test_bad_sigma_is_refused_in_words(sigma):
+    with pytest.raises(InputError, match="sigma must be a finite number > 0"):
+        Gaussian(sigma)
+
+
+def test_bad_settings_are_refused():
+    with pytest.raises(InputError, match="background >= 0"):
+        Poisson(-1)
+    with pytest.raises(InputError, match="width > 0"):
+        Tolerance(0)
+    with pytest.raises(InputError, match="unknown sigma"):
+        Gaussian(None).sample(torch.zeros(1, 2), generator=torch.Generator())
