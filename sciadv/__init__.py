@@ -6,12 +6,16 @@
 torch.Size([2, 1, 32, 32])
 """
 
-from sciadv.catalogue import load_problem
-from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
-from sciadv.prior import Prior
-from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
-from sciadv.solvers import solve
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sciadv.catalogue import load_problem
+    from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
+    from sciadv.prior import Prior
+    from sciadv.problem import Problem
+    from sciadv.solution import Solution, Status
+    from sciadv.solvers import solve
 
 __version__ = "0.1.0"
 
@@ -28,3 +32,30 @@ __all__ = [
     "load_problem",
     "solve",
 ]
+
+_MODULE_OF = {
+    "Gaussian": "sciadv.likelihood",
+    "Likelihood": "sciadv.likelihood",
+    "Poisson": "sciadv.likelihood",
+    "Prior": "sciadv.prior",
+    "Problem": "sciadv.problem",
+    "Solution": "sciadv.solution",
+    "Status": "sciadv.solution",
+    "Tolerance": "sciadv.likelihood",
+    "load_problem": "sciadv.catalogue",
+    "solve": "sciadv.solvers",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: ``sciadv --help`` and ``import sciadv`` stay quick."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'sciadv' has no attribute {name!r}")
+    value: object = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -198,48 +198,47 @@ class Poisson(Likelihood):
 
 
 class Tolerance(Likelihood):
-    """A target with a tolerance: every ``|y_hat - y| <= width`` is as good as any other.
+    """A target with a tolerance: nearly every ``|y_hat - y| <= width`` is as good as any other.
 
-    The energy is ``1/2 sum max(|y_hat - y| / width - 1, 0)^2 / softness^2``; the misfit is
-    ``max |y_hat - y| / width``: at or below 1 every datum is within its tolerance.
+    The energy is ``1/2 sum max(1 + (|y_hat - y| / width - 1) / softness, 0)^2``: nothing up to the soft margin
+    inside the tolerance, 1/2 at its edge. The misfit is ``max |y_hat - y| / width``: at or below 1 every datum is
+    within its tolerance.
 
     Parameters
     ----------
     width
         Half-width of the interval [unit of y], > 0: a number or a tensor of shape `out_shape`.
     softness
-        How fast the energy rises outside, as a part of the width: at ``1 + softness`` widths it is 1/2.
+        Width of the margin inside the tolerance in which the energy rises, as a part of the width, in (0, 1].
 
     Raises
     ------
     InputError
-        A width or the softness is not positive.
+        A width is not positive, or the softness is not in (0, 1].
     """
 
     unit = "tolerance"
 
     def __init__(self, width: float | Tensor, *, softness: float = 0.1) -> None:
         self.width, self.softness = torch.as_tensor(width), softness
-        if not bool((self.width > 0).all() & self.width.isfinite().all()) or softness <= 0:
-            raise InputError(
-                f"expected a tolerance width > 0 and softness > 0, but got {width} and {softness}"
-            )
+        if not bool((self.width > 0).all() & self.width.isfinite().all()) or not 0 < softness <= 1:
+            raise InputError(f"expected a width > 0 and a softness in (0, 1], but got {width} and {softness}")
 
     def _excess(self, residual: Tensor) -> Tensor:
         width = self.width.to(residual.real.dtype)
-        return (residual.abs() / width - 1).clamp_min(0) / self.softness
+        return (1 + (residual.abs() / width - 1) / self.softness).clamp_min(0)
 
     def energy(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Half the squared excess over the tolerance."""
+        """Half the squared excess over the margin."""
         return 0.5 * self._excess(prediction - y).square().flatten(1).sum(1)
 
     def gradient(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Excess over (width x softness), with the residual's sign."""
+        """Return the excess over (width x softness), with the residual's sign."""
         residual = prediction - y
         return residual.sgn() * self._excess(residual) / (self.width.to(residual.real.dtype) * self.softness)
 
     def curvature(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Return ``1 / (width x softness)^2`` outside the tolerance, 0 inside."""
+        """Return ``1 / (width x softness)^2`` past the margin, 0 before it."""
         residual = prediction - y
         outside = (self._excess(residual) > 0).to(residual.real.dtype)
         return outside / (self.width.to(residual.real.dtype) * self.softness) ** 2

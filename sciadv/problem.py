@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from sciadv.prior import Prior
 from sciadv.types import as_device
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Problem:
     """Find the candidates x = G(z) whose predictions F(x) agree with the measurements y.
 
@@ -55,23 +55,38 @@ class Problem:
     forward: Forward
     likelihood: Likelihood
     measurements: Tensor
-    latent_weight: float = 1.0
-    name: str = "custom"
-    truth: Tensor | None = None
-    labels: Tensor | None = None
+    latent_weight: float
+    name: str
+    truth: Tensor | None
+    labels: Tensor | None
 
-    def __post_init__(self) -> None:
+    def __init__(  # noqa: PLR0913  # one argument a noun
+        self,
+        prior: Prior,
+        forward: object,
+        likelihood: Likelihood,
+        measurements: Tensor | npt.NDArray[Any],
+        latent_weight: float = 1.0,
+        name: str = "custom",
+        truth: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> None:
         """Wrap the operator and check everything against everything, once."""
-        forward = as_forward(self.forward, in_shape=self.prior.out_shape, device=self.prior.device)
-        object.__setattr__(self, "forward", forward)
-        if forward.in_shape != self.prior.out_shape:
+        operator = as_forward(forward, in_shape=prior.out_shape, device=prior.device)
+        if operator.in_shape != prior.out_shape:
             raise InputError(
-                f"the prior {self.prior.name!r} generates {self.prior.out_shape}, but the operator takes "
-                f"{forward.in_shape}; was it made for images of another size or channel order?"
+                f"the prior {prior.name!r} generates {prior.out_shape}, but the operator takes "
+                f"{operator.in_shape}; was it made for images of another size or channel order?"
             )
-        if not self.latent_weight >= 0:
-            raise InputError(f"latent_weight must be >= 0, but it is {self.latent_weight}")
-        object.__setattr__(self, "measurements", check_measurements(self.measurements, forward))
+        if not latent_weight >= 0:
+            raise InputError(f"latent_weight must be >= 0, but it is {latent_weight}")
+        checked = check_measurements(measurements, operator)
+        for field, value in zip(
+            fields(self),
+            (prior, operator, likelihood, checked, latent_weight, name, truth, labels),
+            strict=True,
+        ):
+            object.__setattr__(self, field.name, value)  # frozen
 
     @property
     def n_problems(self) -> int:
@@ -99,7 +114,7 @@ class Problem:
     def with_measurements(self, measurements: Tensor | npt.NDArray[Any]) -> Problem:
         """Return the problem with other measurements; truth and labels of the old ones are dropped."""
         return replace(
-            self, measurements=check_measurements(measurements, self.forward), truth=None, labels=None
+            self, measurements=measurements, truth=None, labels=None
         )
 
 

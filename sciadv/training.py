@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from sciadv.bench.prior_quality import measure_prior
 from sciadv.datasets import LICENCES, Images, load_images
+from sciadv.errors import InputError
 from sciadv.folders import find_entry
 from sciadv.games.prior_training import PriorTraining
 from sciadv.metrics.classifier import Classifier, accuracy, load_classifier, save_classifier
@@ -77,7 +78,9 @@ def train_recipe(
     WeightsError
         The checkpoint is broken.
     """
-    target, started = as_device(device), time.process_time()
+    if (out / CHECKPOINT).is_file() and not resume:
+        raise InputError(f"{out / CHECKPOINT} is there: go on from it with resume (--resume), or delete it first")
+    target, started = as_device(device), time.perf_counter()
     spec = recipe.spec
     train, test = (
         load_images(spec.data.name, s, prepare=spec.data.prepare, seed=spec.seed) for s in ("train", "test")
@@ -95,14 +98,13 @@ def train_recipe(
     )
     for step, losses in training.run(out / CHECKPOINT, resume=resume):
         if monitor is not None:
-            monitor(TrainingProgress(step, training.n_steps, losses, time.process_time() - started))
-    seconds = time.process_time() - started
+            monitor(TrainingProgress(step, training.n_steps, losses, time.perf_counter() - started))
     prior = training.prior(name=recipe.name, moments=training_moments(x_train)).to("cpu")
     classifier = _classifier(recipe, train, test, out)
     quality = measure_prior(
         prior, classifier, x_test.float() / 255, train=x_train.float() / 255, seed=spec.seed
     )
-    header = _card_header(recipe, prior, train.sha256, seconds) | quality.header()
+    header = _card_header(recipe, prior, train.sha256, training.cpu_seconds) | quality.header()
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))
     (out / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     plot_samples(prior).savefig(out / "samples.png", dpi=100)

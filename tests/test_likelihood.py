@@ -83,11 +83,11 @@ def test_simulated_counts_have_misfit_one():
 
 def test_tolerance_costs_nothing_inside_and_rises_outside():
     likelihood, y = Tolerance(0.5), torch.zeros(3, 1)
-    prediction = torch.tensor([[0.49], [0.55], [-1.0]])
+    prediction = torch.tensor([[0.44], [0.5], [-1.0]])
     energy = likelihood.energy(prediction, y)
-    assert energy[0] == 0
-    torch.testing.assert_close(energy[1], torch.tensor(0.5))  # softness 0.1: half at 1.1 widths
-    torch.testing.assert_close(likelihood.misfit(prediction, y), torch.tensor([0.98, 1.1, 2.0]))
+    assert energy[0] == 0  # before the margin, the outer tenth of the tolerance
+    torch.testing.assert_close(energy[1], torch.tensor(0.5))
+    torch.testing.assert_close(likelihood.misfit(prediction, y), torch.tensor([0.88, 1.0, 2.0]))
     assert float(likelihood.gradient(prediction, y)[2]) < 0
 
 
@@ -99,8 +99,8 @@ def test_bad_sigma_is_refused_in_words(sigma):
 
 def test_bad_settings_are_refused():
     with pytest.raises(InputError, match="background >= 0"):
-        Poisson(-1)
-    with pytest.raises(InputError, match="width > 0"):
-        Tolerance(0)
+        Poisson(-1.0)
+    with pytest.raises(InputError, match="a width > 0"):
+        Tolerance(0.0)
     with pytest.raises(InputError, match="unknown sigma"):
         Gaussian(None).sample(torch.zeros(1, 2), generator=torch.Generator())

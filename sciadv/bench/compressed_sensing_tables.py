@@ -219,11 +219,15 @@ def draw(figure: Figure, rows: list[Row]) -> None:
         for axes, column, factor in ((left, "mse_mean", 1), (right, "cpu_seconds_per_image", 1000)):
             x, y = [row["m"] for row in chosen], [factor * row[column] for row in chosen]
             axes.plot(x, y, style, color=colours[method], marker=".", label=_label(prior, method))
-    _finish(left, "mean squared error per pixel")
-    _finish(right, "CPU ms per digit, one thread")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="x-small")
+    counts = sorted({row["m"] for row in rows if "m" in row})
+    _finish(left, counts, "mean squared error per pixel")
+    _finish(right, counts, "CPU ms per digit, one thread")
+    entries = left.get_legend_handles_labels()
+    figure.legend(*entries, loc="outside lower center", ncols=4, fontsize="x-small", handlelength=4)
 
 
-def _finish(axes: Axes, label: str) -> None:
+def _finish(axes: Axes, counts: list[int], label: str) -> None:
     axes.set(xscale="log", yscale="log", xlabel="measurements m", ylabel=label)
+    axes.set_xticks(counts, [str(m) for m in counts], fontsize="x-small")
+    axes.set_xticks([], minor=True)
     axes.grid(alpha=0.3)

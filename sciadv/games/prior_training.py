@@ -9,6 +9,7 @@ the GAN! (R3GAN), NeurIPS 2024, for the relativistic loss with R1 and R2.
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ class PriorTraining:
             raise InputError(
                 f"the data set has {len(images)} images, fewer than one batch of {schedule.batch}"
             )
-        self.images, self.schedule, self.seed, self.n_done = images, schedule, seed, 0
+        self.images, self.schedule, self.seed, self.n_done, self.cpu_seconds = images, schedule, seed, 0, 0.0
         self.n_latent = int(generator.settings["n_latent"])  # type: ignore[index]  # typed Tensor | Module
         self.nets: dict[str, nn.Module] = {"generator": generator, "encoder": encoder}
         self.averaged = {name: copy.deepcopy(net).requires_grad_(False) for name, net in self.nets.items()}
@@ -236,7 +237,9 @@ class PriorTraining:
         if resume and checkpoint is not None and checkpoint.is_file():
             self.load(checkpoint)
         while self.n_done < self.n_steps:
+            started = time.process_time()
             losses = self.step()
+            self.cpu_seconds += time.process_time() - started
             broken = [name for name, value in losses.items() if not -float("inf") < value < float("inf")]
             if broken:
                 raise InputError(
@@ -279,4 +282,4 @@ class PriorTraining:
             )
         nets = self.nets | {f"averaged_{name}": net for name, net in self.averaged.items()}
         load_training_tensors(tensors, nets, self.optimizers)
-        self.n_done = int(str(facts["n_done"]))
+        self.n_done, self.cpu_seconds = int(str(facts["n_done"])), float(str(facts["cpu_seconds"]))

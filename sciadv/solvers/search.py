@@ -218,7 +218,7 @@ def choose_starts(problem: Problem, starts: Starts, *, seed: int) -> Tensor:
     if starts.where == "codebook":
         return codebook_starts(problem, starts.restarts, seed=seed)
     if starts.where == "random":
-        return problem.prior.sample_latent(problem.n_problems * starts.restarts, seed=seed).reshape(expected)
+        return problem.prior.sample_latent(starts.restarts, seed=seed).expand(expected)  # whatever the batch
     if starts.where == "encoder":
         return _encoder_starts(problem, starts.restarts, seed=seed)
     raise InputError(

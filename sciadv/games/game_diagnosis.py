@@ -1,0 +1,92 @@
+"""The state of a game in words: saturation and since when, vanished gradient, collapse, rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sciadv.games.diagnostics import mode_collapse, rotation_share, saturation, vanished_gradient
+from sciadv.games.game_losses import MinibatchGame
+from sciadv.games.two_player import evaluate
+from sciadv.types import as_generator
+
+#: D(real) above this and D(fake) below one minus it count as saturated.
+SATURATED = 0.99
+#: Shares of the antisymmetric part from which rotation, and below which descent, decides.
+_TURNS, _FALLS = 0.5, 0.25
+
+
+def is_saturated(real: float, fake: float) -> bool:
+    """Whether mean D(real) and D(fake) say that the discriminator has won."""
+    return real > SATURATED and fake < 1 - SATURATED
+
+
+def diagnose(
+    game: MinibatchGame,
+    average: Callable[[Tensor], Tensor],
+    *,
+    saturated_since: int | None = None,
+    seed: int = 0,
+    n_probes: int = 4,
+) -> tuple[str, ...]:
+    """Say what is wrong with a game, or that nothing is, and how much it turns.
+
+    Draws one minibatch; the parameters stay as they are.
+
+    Parameters
+    ----------
+    game
+        The game, with its data.
+    average
+        The averaged generator, whose samples are looked at.
+    saturated_since
+        First step of the discriminator's present saturation, where a log knows it.
+    seed
+        Seed of the probes of the rotation share.
+    n_probes
+        Probes; each costs about six backward passes.
+
+    Returns
+    -------
+    Sentences, alarms first; the last is about rotation.
+    """
+    game.draw()
+    alarms = []
+    _, gradient = evaluate(game, 0)
+    evaluate(game, 1)
+    if not game.rules.objective.reads_features:
+        saturated = saturation(*game.judged, threshold=SATURATED)
+        if saturated.fired and saturated_since is not None:
+            words = saturated.message.split(":", 1)
+            alarms.append(f"{words[0]} since step {saturated_since}:{words[1]}")
+        elif saturated.fired:
+            alarms.append(saturated.message)
+    vanished = vanished_gradient(gradient)
+    if vanished.fired:
+        alarms.append(vanished.message)
+    real, z = (torch.cat([getattr(part, name) for part in game.parts]) for name in ("real", "z"))
+    if len(real) > 1:
+        with torch.no_grad():
+            collapsed = mode_collapse(average(z).float(), real.float())
+        if collapsed.fired:
+            alarms.append(collapsed.message)
+    if len(game.parts) > 1:
+        game.parts = game.parts[:1]  # second derivatives exist within a part only
+    numbers = as_generator(seed, game.players[0][0].device)
+    try:
+        rotation = rotation_sentence(rotation_share(game, generator=numbers, n_probes=n_probes))
+    except (RuntimeError, NotImplementedError) as error:  # networks that cannot be differentiated twice
+        rotation = f"rotation share not measured: {str(error).splitlines()[0]}"
+    return *(alarms or ["no alarm: not saturated, gradients alive, samples spread like the data"]), rotation
+
+
+def rotation_sentence(share: float) -> str:
+    """Say what a rotation share means for the choice of the update."""
+    number = f"rotation share of the game's Jacobian {share:.2f}: "
+    if share > _TURNS:
+        return number + "it turns more than it descends; extragradient, optimistic or lookahead may pay"
+    if share < _FALLS:
+        return number + "it mostly descends; alternating updates are enough"
+    return number + "it turns and descends; lookahead is worth a try if losses oscillate"

@@ -1,0 +1,277 @@
+"""The two-player game of a generator and a discriminator on minibatches: what `Game` lets updates play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import InputError
+from sciadv.games.game_rules import Adaptive, Rules
+from sciadv.games.objectives import Relativistic
+from sciadv.games.trainer.distributed import average_gradients, gather, rank, world_size
+from sciadv.games.trainer.order import Sampler, batch_indices, step_generator
+from sciadv.games.two_player import Player, Point
+from sciadv.types import Shape
+
+#: Streams of a draw's random numbers; the parts of a batch have those from `_PARTS` on.
+_LATENTS, _DATA, _REPLAY, _PARTS = 0, 1, 2, 3
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """Where minibatches come from, and how large they are.
+
+    Parameters
+    ----------
+    data
+        Samples ``(n, ...)``, uint8 for images in [0, 1] in steps of 1/255, or floats as they are; or a
+        sampler of endless data.
+    batch
+        Samples a minibatch, over all processes together.
+    seed
+        Seed of order, latents and noise.
+
+    Raises
+    ------
+    InputError
+        Fewer samples than a batch, or samples that are neither uint8 nor finite floats.
+    """
+
+    data: Tensor | Sampler
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, Tensor):
+            return
+        if len(self.data) < self.batch:
+            raise InputError(
+                f"the data set has {len(self.data)} samples, fewer than one batch of {self.batch}; "
+                f"give more, or a smaller batch"
+            )
+        if self.data.dtype != torch.uint8 and not self.data.is_floating_point():
+            raise InputError(
+                f"samples are uint8 (0 to 255) or floats, but these are {self.data.dtype}; convert them"
+            )
+
+    def real(self, draw: int) -> Tensor:
+        """Return the batch of a draw, as floats."""
+        if not isinstance(self.data, Tensor):
+            return self.data(self.batch, step_generator(self.seed, draw, stream=_DATA))
+        index = batch_indices(len(self.data), self.batch, draw, seed=self.seed)
+        batch = self.data[index.to(self.data.device)]
+        return batch.float() / 255 if batch.dtype == torch.uint8 else batch
+
+
+@final
+@dataclass(frozen=True)
+class Part:
+    """A part of a minibatch: real samples, latents, and the generator's seed of what is drawn for it."""
+
+    real: Tensor
+    z: Tensor
+    draw: int
+    number: int
+
+
+@final
+class MinibatchGame:
+    """Losses of the two networks as functions of their parameters, on the minibatch of the last draw.
+
+    Follows `sciadv.games.two_player.TwoPlayerGame`.
+
+    Parameters
+    ----------
+    generator, discriminator
+        The networks, on one device.
+    rules
+        Objective, penalties, augmentation and options.
+    latent_shape
+        Shape of one latent.
+    """
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, rules: Rules, *, latent_shape: Shape
+    ) -> None:
+        self.generator, self.discriminator, self.rules = generator, discriminator, rules
+        self.latent_shape = latent_shape
+        # Kept once: updates freeze a player for a while by requires_grad.
+        self.players: tuple[list[Tensor], list[Tensor]] = (
+            [p for p in generator.parameters() if p.requires_grad],
+            [p for p in discriminator.parameters() if p.requires_grad],
+        )
+        if not all(self.players):
+            raise InputError(
+                "both the generator and the discriminator need parameters that require gradients"
+            )
+        self.source: Source | None = None
+        self.n_draws, self.n_done = 0, 0
+        self.parts: tuple[Part, ...] = ()
+        self._judged: dict[int, tuple[Tensor, Tensor]] = {}
+        self._fakes: dict[int, Tensor] = {}
+
+    def draw(self) -> None:
+        """Draw the next minibatch: this process's parts of it."""
+        if self.source is None:
+            raise InputError("the game has no data yet; call Game.step or Game.fit")
+        self.parts = self._cut(self.source, self.n_draws)
+        self.n_draws += 1
+
+    def _cut(self, source: Source, draw: int) -> tuple[Part, ...]:
+        n_own = self.rules.options.accumulate
+        n_parts = n_own * world_size()
+        if source.batch % n_parts:
+            raise InputError(
+                f"a batch of {source.batch} cannot be cut into {n_parts} equal parts "
+                f"({n_own} a process, {world_size()} processes); choose a multiple"
+            )
+        device, dtype = self.players[0][0].device, self.players[0][0].dtype
+        numbers = step_generator(source.seed, draw, stream=_LATENTS)
+        z = torch.randn(source.batch, *self.latent_shape, generator=numbers, dtype=dtype)
+        real, size = source.real(draw), source.batch // n_parts
+        first = rank() * n_own
+        return tuple(
+            Part(
+                real[k * size : (k + 1) * size].to(device, dtype),
+                z[k * size : (k + 1) * size].to(device),
+                draw,
+                k,
+            )
+            for k in range(first, first + n_own)
+        )
+
+    def loss(self, player: Player) -> Tensor:
+        """Return the scalar that a player minimises, the mean over the parts of this process."""
+        if len(self.parts) == 1:
+            return self._seeded_loss(player, self.parts[0])
+        moving = [p for both in self.players for p in both if p.requires_grad]
+        return _mean_loss([partial(self._seeded_loss, player, part) for part in self.parts], moving)
+
+    def _seeded_loss(self, player: Player, part: Part) -> Tensor:
+        """Return the loss with torch's own random numbers, which dropout draws, fixed for the part."""
+        assert self.source is not None
+        device = part.real.device
+        cuda = [device.index or 0] if device.type == "cuda" else []
+        numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number)
+        with torch.random.fork_rng(devices=cuda):
+            for generator in (torch.default_generator, *(torch.cuda.default_generators[i] for i in cuda)):
+                generator.manual_seed(numbers.initial_seed())  # forked: networks take no generator
+            return self._loss(player, part)
+
+    def _loss(self, player: Player, part: Part) -> Tensor:
+        assert self.source is not None
+        options, device = self.rules.options, part.real.device
+        numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number, device=device)
+
+        def judge(x: Tensor) -> Tensor:
+            return self._judge(x, numbers)
+
+        with self._autocast(device):
+            fake = self.generator(part.z)
+            if player == 1 and options.replay is not None:
+                self._fakes[part.number] = fake.detach()
+                fake = options.replay.mixed(fake, generator=numbers)
+            real_logits, fake_logits = judge(part.real), judge(fake)
+        fake, real_logits, fake_logits = (t.to(part.real.dtype) for t in (fake, real_logits, fake_logits))
+        objective = self.rules.objective
+        if player == 0:
+            if options.top_k is not None:
+                best = options.top_k(fake_logits.detach(), self.n_done)
+                fake_logits, real_logits = fake_logits[best], real_logits[best]
+            return objective.generator_loss(fake_logits, real_logits)
+        self._judged[part.number] = (real_logits.detach(), fake_logits.detach())
+        loss = objective.discriminator_loss(real_logits, fake_logits)
+        for penalty in self.rules.penalties:
+            if self.n_done % penalty.every == 0:
+                loss = loss + penalty(judge, part.real, fake, generator=numbers)
+        return loss
+
+    def _judge(self, x: Tensor, numbers: torch.Generator) -> Tensor:
+        """Return the discriminator's outputs on what it is shown: noise, then augmentation."""
+        if self.rules.options.noise is not None:
+            x = self.rules.options.noise(x, self.n_done, generator=numbers)
+        if self.rules.augment is not None:
+            x = self.rules.augment(x, generator=numbers)
+        outputs: Tensor = self.discriminator(x)
+        return outputs
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        """Half precision where only first derivatives are taken, that is where one player is frozen."""
+        one_frozen = not all(p.requires_grad for both in self.players for p in both)
+        is_on = self.rules.options.precision == "bfloat16" and one_frozen
+        return torch.autocast(device.type, torch.bfloat16, enabled=is_on)
+
+    def reduce(self, gradients: Point) -> Point:
+        """Average gradients over processes."""
+        return average_gradients(gradients)
+
+    def settle(self) -> None:
+        """End a step: what follows the discriminator's outputs and the fakes of the step takes them in."""
+        options, augment = self.rules.options, self.rules.augment
+        if isinstance(augment, Adaptive) and self._judged:
+            augment.update(gather(self.judged[0]))
+        if options.replay is not None and self._fakes:
+            assert self.source is not None
+            fakes = gather(torch.cat(list(self._fakes.values())))
+            numbers = step_generator(self.source.seed, self.n_draws, stream=_REPLAY, device=fakes.device)
+            options.replay.push(fakes, generator=numbers)
+
+    @property
+    def judged(self) -> tuple[Tensor, Tensor]:
+        """The discriminator's last outputs on real and on fake samples, one number a sample.
+
+        The first of several outputs. For the relativistic objective, which fixes no zero, they count from
+        the middle between both means.
+        """
+        if not self._judged:
+            nothing = torch.full((1,), float("nan"))
+            return nothing, nothing
+        real, fake = (
+            torch.cat(both).flatten(1) if both[0].ndim > 1 else torch.cat(both)[:, None]
+            for both in zip(*self._judged.values(), strict=True)
+        )
+        real, fake = real[:, 0], fake[:, 0]
+        if isinstance(self.rules.objective, Relativistic):
+            middle = (real.mean() + fake.mean()) / 2
+            return real - middle, fake - middle
+        return real, fake
+
+
+class _Given(torch.autograd.Function):
+    """A number whose first derivatives are given; it has no second ones."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, *tensors: Tensor) -> Tensor:
+        n = len(tensors) // 2
+        ctx.save_for_backward(*tensors[n:])
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *weights: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise InputError(
+                "this update differentiates gradients, which a batch in parts does not keep; "
+                "set accumulate = 1"
+            )
+        given = ctx.saved_tensors
+        return None, *(weights[0] * g for g in given), *(None for _ in given)
+
+
+def _mean_loss(losses: Sequence[Callable[[], Tensor]], moving: Sequence[Tensor]) -> Tensor:
+    """Mean of losses whose graphs are made and freed one after the other; differentiable once."""
+    total = torch.zeros(())
+    gradients = [torch.zeros_like(p) for p in moving]
+    for loss in losses:
+        value = loss() / len(losses)
+        parts = torch.autograd.grad(value, moving, allow_unused=True, materialize_grads=True)
+        total = total.to(value) + value.detach()
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.add_(part)
+    mean: Tensor = _Given.apply(total, *moving, *gradients)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return mean

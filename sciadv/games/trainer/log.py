@@ -1,0 +1,140 @@
+"""What a training leaves in its folder: ``metrics.csv``, ``metrics.json``, sample grids, TensorBoard's events."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, final
+
+import numpy as np
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CSV, JSON = "metrics.csv", "metrics.json"
+
+
+class _ScalarWriter(Protocol):
+    """The part of TensorBoard's writer that is used."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@final
+class TrainingLog:
+    """Rows of metrics, one a step, into a folder; a context that closes its files.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    n_done
+        Steps done before; later rows of an interrupted run are dropped, earlier ones kept.
+    has_tensorboard
+        Whether to write TensorBoard's events too; None does where the package is installed.
+    """
+
+    def __init__(self, folder: Path, *, n_done: int = 0, has_tensorboard: bool | None = None) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = _rows_until(folder / CSV, n_done)
+        self._file = (folder / CSV).open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._writer.writerows(kept)
+        self._columns = kept[0] if kept else None
+        wanted = find_spec("tensorboard") is not None if has_tensorboard is None else has_tensorboard
+        self._board = _tensorboard(folder) if wanted else None
+
+    def write(self, step: int, numbers: dict[str, float]) -> None:
+        """Add a row; a number of a name that the first row lacks is left out of the CSV."""
+        if self._columns is None:
+            self._columns = ["step", *numbers]
+            self._writer.writerow(self._columns)
+        row = {"step": step, **numbers}
+        self._writer.writerow([row.get(column, "") for column in self._columns])
+        if self._board is not None:
+            for name, value in numbers.items():
+                self._board.add_scalar(name, value, step)
+
+    def flush(self) -> None:
+        """Write the rows so far to disk."""
+        self._file.flush()
+
+    def summary(self, facts: dict[str, Any]) -> None:
+        """Write `facts` as ``metrics.json``; NaN and Inf become null."""
+        text = json.dumps(_plain(facts), indent=2, allow_nan=False)
+        (self.folder / JSON).write_text(text + "\n", encoding="utf-8")
+
+    def __enter__(self) -> TrainingLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _rows_until(path: Path, n_done: int) -> list[list[str]]:
+    if n_done == 0 or not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    whole = [row for row in rows if len(row) == len(header) and int(row[0]) <= n_done]
+    return [header, *whole] if header else []
+
+
+def _tensorboard(folder: Path) -> _ScalarWriter:
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer: _ScalarWriter = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return writer
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def save_grid(samples: Tensor, path: Path, *, n_columns: int = 8) -> None:
+    """Write images ``(n, 1 or 3, height, width)`` side by side, or points ``(n, 2)`` as a scatter, to a PNG.
+
+    Images are clipped to [0, 1] and have a line of one pixel between them.
+    """
+    if samples.ndim == 2:
+        _save_scatter(samples, path)
+        return
+    from matplotlib.image import imsave
+
+    x = samples.detach().float().clamp(0, 1).cpu().numpy()
+    n, channels, height, width = x.shape
+    n_rows = -(-n // n_columns)
+    canvas = np.full((channels, n_rows * (height + 1) - 1, n_columns * (width + 1) - 1), 0.5, np.float32)
+    for i, image in enumerate(x):
+        top, left = i // n_columns * (height + 1), i % n_columns * (width + 1)
+        canvas[:, top : top + height, left : left + width] = image
+    pixels = np.moveaxis(canvas, 0, -1) if channels == 3 else canvas[0]
+    imsave(path, pixels, cmap="gray", vmin=0, vmax=1)
+
+
+def _save_scatter(points: Tensor, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(*points[:, :2].detach().cpu().numpy().T, s=4, color="#2f6db3")
+    axes.set_aspect("equal")
+    figure.savefig(path, dpi=100)
