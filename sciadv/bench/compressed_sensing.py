@@ -135,18 +135,19 @@ def _reconstruct(solver: Solver | None, problem: Problem) -> tuple[Tensor, Tenso
 
 
 def plan_cells(plan: Plan, peers: Iterable[str], seed: int = 0) -> list[Cell]:
-    """List what is to be measured, cheap before dear so that the first numbers come early."""
-    cells = []
+    """List what is to be measured; methods take turns, so that a busy machine slows them all alike."""
     seeds = range(seed, seed + plan.n_seeds)
+    turns = [(m, s) for m in plan.measurements for s in seeds]
+    cells = []
     for prior, n_slow in plan.n_slow:
-        for method, (_, is_slow) in SEARCHES.items():
-            n = n_slow if is_slow else plan.n_images
-            cells += [Cell(prior, method, m, s, n) for m in plan.measurements for s in seeds]
-    for method in BASELINES:
-        cells += [Cell(NO_PRIOR, method, m, s, plan.n_images) for m in plan.measurements for s in seeds]
+        for m, s in turns:
+            cells += [
+                Cell(prior, method, m, s, n_slow if is_slow else plan.n_images)
+                for method, (_, is_slow) in SEARCHES.items()
+            ]
+    cells += [Cell(NO_PRIOR, method, m, s, plan.n_images) for m, s in turns for method in BASELINES]
     if "deepinv" in peers:
-        headline = plan.n_slow[0][0]
-        cells += [Cell(headline, "deepinv", m, seed, plan.n_peer) for m in plan.measurements]
+        cells += [Cell(plan.n_slow[0][0], "deepinv", m, seed, plan.n_peer) for m in plan.measurements]
     return cells
 
 
@@ -188,7 +189,8 @@ def warm_up(priors: dict[str, Prior], images: Tensor, *, has_deepinv: bool) -> N
     """Pay once for what is imported and compiled at first use, so that no row's time has it."""
     for prior in priors.values():
         problem = make_problem(prior, images[:1], m=10, seed=0)
-        for solver in (SEARCHES["levenberg-marquardt"][0], *BASELINES.values()):
+        short = LevenbergMarquardt(restarts=1, n_iterations=2, starts="random")
+        for solver in (short, *BASELINES.values()):
             solver.solve(problem)
     if has_deepinv:
         peer_deepinv.load()

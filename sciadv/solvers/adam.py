@@ -42,7 +42,7 @@ class Adam:
     learning_rate
         First step size; it falls to 0 along a cosine.
     starts
-        "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``.
+        "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see `Starts`.
     tolerance
         A start has converged when its last 20 steps decreased the objective by less than this part of it.
 
@@ -55,7 +55,7 @@ class Adam:
     restarts: int = 10
     n_iterations: int = 300
     learning_rate: float = 0.05
-    starts: str | Tensor = "codebook"
+    starts: str | Tensor = "auto"
     tolerance: float = 1e-3
     name: str = "adam"
 

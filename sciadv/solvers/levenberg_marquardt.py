@@ -37,7 +37,7 @@ class LevenbergMarquardt:
     n_iterations
         Jacobians per start at most.
     starts
-        "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``.
+        "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see `Starts`.
     tolerance
         A start has converged when a step decreases the objective by less than this part of it.
     damping
@@ -55,7 +55,7 @@ class LevenbergMarquardt:
 
     restarts: int | None = None
     n_iterations: int = 60
-    starts: str | Tensor = "codebook"
+    starts: str | Tensor = "auto"
     tolerance: float = 1e-4
     damping: float = 1.0
     n_secant: int = 2

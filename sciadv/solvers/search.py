@@ -20,7 +20,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
-MAX_TANGENTS = 2048
+MAX_TANGENTS = 1024
 #: A row at the noise level ends when its objective falls by less than this part of it.
 SETTLED = 1e-2
 
@@ -185,13 +185,15 @@ class Starts:
     restarts
         Starts per measurement.
     where
-        "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``.
+        "codebook": the prior draws that explain the data best. "encoder": the encoded adjoint image, then the
+        codebook. "auto": "encoder" where the prior has one and the operator is linear, else "codebook". "random":
+        draws, the same for every measurement. Or latents ``(batch, restarts, latent)``.
     halve_at
         Iterations after which only the better half of a measurement's restarts goes on.
     """
 
     restarts: int
-    where: str | Tensor = "codebook"
+    where: str | Tensor = "auto"
     halve_at: tuple[int, ...] = ()
 
     @property
@@ -215,14 +217,15 @@ def choose_starts(problem: Problem, starts: Starts, *, seed: int) -> Tensor:
                 f"starts have shape {tuple(starts.where.shape)}, but (batch, restarts, latent) is {expected}"
             )
         return starts.where.to(problem.prior.device, problem.prior.dtype)
-    if starts.where == "codebook":
+    has_encoder = problem.prior.encoder is not None and problem.forward.is_linear
+    if starts.where == "codebook" or (starts.where == "auto" and not has_encoder):
         return codebook_starts(problem, starts.restarts, seed=seed)
     if starts.where == "random":
         return problem.prior.sample_latent(starts.restarts, seed=seed).expand(expected)  # whatever the batch
-    if starts.where == "encoder":
+    if starts.where in ("encoder", "auto"):
         return _encoder_starts(problem, starts.restarts, seed=seed)
     raise InputError(
-        f"starts must be 'codebook', 'encoder', 'random' or latents of shape {expected}, "
+        f"starts must be 'auto', 'codebook', 'encoder', 'random' or latents of shape {expected}, "
         f"but got {starts.where!r}"
     )
 

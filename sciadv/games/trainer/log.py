@@ -1,4 +1,4 @@
-"""What a training leaves in its folder: ``metrics.csv``, ``metrics.json``, sample grids, TensorBoard's events."""
+"""What a training leaves in its folder: ``metrics.csv``, ``metrics.json``, sample grids, events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CSV, JSON = "metrics.csv", "metrics.json"
 
 
+@runtime_checkable
 class _ScalarWriter(Protocol):
     """The part of TensorBoard's writer that is used."""
 
@@ -97,7 +98,7 @@ def _rows_until(path: Path, n_done: int) -> list[list[str]]:
 def _tensorboard(folder: Path) -> _ScalarWriter:
     from torch.utils.tensorboard import SummaryWriter
 
-    writer: _ScalarWriter = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    writer: _ScalarWriter = SummaryWriter(str(folder))
     return writer
 
 
@@ -135,6 +136,7 @@ def _save_scatter(points: Tensor, path: Path) -> None:
 
     figure = Figure(figsize=(4, 4), layout="constrained")
     axes = figure.subplots()
-    axes.scatter(*points[:, :2].detach().cpu().numpy().T, s=4, color="#2f6db3")
+    x, y = points[:, :2].detach().cpu().numpy().T
+    axes.scatter(x, y, s=4, color="#2f6db3")
     axes.set_aspect("equal")
     figure.savefig(path, dpi=100)

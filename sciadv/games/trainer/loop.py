@@ -1,4 +1,4 @@
-"""The loop of every training: step, look whether the numbers are finite, write checkpoints, go on from one."""
+"""The loop of every training: step, look whether its numbers are finite, write checkpoints, resume."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -46,6 +46,7 @@ class DivergedError(InputError):
         super().__init__(message)
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """What can be trained by `run_steps`."""
 

@@ -63,22 +63,29 @@ def collect(parts: Parts, update: UpdateState) -> tuple[dict[str, Tensor], Facts
     for name, memory in parts.memories.items():
         tensors |= {f"memory.{name}.{key}": value for key, value in memory.state_dict().items()}
     for name, optimizer in parts.optimizers.items():
-        plain: dict[str, dict[str, object]] = {}
-        for index, state in optimizer.state_dict()["state"].items():
-            plain[str(index)] = {}
-            for key, value in state.items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer.{name}.{index}.{key}"] = value
-                elif value is None or isinstance(value, (bool, int, float, str)):
-                    plain[str(index)][key] = value
-                else:
-                    raise InputError(
-                        f"optimizer {type(optimizer).__name__} keeps a {type(value).__name__} under {key!r}, "
-                        f"which a checkpoint cannot hold; use one that keeps tensors and numbers"
-                    )
-        facts["optimizers"][name] = plain
+        own, facts["optimizers"][name] = _optimizer_state(optimizer)
+        tensors |= {f"optimizer.{name}.{key}": value for key, value in own.items()}
     tensors |= _update_tensors("update", update)
     return {key: value.detach().clone() for key, value in tensors.items()}, facts
+
+
+def _optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, dict[str, object]]]:
+    """Split what an optimizer remembers of each parameter into tensors and plain values."""
+    tensors: dict[str, Tensor] = {}
+    plain: dict[str, dict[str, object]] = {}
+    for index, state in optimizer.state_dict()["state"].items():
+        plain[str(index)] = {}
+        for key, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{key}"] = value
+            elif value is None or isinstance(value, (bool, int, float, str)):
+                plain[str(index)][key] = value
+            else:
+                raise InputError(
+                    f"optimizer {type(optimizer).__name__} keeps a {type(value).__name__} under {key!r}, "
+                    f"which a checkpoint cannot hold; use one that keeps tensors and numbers"
+                )
+    return tensors, plain
 
 
 def restore_state(tensors: dict[str, Tensor], facts: Facts, parts: Parts) -> UpdateState:
@@ -90,13 +97,7 @@ def restore_state(tensors: dict[str, Tensor], facts: Facts, parts: Parts) -> Upd
         The tensors are not those of these networks.
     """
     for name, net in parts.nets.items():
-        try:
-            net.load_state_dict(_under(tensors, f"net.{name}."))
-        except RuntimeError as error:
-            raise WeightsError(
-                f"the checkpoint does not fit the {name}: {str(error).splitlines()[-1].strip()}; "
-                f"build the networks as they were, or start anew"
-            ) from error
+        _load_net(name, net, _under(tensors, f"net.{name}."))
     for name, memory in parts.memories.items():
         memory.load_state_dict(_under(tensors, f"memory.{name}."))
     for name, optimizer in parts.optimizers.items():
@@ -110,6 +111,16 @@ def restore_state(tensors: dict[str, Tensor], facts: Facts, parts: Parts) -> Upd
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     device = next((p.device for net in parts.nets.values() for p in net.parameters()), torch.device("cpu"))
     return _read_update(facts["update"], "update", tensors, device)
+
+
+def _load_net(name: str, net: nn.Module, state: dict[str, Tensor]) -> None:
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"the checkpoint does not fit the {name}: {str(error).splitlines()[-1].strip()}; "
+            f"build the networks as they were, or start anew"
+        ) from error
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,0 +1,282 @@
+"""A game being played: the networks, what moves them, one step, and all that the next step depends on."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sciadv.errors import InputError
+from sciadv.games.augment import ADA
+from sciadv.games.checkpoint import read_checkpoint, write_checkpoint
+from sciadv.games.ema import MovingAverage
+from sciadv.games.game_diagnosis import diagnose, is_saturated
+from sciadv.games.game_losses import MinibatchGame, Source
+from sciadv.games.game_report import BestSoFar
+from sciadv.games.game_rules import Rules
+from sciadv.games.trainer.distributed import average_in_place, average_numbers, is_first, share_first, wait
+from sciadv.games.trainer.loop import DivergedError, first_not_finite
+from sciadv.games.trainer.order import Sampler, step_generator
+from sciadv.games.trainer.state import Facts, Parts, Stateful, collect, restore_state
+from sciadv.games.updates import UpdateState
+from sciadv.prior import Moments, Prior
+from sciadv.types import Shape
+
+_PLAYERS = ("generator", "discriminator")
+#: Stream of the latents of sample grids; above those of the parts of a batch.
+_GRID = 40
+
+
+@final
+class Play:
+    """Two networks under the rules of a game.
+
+    Parameters
+    ----------
+    generator, discriminator
+        The networks, on one device; trained in place.
+    rules
+        Objective, penalties, update, augmentation and options.
+    latent_shape
+        Length or shape of a latent.
+    rates
+        Learning rates of the generator and of the discriminator.
+    ema
+        Decay of the averaged generator.
+    batch
+        Samples a minibatch, over all processes together.
+    seed
+        Seed of the data's order, latents, noise and penalties.
+    """
+
+    def __init__(  # noqa: PLR0913  # what `Game` was given, resolved
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        rules: Rules,
+        *,
+        latent_shape: int | Shape,
+        rates: tuple[float, float],
+        ema: float,
+        batch: int,
+        seed: int,
+    ) -> None:
+        self.rules, self.latent_shape = rules, latent_shape
+        shape = (latent_shape,) if isinstance(latent_shape, int) else latent_shape
+        self.losses = MinibatchGame(generator, discriminator, rules, latent_shape=shape)
+        self.averaged = MovingAverage(generator, decay=ema)
+        self.optimizers = rules.optimizers(self.losses.players, rates)
+        for name, optimizer in zip(_PLAYERS, self.optimizers, strict=True):
+            optimizer.register_step_pre_hook(self._watch(name))
+        self.batch, self.seed = batch, seed
+        self.update_state: UpdateState | None = None
+        self.best = BestSoFar()
+        self._rates, self._ema = rates, ema
+        self._norms: dict[str, float] = {}
+        self._saturated_since: int | None = None
+
+    @property
+    def n_done(self) -> int:
+        """Steps that the networks have made."""
+        return self.losses.n_done
+
+    def step(self, data: Tensor | Sampler, *, n_steps: int | None = None) -> dict[str, float]:
+        """Do one step of the update and return its numbers.
+
+        Parameters
+        ----------
+        data
+            Samples ``(n, ...)``, uint8 (0 to 255) or floats, or a sampler.
+        n_steps
+            Steps in all, for the schedule of the learning rate; None for a constant one.
+
+        Returns
+        -------
+        Losses and gradient norms of both players, D(real) and D(fake) (means of the sigmoid).
+
+        Raises
+        ------
+        DivergedError
+            A loss or gradient became NaN or infinite; the optimizers have not used it.
+        """
+        losses, update = self.losses, self.rules.update
+        losses.source = Source(data, self.batch, self.seed)
+        self._schedule(n_steps)
+        state = update.init(losses) if self.update_state is None else self.update_state
+        self.update_state = update.step(losses, self.optimizers, state)
+        losses.settle()
+        average_in_place([*losses.generator.buffers(), *losses.discriminator.buffers()])
+        self.averaged.update(losses.generator)
+        numbers = self._numbers(self.update_state)
+        losses.n_done += 1
+        return numbers
+
+    def _schedule(self, n_steps: int | None) -> None:
+        """Let the learning rates fall linearly in the second half, to `final_rate` of them."""
+        done = 0.0 if n_steps is None else self.n_done / n_steps
+        factor = 1 - (1 - self.rules.options.final_rate) * max(0.0, 2 * done - 1)
+        for optimizer, rate in zip(self.optimizers, self._rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+
+    def _watch(self, name: str) -> Any:
+        """Return a hook that notes a player's gradient norm, and stops the step when it is not finite."""
+        weights = dict(getattr(self.losses, name).named_parameters())
+
+        def note(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # torch's hook
+            norms = [torch.linalg.vector_norm(p.grad) for p in weights.values() if p.grad is not None]
+            self._norms[name] = float(torch.linalg.vector_norm(torch.stack(norms)))
+            if not math.isfinite(self._norms[name]):
+                broken = first_not_finite((key, p.grad) for key, p in weights.items()) or "sum of squares"
+                raise self._diverged(f"the gradient of {name}.{broken}")
+
+        return note
+
+    def _diverged(self, tensor: str) -> DivergedError:
+        return DivergedError(
+            f"{tensor} became NaN or Inf at step {self.n_done + 1}; lower the learning rate, or use r1 "
+            f"and r2 with a larger gamma",
+            tensor=tensor,
+        )
+
+    def _numbers(self, state: UpdateState) -> dict[str, float]:
+        numbers = dict(zip(_PLAYERS, state.losses, strict=True))
+        real, fake = (float(logits.float().sigmoid().mean()) for logits in self.losses.judged)
+        if math.isfinite(real) and math.isfinite(fake):
+            numbers |= {"real": real, "fake": fake}
+        numbers |= {f"{name}_gradient": norm for name, norm in self._norms.items()}
+        if isinstance(self.rules.augment, ADA):
+            numbers["augment_p"] = self.rules.augment.p
+        numbers = average_numbers(numbers, self.losses.players[0][0].device)
+        for name in _PLAYERS:
+            if not math.isfinite(numbers[name]):
+                raise self._diverged(f"the loss of the {name}")
+        saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
+        self._saturated_since = (self._saturated_since or self.n_done + 1) if saturated else None
+        return numbers
+
+    def share(self) -> None:
+        """Give all processes the first one's weights."""
+        for net in (self.losses.generator, self.losses.discriminator, self.averaged.module):
+            share_first([t.data for t in net.state_dict().values()])
+
+    @torch.no_grad()
+    def samples(self, n: int) -> Tensor:
+        """Return samples of the averaged generator at latents that depend on the seed only.
+
+        Whole batches are drawn, as the generator knows them from training.
+        """
+        numbers = step_generator(self.seed, 0, stream=_GRID)
+        weight = self.losses.players[0][0]
+        z = torch.randn(
+            -(-n // self.batch) * self.batch, *self.losses.latent_shape, generator=numbers, dtype=weight.dtype
+        )
+        x: Tensor = self.averaged.module(z.to(weight.device))
+        return x[:n]
+
+    def diagnose(self, images: Tensor | Sampler) -> tuple[str, ...]:
+        """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""
+        kept = self.state()
+        self.losses.source = Source(images, self.batch, self.seed)
+        sentences = diagnose(
+            self.losses, self.averaged.module, saturated_since=self._saturated_since, seed=self.seed
+        )
+        self.restore(*kept)
+        return sentences
+
+    def prior(self, *, name: str, card: dict[str, str], moments: Moments | None, is_best: bool) -> Prior:
+        """Return the averaged generator as a prior: at its best score where there is one and it is asked."""
+        generator = copy.deepcopy(self.averaged.module).eval()
+        n_steps = self.n_done
+        if is_best and self.best.weights:
+            generator.load_state_dict(self.best.weights)
+            n_steps = self.best.best[0]
+        facts = {key: str(value) for key, value in self.settings().items()} | {"steps": str(n_steps)}
+        return Prior(generator, self.latent_shape, name=name, moments=moments, card=facts | card)
+
+    def settings(self) -> dict[str, object]:
+        """Return what a checkpoint must agree on."""
+        return {
+            **self.rules.names,
+            "learning_rate": list(self._rates),
+            "batch": self.batch,
+            "ema": self._ema,
+            "seed": self.seed,
+        }
+
+    def _parts(self) -> Parts:
+        rules = self.rules
+        memories: dict[str, object] = {
+            "averaged": self.averaged,
+            "best": self.best,
+            "augment": rules.augment,
+            "replay": rules.options.replay,
+            **{f"penalty-{i}": penalty for i, penalty in enumerate(rules.penalties)},
+        }
+        return Parts(
+            nets={name: getattr(self.losses, name) for name in _PLAYERS},
+            optimizers=dict(zip(_PLAYERS, self.optimizers, strict=True)),
+            memories={name: part for name, part in memories.items() if isinstance(part, Stateful)},
+        )
+
+    def state(self) -> tuple[dict[str, Tensor], Facts]:
+        """Copy all that the next step depends on."""
+        tensors, facts = collect(self._parts(), self.update_state or UpdateState())
+        return tensors, facts | {
+            "has_update": self.update_state is not None,
+            "n_done": self.n_done,
+            "n_draws": self.losses.n_draws,
+            "saturated_since": self._saturated_since,
+            "settings": self.settings(),
+        }
+
+    def restore(self, tensors: dict[str, Tensor], facts: Facts) -> None:
+        """Go back to a state that `state` copied."""
+        state = restore_state(tensors, facts, self._parts())
+        self.update_state = state if facts["has_update"] else None
+        self.losses.n_done, self.losses.n_draws = facts["n_done"], facts["n_draws"]
+        self._saturated_since = facts["saturated_since"]
+
+    def save(self, checkpoint: Path) -> None:
+        """Write all that the next step depends on, atomically; of several processes the first one writes.
+
+        Raises
+        ------
+        DivergedError
+            A weight is NaN or infinite; nothing is written.
+        """
+        for name in _PLAYERS:
+            broken = first_not_finite(getattr(self.losses, name).state_dict().items())
+            if broken is not None:
+                raise self._diverged(f"{name}.{broken}")
+        if is_first():
+            tensors, facts = self.state()
+            write_checkpoint(checkpoint, tensors, facts)
+        wait()
+
+    def load(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint of the same game.
+
+        Raises
+        ------
+        WeightsError
+            The file is broken, or of other networks.
+        InputError
+            It was written by a game of other rules.
+        """
+        tensors, facts = read_checkpoint(checkpoint)
+        ours, theirs = self.settings(), facts.get("settings", {})
+        assert isinstance(theirs, dict)
+        differing = [key for key in ours if theirs.get(key) != ours[key]]
+        if differing:
+            key = differing[0]
+            raise InputError(
+                f"{checkpoint} was written by a game with {key} {theirs.get(key)!r}, but this one has "
+                f"{ours[key]!r}; fit without resume to start anew"
+            )
+        self.restore(tensors, facts)
