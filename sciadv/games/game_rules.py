@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, final, runtime_checkable
 
-import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
@@ -210,8 +209,3 @@ def _made(what: str, part: str | Part, table: Mapping[str, Callable[[], Part]]) 
 
 def _name(part: object) -> str:
     return part if isinstance(part, str) else type(part).__name__
-
-
-def device_of(tensors: Sequence[Tensor]) -> torch.device:
-    """Return the device of a player's parameters (cpu if it has none)."""
-    return next((t.device for t in tensors), torch.device("cpu"))

@@ -22,8 +22,9 @@ from sciadv.errors import InputError
 from sciadv.games.checkpoint import load_training_tensors, read_checkpoint, training_tensors, write_checkpoint
 from sciadv.games.objectives import Relativistic
 from sciadv.games.penalties import R1, R2
+from sciadv.games.trainer.loop import run_steps
+from sciadv.games.trainer.order import batch_indices, step_generator
 from sciadv.prior import Moments, Prior
-from sciadv.types import as_generator
 
 
 @dataclass(frozen=True)
@@ -142,16 +143,13 @@ class PriorTraining:
 
     def _draw(self) -> tuple[Tensor, torch.Generator]:
         """Return this step's batch in [0, 1], in an order without repetition, and the step's generator."""
-        batch, n_images = self.schedule.batch, len(self.images)
-        per_epoch = n_images // batch
-        epoch, place = divmod(self.n_done, per_epoch)
-        order = torch.randperm(n_images, generator=as_generator(self.seed * 1_000_003 + epoch))
-        index = order[place * batch : (place + 1) * batch].to(self.images.device)
-        generator = as_generator((self.seed + 1) * 1_000_000_007 + self.n_done)
-        return self.images[index].float() / 255, generator
+        index = batch_indices(len(self.images), self.schedule.batch, self.n_done, seed=self.seed)
+        x = self.images[index.to(self.images.device)].float() / 255
+        return x, step_generator(self.seed, self.n_done)
 
     def step(self) -> dict[str, float]:
         """Do one step and return its losses."""
+        started = time.process_time()
         x, generator = self._draw()
         schedule = self.schedule
         if self.n_done < schedule.elbo_steps:
@@ -170,6 +168,7 @@ class PriorTraining:
             decay = schedule.ema
         self._average(decay)
         self.n_done += 1
+        self.cpu_seconds += time.process_time() - started
         return losses
 
     def _reconstruct(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -229,26 +228,12 @@ class PriorTraining:
 
         Raises
         ------
-        InputError
+        DivergedError
             A loss became NaN or Inf; the last checkpoint is kept.
         WeightsError
             `resume` is asked and the checkpoint is broken.
         """
-        if resume and checkpoint is not None and checkpoint.is_file():
-            self.load(checkpoint)
-        while self.n_done < self.n_steps:
-            started = time.process_time()
-            losses = self.step()
-            self.cpu_seconds += time.process_time() - started
-            broken = [name for name, value in losses.items() if not -float("inf") < value < float("inf")]
-            if broken:
-                raise InputError(
-                    f"{broken[0]} became NaN or Inf at step {self.n_done}; "
-                    f"lower the learning rate or raise gamma"
-                )
-            if checkpoint is not None and (self.n_done % every == 0 or self.n_done == self.n_steps):
-                self.save(checkpoint)
-            yield self.n_done, losses
+        yield from run_steps(self, self.n_steps, checkpoint=checkpoint, every=every, resume=resume)
 
     def prior(self, *, name: str, moments: Moments | None = None) -> Prior:
         """Return the averaged generator and encoder as a prior."""
@@ -260,6 +245,7 @@ class PriorTraining:
         nets = self.nets | {f"averaged_{name}": net for name, net in self.averaged.items()}
         facts: dict[str, object] = {
             "n_done": self.n_done,
+            "cpu_seconds": self.cpu_seconds,
             "seed": self.seed,
             "schedule": asdict(self.schedule),
         }
@@ -282,4 +268,4 @@ class PriorTraining:
             )
         nets = self.nets | {f"averaged_{name}": net for name, net in self.averaged.items()}
         load_training_tensors(tensors, nets, self.optimizers)
-        self.n_done, self.cpu_seconds = int(str(facts["n_done"])), float(str(facts["cpu_seconds"]))
+        self.n_done, self.cpu_seconds = int(str(facts["n_done"])), float(str(facts.get("cpu_seconds", 0.0)))

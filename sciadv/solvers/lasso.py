@@ -21,7 +21,8 @@ from sciadv.forward.base import Forward
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.direct import direct_solution, operator_matrix, require_linear
+from sciadv.solvers.direct import direct_solution
+from sciadv.solvers.linear import operator_matrix, require_linear
 from sciadv.solvers.search import Monitor
 
 Basis = Literal["pixel", "dct"]

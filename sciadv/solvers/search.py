@@ -15,12 +15,15 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.likelihood import real_view
+from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
+from sciadv.solvers.linear import linear_estimate
 
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
 MAX_TANGENTS = 1024
+#: Codebook entries per restart among which starts are spread.
+_PER_START = 15
 #: A row at the noise level ends when its objective falls by less than this part of it.
 SETTLED = 1e-2
 
@@ -160,10 +163,11 @@ def has_forward_mode(problem: Problem) -> bool:
 
 
 def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: int = 2000) -> Tensor:
-    """Return the `n_restarts` prior draws that explain each measurement best; ``(batch, restarts, latent)``.
+    """Return prior draws that explain each measurement well and lie far apart; ``(batch, restarts, latent)``.
 
     The draws go through ``F(G(z))`` once and are shared by all measurements. The first start minimises the
-    objective over the codebook; so do the others over what is left.
+    objective over the codebook; each further one is, among the `_PER_START` best draws a restart, the farthest
+    from those taken before, since the very best often lie in one basin.
     """
     codes = problem.prior.sample_latent(n_codes, seed=seed)
     with torch.no_grad():
@@ -172,8 +176,19 @@ def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: in
         scores = torch.stack(
             [problem.likelihood.energy(predicted, y[None]) + weight for y in problem.measurements]
         )
-    best = scores.topk(min(n_restarts, n_codes), dim=1, largest=False).indices
-    return codes[best]
+    n_best = min(n_codes, 1 if n_restarts == 1 else _PER_START * n_restarts)
+    return _spread(codes[scores.topk(n_best, dim=1, largest=False).indices], n_restarts)
+
+
+def _spread(ranked: Tensor, n_restarts: int) -> Tensor:
+    """Take the first of ``(batch, codes, latent)``, then again and again the farthest from all taken."""
+    rows = torch.arange(len(ranked), device=ranked.device)
+    taken = [ranked[:, 0]]
+    distance = torch.full_like(ranked[..., 0], torch.inf)
+    for _ in range(n_restarts - 1):
+        distance = torch.minimum(distance, (ranked - taken[-1][:, None]).square().sum(2))
+        taken.append(ranked[rows, distance.argmax(1)])
+    return torch.stack(taken, dim=1)
 
 
 @dataclass(frozen=True)
@@ -185,8 +200,8 @@ class Starts:
     restarts
         Starts per measurement.
     where
-        "codebook": the prior draws that explain the data best. "encoder": the encoded adjoint image, then the
-        codebook. "auto": "encoder" where the prior has one and the operator is linear, else "codebook". "random":
+        "codebook": the prior draws that explain the data best. "encoder": the encoded linear estimate of the
+        image, then the codebook. "auto": "encoder" where the prior has one and the operator is linear, else "codebook". "random":
         draws, the same for every measurement. Or latents ``(batch, restarts, latent)``.
     halve_at
         Iterations after which only the better half of a measurement's restarts goes on.
@@ -231,22 +246,33 @@ def choose_starts(problem: Problem, starts: Starts, *, seed: int) -> Tensor:
 
 
 def _encoder_starts(problem: Problem, n_restarts: int, *, seed: int) -> Tensor:
-    """First start: the encoded adjoint image, scaled to the best fit; the others from the codebook."""
-    forward = problem.forward
-    if not forward.is_linear:
+    """First start: the encoded linear estimate of the image; the others from the codebook."""
+    if not problem.forward.is_linear:
         raise InputError(
-            "starts='encoder' needs a linear operator, whose adjoint makes a first image; use 'codebook'"
+            "starts='encoder' needs a linear operator, which gives a first image; use 'codebook'"
         )
+    first = problem.prior.encode(_first_image(problem))[:, None]
+    if n_restarts == 1:
+        return first
+    return torch.cat([first, codebook_starts(problem, n_restarts - 1, seed=seed)], dim=1)
+
+
+def _first_image(problem: Problem) -> Tensor:
+    """Return the linear estimate where the prior has moments, else the adjoint image scaled to fit the data."""
+    forward, likelihood = problem.forward, problem.likelihood
+    shape = (-1, *forward.in_shape)
+    if (
+        problem.prior.moments is not None
+        and isinstance(likelihood, Gaussian)
+        and likelihood.sigma is not None
+    ):
+        return linear_estimate(problem).to(problem.prior.dtype).reshape(shape)
     with torch.no_grad():
         zero = torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)
         back = forward.vjp(zero, problem.measurements)
         again = real_view(forward(back))
-        scale = (again * real_view(problem.measurements)).sum(1) / again.square().sum(1).clamp_min(1e-30)
-        image = back * scale.reshape(-1, *([1] * (back.ndim - 1)))
-    first = problem.prior.encode(image)[:, None]
-    if n_restarts == 1:
-        return first
-    return torch.cat([first, codebook_starts(problem, n_restarts - 1, seed=seed)], dim=1)
+        fit = (again * real_view(problem.measurements)).sum(1) / again.square().sum(1).clamp_min(1e-30)
+        return (back.flatten(1) * fit[:, None]).reshape(shape)
 
 
 @dataclass(frozen=True)
