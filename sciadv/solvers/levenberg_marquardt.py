@@ -56,7 +56,7 @@ class LevenbergMarquardt:
     restarts: int | None = None
     n_iterations: int = 60
     starts: str | Tensor = "auto"
-    tolerance: float = 1e-4
+    tolerance: float = 1e-6
     damping: float = 1.0
     n_secant: int = 2
     halve_at: tuple[int, ...] = (1, 3, 6, 9)

@@ -23,7 +23,7 @@ from sciadv.solvers.linear import linear_estimate
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
 MAX_TANGENTS = 1024
 #: Codebook entries per restart among which starts are spread.
-_PER_START = 15
+_PER_START = 5
 #: A row at the noise level ends when its objective falls by less than this part of it.
 SETTLED = 1e-2
 
