@@ -200,9 +200,9 @@ class Poisson(Likelihood):
 class Tolerance(Likelihood):
     """A target with a tolerance: nearly every ``|y_hat - y| <= width`` is as good as any other.
 
-    The energy is ``1/2 sum max(1 + (|y_hat - y| / width - 1) / softness, 0)^2``: nothing up to the soft margin
-    inside the tolerance, 1/2 at its edge. The misfit is ``max |y_hat - y| / width``: at or below 1 every datum is
-    within its tolerance.
+    The energy is ``1/2 sum max(1 + (|y_hat - y| / width - 1) / softness, 0)^2``: nothing up to the soft
+    margin inside the tolerance, 1/2 at its edge. The misfit is ``max |y_hat - y| / width``: at or below 1
+    every datum is within its tolerance.
 
     Parameters
     ----------

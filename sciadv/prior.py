@@ -215,7 +215,6 @@ class Prior:
         """
         from safetensors.torch import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
         tensors = {
             f"{k}.{p}": t.detach().cpu().contiguous()
@@ -226,6 +225,7 @@ class Prior:
             "nets": json.dumps({k: net_spec(net) for k, net in nets.items()}),
             "recipe_sha256": recipe_sha256,
         }
+        folder.mkdir(parents=True, exist_ok=True)
         save_file(tensors, folder / WEIGHTS, metadata=metadata)
         if self.moments is not None:
             save_file(_pack_moments(self.moments), folder / MOMENTS)

@@ -60,7 +60,7 @@ class Problem:
     truth: Tensor | None
     labels: Tensor | None
 
-    def __init__(  # noqa: PLR0913  # one argument a noun
+    def __init__(  # noqa: PLR0913, PLR0917  # one argument a noun
         self,
         prior: Prior,
         forward: object,
@@ -113,8 +113,8 @@ class Problem:
 
     def with_measurements(self, measurements: Tensor | npt.NDArray[Any]) -> Problem:
         """Return the problem with other measurements; truth and labels of the old ones are dropped."""
-        return replace(
-            self, measurements=measurements, truth=None, labels=None
+        return Problem(
+            self.prior, self.forward, self.likelihood, measurements, self.latent_weight, self.name
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from sciadv.bench.prior_quality import measure_prior
@@ -20,10 +20,11 @@ from sciadv.errors import InputError
 from sciadv.folders import find_entry
 from sciadv.games.prior_training import PriorTraining
 from sciadv.metrics.classifier import Classifier, accuracy, load_classifier, save_classifier
-from sciadv.nets import build_seeded
+from sciadv.nets import ConvClassifier, build_seeded
 from sciadv.plotting import plot_samples
 from sciadv.prior import Moments, Prior
 from sciadv.schema import Recipe
+from sciadv.schema.recipe import ClassifierTable
 from sciadv.types import as_device, as_generator
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -79,7 +80,7 @@ def train_recipe(
         The checkpoint is broken.
     """
     if (out / CHECKPOINT).is_file() and not resume:
-        raise InputError(f"{out / CHECKPOINT} is there: go on from it with resume (--resume), or delete it first")
+        raise InputError(f"{out / CHECKPOINT} is there: go on from it (--resume) or delete it first")
     target, started = as_device(device), time.perf_counter()
     spec = recipe.spec
     train, test = (
@@ -165,7 +166,7 @@ def training_moments(images: Tensor) -> Moments:
 
 
 def train_classifier(
-    images: Tensor, labels: Tensor, spec: dict[str, object], *, epochs: int, seed: int
+    images: Tensor, labels: Tensor, spec: dict[str, object], table: ClassifierTable, *, seed: int
 ) -> ConvClassifier:
     """Train a small classifier by Adam on cross-entropy, its step falling along one cosine.
 
@@ -175,25 +176,35 @@ def train_classifier(
         ``(n, channels, height, width)`` uint8 and ``(n,)``.
     spec
         Settings of the network for `sciadv.nets.build_net`.
-    epochs
-        Passes over the images.
+    table
+        Epochs, and whether to distort the images (`small_affine`).
     seed
-        Seed of the initial weights and of the order.
+        Seed of the initial weights, the order and the distortions.
     """
     net, batch = build_seeded(spec, seed), 128
+    assert isinstance(net, ConvClassifier)  # what a ClassifierTable's kind builds
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    n_steps = epochs * (len(images) // batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, table.epochs * (len(images) // batch))
     generator = as_generator(seed)
-    for _ in range(epochs):
+    for _ in range(table.epochs):
         order = torch.randperm(len(images), generator=generator)
         for index in torch.split(order[: len(order) // batch * batch], batch):
-            loss = functional.cross_entropy(net(images[index].float() / 255), labels[index])
+            x = images[index].float() / 255
+            logits = net(small_affine(x, generator) if table.augment else x)
+            loss = functional.cross_entropy(logits, labels[index])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
             schedule.step()
     return net.eval().requires_grad_(False)
+
+
+def small_affine(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Scale, shear and shift each image ``(n, channels, height, width)`` a little at random."""
+    limits = torch.tensor([[0.12, 0.2, 0.12], [0.1, 0.08, 0.06]])
+    draws = 2 * torch.rand(len(images), 2, 3, generator=generator) - 1
+    grid = functional.affine_grid(torch.eye(2, 3) + limits * draws, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False)
 
 
 def _as_tensor(data: Images) -> Tensor:
@@ -211,7 +222,7 @@ def _classifier(recipe: Recipe, train: Images, test: Images, out: Path) -> Class
     n_classes = int(labels.max()) + 1
     spec = {"kind": table.kind, "image_shape": list(x.shape[1:]), "n_classes": n_classes}
     spec |= {} if table.channels is None else {"channels": table.channels}
-    classifier = train_classifier(x, labels, spec, epochs=table.epochs, seed=recipe.spec.seed)
+    classifier = train_classifier(x, labels, spec, table, seed=recipe.spec.seed)
     right = accuracy(
         classifier, _as_tensor(test).float() / 255, torch.from_numpy(test.labels.astype("int64"))
     )

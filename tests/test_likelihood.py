@@ -1,4 +1,4 @@
-"""Likelihoods: gradients and curvatures against autograd, energies against SciPy, noise against its own misfit."""
+"""Likelihoods: gradients against autograd, energies against SciPy, noise against its own misfit."""
 
 import hypothesis
 import numpy as np
@@ -61,7 +61,10 @@ def test_unknown_sigma_is_the_known_one_at_its_estimate():
     prediction, y = _data(4)
     estimate = float((prediction[0] - y[0]).square().mean().sqrt())
     torch.testing.assert_close(
-        Gaussian(None).gradient(prediction, y)[0], Gaussian(estimate).gradient(prediction, y)[0].double(), rtol=1e-5, atol=0
+        Gaussian(None).gradient(prediction, y)[0],
+        Gaussian(estimate).gradient(prediction, y)[0].double(),
+        rtol=1e-5,
+        atol=0,
     )
 
 

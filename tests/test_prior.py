@@ -17,7 +17,13 @@ def prior() -> Prior:
     generator = build_seeded({"kind": "mlp-decoder", **shape}, 0)
     encoder = build_seeded({"kind": "mlp-encoder", **shape}, 1)
     covariance = torch.eye(20) + 0.1
-    return Prior(generator, 3, encoder, name="small", moments=Moments(torch.rand(1, 5, 4, generator=torch.Generator().manual_seed(0)), covariance))
+    return Prior(
+        generator,
+        3,
+        encoder,
+        name="small",
+        moments=Moments(torch.rand(1, 5, 4, generator=torch.Generator().manual_seed(0)), covariance),
+    )
 
 
 def test_a_prior_survives_its_folder(prior, tmp_path):
@@ -36,7 +42,9 @@ def test_every_shipped_prior_keeps_its_promises(name):
     check_prior(prior)
     assert prior.moments is not None
     assert float(prior.card["representation_error_mean"]) < 0.02
-    assert {"data", "data_licence", "recipe_sha256", "weights_sha256", "training_cpu_seconds"} <= set(prior.card)
+    assert {"data", "data_licence", "recipe_sha256", "weights_sha256", "training_cpu_seconds"} <= set(
+        prior.card
+    )
 
 
 def test_shipped_priors_are_the_promised_ones():
@@ -44,7 +52,9 @@ def test_shipped_priors_are_the_promised_ones():
 
 
 def test_unknown_prior_lists_the_known():
-    with pytest.raises(UnknownNameError, match=r"no prior is named 'mnits' \(did you mean 'mnist'.*there are: .*digits-32"):
+    with pytest.raises(
+        UnknownNameError, match=r"no prior is named 'mnits' \(did you mean 'mnist'.*there are: .*digits-32"
+    ):
         Prior.load("mnits")
 
 
@@ -77,7 +87,7 @@ def test_missing_weights_and_folder_are_named(prior, tmp_path):
         Prior.load(tmp_path / "nowhere")
 
 
-def test_own_generator_is_wrapped_frozen_and_restored():
+def test_own_generator_is_wrapped_frozen_and_restored(tmp_path):
     net = torch.nn.Sequential(torch.nn.Linear(6, 12), torch.nn.Dropout(0.5), torch.nn.Unflatten(1, (1, 3, 4)))
     net.train()
     prior = Prior(net, latent_shape=(6,))
@@ -85,8 +95,8 @@ def test_own_generator_is_wrapped_frozen_and_restored():
     assert net[1].training
     assert all(p.requires_grad and p.grad is None for p in net.parameters())
     with pytest.raises(InputError, match="cannot be written to a prior's folder"):
-        prior.save(prior_folder := __import__("pathlib").Path("unused"))
-    assert not prior_folder.exists()
+        prior.save(tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
 
 
 def test_latents_of_any_shape_are_flat_outside():
@@ -103,5 +113,7 @@ def test_prior_without_encoder_says_so():
 
 
 def test_encoder_posterior_has_the_shape_of_the_latent():
-    mean, log_variance = MLPEncoder(n_latent=2, image_shape=(1, 2, 2), hidden=(4,)).posterior(torch.zeros(3, 1, 2, 2))
+    mean, log_variance = MLPEncoder(n_latent=2, image_shape=(1, 2, 2), hidden=(4,)).posterior(
+        torch.zeros(3, 1, 2, 2)
+    )
     assert mean.shape == log_variance.shape == (3, 2)

@@ -1,4 +1,4 @@
-"""The run-time type checker of the tests: beartype, taking an int where a float is declared, as PEP 484 says."""
+"""The run-time type checker of the tests: beartype, taking an int for a float as PEP 484 does."""
 
 from beartype import BeartypeConf, beartype
 

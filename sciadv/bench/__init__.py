@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciadv.bench import compressed_sensing, digits_superresolution
+from sciadv.bench import compressed_sensing, digits_superresolution, priors
 from sciadv.bench.contract import (
     Bench,
     BenchResult,
@@ -24,6 +24,7 @@ from sciadv.errors import UnknownNameError
 BENCHES: dict[str, Bench] = {
     "compressed-sensing": compressed_sensing.BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
+    "priors": priors.BENCH,
 }
 
 __all__ = ["BENCHES", "Bench", "BenchResult", "run_bench"]
@@ -67,7 +68,7 @@ def run_bench(
         raise UnknownNameError("bench", name, BENCHES)
     bench = BENCHES[name]
     tell: Report = report or (lambda _: None)
-    bars = problem_spec(bench.problem).bench.bars
+    bars = () if bench.problem is None else problem_spec(bench.problem).bench.bars
     chosen = choose_peers(bench.peers, peers)
     cache = None if out is None else out / "parts"
     rows = bench.run(Settings(quick=quick, seed=seed, peers=chosen, cache=cache, report=tell))

@@ -117,7 +117,7 @@ class Bench:
     title
         One line.
     problem
-        The catalogue's problem whose ``[[bench.bars]]`` it must hold.
+        The catalogue's problem whose ``[[bench.bars]]`` it must hold; None for a bench without bars.
     run
         Computes the rows.
     draw
@@ -129,7 +129,7 @@ class Bench:
     """
 
     title: str
-    problem: str
+    problem: str | None
     run: Callable[[Settings], list[Row]]
     draw: Callable[[Figure, list[Row]], None]
     table: Callable[[list[Row]], str]

@@ -1,1 +1,1 @@
-"""The adversarial-training core: objectives, penalties, update rules, diagnostics, and the training of priors."""
+"""The adversarial-training core: objectives, penalties, update rules, diagnostics; training of priors."""

@@ -208,4 +208,8 @@ def _made(what: str, part: str | Part, table: Mapping[str, Callable[[], Part]]) 
 
 
 def _name(part: object) -> str:
-    return part if isinstance(part, str) else type(part).__name__
+    """Say a part in words that are the same in every process: its name, its fields, or its class."""
+    if isinstance(part, str):
+        return part
+    words = repr(part)
+    return type(part).__name__ if " at 0x" in words else words

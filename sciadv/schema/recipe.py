@@ -56,6 +56,7 @@ class ClassifierTable(Table):
     kind: Literal["conv-classifier"] = "conv-classifier"
     channels: Count | None = None
     epochs: Count = 3
+    augment: bool = False
     prior: str | None = None
 
     @model_validator(mode="after")

@@ -166,16 +166,15 @@ def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: in
     """Return prior draws that explain each measurement well and lie far apart; ``(batch, restarts, latent)``.
 
     The draws go through ``F(G(z))`` once and are shared by all measurements. The first start minimises the
-    objective over the codebook; each further one is, among the `_PER_START` best draws a restart, the farthest
-    from those taken before, since the very best often lie in one basin.
+    objective over the codebook; each further one is, among the `_PER_START` best draws a restart, the
+    farthest from those taken before, since the very best often lie in one basin.
     """
     codes = problem.prior.sample_latent(n_codes, seed=seed)
     with torch.no_grad():
         predicted = torch.cat([problem.forward(problem.prior(z)) for z in torch.split(codes, 500)])
         weight = 0.5 * problem.latent_weight * codes.square().sum(1)
-        scores = torch.stack(
-            [problem.likelihood.energy(predicted, y[None]) + weight for y in problem.measurements]
-        )
+        energies = [problem.likelihood.energy(predicted, y[None]) for y in problem.measurements]
+        scores = torch.stack(energies) + weight
     n_best = min(n_codes, 1 if n_restarts == 1 else _PER_START * n_restarts)
     return _spread(codes[scores.topk(n_best, dim=1, largest=False).indices], n_restarts)
 
@@ -201,8 +200,8 @@ class Starts:
         Starts per measurement.
     where
         "codebook": the prior draws that explain the data best. "encoder": the encoded linear estimate of the
-        image, then the codebook. "auto": "encoder" where the prior has one and the operator is linear, else "codebook". "random":
-        draws, the same for every measurement. Or latents ``(batch, restarts, latent)``.
+        image, then the codebook. "auto": "encoder" where the prior has one and the operator is linear, else
+        "codebook". "random": draws, the same for every measurement. Or latents ``(batch, restarts, latent)``.
     halve_at
         Iterations after which only the better half of a measurement's restarts goes on.
     """
@@ -248,9 +247,7 @@ def choose_starts(problem: Problem, starts: Starts, *, seed: int) -> Tensor:
 def _encoder_starts(problem: Problem, n_restarts: int, *, seed: int) -> Tensor:
     """First start: the encoded linear estimate of the image; the others from the codebook."""
     if not problem.forward.is_linear:
-        raise InputError(
-            "starts='encoder' needs a linear operator, which gives a first image; use 'codebook'"
-        )
+        raise InputError("starts='encoder' needs a linear operator, which gives a first image")
     first = problem.prior.encode(_first_image(problem))[:, None]
     if n_restarts == 1:
         return first
@@ -258,7 +255,7 @@ def _encoder_starts(problem: Problem, n_restarts: int, *, seed: int) -> Tensor:
 
 
 def _first_image(problem: Problem) -> Tensor:
-    """Return the linear estimate where the prior has moments, else the adjoint image scaled to fit the data."""
+    """Return the linear estimate where the prior has moments, else the adjoint image, scaled to the data."""
     forward, likelihood = problem.forward, problem.likelihood
     shape = (-1, *forward.in_shape)
     if (

@@ -189,6 +189,9 @@ def test_a_checkpoint_of_another_game_or_of_other_networks_is_refused_in_words(t
     build().fit(points(), steps=2, checkpoint=checkpoint)
     with pytest.raises(InputError, match="objective 'relativistic', but this one has 'hinge'"):
         build(objective="hinge").fit(points(), steps=4, checkpoint=checkpoint, resume=True)
+    build(penalties=[R1(0.1), Dragan()]).fit(points(), steps=2, checkpoint=tmp_path / "d.safetensors")
+    with pytest.raises(InputError, match=r"R1\(gamma=0\.1, every=1\) .* has 'R1\(gamma=0\.5"):
+        build(penalties=[R1(0.5), Dragan()]).load(tmp_path / "d.safetensors")
     with pytest.raises(InputError, match="seed 0, but this one has 1"):
         build(seed=1).load(checkpoint)
     other = Game(net(3, 2, 0), nn.Linear(2, 1), n_latent=3, batch=16, learning_rate=1e-2)

@@ -13,7 +13,10 @@ from sciadv.testing import check_solver, linear_problem, map_objective
 
 
 def small_prior(seed: int = 0) -> Prior:
-    return Prior(build_seeded({"kind": "mlp-decoder", "n_latent": 4, "image_shape": [1, 6, 6], "hidden": [16]}, seed), 4)
+    return Prior(
+        build_seeded({"kind": "mlp-decoder", "n_latent": 4, "image_shape": [1, 6, 6], "hidden": [16]}, seed),
+        4,
+    )
 
 
 def problem_with(forward, likelihood, *, n: int = 5, weight: float = 1.0) -> Problem:
@@ -28,14 +31,20 @@ MASK = torch.ones(1, 6, 6, dtype=torch.bool)
 KINDS = {
     "linear": lambda: problem_with(Mask(MASK), Gaussian(0.01)),
     "per-datum": lambda: problem_with(Mask(MASK), Gaussian(torch.linspace(0.005, 0.02, 36))),
-    "complex": lambda: problem_with(MaskedFourier((1, 6, 6), torch.ones(6, 6, dtype=torch.bool)), Gaussian(0.01)),
-    "nonlinear": lambda: problem_with(FaciesSlowness((1, 6, 6), velocity_background=0.08, velocity_facies=0.06), Gaussian(0.01)),
+    "complex": lambda: problem_with(
+        MaskedFourier((1, 6, 6), torch.ones(6, 6, dtype=torch.bool)), Gaussian(0.01)
+    ),
+    "nonlinear": lambda: problem_with(
+        FaciesSlowness((1, 6, 6), velocity_background=0.08, velocity_facies=0.06), Gaussian(0.01)
+    ),
     "poisson": lambda: problem_with(100.0 * Mask(MASK), Poisson(1.0)),
     "tolerance": lambda: problem_with(Mask(MASK), Tolerance(0.02)),
 }
 
 
-@pytest.mark.parametrize("solver", [LevenbergMarquardt(), LevenbergMarquardt(n_secant=0), Adam(), Auto(), LMMSE()], ids=repr)
+@pytest.mark.parametrize(
+    "solver", [LevenbergMarquardt(), LevenbergMarquardt(n_secant=0), Adam(), Auto(), LMMSE()], ids=repr
+)
 def test_solvers_reach_the_closed_form(solver):
     check_solver(solver)
 
@@ -118,7 +127,9 @@ def test_step_by_step_is_run():
 
 
 def test_more_restarts_are_never_worse():
-    problem = problem_with(Mask(MASK & (torch.rand(1, 6, 6, generator=torch.Generator().manual_seed(0)) < 0.1)), Gaussian(0.01))
+    problem = problem_with(
+        Mask(MASK & (torch.rand(1, 6, 6, generator=torch.Generator().manual_seed(0)) < 0.1)), Gaussian(0.01)
+    )
     objectives = [LevenbergMarquardt(restarts=r, halve_at=()).solve(problem).objective for r in (1, 4, 16)]
     assert bool((objectives[1] <= objectives[0] * 1.001).all())
     assert bool((objectives[2] <= objectives[1] * 1.001).all())
@@ -157,7 +168,9 @@ def test_given_starts_are_used_and_checked():
     problem = linear_problem()
     z = torch.zeros(6, 2, 4)
     assert torch.equal(choose_starts(problem, Starts(2, z), seed=0), z)
-    with pytest.raises(InputError, match=r"starts have shape \(6, 2, 4\), but \(batch, restarts, latent\) is \(6, 3, 4\)"):
+    with pytest.raises(
+        InputError, match=r"starts have shape \(6, 2, 4\), but \(batch, restarts, latent\) is \(6, 3, 4\)"
+    ):
         choose_starts(problem, Starts(3, z), seed=0)
     with pytest.raises(InputError, match="starts must be"):
         choose_starts(problem, Starts(3, "middle"), seed=0)
@@ -202,7 +215,9 @@ def test_generator_is_left_as_it_was():
 
 def test_unregularised_search_stops_at_the_noise():
     problem = linear_problem()
-    free = Problem(problem.prior, problem.forward, problem.likelihood, problem.measurements, latent_weight=0.0)
+    free = Problem(
+        problem.prior, problem.forward, problem.likelihood, problem.measurements, latent_weight=0.0
+    )
     stopped, least_squares = solve(free, Adam(restarts=1)), solve(problem)
     assert set(stopped.status) == {Status.EXPLAINED}
     assert float((stopped.misfit - least_squares.misfit).mean()) > 0.05  # more steps would have fitted noise
@@ -231,7 +246,9 @@ def test_restarts_and_agreement_are_told():
     solution = solve(linear_problem(), LevenbergMarquardt(restarts=5, halve_at=()))
     assert solution.restart_objectives.shape == (6, 5)
     assert bool((solution.agreement == 1).all())  # a convex problem
-    torch.testing.assert_close(solution.objective.double(), map_objective(linear_problem()), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        solution.objective.double(), map_objective(linear_problem()), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.gpu

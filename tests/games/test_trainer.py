@@ -1,0 +1,199 @@
+"""What trainings share: order, loop, log, checkpoints of optimizers and updates."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib.image import imread
+from torch import nn
+
+from sciadv.errors import InputError, WeightsError
+from sciadv.games.trainer import (
+    DivergedError,
+    Trainable,
+    TrainingLog,
+    average_gradients,
+    batch_indices,
+    collect,
+    first_not_finite,
+    process_group,
+    restore_state,
+    run_steps,
+    save_grid,
+    step_generator,
+    world_size,
+)
+from sciadv.games.trainer.state import Parts
+from sciadv.games.updates import UpdateState
+
+
+def test_batches_depend_on_seed_and_number_only_and_epochs_are_permutations() -> None:
+    epoch = [batch_indices(11, 3, step, seed=4) for step in range(3)]
+    assert len(set(torch.cat(epoch).tolist())) == 9  # two samples do not fill a batch
+    assert torch.equal(batch_indices(11, 3, 1, seed=4), epoch[1])
+    assert not torch.equal(batch_indices(11, 3, 4, seed=4), epoch[1])
+    assert not torch.equal(batch_indices(11, 3, 1, seed=5), epoch[1])
+
+
+def test_streams_and_steps_and_seeds_draw_different_numbers() -> None:
+    drawn = [
+        float(torch.rand(1, generator=step_generator(seed, step, stream=stream)))
+        for seed in range(4)
+        for step in range(4)
+        for stream in range(4)
+    ]
+    assert len(set(drawn)) == len(drawn)
+
+
+class Countdown:
+    """Its loss is finite for some steps."""
+
+    def __init__(self, n_finite: int = 100) -> None:
+        self.n_done, self.n_finite, self.saved = 0, n_finite, []
+
+    def step(self) -> dict[str, float]:
+        self.n_done += 1
+        return {"fine": 0.0, "loss": 1.0 if self.n_done <= self.n_finite else math.inf}
+
+    def save(self, checkpoint: Path) -> None:
+        self.saved.append(self.n_done)
+        checkpoint.write_text(str(self.n_done))
+
+    def load(self, checkpoint: Path) -> None:
+        self.n_done = int(checkpoint.read_text())
+
+
+def test_the_loop_saves_every_so_often_and_at_the_end_and_resumes(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c"
+    training = Countdown()
+    assert isinstance(training, Trainable)
+    steps = [step for step, _ in run_steps(training, 7, checkpoint=checkpoint, every=3)]
+    assert steps == list(range(1, 8))
+    assert training.saved == [3, 6, 7]
+    again = Countdown()
+    assert [s for s, _ in run_steps(again, 9, checkpoint=checkpoint, resume=True)] == [8, 9]
+    assert [s for s, _ in run_steps(Countdown(), 2, checkpoint=checkpoint)] == [1, 2]
+
+
+def test_the_loop_stops_at_a_loss_that_is_not_finite_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c"
+    with pytest.raises(DivergedError, match="loss became NaN or Inf at step 5") as caught:
+        list(run_steps(Countdown(4), 10, checkpoint=checkpoint, every=2))
+    assert caught.value.tensor == "loss"
+    assert isinstance(caught.value, InputError)
+    assert checkpoint.read_text() == "4"
+
+
+def test_the_first_tensor_that_is_not_finite_is_named() -> None:
+    bad = torch.tensor([1.0, math.nan])
+    named = [("a", torch.ones(2)), ("b", None), ("c", torch.tensor([1])), ("d", bad), ("e", bad)]
+    assert first_not_finite(named) == "d"
+    assert first_not_finite(named[:3]) is None
+
+
+def test_the_log_goes_on_after_the_step_of_the_checkpoint(tmp_path: Path) -> None:
+    with TrainingLog(tmp_path) as log:
+        for step in range(1, 6):
+            log.write(step, {"loss": step / 10})
+    with TrainingLog(tmp_path, n_done=3) as log:
+        log.write(4, {"loss": 9.0, "other": 1.0})
+        log.summary({"loss": math.inf, "list": (1, math.nan), "ok": True})
+    with (tmp_path / "metrics.csv").open() as file:
+        assert list(csv.reader(file)) == [
+            ["step", "loss"],
+            ["1", "0.1"],
+            ["2", "0.2"],
+            ["3", "0.3"],
+            ["4", "9.0"],
+        ]
+    facts = json.loads((tmp_path / "metrics.json").read_text())
+    assert facts == {"loss": None, "list": [1, None], "ok": True}
+    with TrainingLog(tmp_path):
+        pass
+    assert (tmp_path / "metrics.csv").read_text() == ""
+
+
+def test_tensorboard_gets_every_number_where_it_is_installed(tmp_path: Path, monkeypatch) -> None:
+    written = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            self.folder = folder
+
+        def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+            written.append((tag, scalar_value, global_step))
+
+        def close(self) -> None:
+            written.append("closed")
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    with TrainingLog(tmp_path, has_tensorboard=True) as log:
+        log.write(1, {"loss": 0.5})
+    assert written == [("loss", 0.5, 1), "closed"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_shows_every_image_in_its_place(tmp_path: Path, channels: int) -> None:
+    images = torch.zeros(5, channels, 2, 3)
+    images[4] = 2.0  # clipped
+    save_grid(images, tmp_path / "grid.png", n_columns=4)
+    pixels = imread(tmp_path / "grid.png")
+    assert pixels.shape[:2] == (2 * 3 - 1, 4 * 4 - 1)
+    assert pixels[3:5, 0:3, :3].min() == 1
+    assert pixels[0:2, 0:3, :3].max() == 0
+    assert 0.4 < pixels[2, 0, 0] < 0.6
+
+
+def test_points_are_drawn_as_a_scatter(tmp_path: Path) -> None:
+    save_grid(torch.rand(10, 2), tmp_path / "points.png")
+    assert imread(tmp_path / "points.png").ndim == 3
+
+
+class Remembers(torch.optim.SGD):
+    """An optimizer that keeps a set."""
+
+    def step(self, closure=None) -> None:
+        super().step(closure)
+        for p in self.param_groups[0]["params"]:
+            self.state[p]["seen"] = {1}
+
+
+def test_an_optimizer_whose_state_no_file_can_hold_is_refused_in_words() -> None:
+    net = nn.Linear(1, 1)
+    optimizer = Remembers(net.parameters(), lr=0.1)
+    net(torch.ones(1)).backward()
+    optimizer.step()
+    with pytest.raises(InputError, match="keeps a set under 'seen'"):
+        collect(Parts({"net": net}, {"net": optimizer}, {}), UpdateState())
+
+
+def test_the_state_of_nested_updates_goes_through_tensors_and_facts() -> None:
+    net = nn.Linear(1, 1)
+    inner = UpdateState(3, (1.0, math.nan), ((torch.ones(1), torch.zeros(2)), (torch.ones(3),)))
+    state = UpdateState(7, (0.5, 0.25), ((torch.full((2,), 2.0),), ()), inner)
+    parts = Parts({"net": net}, {}, {})
+    tensors, facts = collect(parts, state)
+    back = restore_state(tensors, json.loads(json.dumps(facts)), parts)
+    assert (back.n_steps, back.losses, len(back.memory[1])) == (7, (0.5, 0.25), 0)
+    assert back.inner is not None
+    assert math.isnan(back.inner.losses[1])
+    assert torch.equal(back.inner.memory[0][1], torch.zeros(2))
+    assert torch.equal(back.memory[0][0], state.memory[0][0])
+    with pytest.raises(WeightsError, match="does not fit the net"):
+        restore_state(tensors, facts, Parts({"net": nn.Linear(2, 1)}, {}, {}))
+
+
+def test_one_process_needs_no_group() -> None:
+    gradients = (torch.ones(2), torch.zeros(3, 1))
+    assert average_gradients(gradients) is gradients
+    with process_group("cpu") as device:
+        assert (device.type, world_size()) == ("cpu", 1)

@@ -1,0 +1,39 @@
+"""What ships: every problem of the catalogue loads and solves, and the demo's claim holds on a part of it."""
+
+import pytest
+import torch
+
+import sciadv
+from sciadv.folders import entry_names, find_entry
+from sciadv.metrics import accuracy, load_classifier
+
+
+@pytest.mark.parametrize("name", entry_names("problems"))
+def test_every_problem_loads_and_solves(name):
+    problem = sciadv.load_problem(name).subset(slice(0, 2))
+    solution = sciadv.solve(problem, "levenberg-marquardt", restarts=1)
+    assert solution.x.shape == (2, *problem.prior.out_shape)
+    assert bool(solution.x.isfinite().all())
+    assert len(solution.messages) == 2
+    assert (find_entry("problems", name) / "README.md").is_file()
+
+
+def test_promised_problems_are_there():
+    assert {"digits-superresolution", "compressed-sensing"} <= set(entry_names("problems"))
+
+
+def test_digits_are_read_better_at_32_than_enlarged():
+    problem = sciadv.load_problem("digits-superresolution").subset(slice(None, None, 45))  # 40 of the digits
+    solution = sciadv.solve(problem, restarts=1)
+    classifier = load_classifier(find_entry("priors", "digits-32"))
+    assert accuracy(classifier, solution.x, problem.labels) >= 0.9
+    residual = (solution.prediction - problem.measurements).square().mean().sqrt()
+    assert float(residual) < 1.17  # counts
+    assert float((solution.misfit < 1.25).float().mean()) > 0.8
+
+
+def test_same_seed_same_answer_whatever_the_batch():
+    problem = sciadv.load_problem("compressed-sensing")
+    together = sciadv.solve(problem.subset(slice(0, 3)), restarts=2)
+    alone = sciadv.solve(problem.subset([2]), restarts=2)
+    torch.testing.assert_close(alone.x[0], together.x[2], atol=2e-2, rtol=0)
