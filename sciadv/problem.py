@@ -113,9 +113,7 @@ class Problem:
 
     def with_measurements(self, measurements: Tensor | npt.NDArray[Any]) -> Problem:
         """Return the problem with other measurements; truth and labels of the old ones are dropped."""
-        return Problem(
-            self.prior, self.forward, self.likelihood, measurements, self.latent_weight, self.name
-        )
+        return Problem(self.prior, self.forward, self.likelihood, measurements, self.latent_weight, self.name)
 
 
 def check_measurements(measurements: Tensor | npt.NDArray[Any], forward: Forward) -> Tensor:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sciadv.solvers import Monitor, Progress
 
 #: How many of the UCI digits the demo solves.
-DEMO_MEASUREMENTS = 200
+DEMO_MEASUREMENTS = 100
 DEMO_OUT = Path("sciadv-demo")
 
 
@@ -93,6 +93,9 @@ def demo(
     """Reconstruct handwritten digits at 32 x 32 from the 8 x 8 counts that scikit-learn ships."""
     say("The UCI digits are measurements: 8 x 8 counts of the ink in 4 x 4 blocks of a 32 x 32 bitmap.")
     say("sciadv searches a generator of 32 x 32 digits for the bitmaps that explain the counts.\n")
+    import torch
+
+    torch.set_num_threads(1)  # products this small gain nothing from threads, and lose much on a busy machine
     run_request(Request("digits-superresolution", out, first=DEMO_MEASUREMENTS))
     say(f"\nLook at {out / 'figure.png'} and open {out / 'report.html'}.")
     say("How many of the bitmaps a classifier reads correctly: sciadv bench digits-superresolution")
