@@ -288,7 +288,7 @@ def test_the_demo_solves_the_catalogues_digits(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(solve_module, "run_request", asked.append)
     said = run("demo")
-    assert asked == [solve_module.Request("digits-superresolution", Path("sciadv-demo"), first=200)]
+    assert asked == [solve_module.Request("digits-superresolution", Path("sciadv-demo"), first=100)]
     assert "sciadv-demo/figure.png" in said.out
 
 

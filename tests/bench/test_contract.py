@@ -127,8 +127,8 @@ def test_an_unknown_bench_lists_those_there_are() -> None:
         run_bench("compressed-sensin")
 
 
-@pytest.mark.parametrize("name", list(BENCHES))
-def test_every_bench_has_a_problem_with_bars(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, bench in BENCHES.items() if bench.problem])
+def test_every_problems_bench_has_bars(name: str) -> None:
     assert problem_spec(BENCHES[name].problem).bench.bars
     assert BENCHES[name].title
 
