@@ -75,7 +75,7 @@ QUICK = Plan((25, 100), 1, 12, (("mnist-vae", 3), ("mnist", 1)), 1)
 SEARCHES: dict[str, tuple[Solver, bool]] = {
     "levenberg-marquardt": (LevenbergMarquardt(), False),
     "adam": (Adam(restarts=10), True),
-    "adam, 4 starts": (Adam(restarts=4), True),  # as many as LM takes from m = 80 on
+    "adam, 3 starts": (Adam(restarts=3), True),  # as many as LM takes from m = 40 on
     "csgm": (CSGM(), True),
 }
 #: Methods without a generator; LMMSE has the moments of the training set.

@@ -32,7 +32,7 @@ class LevenbergMarquardt:
     Parameters
     ----------
     restarts
-        Starts per measurement; if None, 4 where there are at least four data per latent number, else 10,
+        Starts per measurement; if None, 3 where there are at least two data per latent number, else 10,
         since few data leave many local minima.
     n_iterations
         Jacobians per start at most.
@@ -56,10 +56,10 @@ class LevenbergMarquardt:
     restarts: int | None = None
     n_iterations: int = 60
     starts: str | Tensor = "auto"
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
     damping: float = 1.0
-    n_secant: int = 2
-    halve_at: tuple[int, ...] = (1, 3, 6, 9)
+    n_secant: int = 3
+    halve_at: tuple[int, ...] = (2, 4, 6, 8)
     name: str = "levenberg-marquardt"
 
     def init(self, search: Search, starts: Tensor) -> State:
@@ -99,7 +99,7 @@ class LevenbergMarquardt:
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once."""
         n_measurements = real_view(problem.measurements[:1]).shape[1]
-        restarts = self.restarts or (4 if n_measurements >= 4 * problem.prior.n_latent else 10)
+        restarts = self.restarts or (3 if n_measurements >= 2 * problem.prior.n_latent else 10)
         return run(self, problem, Starts(restarts, self.starts, self.halve_at), seed=seed, monitor=monitor)
 
 

@@ -41,8 +41,8 @@ def to_scipy(A: LinearForward) -> Any:
     --------
     >>> import numpy as np
     >>> from sciadv.forward import BlockSum
-    >>> to_scipy(BlockSum((1, 2, 2), 2)) @ np.ones(4)
-    array([4.], dtype=float32)
+    >>> (to_scipy(BlockSum((1, 2, 2), 2)) @ np.ones(4)).tolist()
+    [4.0]
     """
     from scipy.sparse.linalg import LinearOperator
 
