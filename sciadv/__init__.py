@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sciadv.catalogue import load_problem
+    from sciadv.games.game import Game
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
     from sciadv.prior import Prior
     from sciadv.problem import Problem
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Game",
     "Gaussian",
     "Likelihood",
     "Poisson",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "Game": "sciadv.games.game",
     "Gaussian": "sciadv.likelihood",
     "Likelihood": "sciadv.likelihood",
     "Poisson": "sciadv.likelihood",

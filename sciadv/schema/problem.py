@@ -100,6 +100,7 @@ class CrossholeForward(Table):
     cell_size: Positive | None = None
     sources: Numbers | None = None
     receivers: Numbers | None = None
+    cell_order: Literal["C", "F"] | None = None
 
 
 class FaciesSlownessForward(Table):
