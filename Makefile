@@ -8,7 +8,7 @@ demo: .venv/.installed
 	$(BIN)/sciadv demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
