@@ -13,7 +13,8 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.search import Monitor, Search, Starts, State, run
+from sciadv.solvers.search import Monitor, Search, State, run
+from sciadv.solvers.starts import Starts
 
 #: Steps between two looks at whether a row may end.
 CHECK_EVERY = 20

@@ -17,7 +17,8 @@ from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import adam_move
-from sciadv.solvers.search import Monitor, Search, Starts, State, run
+from sciadv.solvers.search import Monitor, Search, State, run
+from sciadv.solvers.starts import Starts
 
 
 @dataclass(frozen=True)

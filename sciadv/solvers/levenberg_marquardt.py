@@ -16,7 +16,8 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.search import Monitor, Point, Search, Starts, State, run
+from sciadv.solvers.search import Monitor, Point, Search, State, run
+from sciadv.solvers.starts import Starts
 
 #: Damping trials per Jacobian; each is a forward pass only.
 N_TRIALS = 4

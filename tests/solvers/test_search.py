@@ -8,7 +8,8 @@ from sciadv.errors import InputError, SolveError, UnknownNameError
 from sciadv.forward import FaciesSlowness, Mask, MaskedFourier
 from sciadv.nets import build_seeded
 from sciadv.solvers import CSGM, LMMSE, SOLVERS, Adam, Auto, Lasso, LevenbergMarquardt
-from sciadv.solvers.search import Search, Starts, choose_starts, halved
+from sciadv.solvers.search import Search, halved
+from sciadv.solvers.starts import Starts, choose_starts
 from sciadv.testing import check_solver, linear_problem, map_objective
 
 
