@@ -112,15 +112,13 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
 
 def is_available(name: str) -> bool:
     """Whether a data set lies under ``SCIADV_DATA`` or in the cache, so that loading fetches nothing."""
-    return all(_local(file).is_file() or _cached(file).is_file() for file in _FILES[name].values())
+    return all(_found(file) is not None for file in _FILES[name].values())
 
 
-def _local(file: IdxFile) -> Path:
-    return (
-        Path(os.environ.get("SCIADV_DATA", "")) / file.path
-        if os.environ.get("SCIADV_DATA")
-        else _cached(file)
-    )
+def _found(file: IdxFile) -> Path | None:
+    """Return where a file lies, under ``SCIADV_DATA`` before the cache; None if in neither."""
+    places = [Path(root) / file.path for root in (os.environ.get("SCIADV_DATA"),) if root]
+    return next((path for path in (*places, _cached(file)) if path.is_file()), None)
 
 
 def _cached(file: IdxFile) -> Path:
@@ -130,7 +128,7 @@ def _cached(file: IdxFile) -> Path:
 
 
 def _read_idx(file: IdxFile) -> Bytes:
-    path = _local(file) if _local(file).is_file() else _fetch(file)
+    path = _found(file) or _fetch(file)
     try:
         raw = gzip.decompress(path.read_bytes())
     except (OSError, EOFError) as error:
@@ -150,8 +148,6 @@ def _fetch(file: IdxFile) -> Path:
     import pooch
 
     target = _cached(file)
-    if target.is_file():
-        return target
     try:
         pooch.retrieve(
             file.url, known_hash=None, fname=target.name, path=target.parent

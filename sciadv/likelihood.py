@@ -130,11 +130,7 @@ class Gaussian(Likelihood):
     def __repr__(self) -> str:
         """Show sigma, or its shape when there is one per datum."""
         if self.sigma is None or self.sigma.numel() == 1:
-            return (
-                f"Gaussian(sigma={None if self.sigma is None else float(self.sigma):g})"
-                if self.sigma is not None
-                else "Gaussian(sigma=None)"
-            )
+            return f"Gaussian(sigma={self.sigma if self.sigma is None else format(float(self.sigma), 'g')})"
         return f"Gaussian(sigma of shape {tuple(self.sigma.shape)})"
 
 

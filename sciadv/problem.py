@@ -11,7 +11,8 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward
-from sciadv.likelihood import Likelihood
+from sciadv.forward.base import output_dtype
+from sciadv.likelihood import Likelihood, real_view
 from sciadv.prior import Prior
 from sciadv.types import as_device
 
@@ -93,6 +94,11 @@ class Problem:
         """How many measurements are solved at once."""
         return len(self.measurements)
 
+    @property
+    def n_measurements(self) -> int:
+        """How many real numbers one measurement has; a complex one counts twice."""
+        return real_view(self.measurements[:1]).shape[1]
+
     def to(self, device: torch.device | str) -> Problem:
         """Return the problem with its networks, operator and data on another device."""
         target = as_device(device)
@@ -148,10 +154,7 @@ def check_measurements(measurements: Tensor | npt.NDArray[Any], forward: Forward
             f"measurements hold {len(bad)} NaN or Inf of {y.numel()}, the first at index {first}; "
             f"drop those data from the operator (a mask) or repair them"
         )
-    with torch.no_grad():
-        predicted = forward(
-            torch.zeros(1, *forward.in_shape, dtype=forward.dtype, device=forward.device)
-        ).dtype
+    predicted = output_dtype(forward)
     if y.is_complex() and not predicted.is_complex:
         raise InputError(
             "measurements are complex, but the operator gives real data; take the part it predicts"

@@ -6,8 +6,6 @@ Long trainings write ``checkpoint.safetensors`` into the folder and resume from 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,6 +17,7 @@ from sciadv.datasets import LICENCES, Images, load_images
 from sciadv.errors import InputError
 from sciadv.folders import find_entry
 from sciadv.games.prior_training import PriorTraining
+from sciadv.games.trainer.loop import TrainingMonitor, TrainingProgress
 from sciadv.metrics.classifier import Classifier, accuracy, load_classifier, save_classifier
 from sciadv.nets import ConvClassifier, build_seeded
 from sciadv.plotting import plot_samples
@@ -28,19 +27,6 @@ from sciadv.schema.recipe import ClassifierTable
 from sciadv.types import as_device, as_generator
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """What a monitor is told after each step."""
-
-    step: int
-    n_steps: int
-    losses: dict[str, float]
-    seconds: float
-
-
-TrainingMonitor = Callable[[TrainingProgress], None]
 
 
 def train_recipe(
@@ -81,7 +67,7 @@ def train_recipe(
     """
     if (out / CHECKPOINT).is_file() and not resume:
         raise InputError(f"{out / CHECKPOINT} is there: go on from it (--resume) or delete it first")
-    target, started = as_device(device), time.perf_counter()
+    target, started = as_device(device), time.process_time()
     spec = recipe.spec
     train, test = (
         load_images(spec.data.name, s, prepare=spec.data.prepare, seed=spec.seed) for s in ("train", "test")
@@ -99,7 +85,7 @@ def train_recipe(
     )
     for step, losses in training.run(out / CHECKPOINT, resume=resume):
         if monitor is not None:
-            monitor(TrainingProgress(step, training.n_steps, losses, time.perf_counter() - started))
+            monitor(TrainingProgress(step, training.n_steps, losses, time.process_time() - started))
     prior = training.prior(name=recipe.name, moments=training_moments(x_train)).to("cpu")
     classifier = _classifier(recipe, train, test, out)
     quality = measure_prior(

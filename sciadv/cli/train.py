@@ -20,7 +20,7 @@ from sciadv.cli.edge import (
 )
 
 if TYPE_CHECKING:
-    from sciadv.training import TrainingMonitor, TrainingProgress
+    from sciadv.games.trainer.loop import TrainingMonitor, TrainingProgress
 
 
 @plain_errors

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian, real_view
+from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import adam_move
@@ -62,5 +62,4 @@ class CSGM:
 
 def csgm_loss(problem: Problem, lam: float = 0.1) -> Problem:
     """Return the problem whose objective is CSGM's loss: Gaussian of variance m / 2, latent weight 2 lam."""
-    n_measurements = real_view(problem.measurements[:1]).shape[1]
-    return replace(problem, likelihood=Gaussian((n_measurements / 2) ** 0.5), latent_weight=2 * lam)
+    return replace(problem, likelihood=Gaussian((problem.n_measurements / 2) ** 0.5), latent_weight=2 * lam)

@@ -99,8 +99,7 @@ class LevenbergMarquardt:
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once."""
-        n_measurements = real_view(problem.measurements[:1]).shape[1]
-        restarts = self.restarts or (3 if n_measurements >= 2 * problem.prior.n_latent else 10)
+        restarts = self.restarts or (3 if problem.n_measurements >= 2 * problem.prior.n_latent else 10)
         return run(self, problem, Starts(restarts, self.starts, self.halve_at), seed=seed, monitor=monitor)
 
 

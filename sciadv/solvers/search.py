@@ -309,8 +309,7 @@ def _solution(search: Search, state: State, problem: Problem, *, was_interrupted
 
 def noise_threshold(problem: Problem) -> float:
     """Return the largest misfit that counts as explained: two standard deviations of chi-square above 1."""
-    n_measurements = real_view(problem.measurements[:1]).shape[1]
-    return (1 + 2 * (2 / n_measurements) ** 0.5) ** 0.5 if problem.likelihood.unit == "sigma" else 1.0
+    return (1 + 2 * (2 / problem.n_measurements) ** 0.5) ** 0.5 if problem.likelihood.unit == "sigma" else 1.0
 
 
 def _status(misfit: float, running: bool, *, was_interrupted: bool, problem: Problem) -> Status:  # noqa: FBT001

@@ -10,6 +10,7 @@ from torch import Tensor
 from sciadv.errors import AdjointError
 from sciadv.forward.adapters.checks import batch_error, dot_test, linearity_error, random_candidates
 from sciadv.forward.base import Forward, LinearForward
+from sciadv.testing.promise import require
 
 #: Largest relative errors that pass, by the real dtype of the candidates.
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -55,7 +56,7 @@ def check_forward(A: Forward, *, seed: int = 0, has_double: bool = True) -> None
 def _check_kind(A: Forward) -> None:
     """Check that an operator is linear to the type checker if and only if it is at run time."""
     is_linear_type = isinstance(A, LinearForward)
-    _require(
+    require(
         A.is_linear == is_linear_type,
         f"is_linear is {A.is_linear}, but the class {'is' if is_linear_type else 'is not'} a LinearForward",
     )
@@ -69,10 +70,10 @@ def _check_values(A: Forward, seed: int) -> None:
     x, tangent = random_candidates(A, 6, generator=generator).chunk(2)
     _check_returned(A, x, tangent)
     error = batch_error(A, generator=generator)
-    _require(error <= tolerance, f"a batch differs from its members one by one by {error:.1e} of its size")
+    require(error <= tolerance, f"a batch differs from its members one by one by {error:.1e} of its size")
     if A.is_linear:
         error = linearity_error(A, generator=generator)
-        _require(error <= tolerance, f"A(a + 2 b) differs from A(a) + 2 A(b) by {error:.1e} of its size")
+        require(error <= tolerance, f"A(a + 2 b) differs from A(a) + 2 A(b) by {error:.1e} of its size")
     test = dot_test(A, generator=generator)
     if not test.error <= tolerance:
         raise AdjointError(f"dot test in {A.dtype}: off by {test.error:.1e}: {test}", ratio=test.ratios[0])
@@ -80,14 +81,14 @@ def _check_values(A: Forward, seed: int) -> None:
         step, allowed = (1e-5, 1e-6) if A.dtype.to_real() == torch.float64 else (1e-2, 1e-2)
         difference = (A(x + step * tangent) - A(x - step * tangent)) / (2 * step)
         error = _distance(A.jvp(x, tangent), difference)
-        _require(error <= allowed, f"jvp differs from central differences by {error:.1e} of their size")
+        require(error <= allowed, f"jvp differs from central differences by {error:.1e} of their size")
 
 
 def _check_returned(A: Forward, x: Tensor, tangent: Tensor) -> None:
     """Shapes, dtypes and devices; the same again for the same input, which stays as it was."""
     before = x.clone()
     y = A(x)
-    _require(torch.equal(x, before), "the operator changes its input in place")
+    require(torch.equal(x, before), "the operator changes its input in place")
     precision = A.dtype.to_complex() if y.is_complex() else A.dtype.to_real()
     returned = {"forward": (y, A.out_shape, precision), "jvp": (A.jvp(x, tangent), A.out_shape, precision)}
     returned["vjp"] = (A.vjp(x, y), A.in_shape, A.dtype)
@@ -95,17 +96,17 @@ def _check_returned(A: Forward, x: Tensor, tangent: Tensor) -> None:
         returned["adjoint"] = (A.adjoint(y), A.in_shape, A.dtype)
     for name, (tensor, shape, dtype) in returned.items():
         expected = (len(x), *shape)
-        _require(
+        require(
             tuple(tensor.shape) == expected,
             f"{name} gives shape {tuple(tensor.shape)}, not {expected} (batch first)",
         )
-        _require(
+        require(
             tensor.dtype == dtype, f"{name} gives {tensor.dtype}, not {dtype}, for candidates of {A.dtype}"
         )
-        _require(tensor.device == A.device, f"{name} gives a tensor on {tensor.device}, not on {A.device}")
-        _require(bool(tensor.isfinite().all()), f"{name} gives NaN or Inf for ordinary candidates")
+        require(tensor.device == A.device, f"{name} gives a tensor on {tensor.device}, not on {A.device}")
+        require(bool(tensor.isfinite().all()), f"{name} gives NaN or Inf for ordinary candidates")
     error = _distance(A(x), y)
-    _require(
+    require(
         error <= torch.finfo(y.dtype).eps * 100, f"two calls on the same candidates differ by {error:.1e}"
     )
 
@@ -115,7 +116,7 @@ def _check_gradient(A: Forward, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     x = random_candidates(A, 2, generator=generator).requires_grad_()
     y = A(x)
-    _require(
+    require(
         y.requires_grad,
         "torch does not see the operator: its output requires no gradient. Write it in torch, or return "
         "sciadv.forward.autodiff.apply_linear(apply, adjoint, x)",
@@ -123,7 +124,7 @@ def _check_gradient(A: Forward, seed: int) -> None:
     cotangent = torch.randn(y.shape, generator=generator, dtype=y.dtype).to(A.device)
     (gradient,) = torch.autograd.grad(y, x, cotangent)
     error = _distance(gradient, A.vjp(x.detach(), cotangent))
-    _require(error <= 1e-8, f"torch's gradient differs from vjp by {error:.1e} of its size")
+    require(error <= 1e-8, f"torch's gradient differs from vjp by {error:.1e} of its size")
     try:
         torch.autograd.gradcheck(A, (x,), fast_mode=True)
     except RuntimeError as failure:
@@ -134,8 +135,3 @@ def _distance(a: Tensor, b: Tensor) -> float:
     """Return ``|a - b| / |b|``."""
     size = torch.linalg.vector_norm(b).clamp_min(torch.finfo(b.dtype).tiny)
     return float(torch.linalg.vector_norm(a - b) / size)
-
-
-def _require(is_kept: bool, message: str) -> None:  # noqa: FBT001  # reads as a statement
-    if not is_kept:
-        raise AssertionError(message)

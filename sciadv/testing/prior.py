@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from sciadv.prior import Prior
+from sciadv.testing.promise import require
 
 
 def check_prior(prior: Prior) -> None:
@@ -29,25 +30,25 @@ def check_prior(prior: Prior) -> None:
     >>> check_prior(Prior(torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Unflatten(1, (1, 2, 2))), 3))
     """
     x = prior.sample(3, seed=1)
-    _require(
+    require(
         tuple(x.shape[1:]) == prior.out_shape,
         f"draws have shape {tuple(x.shape)}, out_shape is {prior.out_shape}",
     )
-    _require(torch.equal(x, prior.sample(3, seed=1)), "the same seed drew other candidates")
-    _require(not torch.equal(x, prior.sample(3, seed=2)), "another seed drew the same candidates")
-    _require(bool(x.isfinite().all()), "a draw is not finite")
+    require(torch.equal(x, prior.sample(3, seed=1)), "the same seed drew other candidates")
+    require(not torch.equal(x, prior.sample(3, seed=2)), "another seed drew the same candidates")
+    require(bool(x.isfinite().all()), "a draw is not finite")
     z = prior.sample_latent(3, seed=1)
-    _require(
+    require(
         tuple(z.shape) == (3, prior.n_latent),
         f"latents have shape {tuple(z.shape)}, not (3, {prior.n_latent})",
     )
     with prior.frozen(), torch.no_grad():
         gap = float((prior(z[:1]) - prior(z)[:1]).abs().max())
-    _require(gap < 1e-4, f"a candidate changes by {gap:.1e} with the others in its batch")
+    require(gap < 1e-4, f"a candidate changes by {gap:.1e} with the others in its batch")
     _check_gradient(prior)
     if prior.encoder is not None:
         latents = prior.encode(x)
-        _require(
+        require(
             tuple(latents.shape) == (3, prior.n_latent), f"encoded latents have shape {tuple(latents.shape)}"
         )
 
@@ -56,14 +57,9 @@ def _check_gradient(prior: Prior) -> None:
     z = prior.sample_latent(2, seed=3).requires_grad_(True)
     with prior.frozen():
         (gradient,) = torch.autograd.grad(prior(z).sum(), z)
-    _require(bool(gradient.isfinite().all()), "the gradient in z is not finite")
-    _require(bool((gradient != 0).any()), "the generator does not depend on z")
-    _require(
+    require(bool(gradient.isfinite().all()), "the gradient in z is not finite")
+    require(bool((gradient != 0).any()), "the generator does not depend on z")
+    require(
         all(p.grad is None for p in prior.generator.parameters()),
         "a parameter of the generator got a gradient",
     )
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001  # a condition, as in assert
-    if not holds:
-        raise AssertionError(message)

@@ -11,6 +11,7 @@ from sciadv.prior import Moments, Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers import Solver
+from sciadv.testing.promise import require
 from sciadv.types import as_generator
 
 _SIGMA = 0.05
@@ -78,35 +79,30 @@ def check_solver(solver: Solver, *, reaches_map: bool = True, problem: Problem |
     solution = solver.solve(given, seed=0)
     _check_result(solution, given)
     again = solver.solve(given, seed=0)
-    _require(torch.equal(solution.x, again.x), "the same seed gave another answer")
+    require(torch.equal(solution.x, again.x), "the same seed gave another answer")
     _check_batch(solver, given)
     _check_monitor(solver, given)
     if reaches_map and problem is None:
         _check_map(solution, given)
 
 
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001  # a condition, as in assert
-    if not holds:
-        raise AssertionError(message)
-
-
 def _check_result(solution: Solution, problem: Problem) -> None:
     """Check shapes and finiteness, and that prediction and misfit are those of x."""
     expected = (problem.n_problems, *problem.forward.in_shape)
-    _require(
+    require(
         tuple(solution.x.shape) == expected, f"x has shape {tuple(solution.x.shape)}, expected {expected}"
     )
-    _require(bool(solution.x.isfinite().all()), "x is not finite")
-    _require(len(solution.status) == problem.n_problems, "there is not one status per measurement")
-    _require(all(isinstance(s, Status) for s in solution.status), "a status is no Status")
+    require(bool(solution.x.isfinite().all()), "x is not finite")
+    require(len(solution.status) == problem.n_problems, "there is not one status per measurement")
+    require(all(isinstance(s, Status) for s in solution.status), "a status is no Status")
     with torch.no_grad():
         prediction = problem.forward(solution.x)
     misfit = problem.likelihood.misfit(prediction, problem.measurements)
-    _require(torch.allclose(misfit, solution.misfit, rtol=1e-3, atol=1e-4), "misfit is not that of x")
+    require(torch.allclose(misfit, solution.misfit, rtol=1e-3, atol=1e-4), "misfit is not that of x")
     if solution.z is not None:
         with torch.no_grad():
             x = problem.prior(solution.z)
-        _require(torch.allclose(x, solution.x, atol=1e-5), "x is not G(z)")
+        require(torch.allclose(x, solution.x, atol=1e-5), "x is not G(z)")
 
 
 def _check_batch(solver: Solver, problem: Problem) -> None:
@@ -115,7 +111,7 @@ def _check_batch(solver: Solver, problem: Problem) -> None:
     last = problem.n_problems - 1
     alone = solver.solve(problem.subset([last]), seed=0)
     gap = float((alone.x[0] - together.x[last]).abs().max())
-    _require(gap < 1e-3, f"a batch of 1 and a batch of {problem.n_problems} differ by {gap:.1e}")
+    require(gap < 1e-3, f"a batch of 1 and a batch of {problem.n_problems} differ by {gap:.1e}")
 
 
 def _check_monitor(solver: Solver, problem: Problem) -> None:
@@ -128,8 +124,8 @@ def _check_monitor(solver: Solver, problem: Problem) -> None:
             raise KeyboardInterrupt
 
     solution = solver.solve(problem, seed=0, monitor=stop_at_second)
-    _require(len(calls) > 0, "the monitor was never called")
-    _require(bool(solution.x.isfinite().all()), "an interrupted search lost its answer")
+    require(len(calls) > 0, "the monitor was never called")
+    require(bool(solution.x.isfinite().all()), "an interrupted search lost its answer")
 
 
 def _check_map(solution: Solution, problem: Problem) -> None:
@@ -140,4 +136,4 @@ def _check_map(solution: Solution, problem: Problem) -> None:
     point = problem.likelihood.energy(solution.prediction, problem.measurements)
     objective = point + 0.5 * problem.latent_weight * solution.z.square().sum(1)
     excess = float(((objective - best) / best).max())
-    _require(-1e-3 < excess < 1e-2, f"the objective is {excess:.1%} above the closed form's minimum")
+    require(-1e-3 < excess < 1e-2, f"the objective is {excess:.1%} above the closed form's minimum")
