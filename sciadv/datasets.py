@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,58 @@ _FILES: dict[str, dict[str, IdxFile]] = {
         ),
     )
 }
-LICENCES = {"mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)", "fashion-mnist": "MIT (Zalando SE)"}
+
+
+@dataclass(frozen=True)
+class JpegFile:
+    """Slices of one MedNIST class as they came, JPEG after JPEG: an npz of `jpeg` and `offsets` (n + 1)."""
+
+    path: str
+    source: str
+    label: int
+    sha256: str
+
+
+_MEDNIST = {
+    name: JpegFile(f"images/mednist/{source}_jpeg.npz", source, label, digest)
+    for name, source, label, digest in (
+        ("head-ct", "HeadCT", 0, "49a9b6861e9c9c6c95f9e7ed3130346c3fc88013d90227be4062cd74ae41efd2"),
+        ("abdomen-ct", "AbdomenCT", 1, "9e55719c216b8979bd2802fecd1d4991705c3510ef8e0c83d474284a19f29362"),
+        ("breast-mr", "BreastMRI", 2, "d190d907ad952a8e22ecd40694c99a81cbb79e601965ef17028e9516264b6a1b"),
+    )
+}
+#: Test slices at the end of a MedNIST file, and slices before them that are in no split: neighbours in the
+#: file are of one patient, and exact copies lie up to 560 slices apart.
+_N_TEST_SLICES, _N_GAP = 1000, 600
+
+
+@dataclass(frozen=True)
+class CropFile:
+    """A training image of geostatistics (array ``image`` of an npz, 0 and 1), cut into crops of one shape."""
+
+    path: str
+    source: str
+    sha256: str
+    crop: tuple[int, int]
+
+
+_CROPS = {
+    "channels": CropFile(
+        "subsurface/training_image_channels.npz",
+        "github.com/elaloy/gan_for_gradient_based_inv",
+        "6eaf8bd5b6e840a3ce3484031bf0272dbefd38f6d6a9b790c6a0369ec96a7e3c",
+        (125, 60),
+    )
+}
+#: Columns at the right of a training image that only test crops are cut from; crops of each split.
+_N_TEST_COLUMNS, _N_CROPS = 500, {"train": 12000, "test": 1000}
+
+LICENCES = {
+    "mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)",
+    "fashion-mnist": "MIT (Zalando SE)",
+    **dict.fromkeys(_MEDNIST, "CC BY-SA 4.0 (Erickson, Mayo Clinic; MedNIST)"),
+    "channels": "MIT (Laloy et al. 2019)",
+}
 
 
 @dataclass(frozen=True)
@@ -84,9 +137,12 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
     Parameters
     ----------
     name
-        "mnist" or "fashion-mnist".
+        "mnist", "fashion-mnist", or one class of MedNIST, 64 x 64: "head-ct", "abdomen-ct", "breast-mr";
+        or "channels", crops 125 x 60 of a training image of buried channels (0 and 255).
     split
-        "train" or "test".
+        "train" or "test". Of MedNIST the test split is the file's last 1000 slices, with a gap of 600 before
+        them, so that both splits share no patient. The test crops of "channels" are cut from the right fifth of
+        the training image, the training crops from the rest.
     prepare
         "none", or "box-32": `box_normalise`.
     seed
@@ -99,12 +155,16 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
     InputError
         The data are not there and cannot be fetched, or are not the ones they should be.
     """
-    if name not in _FILES:
-        raise UnknownNameError("data set", name, _FILES)
+    if name not in LICENCES:
+        raise UnknownNameError("data set", name, LICENCES)
     if split not in ("train", "test"):
         raise UnknownNameError("split", split, ("train", "test"))
     if prepare not in PREPARATIONS:
         raise UnknownNameError("preparation", prepare, PREPARATIONS)
+    if name in _CROPS:
+        return _read_crops(_CROPS[name], split, seed)
+    if name in _MEDNIST:
+        return _read_slices(_MEDNIST[name], split, lambda images: PREPARATIONS[prepare](images, seed))
     image_file, label_file = _FILES[name][split], _FILES[name][f"{split}-labels"]
     images, labels = _read_idx(image_file), _read_idx(label_file)
     return Images(PREPARATIONS[prepare](images, seed), labels, image_file.sha256)
@@ -112,19 +172,67 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
 
 def is_available(name: str) -> bool:
     """Whether a data set lies under ``SCIADV_DATA`` or in the cache, so that loading fetches nothing."""
-    return all(_found(file) is not None for file in _FILES[name].values())
+    single = {**_MEDNIST, **_CROPS}
+    files = [single[name]] if name in single else _FILES[name].values()
+    return all(_found(file) is not None for file in files)
 
 
-def _found(file: IdxFile) -> Path | None:
+def _found(file: IdxFile | JpegFile | CropFile) -> Path | None:
     """Return where a file lies, under ``SCIADV_DATA`` before the cache; None if in neither."""
     places = [Path(root) / file.path for root in (os.environ.get("SCIADV_DATA"),) if root]
     return next((path for path in (*places, _cached(file)) if path.is_file()), None)
 
 
-def _cached(file: IdxFile) -> Path:
+def _cached(file: IdxFile | JpegFile | CropFile) -> Path:
     import pooch
 
     return Path(pooch.os_cache("sciadv")) / file.path
+
+
+def _read_slices(file: JpegFile, split: str, prepare: Callable[[Bytes], Bytes]) -> Images:
+    from PIL import Image
+
+    path = _found(file)
+    if path is None:
+        raise InputError(
+            f"{file.path} is not under SCIADV_DATA; it holds the JPEG files of MedNIST's {file.source}, "
+            f"joined (arrays jpeg and offsets)"
+        )
+    try:
+        with np.load(path) as arrays:
+            joined, offsets = arrays["jpeg"].tobytes(), arrays["offsets"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}); copy it again") from error
+    if hashlib.sha256(joined).hexdigest() != file.sha256:
+        raise InputError(f"{path} is not the file expected (its images' sha256 differs); copy it again")
+    n = len(offsets) - 1
+    first, last = (n - _N_TEST_SLICES, n) if split == "test" else (0, n - _N_TEST_SLICES - _N_GAP)
+    parts = (joined[start:end] for start, end in pairwise(offsets[first : last + 1]))
+    images = np.stack([np.asarray(Image.open(io.BytesIO(part))) for part in parts])
+    return Images(prepare(images), np.full(last - first, file.label, np.uint8), file.sha256)
+
+
+def _read_crops(file: CropFile, split: str, seed: int) -> Images:
+    """Cut crops at places drawn by the seed, from the split's part of the training image."""
+    path = _found(file)
+    if path is None:
+        raise InputError(
+            f"{file.path} is not under SCIADV_DATA; it holds the training image of {file.source} as array image"
+        )
+    try:
+        with np.load(path) as arrays:
+            whole = np.ascontiguousarray(arrays["image"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read ({error}); copy it again") from error
+    if hashlib.sha256(whole.tobytes()).hexdigest() != file.sha256:
+        raise InputError(f"{path} is not the file expected (its image's sha256 differs); copy it again")
+    is_test = split == "test"
+    part = whole[:, -_N_TEST_COLUMNS:] if is_test else whole[:, :-_N_TEST_COLUMNS]
+    windows = np.lib.stride_tricks.sliding_window_view(part, file.crop)
+    rng = np.random.default_rng([seed, int(is_test)])
+    row, column = (rng.integers(0, n, _N_CROPS[split]) for n in windows.shape[:2])
+    crops: Bytes = windows[row, column] * np.uint8(255)
+    return Images(crops, np.zeros(len(crops), np.uint8), file.sha256)
 
 
 def _read_idx(file: IdxFile) -> Bytes:

@@ -1,0 +1,76 @@
+"""Data sets: the splits share nothing, the files are those expected, and errors say what to do."""
+
+import dataclasses
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sciadv import datasets
+from sciadv.datasets import is_available, load_images
+from sciadv.errors import InputError, UnknownNameError
+
+has_slices = pytest.mark.skipif(not is_available("head-ct"), reason="MedNIST is not under SCIADV_DATA")
+
+
+def write_slices(path, n):
+    """Write `n` slices, the i-th of grey 10 i, as the MedNIST files hold them."""
+    parts = []
+    for i in range(n):
+        buffer = io.BytesIO()
+        Image.fromarray(np.full((64, 64), 10 * i, np.uint8)).save(buffer, "JPEG", quality=95)
+        parts.append(buffer.getvalue())
+    path.parent.mkdir(parents=True)
+    joined = b"".join(parts)
+    np.savez(path, jpeg=np.frombuffer(joined, np.uint8), offsets=np.cumsum([0, *map(len, parts)]))
+    return joined
+
+
+@pytest.mark.parametrize(("split", "first", "n"), [("train", 0, 8), ("test", 14, 10)])
+def test_test_slices_are_the_last_block_of_the_file_and_the_gap_is_in_no_split(
+    tmp_path, monkeypatch, split, first, n
+):
+    file = datasets._MEDNIST["head-ct"]
+    joined = write_slices(tmp_path / file.path, 24)
+    monkeypatch.setattr(datasets, "_N_TEST_SLICES", 10)
+    monkeypatch.setattr(datasets, "_N_GAP", 6)
+    monkeypatch.setenv("SCIADV_DATA", str(tmp_path))
+    made = dataclasses.replace(file, sha256=hashlib.sha256(joined).hexdigest())
+    monkeypatch.setitem(datasets._MEDNIST, "head-ct", made)
+    got = load_images("head-ct", split)
+    assert got.images.shape == (n, 64, 64)
+    assert got.images.dtype == np.uint8
+    assert np.abs(got.images[0].astype(int) - 10 * first).max() <= 1
+    assert set(got.labels) == {0}
+
+
+def test_slices_that_are_not_the_expected_ones_are_refused(tmp_path, monkeypatch):
+    write_slices(tmp_path / datasets._MEDNIST["breast-mr"].path, 3)
+    monkeypatch.setenv("SCIADV_DATA", str(tmp_path))
+    with pytest.raises(InputError, match="sha256 differs"):
+        load_images("breast-mr")
+
+
+def test_slices_that_are_not_there_say_where_they_belong(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCIADV_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets, "_cached", lambda file: tmp_path / "cache" / file.path)
+    assert not is_available("abdomen-ct")
+    with pytest.raises(InputError, match=r"AbdomenCT_jpeg\.npz is not under SCIADV_DATA"):
+        load_images("abdomen-ct")
+
+
+def test_an_unknown_data_set_lists_the_known_ones():
+    with pytest.raises(UnknownNameError, match="head-ct"):
+        load_images("head")
+
+
+@has_slices
+@pytest.mark.parametrize(("name", "n_train"), [("head-ct", 8400), ("breast-mr", 7354)])
+def test_no_test_slice_is_a_copy_of_a_training_slice(name, n_train):
+    train, test = (load_images(name, split).images for split in ("train", "test"))
+    assert train.shape == (n_train, 64, 64)
+    assert test.shape == (1000, 64, 64)
+    copies = {x.tobytes() for x in train} & {x.tobytes() for x in test}
+    assert all(len(set(copy)) == 1 for copy in copies)  # empty slices are alike, others are not
