@@ -27,6 +27,10 @@ from sciadv.schema.recipe import ClassifierTable
 from sciadv.types import as_device, as_generator
 
 CHECKPOINT = "checkpoint.safetensors"
+#: Pixels above which a prior ships no covariance of its training set: the file would outgrow 30 MB.
+_MAX_MOMENTS = 4096
+#: Pixels of all test images together whose representation error a training measures.
+_REPRESENTED_PIXELS = 100_000
 
 
 def train_recipe(
@@ -86,10 +90,17 @@ def train_recipe(
     for step, losses in training.run(out / CHECKPOINT, resume=resume):
         if monitor is not None:
             monitor(TrainingProgress(step, training.n_steps, losses, time.process_time() - started))
-    prior = training.prior(name=recipe.name, moments=training_moments(x_train)).to("cpu")
+    n_pixels = x_train[0].numel()
+    moments = training_moments(x_train) if n_pixels <= _MAX_MOMENTS else None
+    prior = training.prior(name=recipe.name, moments=moments).to("cpu")
     classifier = _classifier(recipe, train, test, out)
     quality = measure_prior(
-        prior, classifier, x_test.float() / 255, train=x_train.float() / 255, seed=spec.seed
+        prior,
+        classifier,
+        x_test.float() / 255,
+        train=x_train.float() / 255,
+        n_represented=min(100, max(10, _REPRESENTED_PIXELS // n_pixels)),
+        seed=spec.seed,
     )
     header = _card_header(recipe, prior, train.sha256, training.cpu_seconds) | quality.header()
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))

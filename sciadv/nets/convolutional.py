@@ -1,7 +1,7 @@
 """Convolutional networks for images of any size: decoder, encoder, discriminator, classifier.
 
-All have two halvings (or doublings) of the resolution and no normalisation layers, so that one sample's
-output never depends on another's and double backward stays cheap.
+All halve (or double) the resolution twice, or as often as asked, and have no normalisation layers, so that
+one sample's output never depends on another's and double backward stays cheap.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ import torch
 from torch import Tensor, nn
 
 
-def _quarter(image_shape: Sequence[int]) -> tuple[int, int]:
-    """Height and width after two halvings, rounded up."""
-    return -(-image_shape[1] // 4), -(-image_shape[2] // 4)
+def _halved(image_shape: Sequence[int], halvings: int) -> tuple[int, int]:
+    """Height and width after so many halvings, rounded up."""
+    return -(-image_shape[1] // 2**halvings), -(-image_shape[2] // 2**halvings)
+
+
+def _width(channels: int, level: int) -> int:
+    """Feature maps after `level` halvings: doubled with each, up to four times those of the first."""
+    return channels * min(2 ** (level - 1), 4)
 
 
 class ConvDecoder(nn.Module):
@@ -27,24 +32,41 @@ class ConvDecoder(nn.Module):
     image_shape
         (channels, height, width); any size: the result is cropped to it.
     channels
-        Feature maps at half resolution; twice as many at a quarter.
+        Feature maps at half resolution; twice as many at a quarter, four times as many below.
+    halvings
+        How often the first feature maps' resolution is doubled to give the image's.
     """
 
     def __init__(
-        self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32
+        self,
+        *,
+        n_latent: int = 20,
+        image_shape: Sequence[int] = (1, 28, 28),
+        channels: int = 32,
+        halvings: int = 2,
     ) -> None:
         super().__init__()
-        self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "channels": channels}
+        self.settings = {
+            "n_latent": n_latent,
+            "image_shape": list(image_shape),
+            "channels": channels,
+            "halvings": halvings,
+        }
         self.image_shape = tuple(image_shape)
-        height, width = _quarter(image_shape)
-        self.body = nn.Sequential(
+        height, width = _halved(image_shape, halvings)
+        deepest = _width(channels, halvings)
+        layers = [
             nn.Linear(n_latent, 256),
             nn.SiLU(),
-            nn.Linear(256, 2 * channels * height * width),
+            nn.Linear(256, deepest * height * width),
             nn.SiLU(),
-            nn.Unflatten(1, (2 * channels, height, width)),
-            nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1),
-            nn.SiLU(),
+            nn.Unflatten(1, (deepest, height, width)),
+        ]
+        for level in range(halvings, 1, -1):
+            up = nn.ConvTranspose2d(_width(channels, level), _width(channels, level - 1), 4, 2, 1)
+            layers += [up, nn.SiLU()]
+        self.body = nn.Sequential(
+            *layers,
             nn.Conv2d(channels, channels, 3, 1, 1),
             nn.SiLU(),
             nn.ConvTranspose2d(channels, image_shape[0], 4, 2, 1),
@@ -60,31 +82,38 @@ class ConvDecoder(nn.Module):
         return self.logits(z).sigmoid()
 
 
-def _downward(image_shape: Sequence[int], channels: int) -> tuple[nn.Sequential, int]:
+def _downward(image_shape: Sequence[int], channels: int, halvings: int = 2) -> tuple[nn.Sequential, int]:
     """Return the convolutions that encoder, discriminator and classifier share, and how many features."""
-    height, width = _quarter(image_shape)
-    layers = nn.Sequential(
-        nn.Conv2d(image_shape[0], channels, 4, 2, 1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(channels, 2 * channels, 4, 2, 1),
-        nn.LeakyReLU(0.2),
-        nn.AdaptiveAvgPool2d((height, width))
-        if (image_shape[1] % 4 or image_shape[2] % 4)
-        else nn.Identity(),
-        nn.Flatten(),
-    )
-    return layers, 2 * channels * height * width
+    height, width = _halved(image_shape, halvings)
+    layers: list[nn.Module] = []
+    inside = image_shape[0]
+    for level in range(1, halvings + 1):
+        layers += [nn.Conv2d(inside, _width(channels, level), 4, 2, 1), nn.LeakyReLU(0.2)]
+        inside = _width(channels, level)
+    is_even = image_shape[1] % 2**halvings == 0 and image_shape[2] % 2**halvings == 0
+    layers += [nn.Identity() if is_even else nn.AdaptiveAvgPool2d((height, width)), nn.Flatten()]
+    return nn.Sequential(*layers), inside * height * width
 
 
 class ConvEncoder(nn.Module):
     """Gaussian ``q(z | x)``; `forward` gives its mean ``(batch, n_latent)``."""
 
     def __init__(
-        self, *, n_latent: int = 20, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32
+        self,
+        *,
+        n_latent: int = 20,
+        image_shape: Sequence[int] = (1, 28, 28),
+        channels: int = 32,
+        halvings: int = 2,
     ) -> None:
         super().__init__()
-        self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "channels": channels}
-        self.body, n_features = _downward(image_shape, channels)
+        self.settings = {
+            "n_latent": n_latent,
+            "image_shape": list(image_shape),
+            "channels": channels,
+            "halvings": halvings,
+        }
+        self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 256), nn.LeakyReLU(0.2), nn.Linear(256, 2 * n_latent))
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,10 +129,12 @@ class ConvEncoder(nn.Module):
 class ConvDiscriminator(nn.Module):
     """One logit per image, ``(batch, *image_shape) -> (batch,)``; no normalisation."""
 
-    def __init__(self, *, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32) -> None:
+    def __init__(
+        self, *, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32, halvings: int = 2
+    ) -> None:
         super().__init__()
-        self.settings = {"image_shape": list(image_shape), "channels": channels}
-        self.body, n_features = _downward(image_shape, channels)
+        self.settings = {"image_shape": list(image_shape), "channels": channels, "halvings": halvings}
+        self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ class ConvDecoderTable(Table):
     kind: Literal["conv-decoder"]
     n_latent: Count
     channels: Count | None = None
+    halvings: Count | None = None
 
 
 class MLPDecoderTable(Table):
@@ -34,6 +35,7 @@ class ConvEncoderTable(Table):
 
     kind: Literal["conv-encoder"]
     channels: Count | None = None
+    halvings: Count | None = None
 
 
 class MLPEncoderTable(Table):
@@ -48,6 +50,7 @@ class ConvDiscriminatorTable(Table):
 
     kind: Literal["conv-discriminator"]
     channels: Count | None = None
+    halvings: Count | None = None
 
 
 class ClassifierTable(Table):
