@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import json
-import math
-import platform
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sciadv.page import escape, html_page, html_table, image, png, to_json, versions
 from sciadv.plotting import SHORT, plot_misfit, plot_restarts, plot_solution, status_counts
 
 if TYPE_CHECKING:
@@ -21,21 +16,6 @@ if TYPE_CHECKING:
 
     from sciadv.problem import Problem
     from sciadv.solution import Solution
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that an answer depends on."""
-    import numpy as np
-    import torch
-
-    import sciadv
-
-    return {
-        "sciadv": sciadv.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
 
 
 #: What `write_results` writes.
@@ -98,23 +78,10 @@ def write_results(problem: Problem, solution: Solution, run: Run, folder: Path) 
     """Write the files of `RESULTS` to a folder, which is made if need be."""
     solution.save(folder)
     (folder / "summary.json").write_text(to_json(summary(problem, solution, run)), encoding="utf-8")
-    picture = _png(plot_solution(problem, solution))
+    picture = png(plot_solution(problem, solution))
     (folder / "figure.png").write_bytes(picture)
     (folder / "report.html").write_text(_page(problem, solution, run, picture=picture), encoding="utf-8")
     return folder
-
-
-def to_json(value: object) -> str:
-    """Write plain values as JSON; NaN and Inf, which it does not have, as null."""
-    return json.dumps(_jsonable(value), indent=2)
-
-
-def _jsonable(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 #: Measurements that a report shows one by one.
@@ -123,9 +90,7 @@ N_EXAMPLES = 10
 
 def report_html(problem: Problem, solution: Solution, run: Run) -> str:
     """Return a page that needs no other file and no network: figures are part of it."""
-    return _page(
-        problem, solution, run, picture=_png(plot_solution(problem, solution, n_examples=N_EXAMPLES))
-    )
+    return _page(problem, solution, run, picture=png(plot_solution(problem, solution, n_examples=N_EXAMPLES)))
 
 
 def _page(problem: Problem, solution: Solution, run: Run, *, picture: bytes) -> str:
@@ -134,20 +99,20 @@ def _page(problem: Problem, solution: Solution, run: Run, *, picture: bytes) -> 
         warning = '<p class="warning">Interrupted by the user: this is the best found until then.</p>'
     misfits, restarts = plot_misfit(problem, solution), plot_restarts(solution)
     sections = [
-        f"<h1>{_escape(run.title)}</h1>{warning}",
-        f"<p>{_escape(_lead(problem, solution))}</p>",
-        _image(picture, "measurements, reconstructions, predictions and residuals"),
-        "<h2>Numbers</h2>" + _table(_numbers(solution)),
-        '<div class="pair">' + _image(_png(_figure_of(misfits)), "histogram of the misfits"),
-        _image(_png(_figure_of(restarts)), "how many restarts agree") + "</div>",
+        f"<h1>{escape(run.title)}</h1>{warning}",
+        f"<p>{escape(_lead(problem, solution))}</p>",
+        image(picture, "measurements, reconstructions, predictions and residuals"),
+        "<h2>Numbers</h2>" + html_table(_numbers(solution)),
+        '<div class="pair">' + image(png(_figure_of(misfits)), "histogram of the misfits"),
+        image(png(_figure_of(restarts)), "how many restarts agree") + "</div>",
         "<h2>How each search ended</h2>"
-        + _table(_endings(solution), head=("", "measurements", "for example")),
+        + html_table(_endings(solution), head=("", "measurements", "for example")),
         f"<h2>The first {min(N_EXAMPLES, problem.n_problems)} measurements</h2>" + _examples(solution),
-        "<h2>Settings</h2>" + _table((key, _plain(value)) for key, value in solution.settings.items()),
-        "<h2>To do it again</h2>" + _table(_origin(summary(problem, solution, run))),
-        f"<pre>{_escape(run.command)}</pre>" if run.command else "",
+        "<h2>Settings</h2>" + html_table((key, _plain(value)) for key, value in solution.settings.items()),
+        "<h2>To do it again</h2>" + html_table(_origin(summary(problem, solution, run))),
+        f"<pre>{escape(run.command)}</pre>" if run.command else "",
     ]
-    return _PAGE.format(title=_escape(run.title), body="\n".join(sections))
+    return html_page(run.title, sections)
 
 
 def _lead(problem: Problem, solution: Solution) -> str:
@@ -183,7 +148,7 @@ def _endings(solution: Solution) -> list[tuple[str, str, str]]:
 def _examples(solution: Solution) -> str:
     shown = zip(solution.messages[:N_EXAMPLES], _agreeing_restarts(solution, N_EXAMPLES), strict=True)
     rows = [(str(i), sentence, agreeing) for i, (sentence, agreeing) in enumerate(shown)]
-    return _table(rows, head=("", "how well, and why it stopped", "restarts that agree"))
+    return html_table(rows, head=("", "how well, and why it stopped", "restarts that agree"))
 
 
 def _agreeing_restarts(solution: Solution, n: int) -> list[str]:
@@ -211,52 +176,6 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _escape(text: str) -> str:
-    return html.escape(text, quote=True)
-
-
-def _table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> str:
-    top = "<tr>" + "".join(f"<th>{_escape(cell)}</th>" for cell in head) + "</tr>" if head else ""
-    body = "".join("<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{top}{body}</table>"
-
-
 def _figure_of(ax: object) -> Figure:
     figure: Figure = ax.figure  # type: ignore[attr-defined]  # an Axes, whose stubs say SubFigure too
     return figure
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
-
-
-def _image(png: bytes, words: str) -> str:
-    return f'<img alt="{_escape(words)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff }}
-body {{ max-width: 1100px; margin: 2em auto; padding: 0 1em }}
-h1 {{ font-size: 1.5em }} h2 {{ font-size: 1.15em; margin-top: 2em }}
-img {{ max-width: 100% }} .pair img {{ max-width: 49% }}
-table {{ border-collapse: collapse }}
-td, th {{ padding: .25em .9em .25em 0; text-align: left; vertical-align: top }}
-td, th {{ border-bottom: 1px solid #e4e4e4; overflow-wrap: anywhere }}
-td:first-child {{ color: #666; white-space: nowrap; overflow-wrap: normal }}
-pre {{ background: #f4f4f4; padding: .8em; overflow-x: auto }}
-.warning {{ background: #fff1e0; border-left: 4px solid #d9722e; padding: .5em 1em }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""

@@ -9,7 +9,8 @@ import torch
 from sciadv import Gaussian, Prior, Problem, solve
 from sciadv.forward import BlockSum
 from sciadv.nets import build_seeded
-from sciadv.report import RESULTS, Run, report_html, to_json, write_results
+from sciadv.page import to_json
+from sciadv.report import RESULTS, Run, report_html, write_results
 
 RUN = Run(
     title='Digits <script>alert("x")</script> & co',

@@ -38,7 +38,7 @@ def bench(
     from rich.markdown import Markdown
 
     from sciadv.bench import run_bench
-    from sciadv.report import to_json
+    from sciadv.page import to_json
 
     _check_outputs(json_file, out)
     chosen = None if peers is None else [peer.strip() for peer in peers.split(",") if peer.strip()]
