@@ -141,8 +141,8 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
         or "channels", crops 125 x 60 of a training image of buried channels (0 and 255).
     split
         "train" or "test". Of MedNIST the test split is the file's last 1000 slices, with a gap of 600 before
-        them, so that both splits share no patient. The test crops of "channels" are cut from the right fifth of
-        the training image, the training crops from the rest.
+        them, so that both splits share no patient. The test crops of "channels" are cut from the
+        right fifth of the training image, the training crops from the rest.
     prepare
         "none", or "box-32": `box_normalise`.
     seed
@@ -217,7 +217,7 @@ def _read_crops(file: CropFile, split: str, seed: int) -> Images:
     path = _found(file)
     if path is None:
         raise InputError(
-            f"{file.path} is not under SCIADV_DATA; it holds the training image of {file.source} as array image"
+            f"{file.path} is not under SCIADV_DATA; its array image is the training image of {file.source}"
         )
     try:
         with np.load(path) as arrays:

@@ -74,3 +74,21 @@ def test_no_test_slice_is_a_copy_of_a_training_slice(name, n_train):
     assert test.shape == (1000, 64, 64)
     copies = {x.tobytes() for x in train} & {x.tobytes() for x in test}
     assert all(len(set(copy)) == 1 for copy in copies)  # empty slices are alike, others are not
+
+
+@pytest.mark.skipif(not is_available("channels"), reason="the channels' training image is not here")
+def test_train_and_test_crops_of_the_channels_come_from_parts_of_the_image_that_do_not_touch():
+    train, test = load_images("channels"), load_images("channels", "test")
+    assert train.images.shape == (12000, 125, 60)
+    assert test.images.shape == (1000, 125, 60)
+    assert set(np.unique(train.images)) == {0, 255}
+    assert 0.22 < (train.images > 0).mean() < 0.30
+    inside = {crop.tobytes() for crop in train.images[:, :40, :40]}
+    assert not any(crop[:40, :40].tobytes() in inside for crop in test.images)
+    assert np.array_equal(load_images("channels", "test").images, test.images)
+
+
+def test_channels_that_are_not_there_are_named_with_where_they_come_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCIADV_DATA", str(tmp_path))
+    with pytest.raises(InputError, match="training_image_channels.npz is not under SCIADV_DATA"):
+        load_images("channels")
