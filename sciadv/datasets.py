@@ -113,6 +113,8 @@ _CROPS = {
 }
 #: Columns at the right of a training image that only test crops are cut from; crops of each split.
 _N_TEST_COLUMNS, _N_CROPS = 500, {"train": 12000, "test": 1000}
+#: Grey value of the facies 1.
+_CROP_VALUE = 255
 
 LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)",
@@ -231,7 +233,7 @@ def _read_crops(file: CropFile, split: str, seed: int) -> Images:
     windows = np.lib.stride_tricks.sliding_window_view(part, file.crop)
     rng = np.random.default_rng([seed, int(is_test)])
     row, column = (rng.integers(0, n, _N_CROPS[split]) for n in windows.shape[:2])
-    crops: Bytes = windows[row, column] * np.uint8(255)
+    crops: Bytes = windows[row, column] * np.uint8(_CROP_VALUE)
     return Images(crops, np.zeros(len(crops), np.uint8), file.sha256)
 
 
