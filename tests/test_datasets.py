@@ -94,5 +94,5 @@ def test_train_and_test_crops_of_a_training_image_share_no_column(tmp_path, monk
 
 def test_channels_that_are_not_there_are_named_with_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("SCIADV_DATA", str(tmp_path))
-    with pytest.raises(InputError, match="training_image_channels.npz is not under SCIADV_DATA"):
+    with pytest.raises(InputError, match=r"training_image_channels\.npz is not under SCIADV_DATA"):
         load_images("channels")

@@ -1,5 +1,7 @@
-"""Metrics: of images, of distributions in any feature space, of classifiers. Tensors in, numbers out."""
+"""Metrics: of images, of distributions, of classifiers, of uncertainties. Tensors in, numbers out."""
 
+from sciadv.metrics.calibration import Calibration, calibration, interval, probability_transform
+from sciadv.metrics.chains import effective_sample_size, r_hat
 from sciadv.metrics.classes import (
     calibration_error,
     class_divergence,
@@ -17,6 +19,7 @@ from sciadv.metrics.path_length import path_length, slerp
 from sciadv.metrics.samples import SampleReport, compare_samples
 
 __all__ = [
+    "Calibration",
     "Classifier",
     "Judgement",
     "KernelDistance",
@@ -24,6 +27,7 @@ __all__ = [
     "Memorisation",
     "SampleReport",
     "accuracy",
+    "calibration",
     "calibration_error",
     "class_divergence",
     "class_shares",
@@ -31,8 +35,10 @@ __all__ = [
     "compare_samples",
     "discriminator_calibration",
     "effective_rank",
+    "effective_sample_size",
     "frechet_distance",
     "frechet_from_moments",
+    "interval",
     "judge",
     "kernel_distance",
     "load_classifier",
@@ -41,7 +47,9 @@ __all__ = [
     "mse",
     "n_modes",
     "path_length",
+    "probability_transform",
     "psnr",
+    "r_hat",
     "save_classifier",
     "slerp",
     "ssim",

@@ -1,0 +1,97 @@
+"""Whether Markov chains have mixed: rank-normalised split R-hat and effective sample size.
+
+Vehtari, Gelman, Simpson, Carpenter, Bürkner, Rank-normalization, folding, and localization: an improved R-hat
+for assessing convergence of MCMC, Bayesian Analysis 16 (2021) 667-718. Chains are
+``(batch, chains, draws, parameters)``; every number is per measurement and parameter.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+
+
+def r_hat(chains: Tensor) -> Tensor:
+    """Return the larger of bulk and tail R-hat, ``(batch, parameters)``; 1 when the chains agree.
+
+    The split chains' variance between and within (equations 1 to 4) of the draws' normal scores (equation
+    14), and of the scores of their distance from the median (section 4.2), which sees chains that differ in
+    spread only.
+
+    Raises
+    ------
+    InputError
+        Not ``(batch, chains, draws, parameters)``, or fewer than 4 draws.
+
+    Examples
+    --------
+    >>> import torch
+    >>> draws = torch.randn(1, 4, 500, 1, generator=torch.Generator().manual_seed(0))
+    >>> bool(r_hat(draws) < 1.01), bool(r_hat(draws + torch.arange(4)[:, None, None]) > 1.4)
+    (True, True)
+    """
+    split = _split(chains)
+    median = split.flatten(1, 2).median(1).values[:, None, None]
+    return torch.maximum(_plain_r_hat(_scores(split)), _plain_r_hat(_scores((split - median).abs())))
+
+
+def effective_sample_size(chains: Tensor) -> Tensor:
+    """Return how many independent draws the chains are worth in the bulk, ``(batch, parameters)``.
+
+    ``chains x draws / tau`` of the split chains' normal scores (equations 10 to 13), with the
+    autocorrelation summed by Geyer's initial monotone sequence and at most ``n log10 n``.
+
+    Raises
+    ------
+    InputError
+        Not ``(batch, chains, draws, parameters)``, or fewer than 4 draws.
+    """
+    scores = _scores(_split(chains))
+    n_chains, n_draws = scores.shape[1:3]
+    covariance = _autocovariance(scores)
+    within = covariance[:, :, :1].mean(1, keepdim=True) * n_draws / (n_draws - 1)
+    pooled = within * (n_draws - 1) / n_draws
+    if n_chains > 1:
+        pooled = pooled + scores.mean(2).var(1)[:, None, None]
+    correlation = (1 - (within - covariance.mean(1, keepdim=True)) / pooled.clamp_min(1e-30))[:, 0]
+    correlation[:, 0] = 1
+    pairs = correlation[:, 0 : n_draws // 2 * 2 : 2] + correlation[:, 1 : n_draws // 2 * 2 : 2]
+    initial = (pairs > 0).to(pairs.dtype).cumprod(1)
+    monotone = torch.cummin(pairs, 1).values * initial
+    n = torch.tensor(n_chains * n_draws, dtype=scores.dtype, device=scores.device)
+    tau = (2 * monotone.sum(1) - 1).clamp_min(1 / float(n.log10()))
+    return n / tau
+
+
+def _split(chains: Tensor) -> Tensor:
+    """Cut each chain in two, an odd draw in the middle dropped; float64."""
+    if chains.ndim != 4 or chains.shape[2] < 4:
+        raise InputError(
+            f"expected (batch, chains, draws, parameters) with at least 4 draws, got {tuple(chains.shape)}"
+        )
+    half = chains.shape[2] // 2
+    return torch.cat([chains[:, :, :half], chains[:, :, -half:]], dim=1).double()
+
+
+def _scores(chains: Tensor) -> Tensor:
+    """Return normal scores of the ranks over all chains, ``Phi^-1((rank - 3/8) / (n + 1/4))``."""
+    flat = chains.flatten(1, 2)
+    rank = flat.argsort(1).argsort(1).double() + 1
+    return torch.special.ndtri((rank - 0.375) / (flat.shape[1] + 0.25)).reshape(chains.shape)
+
+
+def _plain_r_hat(chains: Tensor) -> Tensor:
+    n_draws = chains.shape[2]
+    within = chains.var(2).mean(1).clamp_min(1e-30)
+    between = chains.mean(2).var(1)
+    return ((within * (n_draws - 1) / n_draws + between) / within).sqrt()
+
+
+def _autocovariance(chains: Tensor) -> Tensor:
+    """Return the biased autocovariance at every lag by the fast Fourier transform."""
+    n_draws = chains.shape[2]
+    centred = chains - chains.mean(2, keepdim=True)
+    spectrum = torch.fft.rfft(centred, n=2 * n_draws, dim=2)
+    return torch.fft.irfft(spectrum.abs().square(), n=2 * n_draws, dim=2)[:, :, :n_draws] / n_draws
