@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sciadv.catalogue import load_problem
+    from sciadv.designs import design
     from sciadv.games.game import Game
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
     from sciadv.prior import Prior
@@ -31,6 +32,7 @@ __all__ = [
     "Status",
     "Tolerance",
     "__version__",
+    "design",
     "load_problem",
     "solve",
 ]
@@ -45,6 +47,7 @@ _MODULE_OF = {
     "Solution": "sciadv.solution",
     "Status": "sciadv.solution",
     "Tolerance": "sciadv.likelihood",
+    "design": "sciadv.designs",
     "load_problem": "sciadv.catalogue",
     "solve": "sciadv.solvers",
 }

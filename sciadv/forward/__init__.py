@@ -15,9 +15,11 @@ from sciadv.forward.crosshole import CrossholeTravelTime, FaciesSlowness
 from sciadv.forward.fourier import MaskedFourier
 from sciadv.forward.mask import Mask
 from sciadv.forward.matrix import Matrix
+from sciadv.forward.quantity import PropertyModel, Quantity
 from sciadv.forward.radon import ParallelBeam, filtered_back_projection
 from sciadv.forward.sensing import GaussianSensing
 from sciadv.forward.stack import stack
+from sciadv.forward.texture import Texture
 
 __all__ = [
     "FORWARDS",
@@ -34,6 +36,9 @@ __all__ = [
     "Matrix",
     "NonlinearForward",
     "ParallelBeam",
+    "PropertyModel",
+    "Quantity",
+    "Texture",
     "as_forward",
     "compose",
     "filtered_back_projection",
@@ -59,6 +64,7 @@ FORWARDS: dict[str, Callable[..., Forward]] = {
     "masked-fourier": MaskedFourier,
     "matrix": Matrix,
     "parallel-beam": ParallelBeam,
+    "texture": Texture,
 }
 
 

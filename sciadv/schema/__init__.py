@@ -8,6 +8,7 @@ from sciadv.schema.problem import (
     Bar,
     BenchTable,
     ChainForward,
+    ConstraintTable,
     DigitsMeasurements,
     FileMeasurements,
     ForwardSpec,
@@ -15,6 +16,7 @@ from sciadv.schema.problem import (
     ProblemSpec,
     SimulatedMeasurements,
     SolverTable,
+    TargetMeasurements,
 )
 from sciadv.schema.recipe import Recipe, RecipeSpec
 from sciadv.schema.sentences import parse_spec, read_spec, read_text
@@ -24,6 +26,7 @@ __all__ = [
     "Bar",
     "BenchTable",
     "ChainForward",
+    "ConstraintTable",
     "DigitsMeasurements",
     "FileMeasurements",
     "ForwardSpec",
@@ -34,6 +37,7 @@ __all__ = [
     "SimulatedMeasurements",
     "SolverTable",
     "Table",
+    "TargetMeasurements",
     "parse_spec",
     "read_spec",
     "read_text",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from sciadv.schema.tables import Count, Numbers, OneLine, Positive, Seed, Table
+from sciadv.schema.tables import Count, NotNegative, Numbers, OneLine, Positive, Seed, Table
 
 
 class MatrixForward(Table):
@@ -111,6 +111,20 @@ class FaciesSlownessForward(Table):
     velocity_facies: Positive | None = None
 
 
+class TextureForward(Table):
+    """`sciadv.forward.Texture`; SI units."""
+
+    kind: Literal["texture"]
+    contact_modulus: Positive
+    nominal_pressure: Positive
+    shear_strength: Positive
+    properties: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | None = None
+    surface: Literal["sinusoidal", "wavy"] | None = None
+    pressure_coefficient: NotNegative | None = None
+    work_of_adhesion: NotNegative | None = None
+    loss_factor: NotNegative | None = None
+
+
 class PluginForward(Table):
     """An operator of another package, by its entry point in the group ``sciadv.forward``; any settings."""
 
@@ -140,6 +154,7 @@ Operator = (
     | Annotated[MaskedFourierForward, Tag("masked-fourier")]
     | Annotated[MatrixForward, Tag("matrix")]
     | Annotated[ParallelBeamForward, Tag("parallel-beam")]
+    | Annotated[TextureForward, Tag("texture")]
     | Annotated[PluginForward, Tag("plugin")]
 )
 
@@ -177,6 +192,7 @@ class ToleranceLikelihood(Table):
     kind: Literal["tolerance"]
     width: Numbers
     softness: Positive | None = None
+    is_relative: bool | None = None
 
 
 class DigitsMeasurements(Table):
@@ -204,6 +220,21 @@ class SimulatedMeasurements(Table):
     prepare: str = "none"
     n: Count
     seed: Seed | None = None
+
+
+class TargetMeasurements(Table):
+    """Values that a design's properties should have; one list a property, all of one length."""
+
+    kind: Literal["target"]
+    values: dict[str, Annotated[list[float], Field(min_length=1)]]
+
+
+class ConstraintTable(Table):
+    """`sciadv.Constraint` on a property of the problem's forward, in that property's unit."""
+
+    name: OneLine
+    property: str
+    at_most: float
 
 
 class SolverTable(Table):
@@ -243,7 +274,9 @@ class ProblemSpec(Table):
         GaussianLikelihood | PoissonLikelihood | ToleranceLikelihood, Field(discriminator="kind")
     ]
     measurements: Annotated[
-        DigitsMeasurements | FileMeasurements | SimulatedMeasurements, Field(discriminator="kind")
+        DigitsMeasurements | FileMeasurements | SimulatedMeasurements | TargetMeasurements,
+        Field(discriminator="kind"),
     ]
+    constraints: Annotated[tuple[ConstraintTable, ...], Field(strict=False)] = ()
     solver: SolverTable = SolverTable()
     bench: BenchTable = BenchTable()

@@ -33,6 +33,7 @@ def _one_line(text: str) -> str:
 Numbers = Annotated[object, AfterValidator(_numbers_or_path)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 

@@ -1,0 +1,55 @@
+"""``sciadv design``: from a target to a folder of designs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciadv.cli.edge import check_output_folder, plain_errors, say
+from sciadv.errors import InputError
+
+
+@plain_errors
+def design(
+    problem: Annotated[str, typer.Argument(help="A problem that can be designed, or the path of one.")],
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PROPERTY=VALUE that a design must have; may be repeated.", show_default="the problem's"
+        ),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", help="How many designs.")] = 20,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random in the search.")] = 0,
+) -> None:
+    """Design candidates for a target; write designs.csv, summary.json, figure.png and report.html."""
+    check_output_folder(out)
+    wanted = dict(_parse_target(text) for text in target or [])
+
+    import sciadv
+    from sciadv.designs.verb import RESULTS
+
+    designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device)
+    try:
+        designs.save(out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}; give another by -o") from error
+    for sentence in designs.messages:
+        say(sentence)
+    say(f"wrote {', '.join(str(out / name) for name in RESULTS)}")
+
+
+def _parse_target(text: str) -> tuple[str, float]:
+    """Read ``property=value``."""
+    name, separator, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not separator or not name.strip() or value != value:  # noqa: PLR0124  # NaN is no target
+        raise InputError(f"expected --target PROPERTY=NUMBER, as in friction_coefficient=0.08, got {text!r}")
+    return name.strip(), value
