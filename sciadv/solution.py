@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import SolveError
+from sciadv.posterior import Posterior
 
 
 class Status(Enum):
@@ -27,6 +28,7 @@ class Status(Enum):
     )
     MAX_ITERATIONS = "misfit still {misfit:.3g} {unit} at the last iteration; try more iterations or restarts"
     INTERRUPTED = "interrupted at misfit {misfit:.3g} {unit}: the best so far"
+    INFEASIBLE = "misfit {misfit:.3g} {unit}, but no candidate was found that keeps every constraint"
     DIRECT = "misfit {misfit:.3g} {unit}: computed in closed form, nothing was searched"
     NOT_FINITE = "the search met NaN or Inf and stopped; look at the measurements' scale and the operator"
 
@@ -68,6 +70,10 @@ class Solution:
         The solver's settings, its seed and what it chose by itself.
     unit
         Unit of the misfit.
+    margins
+        How far each constraint is below its limit, in parts of it ``(batch, constraints)``, or None.
+    posterior
+        Draws from ``p(x | y)``, with their mean, spread and intervals; None for methods that give one answer.
     """
 
     x: Tensor
@@ -83,6 +89,13 @@ class Solution:
     seconds: float = 0.0
     settings: dict[str, object] = field(default_factory=dict)
     unit: str = "sigma"
+    margins: Tensor | None = None
+    posterior: Posterior | None = None
+
+    @property
+    def feasible(self) -> Tensor | None:
+        """Whether every constraint is kept ``(batch,)``; None for a problem without constraints."""
+        return None if self.margins is None else (self.margins >= 0).all(1)
 
     @property
     def messages(self) -> list[str]:
@@ -115,9 +128,11 @@ class Solution:
             "misfit_mean": float(self.misfit.mean()),
             "misfit_quantiles_5_50_95": [float(q) for q in quantiles],
             "status": dict(counts),
+            "n_feasible": None if self.feasible is None else int(self.feasible.sum()),
             "restart_agreement_mean": None if self.agreement is None else float(self.agreement.mean()),
             "seconds": self.seconds,
             "settings": self.settings,
+            **({} if self.posterior is None else {"posterior": self.posterior.summary()}),
         }
 
     def check(self) -> Solution:
@@ -137,12 +152,17 @@ class Solution:
         return self
 
     def save(self, folder: Path) -> Path:
-        """Write ``solution.npz`` (x, z, prediction, misfit, status, restarts) and ``summary.json``."""
+        """Write ``solution.npz`` (x, z, prediction, misfit, restarts, posterior …) and ``summary.json``."""
         import numpy as np
 
         folder.mkdir(parents=True, exist_ok=True)
         names = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents")
+        names += ("margins",)
         arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
+        if self.posterior is not None:
+            arrays["posterior_mean"] = self.posterior.mean.cpu().numpy()
+            arrays["posterior_standard_deviation"] = self.posterior.standard_deviation.cpu().numpy()
+            arrays["posterior_latents"] = self.posterior.latents.cpu().numpy()
         np.savez_compressed(
             folder / "solution.npz", **arrays, status=np.array([s.name.lower() for s in self.status])
         )

@@ -79,14 +79,16 @@ def _scores(chains: Tensor) -> Tensor:
     """Return normal scores of the ranks over all chains, ``Phi^-1((rank - 3/8) / (n + 1/4))``."""
     flat = chains.flatten(1, 2)
     rank = flat.argsort(1).argsort(1).double() + 1
-    return torch.special.ndtri((rank - 0.375) / (flat.shape[1] + 0.25)).reshape(chains.shape)
+    scores: Tensor = torch.special.ndtri((rank - 0.375) / (flat.shape[1] + 0.25))
+    return scores.reshape(chains.shape)
 
 
 def _plain_r_hat(chains: Tensor) -> Tensor:
     n_draws = chains.shape[2]
     within = chains.var(2).mean(1).clamp_min(1e-30)
     between = chains.mean(2).var(1)
-    return ((within * (n_draws - 1) / n_draws + between) / within).sqrt()
+    ratio: Tensor = (within * (n_draws - 1) / n_draws + between) / within
+    return ratio.sqrt()
 
 
 def _autocovariance(chains: Tensor) -> Tensor:
@@ -94,4 +96,5 @@ def _autocovariance(chains: Tensor) -> Tensor:
     n_draws = chains.shape[2]
     centred = chains - chains.mean(2, keepdim=True)
     spectrum = torch.fft.rfft(centred, n=2 * n_draws, dim=2)
-    return torch.fft.irfft(spectrum.abs().square(), n=2 * n_draws, dim=2)[:, :, :n_draws] / n_draws
+    lags: Tensor = torch.fft.irfft(spectrum.abs().square(), n=2 * n_draws, dim=2)
+    return lags[:, :, :n_draws] / n_draws

@@ -12,6 +12,7 @@ from sciadv.solvers.adam import Adam
 from sciadv.solvers.auto import Auto
 from sciadv.solvers.csgm import CSGM
 from sciadv.solvers.fbp import FBP
+from sciadv.solvers.laplace import Laplace
 from sciadv.solvers.lasso import Lasso
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.lmmse import LMMSE
@@ -37,6 +38,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "levenberg-marquardt": LevenbergMarquardt,
     "adam": Adam,
     "csgm": CSGM,
+    "laplace": Laplace,
     "lmmse": LMMSE,
     "lasso": Lasso,
     "fbp": FBP,
@@ -49,6 +51,7 @@ __all__ = [
     "SOLVERS",
     "Adam",
     "Auto",
+    "Laplace",
     "Lasso",
     "LevenbergMarquardt",
     "Monitor",

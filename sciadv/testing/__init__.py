@@ -1,7 +1,15 @@
 """Conformance suites, public: what every operator, prior and solver must do, here and elsewhere."""
 
 from sciadv.testing.forward import check_forward
+from sciadv.testing.posterior import check_posterior
 from sciadv.testing.prior import check_prior
 from sciadv.testing.solver import check_solver, linear_problem, map_objective
 
-__all__ = ["check_forward", "check_prior", "check_solver", "linear_problem", "map_objective"]
+__all__ = [
+    "check_forward",
+    "check_posterior",
+    "check_prior",
+    "check_solver",
+    "linear_problem",
+    "map_objective",
+]
