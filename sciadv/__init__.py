@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sciadv.catalogue import load_problem
+    from sciadv.constraint import Constraint
     from sciadv.designs import design
     from sciadv.games.game import Game
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Constraint",
     "Game",
     "Gaussian",
     "Likelihood",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "Constraint": "sciadv.constraint",
     "Game": "sciadv.games.game",
     "Gaussian": "sciadv.likelihood",
     "Likelihood": "sciadv.likelihood",

@@ -204,6 +204,8 @@ class Tolerance(Likelihood):
     ----------
     width
         Half-width of the interval [unit of y], > 0: a number or a tensor of shape `out_shape`.
+    is_relative
+        Whether `width` is a part of ``|target|`` instead.
     softness
         Width of the margin inside the tolerance in which the energy rises, as a part of the width, in (0, 1].
 
@@ -215,48 +217,52 @@ class Tolerance(Likelihood):
 
     unit = "tolerance"
 
-    def __init__(self, width: float | Tensor, *, softness: float = 0.1) -> None:
-        self.width, self.softness = torch.as_tensor(width), softness
+    def __init__(self, width: float | Tensor, *, softness: float = 0.1, is_relative: bool = False) -> None:
+        self.width, self.softness, self.is_relative = torch.as_tensor(width), softness, is_relative
         if not bool((self.width > 0).all() & self.width.isfinite().all()) or not 0 < softness <= 1:
             raise InputError(f"expected a width > 0 and a softness in (0, 1], but got {width} and {softness}")
 
-    def _excess(self, residual: Tensor) -> Tensor:
-        width = self.width.to(residual.real.dtype)
+    def _width(self, y: Tensor) -> Tensor:
+        """Half-width of the interval around each target; a relative one around 0 is as good as closed."""
+        width = self.width.to(y.real.dtype)
+        return width * y.abs().clamp_min(torch.finfo(width.dtype).tiny ** 0.5) if self.is_relative else width
+
+    def _excess(self, residual: Tensor, width: Tensor) -> Tensor:
         return (1 + (residual.abs() / width - 1) / self.softness).clamp_min(0)
 
     def energy(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Half the squared excess over the margin."""
-        return 0.5 * self._excess(prediction - y).square().flatten(1).sum(1)
+        return 0.5 * self._excess(prediction - y, self._width(y)).square().flatten(1).sum(1)
 
     def gradient(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Return the excess over (width x softness), with the residual's sign."""
-        residual = prediction - y
-        return residual.sgn() * self._excess(residual) / (self.width.to(residual.real.dtype) * self.softness)
+        residual, width = prediction - y, self._width(y)
+        return residual.sgn() * self._excess(residual, width) / (width * self.softness)
 
     def curvature(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Return ``1 / (width x softness)^2`` past the margin, 0 before it."""
-        residual = prediction - y
-        outside = (self._excess(residual) > 0).to(residual.real.dtype)
-        return outside / (self.width.to(residual.real.dtype) * self.softness) ** 2
+        residual, width = prediction - y, self._width(y)
+        outside = (self._excess(residual, width) > 0).to(width.dtype)
+        return outside / (width * self.softness) ** 2
 
     def misfit(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Largest residual over its tolerance."""
-        residual = prediction - y
-        return (residual.abs() / self.width.to(residual.real.dtype)).flatten(1).amax(1)
+        return ((prediction - y).abs() / self._width(y)).flatten(1).amax(1)
 
     def sample(self, prediction: Tensor, *, generator: torch.Generator) -> Tensor:
         """Draw uniformly within the tolerance."""
         uniform = torch.rand(
             prediction.shape, generator=generator, dtype=prediction.dtype, device=prediction.device
         )
-        return prediction + self.width.to(prediction.dtype) * (2 * uniform - 1)
+        return prediction + self._width(prediction) * (2 * uniform - 1)
 
     def to(self, device: torch.device | str) -> Tolerance:
         """Return the same likelihood on another device."""
-        return Tolerance(self.width.to(device), softness=self.softness)
+        return Tolerance(self.width.to(device), softness=self.softness, is_relative=self.is_relative)
 
     def __repr__(self) -> str:
         """Show the width."""
+        relative = ", relative" if self.is_relative else ""
         if self.width.numel() == 1:
-            return f"Tolerance(width={float(self.width):g})"
-        return f"Tolerance(width of shape {tuple(self.width.shape)})"
+            return f"Tolerance(width={float(self.width):g}{relative})"
+        return f"Tolerance(width of shape {tuple(self.width.shape)}{relative})"

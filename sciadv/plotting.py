@@ -33,6 +33,7 @@ SHORT = {
     Status.CONVERGED_UNKNOWN_NOISE: "converged",
     Status.MAX_ITERATIONS: "stopped early",
     Status.INTERRUPTED: "interrupted",
+    Status.INFEASIBLE: "infeasible",
     Status.DIRECT: "closed form",
     Status.NOT_FINITE: "not finite",
 }

@@ -1,7 +1,8 @@
-"""The problem: a prior, a forward operator, a likelihood and the data; checked once, here."""
+"""The problem: a prior, a forward operator, a likelihood, constraints and the data; checked once, here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sciadv.constraint import Constraint, check_constraints
 from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward
 from sciadv.forward.base import output_dtype
@@ -45,11 +47,14 @@ class Problem:
         The true candidates ``(batch, *in_shape)`` where they are known, for scores only; no solver reads it.
     labels
         One label per measurement ``(batch,)`` where they are known, for scores only.
+    constraints
+        What a candidate must never do; searches keep them, and a `Solution` says by which margins.
 
     Raises
     ------
     InputError
-        Shapes do not fit, `measurements` has NaN or Inf, or `latent_weight` is negative.
+        Shapes do not fit, `measurements` has NaN or Inf, `latent_weight` is negative, or a constraint takes
+        other candidates.
     """
 
     prior: Prior
@@ -60,6 +65,7 @@ class Problem:
     name: str
     truth: Tensor | None
     labels: Tensor | None
+    constraints: tuple[Constraint, ...]
 
     def __init__(  # noqa: PLR0913, PLR0917  # one argument a noun
         self,
@@ -71,6 +77,7 @@ class Problem:
         name: str = "custom",
         truth: Tensor | None = None,
         labels: Tensor | None = None,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         """Wrap the operator and check everything against everything, once."""
         operator = as_forward(forward, in_shape=prior.out_shape, device=prior.device)
@@ -82,9 +89,10 @@ class Problem:
         if not latent_weight >= 0:
             raise InputError(f"latent_weight must be >= 0, but it is {latent_weight}")
         checked = check_measurements(measurements, operator)
+        limits = check_constraints(constraints, prior.out_shape)
         for field, value in zip(
             fields(self),
-            (prior, operator, likelihood, checked, latent_weight, name, truth, labels),
+            (prior, operator, likelihood, checked, latent_weight, name, truth, labels, limits),
             strict=True,
         ):
             object.__setattr__(self, field.name, value)  # frozen
@@ -99,6 +107,16 @@ class Problem:
         """How many real numbers one measurement has; a complex one counts twice."""
         return real_view(self.measurements[:1]).shape[1]
 
+    def margins(self, x: Tensor) -> Tensor | None:
+        """Return how far candidates are below each limit, in parts of it ``(batch, constraints)``.
+
+        None without constraints; a negative margin is a broken constraint.
+        """
+        if not self.constraints:
+            return None
+        with torch.no_grad():
+            return torch.stack([constraint.margin(x) for constraint in self.constraints], 1)
+
     def to(self, device: torch.device | str) -> Problem:
         """Return the problem with its networks, operator and data on another device."""
         target = as_device(device)
@@ -109,6 +127,7 @@ class Problem:
             likelihood=self.likelihood.to(target),
             measurements=self.measurements.to(target),
             truth=None if self.truth is None else self.truth.to(target),
+            constraints=tuple(constraint.to(target) for constraint in self.constraints),
         )
 
     def subset(self, index: slice | list[int] | Tensor) -> Problem:
@@ -119,7 +138,15 @@ class Problem:
 
     def with_measurements(self, measurements: Tensor | npt.NDArray[Any]) -> Problem:
         """Return the problem with other measurements; truth and labels of the old ones are dropped."""
-        return Problem(self.prior, self.forward, self.likelihood, measurements, self.latent_weight, self.name)
+        return Problem(
+            self.prior,
+            self.forward,
+            self.likelihood,
+            measurements,
+            self.latent_weight,
+            self.name,
+            constraints=self.constraints,
+        )
 
 
 def check_measurements(measurements: Tensor | npt.NDArray[Any], forward: Forward) -> Tensor:

@@ -56,4 +56,5 @@ def direct_solution(
         seconds=seconds,
         settings=settings,
         unit=problem.likelihood.unit,
+        margins=problem.margins(x),
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
+from sciadv.solvers.constraints import keep_constraints
 from sciadv.solvers.starts import Starts, choose_starts
 
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
@@ -226,6 +227,8 @@ def run(
 ) -> Solution:
     """Drive a latent solver to its end, each row to its own; if interrupted, keep the best so far.
 
+    A problem with constraints is run in rounds, see `sciadv.solvers.constraints`.
+
     Parameters
     ----------
     solver
@@ -237,10 +240,17 @@ def run(
     seed
         Seed of the starts.
     loss
-        The problem whose objective is searched, where that is not `problem` itself.
+        The problem whose objective is searched, where that is not `problem` itself; it alone is searched, and
+        constraints are only reported.
     monitor
         Called after each iteration.
     """
+    if problem.constraints and loss is None:
+
+        def run_unconstrained(stacked: Problem, starts: Starts) -> Solution:
+            return run(solver, stacked, starts, seed=seed, monitor=monitor)
+
+        return keep_constraints(run_unconstrained, problem, starts)
     started, history, tell = time.perf_counter(), list[float](), monitor or (lambda _: None)
     with problem.prior.frozen():
         search = Search(loss or problem, starts.restarts)
@@ -304,6 +314,7 @@ def _solution(search: Search, state: State, problem: Problem, *, was_interrupted
         restart_objectives=objectives,
         restart_latents=state.best.z.reshape(*objectives.shape, -1),
         unit=problem.likelihood.unit,
+        margins=problem.margins(x),
     )
 
 
