@@ -14,11 +14,12 @@ from sciadv.games.game_losses import Source
 from sciadv.games.game_play import Play
 from sciadv.games.game_report import EarlyStopping, GameReport
 from sciadv.games.game_rules import GameOptions, Rules
-from sciadv.games.game_run import Run
+from sciadv.games.game_run import GameTraining
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, Penalty
-from sciadv.games.trainer.loop import TrainingMonitor
+from sciadv.games.trainer.loop import TrainingMonitor, load_training, save_training
 from sciadv.games.trainer.order import Sampler
+from sciadv.games.trainer.run import run
 from sciadv.games.updates import Update
 from sciadv.prior import Moments, Prior
 from sciadv.types import Shape, as_device
@@ -164,8 +165,8 @@ class Game:
             Steps at the end, those made before included.
         checkpoint
             File from which a run can go on bit for bit. Its folder also gets ``metrics.csv`` (a row a step),
-            ``metrics.json``, ``samples-*.png`` of fixed latents, and TensorBoard's events where it is
-            installed. None writes nothing.
+            ``quality.csv`` (a row an evaluation), ``metrics.json``, ``samples-*.png`` of fixed latents, and
+            TensorBoard's events where it is installed. None writes nothing.
         resume
             Whether to go on from the checkpoint where there is one.
         every
@@ -195,9 +196,10 @@ class Game:
             images, self.play.batch, self.play.seed
         )  # refuses data that do not fit before anything is made
         if resume and checkpoint is not None and checkpoint.is_file():
-            self.play.load(checkpoint)
+            self.load(checkpoint)
         self.play.share()
-        return Run(self.play, images, steps, every, stop).finish(checkpoint, monitor)
+        training = GameTraining(self.play, images, steps, stop)
+        return run(training, checkpoint=checkpoint, every=every, monitor=monitor)
 
     def diagnose(self, images: Tensor | Sampler) -> tuple[str, ...]:
         """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""
@@ -227,7 +229,7 @@ class Game:
         DivergedError
             A weight is NaN or infinite; nothing is written.
         """
-        self.play.save(checkpoint)
+        save_training(self.play, checkpoint)
 
     def load(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of the same game.
@@ -239,7 +241,7 @@ class Game:
         InputError
             It was written by a game of other rules.
         """
-        self.play.load(checkpoint)
+        load_training(self.play, checkpoint)
 
 
 def _latent_shape(generator: nn.Module, given: int | Shape | None) -> int | Shape:

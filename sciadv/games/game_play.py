@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import copy
 import math
-from pathlib import Path
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sciadv.errors import InputError
 from sciadv.games.augment import ADA
-from sciadv.games.checkpoint import read_checkpoint, write_checkpoint
 from sciadv.games.ema import MovingAverage
 from sciadv.games.game_diagnosis import diagnose, is_saturated
 from sciadv.games.game_losses import MinibatchGame, Source
 from sciadv.games.game_report import BestSoFar
 from sciadv.games.game_rules import Rules
-from sciadv.games.trainer.distributed import average_in_place, average_numbers, is_first, share_first, wait
-from sciadv.games.trainer.loop import DivergedError, first_not_finite
+from sciadv.games.trainer.distributed import average_in_place, average_numbers, share_first
+from sciadv.games.trainer.loop import diverged, first_not_finite
 from sciadv.games.trainer.order import Sampler, step_generator
 from sciadv.games.trainer.state import Facts, Parts, Stateful, collect, restore_state
 from sciadv.games.updates import UpdateState
@@ -85,6 +82,10 @@ class Play:
         """Steps that the networks have made."""
         return self.losses.n_done
 
+    @n_done.setter
+    def n_done(self, n: int) -> None:
+        self.losses.n_done = n
+
     def step(self, data: Tensor | Sampler, *, n_steps: int | None = None) -> dict[str, float]:
         """Do one step of the update and return its numbers.
 
@@ -133,16 +134,9 @@ class Play:
             self._norms[name] = float(torch.linalg.vector_norm(torch.stack(norms)))
             if not math.isfinite(self._norms[name]):
                 broken = first_not_finite((key, p.grad) for key, p in weights.items()) or "sum of squares"
-                raise self._diverged(f"the gradient of {name}.{broken}")
+                raise diverged(f"the gradient of {name}.{broken}", self.n_done + 1)
 
         return note
-
-    def _diverged(self, tensor: str) -> DivergedError:
-        return DivergedError(
-            f"{tensor} became NaN or Inf at step {self.n_done + 1}; lower the learning rate, or use r1 "
-            f"and r2 with a larger gamma",
-            tensor=tensor,
-        )
 
     def _numbers(self, state: UpdateState) -> dict[str, float]:
         numbers = dict(zip(_PLAYERS, state.losses, strict=True))
@@ -155,7 +149,7 @@ class Play:
         numbers = average_numbers(numbers, self.losses.players[0][0].device)
         for name in _PLAYERS:
             if not math.isfinite(numbers[name]):
-                raise self._diverged(f"the loss of the {name}")
+                raise diverged(f"the loss of the {name}", self.n_done + 1)
         saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
         self._saturated_since = (self._saturated_since or self.n_done + 1) if saturated else None
         return numbers
@@ -232,7 +226,6 @@ class Play:
             "n_done": self.n_done,
             "n_draws": self.losses.n_draws,
             "saturated_since": self._saturated_since,
-            "settings": self.settings(),
         }
 
     def restore(self, tensors: dict[str, Tensor], facts: Facts) -> None:
@@ -241,42 +234,3 @@ class Play:
         self.update_state = state if facts["has_update"] else None
         self.losses.n_done, self.losses.n_draws = facts["n_done"], facts["n_draws"]
         self._saturated_since = facts["saturated_since"]
-
-    def save(self, checkpoint: Path) -> None:
-        """Write all that the next step depends on, atomically; of several processes the first one writes.
-
-        Raises
-        ------
-        DivergedError
-            A weight is NaN or infinite; nothing is written.
-        """
-        for name in _PLAYERS:
-            broken = first_not_finite(getattr(self.losses, name).state_dict().items())
-            if broken is not None:
-                raise self._diverged(f"{name}.{broken}")
-        if is_first():
-            tensors, facts = self.state()
-            write_checkpoint(checkpoint, tensors, facts)
-        wait()
-
-    def load(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint of the same game.
-
-        Raises
-        ------
-        WeightsError
-            The file is broken, or of other networks.
-        InputError
-            It was written by a game of other rules.
-        """
-        tensors, facts = read_checkpoint(checkpoint)
-        ours, theirs = self.settings(), facts.get("settings", {})
-        assert isinstance(theirs, dict)
-        differing = [key for key in ours if theirs.get(key) != ours[key]]
-        if differing:
-            key = differing[0]
-            raise InputError(
-                f"{checkpoint} was written by a game with {key} {theirs.get(key)!r}, but this one has "
-                f"{ours[key]!r}; fit without resume to start anew"
-            )
-        self.restore(tensors, facts)

@@ -20,6 +20,7 @@ class GameStatus(Enum):
     FINISHED = "all steps done"
     STOPPED = "the metric improved no more"
     DIVERGED = "a number became NaN or infinite"
+    INTERRUPTED = "stopped from outside; its state is written"
 
 
 class GameError(SciadvError, RuntimeError):
@@ -49,8 +50,8 @@ class GameReport:
         The numbers of the last step.
     diagnosis
         Sentences on the state of the game; see `sciadv.games.game_diagnosis`.
-    scores
-        (step, score) of each evaluation of the metric; empty without one.
+    quality
+        (step, numbers) of each measurement of this run, such as a score or a Frechet distance.
     """
 
     status: GameStatus
@@ -59,7 +60,7 @@ class GameReport:
     seconds: float
     metrics: dict[str, float]
     diagnosis: tuple[str, ...] = ()
-    scores: tuple[tuple[int, float], ...] = ()
+    quality: tuple[tuple[int, dict[str, float]], ...] = ()
 
     def check(self) -> GameReport:
         """Return the report itself.
@@ -82,7 +83,7 @@ class GameReport:
             "seconds": self.seconds,
             "metrics": self.metrics,
             "diagnosis": list(self.diagnosis),
-            "scores": [list(pair) for pair in self.scores],
+            "quality": [{"step": step, **numbers} for step, numbers in self.quality],
         }
 
 

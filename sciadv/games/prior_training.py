@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sciadv.errors import InputError
-from sciadv.games.checkpoint import load_training_tensors, read_checkpoint, training_tensors, write_checkpoint
+from sciadv.games.checkpoint import load_training_tensors, training_tensors
 from sciadv.games.objectives import Relativistic
 from sciadv.games.penalties import R1, R2
-from sciadv.games.trainer.loop import run_steps
+from sciadv.games.trainer.distributed import average_gradients, average_numbers, rank, world_size
 from sciadv.games.trainer.order import batch_indices, step_generator
 from sciadv.prior import Moments, Prior
+
+#: Stream of the latents of sample grids.
+_GRID = 40
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ def negative_elbo(logits: Tensor, x: Tensor, mean: Tensor, log_variance: Tensor)
 
 
 class PriorTraining:
-    """The networks, their optimizers and one `step`, whose draws depend on the seed and its number only.
+    """A variational autoencoder, then a game for its decoder; follows `sciadv.games.trainer.Training`.
+
+    Under several processes each takes an equal part of every batch.
 
     Parameters
     ----------
@@ -88,11 +93,14 @@ class PriorTraining:
         How long and how fast.
     seed
         Seed of batches, latents and posterior draws.
+    judge
+        Measures the averaged networks, as a prior, every so often.
 
     Raises
     ------
     InputError
-        A second phase without a discriminator, or fewer images than a batch.
+        A second phase without a discriminator, fewer images than a batch, or a batch that the processes
+        cannot share.
     """
 
     def __init__(
@@ -104,6 +112,7 @@ class PriorTraining:
         *,
         schedule: PriorSchedule,
         seed: int = 0,
+        judge: Callable[[Prior], dict[str, float]] | None = None,
     ) -> None:
         if schedule.game_steps and discriminator is None:
             raise InputError(
@@ -113,7 +122,12 @@ class PriorTraining:
             raise InputError(
                 f"the data set has {len(images)} images, fewer than one batch of {schedule.batch}"
             )
-        self.images, self.schedule, self.seed, self.n_done, self.cpu_seconds = images, schedule, seed, 0, 0.0
+        if schedule.batch % world_size():
+            raise InputError(
+                f"a batch of {schedule.batch} cannot be cut into {world_size()} equal parts, one a process"
+            )
+        self.images, self.schedule, self.seed, self.judge = images, schedule, seed, judge
+        self.n_done, self.cpu_seconds = 0, 0.0
         self.n_latent = int(generator.settings["n_latent"])  # type: ignore[index]  # typed Tensor | Module
         self.nets: dict[str, nn.Module] = {"generator": generator, "encoder": encoder}
         self.averaged = {name: copy.deepcopy(net).requires_grad_(False) for name, net in self.nets.items()}
@@ -139,7 +153,22 @@ class PriorTraining:
     @property
     def n_steps(self) -> int:
         """Steps of both phases."""
-        return self.schedule.elbo_steps + self.schedule.game_steps
+        return sum(self.phases)
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """Steps of each phase."""
+        return self.schedule.elbo_steps, self.schedule.game_steps
+
+    @property
+    def batch(self) -> int:
+        """Images a step, over all processes together."""
+        return self.schedule.batch
+
+    def _own(self, batch: Tensor) -> Tensor:
+        """Return this process's part of a whole batch."""
+        size = self.batch // world_size()
+        return batch[rank() * size : (rank() + 1) * size]
 
     def _draw(self) -> tuple[Tensor, torch.Generator]:
         """Return this step's batch in [0, 1], in an order without repetition, and the step's generator."""
@@ -169,12 +198,13 @@ class PriorTraining:
         self._average(decay)
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
-        return losses
+        return average_numbers(losses, x.device)
 
     def _reconstruct(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return logits at a posterior draw and the negative ELBO ``(batch,)``."""
+        """Return logits at a posterior draw and the negative ELBO, of this process's part of the batch."""
+        x = self._own(x)
         mean, log_variance = self.nets["encoder"].posterior(x)  # type: ignore[operator]  # typed Tensor | Module
-        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+        noise = self._own(torch.randn(self.batch, self.n_latent, generator=generator)).to(mean.device)
         z = mean + (0.5 * log_variance).exp() * noise
         logits = self.nets["generator"].logits(z)  # type: ignore[operator]  # as above
         return logits, negative_elbo(logits, x, mean, log_variance)
@@ -187,8 +217,8 @@ class PriorTraining:
     def _game_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
         discriminator = self.nets["discriminator"]
         logits, elbo = self._reconstruct(x, generator)
-        z = torch.randn(len(x) - len(x) // 2, self.n_latent, generator=generator).to(x.device)
-        fake = torch.cat([logits[: len(x) // 2].sigmoid(), self.nets["generator"](z)])
+        fake = self._fakes(logits, generator)
+        x = self._own(x)
         loss_d = self.objective.discriminator_loss(discriminator(x), discriminator(fake.detach()))
         if self.n_done % self.schedule.penalty_every == 0:
             loss_d = loss_d + sum(penalty(discriminator, x, fake.detach()) for penalty in self.penalties)
@@ -207,12 +237,25 @@ class PriorTraining:
             "generator": loss_g.item(),
         }
 
+    def _fakes(self, logits: Tensor, generator: torch.Generator) -> Tensor:
+        """Return reconstructions for the first half of the whole batch, samples for the second: our part."""
+        half, size = self.batch // 2, len(logits)
+        z = torch.randn(self.batch - half, self.n_latent, generator=generator).to(logits.device)
+        first = rank() * size
+        n_reconstructed = min(max(half - first, 0), size)
+        drawn = z[max(first - half, 0) : max(first + size - half, 0)]
+        parts = [logits[:n_reconstructed].sigmoid()] if n_reconstructed else []
+        return torch.cat([*parts, self.nets["generator"](drawn)] if len(drawn) else parts)
+
     def _descend(self, name: str, loss: Tensor, rate: float) -> None:
         optimizer = self.optimizers[name]
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        moved = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        for p, gradient in zip(moved, average_gradients(tuple(p.grad for p in moved)), strict=True):
+            p.grad = gradient
         optimizer.step()
 
     @torch.no_grad()
@@ -221,51 +264,41 @@ class PriorTraining:
             for mean, current in zip(averaged.parameters(), self.nets[name].parameters(), strict=True):
                 mean.lerp_(current, 1 - decay)
 
-    def run(
-        self, checkpoint: Path | None = None, *, every: int = 500, resume: bool = False
-    ) -> Iterator[tuple[int, dict[str, float]]]:
-        """Step to the end, yielding (steps done, losses); write `checkpoint` every so often and at the end.
-
-        Raises
-        ------
-        DivergedError
-            A loss became NaN or Inf; the last checkpoint is kept.
-        WeightsError
-            `resume` is asked and the checkpoint is broken.
-        """
-        yield from run_steps(self, self.n_steps, checkpoint=checkpoint, every=every, resume=resume)
-
     def prior(self, *, name: str, moments: Moments | None = None) -> Prior:
         """Return the averaged generator and encoder as a prior."""
         generator, encoder = (copy.deepcopy(self.averaged[net]).eval() for net in ("generator", "encoder"))
         return Prior(generator, self.n_latent, encoder, name=name, moments=moments)
 
-    def save(self, checkpoint: Path) -> None:
-        """Write all that the next step depends on."""
-        nets = self.nets | {f"averaged_{name}": net for name, net in self.averaged.items()}
-        facts: dict[str, object] = {
-            "n_done": self.n_done,
-            "cpu_seconds": self.cpu_seconds,
-            "seed": self.seed,
-            "schedule": asdict(self.schedule),
-        }
-        write_checkpoint(checkpoint, training_tensors(nets, self.optimizers), facts)
+    def samples(self, n: int) -> Tensor:
+        """Return samples of the averaged generator at latents that never change."""
+        return self.prior(name="").sample(n, seed=step_generator(self.seed, 0, stream=_GRID))
 
-    def load(self, checkpoint: Path) -> None:
-        """Continue from a checkpoint of the same recipe.
+    def measure(self) -> dict[str, float]:
+        """Measure the averaged networks."""
+        return {} if self.judge is None else self.judge(self.prior(name=""))
 
-        Raises
-        ------
-        WeightsError
-            The file is broken.
-        InputError
-            It belongs to another schedule or seed.
-        """
-        tensors, facts = read_checkpoint(checkpoint)
-        if facts["schedule"] != asdict(self.schedule) or facts["seed"] != self.seed:
-            raise InputError(
-                f"{checkpoint} was written by another schedule or seed; train without --resume to start anew"
-            )
-        nets = self.nets | {f"averaged_{name}": net for name, net in self.averaged.items()}
-        load_training_tensors(tensors, nets, self.optimizers)
-        self.n_done, self.cpu_seconds = int(str(facts["n_done"])), float(str(facts.get("cpu_seconds", 0.0)))
+    def diagnose(self) -> tuple[str, ...]:
+        """Say in words how the training went."""
+        return (f"{self.n_done} steps; the losses are in metrics.csv",)
+
+    def stop_reason(self) -> str | None:
+        """Never stop before the end."""
+        return None
+
+    def settings(self) -> dict[str, object]:
+        """Return what a checkpoint must agree on."""
+        return {"schedule": asdict(self.schedule), "seed": self.seed}
+
+    def _all_nets(self) -> dict[str, nn.Module]:
+        return self.nets | {f"averaged_{name}": net for name, net in self.averaged.items()}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Copy all that the next step depends on."""
+        tensors = training_tensors(self._all_nets(), self.optimizers)
+        facts = {"n_done": self.n_done, "cpu_seconds": self.cpu_seconds}
+        return {name: t.detach().clone() for name, t in tensors.items()}, facts
+
+    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Go back to a state that `state` copied."""
+        load_training_tensors(tensors, self._all_nets(), self.optimizers)
+        self.n_done, self.cpu_seconds = int(facts["n_done"]), float(facts["cpu_seconds"])

@@ -13,7 +13,9 @@ from torch import nn
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
+from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
+from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
 
 NETS: dict[str, type[nn.Module]] = {
     "mlp-decoder": MLPDecoder,
@@ -22,6 +24,10 @@ NETS: dict[str, type[nn.Module]] = {
     "conv-encoder": ConvEncoder,
     "conv-discriminator": ConvDiscriminator,
     "conv-classifier": ConvClassifier,
+    "dcgan-generator": DCGANGenerator,
+    "dcgan-discriminator": DCGANDiscriminator,
+    "residual-generator": ResidualGenerator,
+    "residual-discriminator": ResidualDiscriminator,
 }
 
 __all__ = [
@@ -30,8 +36,12 @@ __all__ = [
     "ConvDecoder",
     "ConvDiscriminator",
     "ConvEncoder",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
     "MLPDecoder",
     "MLPEncoder",
+    "ResidualDiscriminator",
+    "ResidualGenerator",
     "build_net",
     "build_seeded",
     "net_spec",

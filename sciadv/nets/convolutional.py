@@ -11,15 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-
-def _halved(image_shape: Sequence[int], halvings: int) -> tuple[int, int]:
-    """Height and width after so many halvings, rounded up."""
-    return -(-image_shape[1] // 2**halvings), -(-image_shape[2] // 2**halvings)
-
-
-def _width(channels: int, level: int) -> int:
-    """Feature maps after `level` halvings: doubled with each, up to four times those of the first."""
-    return channels * min(2 ** (level - 1), 4)
+from sciadv.nets.sizes import feature_maps, halved, keeps_settings
 
 
 class ConvDecoder(nn.Module):
@@ -37,6 +29,9 @@ class ConvDecoder(nn.Module):
         How often the first feature maps' resolution is doubled to give the image's.
     """
 
+    settings: dict[str, object]
+
+    @keeps_settings
     def __init__(
         self,
         *,
@@ -46,15 +41,9 @@ class ConvDecoder(nn.Module):
         halvings: int = 2,
     ) -> None:
         super().__init__()
-        self.settings = {
-            "n_latent": n_latent,
-            "image_shape": list(image_shape),
-            "channels": channels,
-            "halvings": halvings,
-        }
         self.image_shape = tuple(image_shape)
-        height, width = _halved(image_shape, halvings)
-        deepest = _width(channels, halvings)
+        height, width = halved(image_shape, halvings)
+        deepest = feature_maps(channels, halvings)
         layers = [
             nn.Linear(n_latent, 256),
             nn.SiLU(),
@@ -63,7 +52,7 @@ class ConvDecoder(nn.Module):
             nn.Unflatten(1, (deepest, height, width)),
         ]
         for level in range(halvings, 1, -1):
-            up = nn.ConvTranspose2d(_width(channels, level), _width(channels, level - 1), 4, 2, 1)
+            up = nn.ConvTranspose2d(feature_maps(channels, level), feature_maps(channels, level - 1), 4, 2, 1)
             layers += [up, nn.SiLU()]
         self.body = nn.Sequential(
             *layers,
@@ -84,12 +73,12 @@ class ConvDecoder(nn.Module):
 
 def _downward(image_shape: Sequence[int], channels: int, halvings: int = 2) -> tuple[nn.Sequential, int]:
     """Return the convolutions that encoder, discriminator and classifier share, and how many features."""
-    height, width = _halved(image_shape, halvings)
+    height, width = halved(image_shape, halvings)
     layers: list[nn.Module] = []
     inside = image_shape[0]
     for level in range(1, halvings + 1):
-        layers += [nn.Conv2d(inside, _width(channels, level), 4, 2, 1), nn.LeakyReLU(0.2)]
-        inside = _width(channels, level)
+        layers += [nn.Conv2d(inside, feature_maps(channels, level), 4, 2, 1), nn.LeakyReLU(0.2)]
+        inside = feature_maps(channels, level)
     is_even = image_shape[1] % 2**halvings == 0 and image_shape[2] % 2**halvings == 0
     layers += [nn.Identity() if is_even else nn.AdaptiveAvgPool2d((height, width)), nn.Flatten()]
     return nn.Sequential(*layers), inside * height * width
@@ -98,6 +87,9 @@ def _downward(image_shape: Sequence[int], channels: int, halvings: int = 2) -> t
 class ConvEncoder(nn.Module):
     """Gaussian ``q(z | x)``; `forward` gives its mean ``(batch, n_latent)``."""
 
+    settings: dict[str, object]
+
+    @keeps_settings
     def __init__(
         self,
         *,
@@ -107,12 +99,6 @@ class ConvEncoder(nn.Module):
         halvings: int = 2,
     ) -> None:
         super().__init__()
-        self.settings = {
-            "n_latent": n_latent,
-            "image_shape": list(image_shape),
-            "channels": channels,
-            "halvings": halvings,
-        }
         self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 256), nn.LeakyReLU(0.2), nn.Linear(256, 2 * n_latent))
 
@@ -129,11 +115,13 @@ class ConvEncoder(nn.Module):
 class ConvDiscriminator(nn.Module):
     """One logit per image, ``(batch, *image_shape) -> (batch,)``; no normalisation."""
 
+    settings: dict[str, object]
+
+    @keeps_settings
     def __init__(
         self, *, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32, halvings: int = 2
     ) -> None:
         super().__init__()
-        self.settings = {"image_shape": list(image_shape), "channels": channels, "halvings": halvings}
         self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1))
 
@@ -146,11 +134,13 @@ class ConvDiscriminator(nn.Module):
 class ConvClassifier(nn.Module):
     """Class logits ``(batch, n_classes)``; `features` gives the 128 numbers before the last layer."""
 
+    settings: dict[str, object]
+
+    @keeps_settings
     def __init__(
         self, *, image_shape: Sequence[int] = (1, 28, 28), n_classes: int = 10, channels: int = 32
     ) -> None:
         super().__init__()
-        self.settings = {"image_shape": list(image_shape), "n_classes": n_classes, "channels": channels}
         self.body, n_features = _downward(image_shape, channels)
         self.hidden = nn.Sequential(nn.Linear(n_features, 128), nn.ReLU())
         self.last = nn.Linear(128, n_classes)

@@ -9,6 +9,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from sciadv.nets.sizes import keeps_settings
+
 
 def _hidden_layers(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
@@ -24,6 +26,9 @@ class MLPDecoder(nn.Module):
     Models, ICML 2017, section 6.1 (20-500-500-784).
     """
 
+    settings: dict[str, object]
+
+    @keeps_settings
     def __init__(
         self,
         *,
@@ -32,7 +37,6 @@ class MLPDecoder(nn.Module):
         hidden: Sequence[int] = (500, 500),
     ) -> None:
         super().__init__()
-        self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "hidden": list(hidden)}
         self.image_shape = tuple(image_shape)
         self.hidden = _hidden_layers([n_latent, *hidden])
         self.last = nn.Linear(hidden[-1], prod(image_shape))
@@ -50,6 +54,9 @@ class MLPDecoder(nn.Module):
 class MLPEncoder(nn.Module):
     """Gaussian ``q(z | x)`` with softplus hidden layers; `forward` gives its mean ``(batch, n_latent)``."""
 
+    settings: dict[str, object]
+
+    @keeps_settings
     def __init__(
         self,
         *,
@@ -58,7 +65,6 @@ class MLPEncoder(nn.Module):
         hidden: Sequence[int] = (500, 500),
     ) -> None:
         super().__init__()
-        self.settings = {"n_latent": n_latent, "image_shape": list(image_shape), "hidden": list(hidden)}
         self.hidden = _hidden_layers([prod(image_shape), *hidden])
         self.last = nn.Linear(hidden[-1], 2 * n_latent)
 

@@ -406,7 +406,9 @@ def test_early_stopping_gives_the_prior_of_the_best_score() -> None:
     report = played.fit(points(), steps=100, every=3, stop=EarlyStopping(metric, patience=3))
     assert report.status is GameStatus.STOPPED
     assert "stopped at step 15 of 100, the prior is that of step 6" in report.message
-    assert report.scores == ((3, 3.0), (6, 2.0), (9, 2.5), (12, 2.6), (15, 2.7))
+    assert [(step, numbers["score"]) for step, numbers in report.quality] == [
+        (3, 3.0), (6, 2.0), (9, 2.5), (12, 2.6), (15, 2.7)
+    ]  # fmt: skip
     prior = played.prior()
     assert prior.card["steps"] == "6"
     for name, value in prior.generator.state_dict().items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from sciadv.games.prior_training import PriorSchedule, PriorTraining
-from sciadv.games.trainer import DivergedError
+from sciadv.games.game_report import GameStatus
+from sciadv.games.trainer import Training, load_training, run
 from sciadv.nets import build_seeded
 from sciadv.types import as_generator
 
@@ -41,24 +41,37 @@ def test_batches_and_draws_are_those_that_shipped_weights_were_trained_with() ->
         assert generator.initial_seed() == 8 * 1_000_000_007 + step
 
 
+def losses_of(played: PriorTraining, **settings) -> dict[int, dict[str, float]]:
+    seen = {}
+    run(played, monitor=lambda p: seen.__setitem__(p.step, p.losses), **settings)
+    return seen
+
+
 def test_a_resumed_training_is_the_unbroken_one_and_keeps_its_seconds(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     whole, broken, resumed = training(), training(), training()
-    losses = dict(whole.run())
-    for step, _ in broken.run(checkpoint, every=3):
-        if step == 7:
-            break
-    rest = dict(resumed.run(checkpoint, every=3, resume=True))
-    assert rest == {step: losses[step] for step in range(7, 12)}
+    assert isinstance(whole, Training)
+    losses = losses_of(whole)
+    stop = iter([False] * 6 + [True])
+    report = run(broken, checkpoint=checkpoint, every=3, is_interrupted=lambda: next(stop))
+    assert report.status is GameStatus.INTERRUPTED
+    load_training(resumed, checkpoint)
+    rest = losses_of(resumed, checkpoint=checkpoint, every=3)
+    assert rest == {step: losses[step] for step in range(8, 12)}
     assert resumed.cpu_seconds > 0
     for name, net in whole.nets.items():
         for a, b in zip(net.parameters(), resumed.nets[name].parameters(), strict=True):
             assert torch.equal(a, b)
 
 
-def test_a_training_that_diverges_says_what_and_when() -> None:
+def test_a_training_that_diverges_goes_back_and_says_what_and_when() -> None:
     played = training()
+    report = run(played, every=2, monitor=lambda p: p.step == 3 and poison(played))
+    assert report.status is GameStatus.DIVERGED
+    assert "negative_elbo became NaN or Inf at step 4" in report.message
+    assert report.n_steps == played.n_done == 2
+
+
+def poison(played: PriorTraining) -> None:
     with torch.no_grad():
         next(played.nets["encoder"].parameters()).fill_(torch.nan)
-    with pytest.raises(DivergedError, match="negative_elbo became NaN or Inf at step 1"):
-        list(played.run())

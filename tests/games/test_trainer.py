@@ -15,18 +15,21 @@ from matplotlib.image import imread
 from torch import nn
 
 from sciadv.errors import InputError, WeightsError
+from sciadv.games.game_report import GameStatus
 from sciadv.games.trainer import (
     DivergedError,
-    Trainable,
+    Training,
     TrainingLog,
     average_gradients,
     batch_indices,
     collect,
     first_not_finite,
+    load_training,
     process_group,
     restore_state,
-    run_steps,
+    run,
     save_grid,
+    save_training,
     step_generator,
     world_size,
 )
@@ -53,42 +56,83 @@ def test_streams_and_steps_and_seeds_draw_different_numbers() -> None:
 
 
 class Countdown:
-    """Its loss is finite for some steps."""
+    """Its loss is finite for some steps; its weight counts them."""
 
-    def __init__(self, n_finite: int = 100) -> None:
-        self.n_done, self.n_finite, self.saved = 0, n_finite, []
+    batch, samples, diagnose = 4, staticmethod(lambda n: torch.zeros(n, 2)), staticmethod(lambda: ("fine",))
+
+    def __init__(self, n_steps: int = 7, *, n_finite: int = 100, n_wanted: int = 100) -> None:
+        self.n_done, self.n_steps, self.phases = 0, n_steps, (n_steps,)
+        self.n_finite, self.n_wanted, self.weight = n_finite, n_wanted, torch.zeros(1)
 
     def step(self) -> dict[str, float]:
         self.n_done += 1
+        self.weight += 1
         return {"fine": 0.0, "loss": 1.0 if self.n_done <= self.n_finite else math.inf}
 
-    def save(self, checkpoint: Path) -> None:
-        self.saved.append(self.n_done)
-        checkpoint.write_text(str(self.n_done))
+    def settings(self) -> dict[str, object]:
+        return {"n_finite": self.n_finite}
 
-    def load(self, checkpoint: Path) -> None:
-        self.n_done = int(checkpoint.read_text())
+    def state(self):
+        return {"net.w.weight": self.weight.clone()}, {"n_done": self.n_done}
+
+    def restore(self, tensors, facts) -> None:
+        self.weight, self.n_done = tensors["net.w.weight"].clone(), facts["n_done"]
+
+    def measure(self) -> dict[str, float]:
+        return {"count": float(self.weight)}
+
+    def stop_reason(self) -> str | None:
+        return "enough" if self.n_done >= self.n_wanted else None
 
 
-def test_the_loop_saves_every_so_often_and_at_the_end_and_resumes(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "c"
+def test_the_loop_measures_draws_and_saves_every_so_often_and_at_the_end(tmp_path: Path) -> None:
+    checkpoint, seen = tmp_path / "c.safetensors", []
     training = Countdown()
-    assert isinstance(training, Trainable)
-    steps = [step for step, _ in run_steps(training, 7, checkpoint=checkpoint, every=3)]
-    assert steps == list(range(1, 8))
-    assert training.saved == [3, 6, 7]
+    assert isinstance(training, Training)
+    report = run(training, checkpoint=checkpoint, every=3, monitor=seen.append)
+    assert [(p.step, p.n_steps, p.batch, p.quality) for p in seen[1:4]] == [
+        (2, 7, 4, {}),
+        (3, 7, 4, {"count": 3.0}),
+        (4, 7, 4, {"count": 3.0}),
+    ]
+    assert (report.status, report.diagnosis) == (GameStatus.FINISHED, ("fine",))
+    assert (tmp_path / "quality.csv").read_text().split() == ["step,count", "3,3.0", "6,6.0", "7,7.0"]
+    assert len(list(tmp_path.glob("samples-*.png"))) == 3
+    again = Countdown(9)
+    load_training(again, checkpoint)
+    assert float(again.weight) == again.n_done == 7
+
+
+def test_the_loop_stops_when_asked_and_says_why(tmp_path: Path) -> None:
+    report = run(Countdown(n_wanted=5))
+    assert (report.status, report.message, report.n_steps) == (GameStatus.STOPPED, "enough", 5)
+    checkpoint, asked = tmp_path / "c.safetensors", iter([False, True])
+    report = run(Countdown(), checkpoint=checkpoint, is_interrupted=lambda: next(asked))
+    assert (report.status, report.message) == (GameStatus.INTERRUPTED, "interrupted at step 2 of 7")
     again = Countdown()
-    assert [s for s, _ in run_steps(again, 9, checkpoint=checkpoint, resume=True)] == [8, 9]
-    assert [s for s, _ in run_steps(Countdown(), 2, checkpoint=checkpoint)] == [1, 2]
+    load_training(again, checkpoint)
+    assert again.n_done == 2
 
 
-def test_the_loop_stops_at_a_loss_that_is_not_finite_and_keeps_the_checkpoint(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "c"
-    with pytest.raises(DivergedError, match="loss became NaN or Inf at step 5") as caught:
-        list(run_steps(Countdown(4), 10, checkpoint=checkpoint, every=2))
-    assert caught.value.tensor == "loss"
-    assert isinstance(caught.value, InputError)
-    assert checkpoint.read_text() == "4"
+def test_a_loss_that_is_not_finite_takes_the_training_back_to_the_checkpoint(tmp_path: Path) -> None:
+    checkpoint, training = tmp_path / "c.safetensors", Countdown(n_finite=4)
+    report = run(training, checkpoint=checkpoint, every=2)
+    assert report.status is GameStatus.DIVERGED
+    assert "loss became NaN or Inf at step 5" in report.message
+    assert training.n_done == float(training.weight) == report.n_steps == 4
+    again = Countdown(n_finite=4)
+    load_training(again, checkpoint)
+    assert again.n_done == 4
+
+
+def test_a_checkpoint_of_other_settings_or_with_a_nan_is_refused(tmp_path: Path) -> None:
+    checkpoint, training = tmp_path / "c.safetensors", Countdown()
+    save_training(training, checkpoint)
+    with pytest.raises(InputError, match="n_finite 100, but this one has 3"):
+        load_training(Countdown(n_finite=3), checkpoint)
+    training.weight += math.nan
+    with pytest.raises(DivergedError, match=r"w\.weight became NaN"):
+        save_training(training, checkpoint)
 
 
 def test_the_first_tensor_that_is_not_finite_is_named() -> None:

@@ -4,31 +4,39 @@ from sciadv.games.trainer.distributed import average_gradients, is_first, proces
 from sciadv.games.trainer.log import TrainingLog, save_grid
 from sciadv.games.trainer.loop import (
     DivergedError,
-    Trainable,
+    Resumable,
+    Training,
     TrainingMonitor,
     TrainingProgress,
+    diverged,
     first_not_finite,
-    run_steps,
+    load_training,
+    save_training,
 )
 from sciadv.games.trainer.order import Sampler, batch_indices, step_generator
+from sciadv.games.trainer.run import run
 from sciadv.games.trainer.state import collect, restore_state
 
 __all__ = [
     "DivergedError",
+    "Resumable",
     "Sampler",
-    "Trainable",
+    "Training",
     "TrainingLog",
     "TrainingMonitor",
     "TrainingProgress",
     "average_gradients",
     "batch_indices",
     "collect",
+    "diverged",
     "first_not_finite",
     "is_first",
+    "load_training",
     "process_group",
     "restore_state",
-    "run_steps",
+    "run",
     "save_grid",
+    "save_training",
     "step_generator",
     "world_size",
 ]

@@ -86,6 +86,14 @@ def average_numbers(numbers: dict[str, float], device: torch.device) -> dict[str
     return dict(zip(numbers, (values / world_size()).tolist(), strict=True))
 
 
+def anywhere(is_so: bool) -> bool:  # noqa: FBT001  a fact, not a choice
+    """Whether it is so in any process; every process must ask."""
+    if world_size() == 1:
+        return is_so
+    device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+    return average_numbers({"is_so": float(is_so)}, device)["is_so"] > 0
+
+
 def gather(samples: Tensor) -> Tensor:
     """Join the equally many samples of all processes, in the order of the processes."""
     if world_size() == 1:

@@ -1,4 +1,4 @@
-"""What a training leaves in its folder: ``metrics.csv``, ``metrics.json``, sample grids, events."""
+"""What a training leaves in its folder: tables of its numbers, ``metrics.json``, sample grids, events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from types import TracebackType
 
-CSV, JSON = "metrics.csv", "metrics.json"
+CSV, QUALITY, JSON = "metrics.csv", "quality.csv", "metrics.json"
 
 
 @runtime_checkable
@@ -28,8 +28,27 @@ class _ScalarWriter(Protocol):
 
 
 @final
+class _Table:
+    """A CSV file of rows by step; rows after `n_done` of an earlier run are dropped, earlier ones kept."""
+
+    def __init__(self, path: Path, n_done: int) -> None:
+        kept = _rows_until(path, n_done)
+        self.file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self.file)
+        self._writer.writerows(kept)
+        self._columns = kept[0] if kept else None
+
+    def write(self, step: int, numbers: dict[str, float]) -> None:
+        if self._columns is None:
+            self._columns = ["step", *numbers]
+            self._writer.writerow(self._columns)
+        row = {"step": step, **numbers}
+        self._writer.writerow([row.get(column, "") for column in self._columns])
+
+
+@final
 class TrainingLog:
-    """Rows of metrics, one a step, into a folder; a context that closes its files.
+    """Rows of losses, one a step, and of measurements, into a folder; a context that closes its files.
 
     Parameters
     ----------
@@ -44,28 +63,29 @@ class TrainingLog:
     def __init__(self, folder: Path, *, n_done: int = 0, has_tensorboard: bool | None = None) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        kept = _rows_until(folder / CSV, n_done)
-        self._file = (folder / CSV).open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
-        self._writer.writerows(kept)
-        self._columns = kept[0] if kept else None
+        self._steps, self._quality = (_Table(folder / name, n_done) for name in (CSV, QUALITY))
         wanted = find_spec("tensorboard") is not None if has_tensorboard is None else has_tensorboard
         self._board = _tensorboard(folder) if wanted else None
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
-        """Add a row; a number of a name that the first row lacks is left out of the CSV."""
-        if self._columns is None:
-            self._columns = ["step", *numbers]
-            self._writer.writerow(self._columns)
-        row = {"step": step, **numbers}
-        self._writer.writerow([row.get(column, "") for column in self._columns])
+        """Add a row to ``metrics.csv``; a number of a name that the first row lacks is left out."""
+        self._steps.write(step, numbers)
+        self._show(step, numbers)
+
+    def measured(self, step: int, numbers: dict[str, float]) -> None:
+        """Add a row to ``quality.csv``."""
+        self._quality.write(step, numbers)
+        self._show(step, numbers)
+
+    def _show(self, step: int, numbers: dict[str, float]) -> None:
         if self._board is not None:
             for name, value in numbers.items():
                 self._board.add_scalar(name, value, step)
 
     def flush(self) -> None:
         """Write the rows so far to disk."""
-        self._file.flush()
+        for table in (self._steps, self._quality):
+            table.file.flush()
 
     def summary(self, facts: dict[str, Any]) -> None:
         """Write `facts` as ``metrics.json``; NaN and Inf become null."""
@@ -81,7 +101,8 @@ class TrainingLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        for table in (self._steps, self._quality):
+            table.file.close()
         if self._board is not None:
             self._board.close()
 

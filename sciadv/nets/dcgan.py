@@ -1,0 +1,213 @@
+"""DCGAN: strided convolutions, batch normalisation, ReLU and leaky ReLU, for images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, final
+
+from torch import Tensor, nn
+
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.nets.layers import (
+    MinibatchDiscrimination,
+    MinibatchStddev,
+    VirtualBatchNorm,
+    spectrally_normalised,
+)
+from sciadv.nets.sizes import feature_maps, halved, keeps_settings
+
+Norm = Literal["batch", "virtual", "none"]
+Minibatch = Literal["stddev", "discrimination"]
+
+_NORMS: dict[str, type[nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "virtual": VirtualBatchNorm,
+}
+
+
+def normalisation(norm: str, n_channels: int) -> list[nn.Module]:
+    """Return the normalisation layer of a name, as a list of one or none.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no normalisation of that name.
+    """
+    if norm == "none":
+        return []
+    if norm not in _NORMS:
+        raise UnknownNameError("normalisation", norm, (*_NORMS, "none"))
+    return [_NORMS[norm](n_channels)]
+
+
+@final
+class DCGANGenerator(nn.Module):
+    """Latents to images in [0, 1]: a linear layer, then transposed convolutions that double the resolution.
+
+    Parameters
+    ----------
+    n_latent
+        Length of the latent.
+    image_shape
+        (channels, height, width); any size: the result is cropped to it.
+    channels
+        Feature maps at half resolution; twice as many after each further halving, up to four times.
+    halvings
+        Doublings of the resolution, >= 1.
+    norm
+        Normalisation of all layers but the last: "batch", "virtual" or "none".
+
+    Raises
+    ------
+    UnknownNameError
+        There is no normalisation of that name.
+
+    Notes
+    -----
+    The last layer is a sigmoid instead of the paper's tanh, since images here are in [0, 1]. In evaluation
+    mode batch normalisation uses its running statistics, so a sample does not depend on its batch.
+
+    References
+    ----------
+    A. Radford, L. Metz, S. Chintala, Unsupervised representation learning with deep convolutional generative
+    adversarial networks, ICLR 2016, section 3.
+    """
+
+    settings: dict[str, object]
+
+    @keeps_settings
+    def __init__(
+        self,
+        *,
+        n_latent: int = 100,
+        image_shape: Sequence[int] = (1, 28, 28),
+        channels: int = 32,
+        halvings: int = 2,
+        norm: Norm = "batch",
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        height, width = halved(image_shape, halvings)
+        deepest = feature_maps(channels, halvings)
+        layers: list[nn.Module] = [
+            nn.Linear(n_latent, deepest * height * width),
+            nn.Unflatten(1, (deepest, height, width)),
+            *normalisation(norm, deepest),
+            nn.ReLU(),
+        ]
+        for level in range(halvings, 1, -1):
+            n_in, n_out = feature_maps(channels, level), feature_maps(channels, level - 1)
+            layers += [nn.ConvTranspose2d(n_in, n_out, 4, 2, 1), *normalisation(norm, n_out), nn.ReLU()]
+        self.body = nn.Sequential(*layers, nn.ConvTranspose2d(channels, image_shape[0], 4, 2, 1))
+        if norm != "none":
+            self.apply(_small_weights)
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Return the image before the sigmoid."""
+        out: Tensor = self.body(z)
+        return out[:, :, : self.image_shape[1], : self.image_shape[2]]
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Generate images."""
+        return self.logits(z).sigmoid()
+
+
+@final
+class DCGANDiscriminator(nn.Module):
+    """One logit per image: strided convolutions that halve the resolution, then a linear layer.
+
+    Parameters
+    ----------
+    image_shape
+        (channels, height, width); any size: a halving leaves out a last odd row or column.
+    channels
+        Feature maps after the first halving; twice as many after each further one, up to four times.
+    halvings
+        Halvings of the resolution, >= 1.
+    norm
+        Normalisation of all layers but the first: "batch", "virtual" or "none".
+    spectral_norm
+        Whether each layer's spectral norm is held at one (SN-GAN).
+    minibatch
+        What the last layer sees of the batch besides the sample: "stddev" (`MinibatchStddev`),
+        "discrimination" (`MinibatchDiscrimination`), or None.
+
+    Raises
+    ------
+    InputError
+        The images cannot be halved so often.
+    UnknownNameError
+        There is no normalisation or minibatch statistic of that name.
+
+    References
+    ----------
+    A. Radford, L. Metz, S. Chintala, Unsupervised representation learning with deep convolutional generative
+    adversarial networks, ICLR 2016, section 3.
+    """
+
+    settings: dict[str, object]
+
+    @keeps_settings
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int] = (1, 28, 28),
+        channels: int = 32,
+        halvings: int = 2,
+        norm: Norm = "batch",
+        spectral_norm: bool = False,
+        minibatch: Minibatch | None = None,
+    ) -> None:
+        super().__init__()
+        height, width = (side // 2**halvings for side in image_shape[1:])
+        layers: list[nn.Module] = [nn.Conv2d(image_shape[0], channels, 4, 2, 1), nn.LeakyReLU(0.2)]
+        for level in range(2, halvings + 1):
+            n_in, n_out = feature_maps(channels, level - 1), feature_maps(channels, level)
+            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1), *normalisation(norm, n_out), nn.LeakyReLU(0.2)]
+        statistic, n_features = batch_statistic(minibatch, feature_maps(channels, halvings), height, width)
+        self.body = nn.Sequential(*layers, *statistic, nn.Linear(n_features, 1))
+        if norm != "none":
+            self.apply(_small_weights)
+        if spectral_norm:
+            spectrally_normalised(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Score images; larger is more real."""
+        score: Tensor = self.body(x)
+        return score.squeeze(1)
+
+
+def batch_statistic(
+    minibatch: str | None, channels: int, height: int, width: int
+) -> tuple[list[nn.Module], int]:
+    """Return the layers from feature maps to features with what a discriminator sees of its batch; how many.
+
+    Raises
+    ------
+    InputError
+        Nothing is left of the image.
+    UnknownNameError
+        There is no minibatch statistic of that name.
+    """
+    if min(height, width) < 1:
+        raise InputError("the images cannot be halved so often; give fewer halvings")
+    n_features, n_kernels = channels * height * width, 16
+    if minibatch is None:
+        return [nn.Flatten()], n_features
+    if minibatch == "stddev":
+        return [MinibatchStddev(), nn.Flatten()], n_features + height * width
+    if minibatch == "discrimination":
+        layer = MinibatchDiscrimination(n_features, n_kernels)
+        return [nn.Flatten(), layer], n_features + n_kernels
+    raise UnknownNameError("minibatch statistic", minibatch, ("stddev", "discrimination"))
+
+
+def _small_weights(layer: nn.Module) -> None:
+    """Draw weights from N(0, 0.02^2), those of a normalisation from N(1, 0.02^2) (section 4).
+
+    Only under normalisation: without it signals would die out from layer to layer.
+    """
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)

@@ -1,0 +1,197 @@
+"""Plain residual convolutional networks: generator and discriminator, with classes where there are any.
+
+No grouped convolutions, which are several times slower on a CPU, and no normalisation that mixes samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sciadv.errors import InputError
+from sciadv.nets.dcgan import Minibatch, batch_statistic
+from sciadv.nets.layers import spectrally_normalised
+from sciadv.nets.sizes import feature_maps, halved, keeps_settings
+
+#: Weight of a block's residual, so that a deep network begins near a linear one (Mescheder et al. 2018).
+_RESIDUAL = 0.1
+
+
+@final
+class ResidualBlock(nn.Module):
+    """``skip(x) + 0.1 conv(act(conv(act(x))))``, after doubling or before halving the resolution.
+
+    L. Mescheder, A. Geiger, S. Nowozin, Which training methods for GANs do actually converge?, ICML 2018,
+    appendix; K. He et al., Identity mappings in deep residual networks, ECCV 2016.
+    """
+
+    def __init__(self, n_in: int, n_out: int, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.first, self.second = nn.Conv2d(n_in, n_out, 3, 1, 1), nn.Conv2d(n_out, n_out, 3, 1, 1)
+        self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(batch, n_out, scale * height, scale * width)``."""
+        if self.scale > 1:
+            x = functional.interpolate(x, scale_factor=self.scale)
+        dx = self.first(functional.leaky_relu(x, 0.2))
+        dx = self.second(functional.leaky_relu(dx, 0.2))
+        out: Tensor = self.skip(x) + _RESIDUAL * dx
+        return functional.avg_pool2d(out, 2) if self.scale < 1 else out
+
+
+@final
+class ResidualGenerator(nn.Module):
+    """Latents to images in [0, 1]: a linear layer, then residual blocks that double the resolution.
+
+    Parameters
+    ----------
+    n_latent
+        Length of the latent.
+    image_shape
+        (channels, height, width); any size: the result is cropped to it.
+    channels
+        Feature maps at full resolution; twice as many after each halving below the first, up to four times.
+    halvings
+        Doublings of the resolution, >= 1.
+    n_classes
+        Classes of a conditional generator, whose embedding is joined to the latent; 0 for none.
+    label
+        The class it always generates when no labels are given; for a prior of one class.
+
+    Raises
+    ------
+    InputError
+        `label` is no class.
+    """
+
+    settings: dict[str, object]
+
+    @keeps_settings
+    def __init__(
+        self,
+        *,
+        n_latent: int = 64,
+        image_shape: Sequence[int] = (1, 28, 28),
+        channels: int = 32,
+        halvings: int = 2,
+        n_classes: int = 0,
+        label: int | None = None,
+    ) -> None:
+        super().__init__()
+        if label is not None and not 0 <= label < n_classes:
+            raise InputError(f"label is a class from 0 to {n_classes - 1}, but is {label}")
+        self.image_shape, self.n_classes, self.label = tuple(image_shape), n_classes, label
+        self.embedding = nn.Embedding(n_classes, n_latent) if n_classes else None
+        height, width = halved(image_shape, halvings)
+        deepest = feature_maps(channels, halvings)
+        blocks = [
+            ResidualBlock(feature_maps(channels, level), feature_maps(channels, max(level - 1, 1)), 2)
+            for level in range(halvings, 0, -1)
+        ]
+        self.first = nn.Sequential(
+            nn.Linear(2 * n_latent if n_classes else n_latent, deepest * height * width),
+            nn.Unflatten(1, (deepest, height, width)),
+        )
+        self.body = nn.Sequential(*blocks, nn.LeakyReLU(0.2), nn.Conv2d(channels, image_shape[0], 3, 1, 1))
+
+    def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the image before the sigmoid."""
+        if self.embedding is not None:
+            z = torch.cat([z, self.embedding(self._labels(z, labels))], 1)
+        out: Tensor = self.body(self.first(z))
+        return out[:, :, : self.image_shape[1], : self.image_shape[2]]
+
+    def _labels(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        if labels is not None:
+            return labels
+        if self.label is None:
+            raise InputError(f"a generator of {self.n_classes} classes needs labels (batch,)")
+        return torch.full((len(z),), self.label, device=z.device)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Generate images from latents ``(batch, n_latent)``, of the classes ``(batch,)``."""
+        return self.logits(z, labels).sigmoid()
+
+
+@final
+class ResidualDiscriminator(nn.Module):
+    """One logit per image by residual blocks; with classes, the projection discriminator.
+
+    With classes the logit is ``w . h(x) + e_y . h(x)``, e_y a learnt vector of the class.
+
+    Parameters
+    ----------
+    image_shape
+        (channels, height, width); any size: a halving leaves out a last odd row or column.
+    channels
+        Feature maps at full resolution; twice as many after each halving below the first, up to four times.
+    halvings
+        Halvings of the resolution, >= 1.
+    n_classes
+        Classes of a conditional discriminator; 0 for none.
+    spectral_norm
+        Whether each layer's spectral norm is held at one.
+    minibatch
+        What the last layer sees of the batch: "stddev", "discrimination", or None.
+
+    Raises
+    ------
+    InputError
+        The images cannot be halved so often.
+    UnknownNameError
+        There is no such minibatch statistic.
+
+    References
+    ----------
+    T. Miyato, M. Koyama, cGANs with projection discriminator, ICLR 2018, Eq. 4.
+    """
+
+    settings: dict[str, object]
+
+    @keeps_settings
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int] = (1, 28, 28),
+        channels: int = 32,
+        halvings: int = 2,
+        n_classes: int = 0,
+        spectral_norm: bool = False,
+        minibatch: Minibatch | None = None,
+    ) -> None:
+        super().__init__()
+        height, width = (side // 2**halvings for side in image_shape[1:])
+        deepest = feature_maps(channels, halvings)
+        blocks = [
+            ResidualBlock(feature_maps(channels, max(level - 1, 1)), feature_maps(channels, level), 0.5)
+            for level in range(1, halvings + 1)
+        ]
+        statistic, n_features = batch_statistic(minibatch, deepest, height, width)
+        self.body = nn.Sequential(
+            nn.Conv2d(image_shape[0], channels, 3, 1, 1), *blocks, nn.LeakyReLU(0.2), *statistic
+        )
+        self.last = nn.Linear(n_features, 1)
+        self.embedding = nn.Embedding(n_classes, n_features) if n_classes else None
+        if self.embedding is not None:
+            nn.init.zeros_(self.embedding.weight)
+        if spectral_norm:
+            spectrally_normalised(self)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Score images, of the classes ``(batch,)``; larger is more real."""
+        h = self.body(x)
+        score: Tensor = self.last(h).squeeze(1)
+        if self.embedding is None:
+            return score
+        if labels is None:
+            raise InputError(
+                f"a discriminator of {self.embedding.num_embeddings} classes needs labels (batch,)"
+            )
+        projected: Tensor = (self.embedding(labels) * h).sum(1)
+        return score + projected
