@@ -46,6 +46,8 @@ class Adam:
         "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see `Starts`.
     tolerance
         A start has converged when its last 20 steps decreased the objective by less than this part of it.
+    stop_at_noise
+        Whether a start ends where it explains the data to the noise level.
 
     Notes
     -----
@@ -58,6 +60,7 @@ class Adam:
     learning_rate: float = 0.05
     starts: str | Tensor = "auto"
     tolerance: float = 1e-3
+    stop_at_noise: bool = True
     name: str = "adam"
 
     def init(self, search: Search, starts: Tensor) -> State:
@@ -92,4 +95,5 @@ class Adam:
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once."""
-        return run(self, problem, Starts(self.restarts, self.starts), seed=seed, monitor=monitor)
+        starts = Starts(self.restarts, self.starts)
+        return run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)

@@ -47,6 +47,8 @@ class LevenbergMarquardt:
         Steps between two true Jacobians that update the last one instead, while its model predicts well.
     halve_at
         Iterations after which only the better half of a measurement's restarts goes on.
+    stop_at_noise
+        Whether a start ends where it explains the data to the noise level.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class LevenbergMarquardt:
     damping: float = 1.0
     n_secant: int = 3
     halve_at: tuple[int, ...] = (2, 4, 6, 8)
+    stop_at_noise: bool = True
     name: str = "levenberg-marquardt"
 
     def init(self, search: Search, starts: Tensor) -> State:
@@ -100,7 +103,8 @@ class LevenbergMarquardt:
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once."""
         restarts = self.restarts or (3 if problem.n_measurements >= 2 * problem.prior.n_latent else 10)
-        return run(self, problem, Starts(restarts, self.starts, self.halve_at), seed=seed, monitor=monitor)
+        starts = Starts(restarts, self.starts, self.halve_at)
+        return run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)
 
 
 @dataclass(frozen=True)

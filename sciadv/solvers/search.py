@@ -69,10 +69,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Search:
-    """A problem laid out for `n_restarts` starts per measurement; `owner` maps rows to measurements."""
+    """A problem laid out for `n_restarts` starts per measurement; `owner` maps rows to measurements.
+
+    A row at the noise level ends only where `stop_at_noise` is set.
+    """
 
     problem: Problem
     n_restarts: int
+    stop_at_noise: bool = True
 
     @property
     def owner(self) -> Tensor:
@@ -87,7 +91,7 @@ class Search:
         falling by more than `SETTLED`. Morozov, On the solution of functional equations by the method of
         regularization, 1966.
         """
-        at_noise = (misfit <= 1) & self.problem.likelihood.has_noise_level
+        at_noise = (misfit <= 1) & (self.stop_at_noise and self.problem.likelihood.has_noise_level)
         return at_noise if self.problem.latent_weight == 0 else at_noise & (relative_decrease < SETTLED)
 
     def evaluate(self, z: Tensor, rows: Tensor) -> Point:
@@ -223,6 +227,7 @@ def run(
     *,
     seed: int = 0,
     loss: Problem | None = None,
+    stop_at_noise: bool = True,
     monitor: Monitor | None = None,
 ) -> Solution:
     """Drive a latent solver to its end, each row to its own; if interrupted, keep the best so far.
@@ -242,18 +247,20 @@ def run(
     loss
         The problem whose objective is searched, where that is not `problem` itself; it alone is searched, and
         constraints are only reported.
+    stop_at_noise
+        Whether a row ends at the noise level (the discrepancy principle); else it goes on to its minimum.
     monitor
         Called after each iteration.
     """
     if problem.constraints and loss is None:
 
         def run_unconstrained(stacked: Problem, starts: Starts) -> Solution:
-            return run(solver, stacked, starts, seed=seed, monitor=monitor)
+            return run(solver, stacked, starts, seed=seed, stop_at_noise=stop_at_noise, monitor=monitor)
 
         return keep_constraints(run_unconstrained, problem, starts)
     started, history, tell = time.perf_counter(), list[float](), monitor or (lambda _: None)
     with problem.prior.frozen():
-        search = Search(loss or problem, starts.restarts)
+        search = Search(loss or problem, starts.restarts, stop_at_noise)
         state = solver.init(search, choose_starts(problem, starts, seed=seed).flatten(0, 1))
         was_interrupted = False
         try:
