@@ -12,10 +12,13 @@ from sciadv.solvers.adam import Adam
 from sciadv.solvers.auto import Auto
 from sciadv.solvers.csgm import CSGM
 from sciadv.solvers.fbp import FBP
+from sciadv.solvers.hmc import HMC
 from sciadv.solvers.laplace import Laplace
 from sciadv.solvers.lasso import Lasso
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.lmmse import LMMSE
+from sciadv.solvers.mala import MALA
+from sciadv.solvers.pcn import PCN
 from sciadv.solvers.search import Monitor, Progress
 
 
@@ -39,6 +42,9 @@ SOLVERS: dict[str, type[Solver]] = {
     "adam": Adam,
     "csgm": CSGM,
     "laplace": Laplace,
+    "mala": MALA,
+    "hmc": HMC,
+    "pcn": PCN,
     "lmmse": LMMSE,
     "lasso": Lasso,
     "fbp": FBP,
@@ -47,7 +53,10 @@ SOLVERS: dict[str, type[Solver]] = {
 __all__ = [
     "CSGM",
     "FBP",
+    "HMC",
     "LMMSE",
+    "MALA",
+    "PCN",
     "SOLVERS",
     "Adam",
     "Auto",
