@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.games.game_losses import Source
+from sciadv.games.game_parts import Named
 from sciadv.games.game_play import Play
 from sciadv.games.game_report import EarlyStopping, GameReport
 from sciadv.games.game_rules import GameOptions, Rules
 from sciadv.games.game_run import GameTraining
 from sciadv.games.objectives import Objective
-from sciadv.games.penalties import Augmentation, Penalty
+from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
 from sciadv.games.trainer.loop import TrainingMonitor, load_training, save_training
 from sciadv.games.trainer.order import Sampler
 from sciadv.games.trainer.run import run
@@ -37,7 +38,8 @@ class Game:
         Maps samples to one number each, large for real ones (vectors for objectives that read features).
         Trained in place.
     objective
-        A name of `sciadv.games.objectives.OBJECTIVES`, or an `Objective`.
+        A name of `sciadv.games.objectives.OBJECTIVES`, a table such as ``{"kind": "least-squares",
+        "real_label": 0.9}`` (so for all parts), or an `Objective`.
     penalties
         Names of `sciadv.games.penalties.PENALTIES`, or `Penalty` objects.
     update
@@ -84,12 +86,12 @@ class Game:
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        objective: str | Objective = "relativistic",
-        penalties: Sequence[str | Penalty] = ("r1", "r2"),
-        update: str | Update = "alternating",
+        objective: Named | Objective = "relativistic",
+        penalties: Sequence[Named | Penalty | WeightPenalty] = ("r1", "r2"),
+        update: Named | Update = "alternating",
         learning_rate: float | tuple[float, float] = 3e-4,
         ema: float = 0.999,
-        augment: str | Augmentation | None = None,
+        augment: Named | Augmentation | None = None,
         batch: int = 64,
         n_latent: int | Shape | None = None,
         seed: int = 0,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.games.game_rules import Adaptive, Rules
 from sciadv.games.objectives import Relativistic
+from sciadv.games.penalties import WeightPenalty
 from sciadv.games.trainer.distributed import average_gradients, gather, rank, world_size
 from sciadv.games.trainer.order import Sampler, batch_indices, step_generator
 from sciadv.games.two_player import Player, Point
@@ -110,6 +111,9 @@ class MinibatchGame:
             raise InputError(
                 "both the generator and the discriminator need parameters that require gradients"
             )
+        self.histories = [part for part in rules.penalties if isinstance(part, WeightPenalty)]
+        for history in self.histories:
+            history.start(self.players)
         self.source: Source | None = None
         self.n_draws, self.n_done = 0, 0
         self.parts: tuple[Part, ...] = ()
@@ -172,24 +176,29 @@ class MinibatchGame:
         def judge(x: Tensor) -> Tensor:
             return self._judge(x, numbers)
 
+        real = part.real
+        if options.feedback is not None:
+            real = options.feedback.mixed(real, generator=numbers)
         with self._autocast(device):
             fake = self.generator(part.z)
-            if player == 1 and options.replay is not None:
+            if player == 1:
                 self._fakes[part.number] = fake.detach()
-                fake = options.replay.mixed(fake, generator=numbers)
-            real_logits, fake_logits = judge(part.real), judge(fake)
-        fake, real_logits, fake_logits = (t.to(part.real.dtype) for t in (fake, real_logits, fake_logits))
+                if options.replay is not None:
+                    fake = options.replay.mixed(fake, generator=numbers)
+            real_logits, fake_logits = judge(real), judge(fake)
+        fake, real_logits, fake_logits = (t.to(real.dtype) for t in (fake, real_logits, fake_logits))
         objective = self.rules.objective
+        loss = sum((history.loss(player) for history in self.histories), torch.zeros((), device=device))
         if player == 0:
             if options.top_k is not None:
                 best = options.top_k(fake_logits.detach(), self.n_done)
                 fake_logits, real_logits = fake_logits[best], real_logits[best]
-            return objective.generator_loss(fake_logits, real_logits)
+            return loss + objective.generator_loss(fake_logits, real_logits)
         self._judged[part.number] = (real_logits.detach(), fake_logits.detach())
-        loss = objective.discriminator_loss(real_logits, fake_logits)
+        loss = loss + objective.discriminator_loss(real_logits, fake_logits)
         for penalty in self.rules.penalties:
-            if self.n_done % penalty.every == 0:
-                loss = loss + penalty(judge, part.real, fake, generator=numbers)
+            if not isinstance(penalty, WeightPenalty) and self.n_done % penalty.every == 0:
+                loss = loss + penalty(judge, real, fake, generator=numbers)
         return loss
 
     def _judge(self, x: Tensor, numbers: torch.Generator) -> Tensor:
@@ -216,11 +225,16 @@ class MinibatchGame:
         options, augment = self.rules.options, self.rules.augment
         if isinstance(augment, Adaptive) and self._judged:
             augment.update(gather(self.judged[0]))
-        if options.replay is not None and self._fakes:
+        for history in self.histories:
+            history.update()
+        if self._fakes and (options.replay is not None or options.feedback is not None):
             assert self.source is not None
             fakes = gather(torch.cat(list(self._fakes.values())))
-            numbers = step_generator(self.source.seed, self.n_draws, stream=_REPLAY, device=fakes.device)
-            options.replay.push(fakes, generator=numbers)
+            if options.feedback is not None:
+                options.feedback.push(fakes)
+            if options.replay is not None:
+                numbers = step_generator(self.source.seed, self.n_draws, stream=_REPLAY, device=fakes.device)
+                options.replay.push(fakes, generator=numbers)
 
     @property
     def judged(self) -> tuple[Tensor, Tensor]:

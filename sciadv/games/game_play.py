@@ -210,6 +210,7 @@ class Play:
             "best": self.best,
             "augment": rules.augment,
             "replay": rules.options.replay,
+            "feedback": rules.options.feedback,
             **{f"penalty-{i}": penalty for i, penalty in enumerate(rules.penalties)},
         }
         return Parts(

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, final, runtime_checkable
+from typing import Any, Literal, Protocol, final, runtime_checkable
 
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.games.augment import ADA, DiffAugment
-from sciadv.games.objectives import OBJECTIVES, Objective
-from sciadv.games.penalties import PENALTIES, Augmentation, InstanceNoise, Penalty, WeightClipping
-from sciadv.games.replay import ReplayBuffer, TopK
-from sciadv.games.updates import UPDATES, OnePass, Optimizers, Update
+from sciadv.games.game_parts import GameAdam, Named, make_part, part_name
+from sciadv.games.objectives import Objective
+from sciadv.games.penalties import Augmentation, InstanceNoise, Penalty, WeightClipping, WeightPenalty
+from sciadv.games.replay import Feedback, ReplayBuffer, TopK
+from sciadv.games.updates import OnePass, Optimizers, Update
 
 #: Makes a player's optimizer from its parameters and its learning rate.
-OptimizerFactory = Callable[[Sequence[Tensor], float], Optimizer]
-
-AUGMENTATIONS: dict[str, Callable[[], Augmentation]] = {"diffaugment": DiffAugment, "ada": ADA}
-
-Part = TypeVar("Part")
+OptimizerFactory = Callable[[list[Tensor], float], Optimizer]
 
 
 @runtime_checkable
@@ -32,14 +27,6 @@ class Adaptive(Protocol):
     def update(self, real_logits: Tensor) -> None:
         """Note the outputs of a step."""
         ...
-
-
-def game_adam(parameters: Sequence[Tensor], learning_rate: float) -> Optimizer:
-    """Adam with moments (0, 0.99): no momentum, since it turns with the game.
-
-    T. Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020, appendix B, and R3GAN.
-    """
-    return Adam(parameters, lr=learning_rate, betas=(0.0, 0.99), eps=1e-8)
 
 
 @final
@@ -57,6 +44,8 @@ class GameOptions:
         Noise on all the discriminator sees, fading.
     replay
         Buffer of earlier fakes, which make up half of the discriminator's fakes.
+    feedback
+        Puts the best fakes by a score of yours among the real samples.
     top_k
         Lets the generator learn from its best fakes only.
     clip
@@ -79,10 +68,11 @@ class GameOptions:
     samples of a batch with each other, and layers that do, compare within a part.
     """
 
-    optimizer: OptimizerFactory = game_adam
+    optimizer: OptimizerFactory = GameAdam()  # noqa: RUF009  has no state
     final_rate: float = 1.0
     noise: InstanceNoise | None = None
     replay: ReplayBuffer | None = None
+    feedback: Feedback | None = None
     top_k: TopK | None = None
     clip: WeightClipping | None = None
     accumulate: int = 1
@@ -106,7 +96,7 @@ class Rules:
     Parameters
     ----------
     objective, penalties, update
-        What players minimise, what is added to the discriminator's loss, how they move.
+        What players minimise, what is added to their losses, how they move.
     augment
         What is done to all the discriminator sees; None for nothing.
     options
@@ -116,7 +106,7 @@ class Rules:
     """
 
     objective: Objective
-    penalties: tuple[Penalty, ...]
+    penalties: tuple[Penalty | WeightPenalty, ...]
     update: Update
     augment: Augmentation | None
     options: GameOptions
@@ -124,13 +114,13 @@ class Rules:
 
     @staticmethod
     def of(
-        objective: str | Objective,
-        penalties: Sequence[str | Penalty],
-        update: str | Update,
-        augment: str | Augmentation | None,
+        objective: Named | Objective,
+        penalties: Sequence[Named | Penalty | WeightPenalty],
+        update: Named | Update,
+        augment: Named | Augmentation | None,
         options: GameOptions,
     ) -> Rules:
-        """Look names up; objects are taken as they are.
+        """Make parts of names and tables (`make_part`); objects are taken as they are.
 
         Raises
         ------
@@ -142,16 +132,16 @@ class Rules:
         if isinstance(penalties, str):
             raise InputError(f"penalties are a list of names or objects; write [{penalties!r}]")
         chosen = Rules(
-            _object("objective", objective, OBJECTIVES),
-            tuple(_made("penalty", part, PENALTIES) for part in penalties),
-            _object("update", update, UPDATES),
-            None if augment is None else _made("augmentation", augment, AUGMENTATIONS),
+            make_part("objective", objective),
+            tuple(make_part("penalty", part) for part in penalties),
+            make_part("update", update),
+            None if augment is None else make_part("augmentation", augment),
             options,
             {
-                "objective": _name(objective),
-                "penalties": " ".join(_name(part) for part in penalties),
-                "update": _name(update),
-                "augment": "" if augment is None else _name(augment),
+                "objective": part_name(objective),
+                "penalties": " ".join(part_name(part) for part in penalties),
+                "update": part_name(update),
+                "augment": "" if augment is None else part_name(augment),
             },
         )
         chosen._check()
@@ -161,7 +151,7 @@ class Rules:
         for what, part, kind in (
             ("objective", self.objective, Objective),
             ("update", self.update, Update),
-            *(("penalty", part, Penalty) for part in self.penalties),
+            *(("penalty", part, Penalty) for part in self.penalties if not isinstance(part, WeightPenalty)),
         ):
             if not isinstance(part, kind):
                 raise InputError(
@@ -189,27 +179,3 @@ class Rules:
 
             discriminator.register_step_post_hook(project)
         return generator, discriminator
-
-
-def _object(what: str, part: str | Part, table: Mapping[str, Part]) -> Part:
-    if not isinstance(part, str):
-        return part
-    if part not in table:
-        raise UnknownNameError(what, part, table)
-    return copy.copy(table[part])
-
-
-def _made(what: str, part: str | Part, table: Mapping[str, Callable[[], Part]]) -> Part:
-    if not isinstance(part, str):
-        return part
-    if part not in table:
-        raise UnknownNameError(what, part, table)
-    return table[part]()
-
-
-def _name(part: object) -> str:
-    """Say a part in words that are the same in every process: its name, its fields, or its class."""
-    if isinstance(part, str):
-        return part
-    words = repr(part)
-    return type(part).__name__ if " at 0x" in words else words

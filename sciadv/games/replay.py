@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 import torch
@@ -151,6 +152,56 @@ class Elite:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from a checkpoint."""
         self.samples, self.scores = state.get("samples"), state.get("scores")
+
+
+@final
+class Feedback:
+    """Puts the elite of the fakes, by a score of yours, among the real samples of every batch.
+
+    Parameters
+    ----------
+    score
+        Scores samples ``(batch, ...) -> (batch,)``; higher is better.
+    elite
+        Where the best are kept.
+    share
+        Part of a real batch that is replaced by the elite, in [0, 1).
+
+    Raises
+    ------
+    InputError
+        `share` is not in [0, 1).
+
+    References
+    ----------
+    A. Gupta, J. Zou, Feedback GAN for DNA optimizes protein functions, Nature Machine Intelligence 1, 2019.
+    """
+
+    def __init__(self, score: Callable[[Tensor], Tensor], elite: Elite, *, share: float = 0.1) -> None:
+        if not 0 <= share < 1:
+            raise InputError(f"the share of the elite in a real batch must be in [0, 1), but is {share}")
+        self.score, self.elite, self.share = score, elite, share
+
+    @torch.no_grad()
+    def push(self, fake: Tensor) -> None:
+        """Let a batch of fakes compete for the places."""
+        self.elite.push(fake, self.score(fake))
+
+    def mixed(self, real: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Return the batch with its last samples replaced by draws of the elite, while there is one."""
+        n = int(self.share * real.shape[0])
+        if n == 0 or self.elite.samples is None:
+            return real
+        drawn = self.elite.sample(n, generator=generator)
+        return torch.cat([real[: real.shape[0] - n], drawn.to(real.dtype)])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the elite, for a checkpoint."""
+        return self.elite.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from a checkpoint."""
+        self.elite.load_state_dict(state)
 
 
 @final

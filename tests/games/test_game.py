@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.games.augment import ADA
 from sciadv.games.game import Game
+from sciadv.games.game_parts import AUGMENTATIONS, make_part
 from sciadv.games.game_report import EarlyStopping, GameError, GameStatus
 from sciadv.games.game_rules import GameOptions
 from sciadv.games.objectives import NonSaturating, Objective
-from sciadv.games.penalties import R1, InstanceNoise, WassersteinGradientPenalty, WeightClipping
-from sciadv.games.replay import ReplayBuffer, TopK
+from sciadv.games.penalties import PENALTIES, R1, InstanceNoise, WassersteinGradientPenalty, WeightClipping
+from sciadv.games.replay import Elite, Feedback, ReplayBuffer, TopK
 from sciadv.games.trainer import DivergedError, batch_indices, step_generator
 from sciadv.games.two_player import TwoPlayerGame, copies
 from sciadv.games.updates import Update, UpdateState
@@ -330,6 +331,80 @@ def test_the_loss_is_a_function_of_the_parameters_between_two_draws() -> None:
         assert torch.equal(losses.loss(player), losses.loss(player))
     assert torch.equal(state, torch.get_rng_state())
     assert len(options.replay) == 16
+
+
+def image_game(**settings) -> Game:
+    generator = nn.Sequential(mlp(3, 36, 0), nn.Sigmoid(), nn.Unflatten(1, (1, 6, 6)))
+    discriminator = nn.Sequential(nn.Flatten(), mlp(36, 1, 1))
+    return Game(generator, discriminator, **({"n_latent": 3, "batch": 8, "penalties": []} | settings))
+
+
+def images() -> Tensor:
+    return torch.rand(32, 1, 6, 6, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"penalties": [name]} for name in PENALTIES),
+        *({"augment": name} for name in AUGMENTATIONS),
+        {"augment": {"kind": "ada", "p": 0.5, "target": 0.3}},
+        {"penalties": [{"kind": "consistency", "augment": {"kind": "ada", "p": 0.5}}]},
+        {"update": {"kind": "lookahead", "k": 2, "inner": {"kind": "alternating", "n_first": 2}}},
+        {
+            "options": GameOptions(
+                noise=InstanceNoise(), replay=ReplayBuffer(16), top_k=TopK(floor=0.2, decay=0.1)
+            )
+        },
+        {"options": GameOptions(feedback=Feedback(lambda x: x.mean((1, 2, 3)), Elite(8), share=0.5))},
+        {"options": GameOptions(clip=WeightClipping(0.1), optimizer=make_part("optimizer", "rmsprop"))},
+    ],
+    ids=str,
+)
+def test_every_technique_changes_the_game_it_is_put_in(settings) -> None:
+    plain, changed = image_game(), image_game(**settings)
+    numbers = [[g.fit(images(), steps=3).metrics for g in (plain, changed)]]
+    assert all(math.isfinite(v) for pair in numbers for m in pair for v in m.values())
+    assert any(not torch.equal(a, b) for a, b in zip(weights(plain), weights(changed), strict=True)) or (
+        settings == {"augment": "ada"}  # which begins with nothing, until the discriminator overfits
+    )
+
+
+def test_feedback_shows_the_discriminator_the_best_fakes_as_real_ones() -> None:
+    elite = Elite(4)
+    played = image_game(options=GameOptions(feedback=Feedback(lambda x: x.mean((1, 2, 3)), elite, share=0.5)))
+    seen = []
+    played.play.losses.discriminator.register_forward_pre_hook(lambda _, x: seen.append(x[0].detach()))
+    for _ in range(2):
+        seen.clear()
+        played.step(images())
+    shown = {x.numpy().tobytes() for x in seen[0][4:]}  # the second half of the first real batch
+    assert shown & {x.numpy().tobytes() for x in seen[1]} == set()
+    assert bool((elite.scores[:-1] >= elite.scores[1:]).all())
+    assert not any((x == images()).flatten(1).all(1).any() for x in seen[0][4:])
+    assert all((x == images()).flatten(1).all(1).any() for x in seen[0][:4])
+
+
+def test_historical_averaging_holds_both_players_and_resumes(tmp_path: Path) -> None:
+    def make(lam: float) -> Game:
+        return game(penalties=[{"kind": "historical-averaging", "lam": lam}])
+
+    free, held = make(0.0), make(100.0)
+    begin = copies(weights(free))
+    for played in (free, held):
+        played.fit(points(), steps=30)
+    for player in (slice(4), slice(4, 8)):
+        far, near = (
+            sum((a - b).square().sum() for a, b in zip(weights(g)[player], begin[player], strict=True))
+            for g in (free, held)
+        )
+        assert near < far / 4
+    held.save(tmp_path / "c.safetensors")
+    again = make(100.0)
+    again.load(tmp_path / "c.safetensors")
+    for played in (held, again):
+        played.fit(points(), steps=35)
+    assert_same(held, again)
 
 
 def test_ada_follows_the_discriminator_and_its_p_is_logged() -> None:

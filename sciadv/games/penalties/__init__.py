@@ -1,12 +1,18 @@
 """Penalties: what is added to the discriminator's loss, or done to its weights and inputs, to tame it.
 
-`PENALTIES` holds, by name, the classes whose objects follow the `Penalty` protocol and need no arguments.
-The others act elsewhere: `Consistency` needs an augmentation, `HistoricalAveraging` a player's
-parameters, `WeightClipping` follows the critic's step, `InstanceNoise` is put on inputs, and spectral
-normalisation is in `sciadv.nets.layers`.
+`PENALTIES` holds by name what a `Game` takes for its penalties: objects that follow `Penalty`, or
+`WeightPenalty` for both players' parameters. The others act elsewhere and are options of a game:
+`WeightClipping` follows the critic's step, `InstanceNoise` is put on inputs. Spectral normalisation is in
+`sciadv.nets.layers`.
 """
 
-from sciadv.games.penalties.base import Discriminator, Penalty, slopes, squared_gradient_norm
+from sciadv.games.penalties.base import (
+    Discriminator,
+    Penalty,
+    WeightPenalty,
+    slopes,
+    squared_gradient_norm,
+)
 from sciadv.games.penalties.consistency import Augmentation, Consistency
 from sciadv.games.penalties.dragan import Dragan
 from sciadv.games.penalties.historical_averaging import HistoricalAveraging
@@ -18,13 +24,15 @@ from sciadv.games.penalties.weight_clipping import WeightClipping
 from sciadv.games.penalties.wgan_gp import WassersteinGradientPenalty
 from sciadv.games.penalties.zero_centred import ZeroCentred
 
-PENALTIES: dict[str, type[Penalty]] = {
+PENALTIES: dict[str, type[Penalty] | type[WeightPenalty]] = {
     "r1": R1,
     "r2": R2,
     "wgan-gp": WassersteinGradientPenalty,
     "dragan": Dragan,
     "zero-centred": ZeroCentred,
     "label-smoothing": LabelSmoothing,
+    "consistency": Consistency,
+    "historical-averaging": HistoricalAveraging,
 }
 
 __all__ = [
@@ -41,6 +49,7 @@ __all__ = [
     "Penalty",
     "WassersteinGradientPenalty",
     "WeightClipping",
+    "WeightPenalty",
     "ZeroCentred",
     "slopes",
     "squared_gradient_norm",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -37,6 +37,23 @@ class Penalty(Protocol):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the scalar to add to the discriminator's loss; `generator` feeds the random penalties."""
+        ...
+
+
+@runtime_checkable
+class WeightPenalty(Protocol):
+    """A term of each player's loss that is made of its parameters and their past."""
+
+    def start(self, players: tuple[Sequence[Tensor], Sequence[Tensor]]) -> None:
+        """Take the players' parameters, before the first step."""
+        ...
+
+    def loss(self, player: Literal[0, 1]) -> Tensor:
+        """Return the scalar to add to a player's loss."""
+        ...
+
+    def update(self) -> None:
+        """Note that a step has been made."""
         ...
 
 

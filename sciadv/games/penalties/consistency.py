@@ -8,6 +8,7 @@ from typing import Protocol, final, runtime_checkable
 import torch
 from torch import Tensor
 
+from sciadv.games.augment import DiffAugment
 from sciadv.games.penalties.base import Discriminator, check_strength
 
 
@@ -28,7 +29,7 @@ class Consistency:
     Parameters
     ----------
     augment
-        The augmentation T.
+        The augmentation T of images.
     lam_real, lam_fake
         Strengths >= 0 on real and fake samples; with `lam_fake` 0 it is the original consistency
         regularisation (CR-GAN).
@@ -45,7 +46,7 @@ class Consistency:
     Z. Zhao et al., Improved consistency regularization for GANs, AAAI 2021, Algorithm 1.
     """
 
-    augment: Augmentation
+    augment: Augmentation = DiffAugment()  # noqa: RUF009  has no state
     lam_real: float = 10.0
     lam_fake: float = 10.0
     every: int = 1

@@ -1,9 +1,9 @@
-"""Historical averaging: a player's parameters are held near their mean over the past."""
+"""Historical averaging: both players' parameters are held near their mean over the past."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Literal, final
 
 import torch
 from torch import Tensor
@@ -13,14 +13,13 @@ from sciadv.games.penalties.base import check_strength
 
 @final
 class HistoricalAveraging:
-    """Penalty ``lam |theta - mean_i theta_i|^2`` on one player's parameters, from fictitious play.
+    """Penalty ``lam |theta - mean_i theta_i|^2`` on each player's parameters, from fictitious play.
 
-    Call `loss` where the player's loss is made, for either player, and `update` after its step.
+    In a `Game` it is one of the penalties. By hand: `start` before the first step, `loss` where a player's
+    loss is made, `update` after each step.
 
     Parameters
     ----------
-    parameters
-        The player's parameters; their present values are the first of the history.
     lam
         Strength >= 0.
 
@@ -34,32 +33,45 @@ class HistoricalAveraging:
     T. Salimans et al., Improved techniques for training GANs, NeurIPS 2016, section 3.3.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], *, lam: float = 1e-3) -> None:
+    def __init__(self, *, lam: float = 1e-3) -> None:
         check_strength("historical averaging", lam)
-        self.parameters = list(parameters)
         self.lam = lam
-        self.means = [p.detach().clone() for p in self.parameters]
-        self.n_seen = 1
+        self.players: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self.means: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self.n_seen = 0
 
-    def loss(self) -> Tensor:
-        """Return the penalty at the parameters' present values."""
-        pairs = zip(self.parameters, self.means, strict=True)
+    def __repr__(self) -> str:
+        """Say the strength."""
+        return f"HistoricalAveraging(lam={self.lam})"
+
+    def start(self, players: tuple[Sequence[Tensor], Sequence[Tensor]]) -> None:
+        """Begin the history of both players' parameters with their present values."""
+        self.players = list(players[0]), list(players[1])
+        first, second = ([p.detach().clone() for p in player] for player in players)
+        self.means, self.n_seen = (first, second), 1
+
+    def loss(self, player: Literal[0, 1]) -> Tensor:
+        """Return the penalty of a player at its parameters' present values."""
+        pairs = zip(self.players[player], self.means[player], strict=True)
         return self.lam * torch.stack([(p - mean).square().sum() for p, mean in pairs]).sum()
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take the parameters' present values into the mean."""
+        """Take the parameters' present values into the means."""
         self.n_seen += 1
-        for p, mean in zip(self.parameters, self.means, strict=True):
-            mean.add_(p - mean, alpha=1 / self.n_seen)
+        for player, means in zip(self.players, self.means, strict=True):
+            for p, mean in zip(player, means, strict=True):
+                mean.add_(p - mean, alpha=1 / self.n_seen)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the history as tensors, for a checkpoint."""
-        return {"n_seen": torch.tensor(self.n_seen), **{f"mean.{i}": m for i, m in enumerate(self.means)}}
+        named = {f"mean.{k}.{i}": m for k, means in enumerate(self.means) for i, m in enumerate(means)}
+        return {"n_seen": torch.tensor(self.n_seen), **named}
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from a checkpoint's history."""
         self.n_seen = int(state["n_seen"])
-        for i, mean in enumerate(self.means):
-            mean.copy_(state[f"mean.{i}"])
+        for k, means in enumerate(self.means):
+            for i, mean in enumerate(means):
+                mean.copy_(state[f"mean.{k}.{i}"])
