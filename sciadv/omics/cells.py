@@ -1,0 +1,313 @@
+"""Cells as they come (AnnData, data frame, array, sparse matrix), checked once, and given back in kind.
+
+AnnData and data frames are known by what they have, so that neither anndata nor pandas is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sciadv.errors import InputError, UnknownNameError
+
+Names = NDArray[np.str_]
+#: ``(cells, genes)``: an array, or a sparse matrix in rows.
+Matrix = Any
+#: Counts a cell is scaled to before the logarithm.
+TARGET_COUNTS = 1e4
+#: Where an AnnData gets the embedding and the corrected expression.
+EMBEDDING, LAYER = "X_sciadv", "corrected"
+#: The label of a cell that has none.
+UNKNOWN = ""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Expression of cells, with what is known of each.
+
+    Parameters
+    ----------
+    expression
+        ``(cells, genes)`` as given: counts, or expression that was normalised before.
+    is_counts
+        Whether all of it is whole numbers.
+    genes
+        Names, or None for arrays.
+    batch
+        ``(cells,)``, or None where none was given.
+    labels
+        ``(cells,)``, `UNKNOWN` where a cell has none; None where none were given.
+    """
+
+    expression: Matrix
+    is_counts: bool
+    genes: tuple[str, ...] | None = None
+    batch: Names | None = None
+    labels: Names | None = None
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells."""
+        return int(self.expression.shape[0])
+
+    @property
+    def n_genes(self) -> int:
+        """How many genes."""
+        return int(self.expression.shape[1])
+
+    def normalised(self) -> Matrix:
+        """Return ``log(1 + 1e4 counts / total of the cell)``, or the expression as it is if no counts.
+
+        Raises
+        ------
+        InputError
+            Cells without a count.
+        """
+        if not self.is_counts:
+            return self.expression
+        total = np.asarray(self.expression.sum(1), np.float64).reshape(-1)
+        if (total == 0).any():
+            raise InputError(
+                f"{int((total == 0).sum())} of {self.n_cells} cells have no counts in these genes; remove "
+                f"them (scanpy.pp.filter_cells) before correcting"
+            )
+        factor = (TARGET_COUNTS / total).astype(np.float32)[:, None]
+        return np.log1p(self.expression * factor) if _is_array(self.expression) else _log_rows(self, factor)
+
+    def only(self, genes: Sequence[str] | None, n_genes: int) -> Cells:
+        """Return the cells with these genes, in this order; where names lack, the columns must be as many.
+
+        Raises
+        ------
+        InputError
+            A gene is missing, or there is another number of columns.
+        """
+        if self.genes is None or genes is None:
+            if self.n_genes != n_genes:
+                raise InputError(
+                    f"the cells have {self.n_genes} genes, but the corrector was fitted on {n_genes}; give "
+                    f"the same columns in the same order"
+                )
+            return self
+        place = {gene: i for i, gene in enumerate(self.genes)}
+        missing = [gene for gene in genes if gene not in place]
+        if missing:
+            shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            raise InputError(
+                f"{len(missing)} of the {len(genes)} genes that the corrector was fitted on are missing: "
+                f"{shown}; the data have {len(self.genes)} genes. Add them, or fit on those that both have"
+            )
+        if tuple(genes) == self.genes:
+            return self
+        columns = np.array([place[gene] for gene in genes])
+        return replace(self, expression=self.expression[:, columns], genes=tuple(genes))
+
+
+def _is_array(matrix: Matrix) -> bool:
+    return isinstance(matrix, np.ndarray)
+
+
+def _log_rows(cells: Cells, factor: NDArray[np.float32]) -> Matrix:
+    return cells.expression.multiply(factor).tocsr().log1p()
+
+
+def dense(matrix: Matrix) -> NDArray[np.float32]:
+    """Return a matrix as an array."""
+    array: NDArray[np.float32] = matrix if _is_array(matrix) else matrix.toarray()
+    return array
+
+
+def is_anndata(data: object) -> bool:
+    """Whether this is an AnnData."""
+    return all(hasattr(data, name) for name in ("X", "obs", "var_names", "obsm", "layers"))
+
+
+def is_frame(data: object) -> bool:
+    """Whether this is a data frame, cells by genes."""
+    return all(hasattr(data, name) for name in ("columns", "index", "to_numpy"))
+
+
+def read_cells(
+    data: Any,
+    *,
+    batch_key: str | None,
+    label_key: str | None = None,
+    batch: Iterable[object] | None = None,
+    labels: Iterable[object] | None = None,
+) -> Cells:
+    """Read and check cells.
+
+    Parameters
+    ----------
+    data
+        AnnData; or a data frame, array, tensor or sparse matrix of cells by genes.
+    batch_key, label_key
+        Columns of an AnnData's ``obs``; None for those not needed.
+    batch, labels
+        ``(cells,)``: what to take in their place, and the only way for data without ``obs``.
+
+    Raises
+    ------
+    UnknownNameError
+        ``obs`` has no such column.
+    InputError
+        No matrix of finite numbers, negative counts, or batches or labels of another length.
+    """
+    genes: tuple[str, ...] | None = None
+    matrix = data
+    if is_anndata(data):
+        matrix, genes = data.X, tuple(str(name) for name in data.var_names)
+        if batch_key is not None and batch is None:
+            batch = _column(data, batch_key)
+        if label_key is not None and labels is None:
+            labels = _column(data, label_key)
+    elif is_frame(data):
+        matrix, genes = data.to_numpy(), tuple(str(name) for name in data.columns)
+    expression = _as_matrix(matrix)
+    if genes is not None and len(set(genes)) < len(genes):
+        raise InputError("gene names repeat; make them unique (adata.var_names_make_unique())")
+    n_cells = int(expression.shape[0])
+    return Cells(
+        expression=expression,
+        is_counts=_check_values(expression),
+        genes=genes,
+        batch=None if batch is None else _as_batch(batch, n_cells),
+        labels=None if labels is None else as_names(labels, n_cells, what="labels"),
+    )
+
+
+def _column(data: Any, key: str) -> NDArray[Any]:
+    columns = [str(name) for name in data.obs.columns]
+    if key not in columns:
+        raise UnknownNameError("column of obs", key, columns)
+    values: NDArray[Any] = np.asarray(data.obs[key], dtype=object)
+    return values
+
+
+def _as_matrix(matrix: Any) -> Matrix:
+    """Return a float32 array, or a float32 sparse matrix in rows."""
+    from scipy import sparse
+
+    if isinstance(matrix, torch.Tensor):
+        matrix = matrix.detach().cpu().numpy()
+    found = matrix.tocsr() if sparse.issparse(matrix) else np.asarray(matrix)
+    if found.ndim != 2 or min(found.shape) == 0 or found.dtype.kind not in "biuf":
+        raise InputError(
+            f"expression is a matrix of numbers, cells by genes, but came as {found.dtype} of shape "
+            f"{found.shape}"
+        )
+    return found.astype(np.float32)
+
+
+def _check_values(expression: Matrix) -> bool:
+    """Refuse what no expression can be; return whether it is counts."""
+    values = expression if _is_array(expression) else expression.data
+    bad = int(values.size - np.isfinite(values).sum())
+    if bad:
+        raise InputError(
+            f"{bad} of the {expression.shape[0]} x {expression.shape[1]} values are NaN or Inf; fill them in "
+            f"or remove their genes before correcting"
+        )
+    is_whole = bool((values == np.rint(values)).all())
+    negative = int((values < 0).sum())
+    if is_whole and negative:
+        raise InputError(
+            f"{negative} counts are negative; give raw counts (0, 1, 2, ...), or log-normalised expression"
+        )
+    return is_whole
+
+
+def _as_batch(batch: Iterable[object], n_cells: int) -> Names:
+    names = as_names(batch, n_cells, what="batches")
+    n_missing = int((names == UNKNOWN).sum())
+    if n_missing:
+        raise InputError(
+            f"{n_missing} of {n_cells} cells have no batch; name the batch of every cell, or remove them"
+        )
+    return names
+
+
+def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
+    """Return values as names ``(cells,)``, missing ones (None, NaN) as `UNKNOWN`.
+
+    Raises
+    ------
+    InputError
+        There are more or fewer than cells.
+    """
+    found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in values], dtype=np.str_)
+    if len(found) != n_cells:
+        raise InputError(
+            f"there are {len(found)} {what} for {n_cells} cells; give one for each, in their order"
+        )
+    return found
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value is None, NaN, or pandas' NA or NaT."""
+    is_nan = isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}
+
+
+def require_batch(cells: Cells) -> Names:
+    """Return the batch of each cell.
+
+    Raises
+    ------
+    InputError
+        It was not given.
+    """
+    if cells.batch is None:
+        raise InputError(
+            "an array does not say which cell is of which batch; give batch=, one name for each cell"
+        )
+    return cells.batch
+
+
+def encode(names: Names, known: Sequence[str], *, what: str) -> NDArray[np.int64]:
+    """Return the place of each name among the known ones; -1 for `UNKNOWN`.
+
+    Raises
+    ------
+    InputError
+        A name is not known.
+    """
+    place = {name: i for i, name in enumerate(known)} | {UNKNOWN: -1}
+    strange = sorted(set(names.tolist()) - set(place))
+    if strange:
+        n = int(np.isin(names, strange).sum())
+        raise InputError(
+            f"{n} cells are of {what} {', '.join(repr(s) for s in strange[:5])}, which the corrector has not "
+            f"seen; it was fitted on {', '.join(repr(name) for name in known)}. Fit anew with these cells in"
+        )
+    return np.array([place[name] for name in names.tolist()], dtype=np.int64)
+
+
+def give_back(
+    data: Any,
+    corrected: NDArray[np.float32],
+    embedding: NDArray[np.float32],
+    *,
+    genes: Sequence[str] | None,
+    facts: dict[str, Any],
+) -> Any:
+    """Return the corrected expression in the kind of the data.
+
+    An AnnData is copied, with the corrected expression in ``layers["corrected"]``, the embedding in
+    ``obsm["X_sciadv"]`` and `facts` in ``uns["sciadv"]``; ``X`` stays as it was.
+    """
+    if is_anndata(data):
+        out = data.copy() if genes is None else data[:, list(genes)].copy()
+        out.layers[LAYER] = corrected
+        out.obsm[EMBEDDING] = embedding
+        out.uns["sciadv"] = facts
+        return out
+    if is_frame(data):
+        return type(data)(corrected, index=data.index, columns=list(genes or data.columns))
+    return torch.as_tensor(corrected) if isinstance(data, torch.Tensor) else corrected
