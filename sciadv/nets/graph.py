@@ -119,11 +119,12 @@ class CircuitGenerator(nn.Module):
         for head, n_logits in ((self.edge, len(_SIGNS)), (self.gene, 0)):
             nn.init.zeros_(head.weight[n_logits:])  # kinetics start uniform in their ranges
             nn.init.zeros_(head.bias)
+        nn.init.constant_(self.edge.bias[1:2], 1.5)  # most pairs of genes have no edge
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 7 genes genes"]:
         """Generate circuits."""
         n, n_signs = self.n_genes, len(_SIGNS)
-        sizes = (1, n * self.n_node, n * N_GENE, n * n * n_signs, n * n * N_EDGE)
+        sizes = [1, n * self.n_node, n * N_GENE, n * n * n_signs, n * n * N_EDGE]
         size, node, gene, gumbel, edge = torch.split(z, sizes, dim=1)
         return self.assemble(
             self.present(size),
@@ -159,7 +160,7 @@ class CircuitGenerator(nn.Module):
         pairs = present[:, :, None] * present[:, None]
         chosen = _joined(_hard(logits.detach(), pairs), logits.detach(), pairs)
         soft = (logits / self.temperature).softmax(-1)
-        one_hot = (chosen + soft - soft.detach()) * pairs[..., None]
+        one_hot = (chosen + (soft - soft.detach())) * pairs[..., None]
         sign, exists = one_hot[..., 2] - one_hot[..., 0], one_hot[..., 0] + one_hot[..., 2]
         shift, scale = heads[..., n_signs:].chunk(2, -1)
         kinetics = _spread(edge, shift, scale) * exists[..., None]
@@ -175,7 +176,8 @@ class CircuitGenerator(nn.Module):
         for send, receive, update in zip(self.send, self.receive, self.update, strict=True):
             messages = ((receive(h)[:, :, None] + send(h)[:, None]).relu() * weight).sum(2)
             h = h + update(torch.cat([h, messages], -1)).relu()
-        return h
+        states: Tensor = h
+        return states
 
 
 def _normal_cdf(z: Tensor) -> Tensor:

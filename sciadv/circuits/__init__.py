@@ -1,0 +1,1 @@
+"""Gene circuits: signed directed graphs with Hill kinetics, their behaviours, and their design."""

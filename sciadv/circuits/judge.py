@@ -1,0 +1,193 @@
+"""The independent judge of behaviours: trajectories, their autocorrelation, and their ends.
+
+Nothing here is differentiated or used in a search. A circuit oscillates if its trajectory does after a long
+time; it is bistable if trajectories from different initial levels come to rest in different places.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sciadv.circuits.behaviour import perturbed, sobol_places
+from sciadv.circuits.dynamics import simulate
+from sciadv.circuits.kinetics import unpack
+from sciadv.errors import UnknownNameError
+from sciadv.nets.graph import N_EDGE, N_GENE
+
+#: Lowest autocorrelation at an interior minimum of an oscillation, as in CircuiTree (eLife 106497, 2025).
+ACF_THRESHOLD = -0.4
+#: Least amplitude of an oscillation, as a part of the mean level, and what of it is left after a quarter.
+_LEAST_AMPLITUDE, _LEAST_KEPT = 0.05, 0.5
+_T_END, _DT, _N_KEPT = 400.0, 0.25, 800
+#: Bistability: initial states, the least ratio of two ends, and the largest change that is rest.
+_N_INITIAL, _LEAST_RATIO, _REST = 6, 2.0, 1e-2
+
+
+def autocorrelation(signal: Float[Tensor, "times *series"]) -> Float[Tensor, "lags *series"]:
+    """Return the unbiased autocorrelation of series at lags 0 to three quarters of their length, 1 at lag 0.
+
+    By the fast Fourier transform, padded to twice the length (Wiener and Khinchin).
+    """
+    n = len(signal)
+    power = torch.fft.rfft(signal - signal.mean(0), 2 * n, dim=0).abs().square()
+    raw = torch.fft.irfft(power, 2 * n, dim=0)[: 3 * n // 4]
+    pairs = n - torch.arange(len(raw), device=signal.device, dtype=signal.dtype)
+    unbiased = raw / pairs.reshape(-1, *(1,) * (signal.ndim - 1))
+    relative: Tensor = unbiased / unbiased[:1].clamp_min(torch.finfo(signal.dtype).tiny)
+    return relative
+
+
+def is_oscillating(levels: Float[Tensor, "time batch genes"]) -> Bool[Tensor, " batch"]:
+    """Whether some gene oscillates in each trajectory, its transient left out by the caller.
+
+    Its autocorrelation has an interior minimum below -0.4, its amplitude in the second half is more than
+    5 % of its mean level and more than half of that in the first half.
+    """
+    first, second = levels.chunk(2)
+    amplitude = [part.amax(0) - part.amin(0) for part in (first, second)]
+    acf = autocorrelation(levels)
+    middle = acf[1:-1]
+    dips = (middle < acf[:-2]) & (middle <= acf[2:]) & (middle < ACF_THRESHOLD)
+    lasts = (amplitude[1] > _LEAST_AMPLITUDE * second.mean(0)) & (amplitude[1] > _LEAST_KEPT * amplitude[0])
+    return (dips.any(0) & lasts).any(-1)
+
+
+def oscillates(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
+    """Integrate circuits for 400 time units and judge the second half."""
+    kinetics = unpack(x)
+    part = torch.linspace(0.5, 0.1, x.shape[-1], dtype=x.dtype, device=x.device)
+    initial = part * kinetics.presence * kinetics.production / kinetics.degradation
+    # in pieces: the trajectories of all circuits at once would need gigabytes
+    pieces = []
+    for first in range(0, len(x), 4096):
+        rows = slice(first, first + 4096)
+        kept = simulate(kinetics.rows(rows), initial[rows], t_end=_T_END, dt=_DT, n_kept=_N_KEPT)
+        pieces.append(is_oscillating(kept[_N_KEPT // 2 :]))
+    return torch.cat(pieces)
+
+
+def is_bistable(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
+    """Integrate each circuit from six initial states; at least two come to rest apart by a factor of two."""
+    kinetics, n = unpack(x), len(x)
+    largest = kinetics.presence * kinetics.production / kinetics.degradation
+    parts = 10 ** (1.5 * (sobol_places(_N_INITIAL, (x.shape[-1],), seed=5).to(x) - 1))
+    initial = (parts[:, None] * largest).flatten(0, 1)
+    many = unpack(x.repeat(_N_INITIAL, 1, 1, 1))
+    kept = simulate(many, initial, t_end=_T_END / 2, dt=_DT, n_kept=8)
+    ends = kept[-1].reshape(_N_INITIAL, n, -1)
+    scale = ends + 1e-3 * largest
+    at_rest = ((kept[-1] - kept[-2]).abs().reshape(ends.shape) <= _REST * scale).all(-1)
+    log_ends = scale.log()
+    high = log_ends.masked_fill(~at_rest[..., None], -torch.inf).amax(0)
+    low = log_ends.masked_fill(~at_rest[..., None], torch.inf).amin(0)
+    apart = ((high - low) > math.log(_LEAST_RATIO)) & (kinetics.presence > 0)
+    return apart.any(-1) & (at_rest.sum(0) >= 2)
+
+
+def is_at_rest(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
+    """Whether trajectories come to rest: no gene moves in the end."""
+    kinetics = unpack(x)
+    largest = kinetics.presence * kinetics.production / kinetics.degradation
+    kept = simulate(kinetics, 0.5 * largest, t_end=_T_END, dt=_DT, n_kept=8)
+    return ((kept[-1] - kept[-2]).abs() <= _REST * (kept[-1] + 1e-3 * largest)).all(-1)
+
+
+JUDGES = {"oscillation": oscillates, "bistability": is_bistable, "stability": is_at_rest}
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Share of parameter sets in which each circuit shows a behaviour, with its interval.
+
+    Parameters
+    ----------
+    share
+        ``(batch,)``.
+    low, high
+        Wilson's 95 % interval ``(batch,)``.
+    n_sets
+        Parameter sets per circuit.
+    spread
+        How far parameters were drawn around the circuit's own, as a part of their ranges; 1: anywhere.
+    """
+
+    share: Tensor
+    low: Tensor
+    high: Tensor
+    n_sets: int
+    spread: float
+
+
+def wilson_interval(hits: Tensor, n: int, *, z: float = 1.959964) -> tuple[Tensor, Tensor]:
+    """Return Wilson's score interval of a share.
+
+    E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(torch.tensor([0.0]), 10)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0, 0.2775)
+    """
+    share = hits / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)).sqrt()
+    return (middle - half).clamp_min(0), (middle + half).clamp_max(1)
+
+
+def fresh(x: Float[Tensor, "batch 7 genes genes"], n_sets: int, *, spread: float, seed: int) -> Tensor:
+    """Return circuits with fresh parameters ``(sets, batch, 7, genes, genes)``, from a Sobol sequence.
+
+    Parameters
+    ----------
+    x
+        Circuits.
+    n_sets
+        Parameter sets.
+    spread
+        Largest shift of a parameter, as a part of its range; 1 draws anywhere in the ranges, whatever x has.
+    seed
+        Seed of the sequence; not that of the search.
+    """
+    places = sobol_places(n_sets, (N_EDGE + N_GENE, *x.shape[2:]), seed=seed).to(x)
+    if spread < 1:
+        return perturbed(x, 2 * spread * places)
+    without = torch.cat([x[:, :1], torch.zeros_like(x[:, 1:-1]), x[:, -1:]], 1)
+    return perturbed(without, places)
+
+
+def robustness(
+    x: Float[Tensor, "batch 7 genes genes"],
+    behaviour: str,
+    *,
+    n_sets: int = 64,
+    spread: float = 0.2,
+    seed: int = 1000,
+) -> Robustness:
+    """Measure in which share of fresh parameter sets circuits show a behaviour, by the independent judge.
+
+    Parameters
+    ----------
+    x
+        Circuits.
+    behaviour
+        "oscillation", "bistability" or "stability".
+    n_sets, spread, seed
+        As for `fresh`.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such behaviour.
+    """
+    if behaviour not in JUDGES:
+        raise UnknownNameError("behaviour", behaviour, JUDGES)
+    many = fresh(x, n_sets, spread=spread, seed=seed)
+    shown = JUDGES[behaviour](many.flatten(0, 1)).reshape(n_sets, len(x))
+    hits = shown.to(x.dtype).sum(0)
+    return Robustness(hits / n_sets, *wilson_interval(hits, n_sets), n_sets, spread)
