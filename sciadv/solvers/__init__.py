@@ -20,6 +20,7 @@ from sciadv.solvers.lmmse import LMMSE
 from sciadv.solvers.mala import MALA
 from sciadv.solvers.pcn import PCN
 from sciadv.solvers.search import Monitor, Progress
+from sciadv.solvers.smc import SequentialMonteCarlo
 
 
 @runtime_checkable
@@ -45,6 +46,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "mala": MALA,
     "hmc": HMC,
     "pcn": PCN,
+    "smc": SequentialMonteCarlo,
     "lmmse": LMMSE,
     "lasso": Lasso,
     "fbp": FBP,
@@ -65,6 +67,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Monitor",
     "Progress",
+    "SequentialMonteCarlo",
     "Solver",
     "make_solver",
     "solve",
