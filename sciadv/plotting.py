@@ -7,6 +7,7 @@ by its figure's own ``savefig`` or shown by a notebook.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,6 +38,8 @@ SHORT = {
     Status.DIRECT: "closed form",
     Status.NOT_FINITE: "not finite",
 }
+#: Groups that a legend names at most.
+_MOST_NAMED = 20
 _BLUE, _ORANGE, _GREY = "#2f6db3", "#d9722e", "#8a8a8a"
 
 
@@ -152,6 +155,48 @@ def plot_history(solution: Solution, *, ax: Axes | None = None) -> Axes:
     axis.set_ylabel("best objective, mean")
     _open_frame(axis)
     return axis
+
+
+def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: str) -> Figure:
+    """Draw flat maps of the same cells side by side, coloured by each grouping, a row of panels each.
+
+    Parameters
+    ----------
+    maps
+        ``(cells, 2)`` by title.
+    groups
+        Names ``(cells,)`` by what they name.
+    what
+        What the axes are, for the first panel.
+    """
+    n_cells = len(next(iter(groups.values())))
+    figure = _figure(4.2 * len(maps) + 2.2, 3.8 * len(groups) + 0.2)
+    grid = figure.subplots(len(groups), len(maps), squeeze=False)
+    order = np.random.default_rng(0).permutation(n_cells)  # so that no group hides another
+    size = float(np.clip(6000 / n_cells, 1.0, 14.0))
+    for axes, (words, names) in zip(grid, groups.items(), strict=True):
+        known, numbers = np.unique(names, return_inverse=True)
+        colours = _palette(len(known))
+        for axis, (title, points) in zip(axes, maps.items(), strict=True):
+            axis.scatter(*points[order].T, s=size, color=colours[numbers[order]], linewidths=0)
+            axis.set(xticks=[], yticks=[])
+            if axes is grid[0]:
+                axis.set_title(title, fontsize=11)
+        axes[0].set_ylabel(words)
+        if len(known) <= _MOST_NAMED:
+            for name, colour in zip(known, colours, strict=True):
+                axes[-1].scatter([], [], color=[colour], s=24, label=name or "(unknown)")
+            axes[-1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    grid[-1, 0].set_xlabel(what, fontsize=8)
+    return figure
+
+
+def _palette(n: int) -> Array:
+    """Return `n` colours ``(n, 4)`` to tell groups apart."""
+    from matplotlib import colormaps
+
+    colours: Array = colormaps["tab10" if n <= 10 else "tab20"](np.arange(n) % (10 if n <= 10 else 20))
+    return colours
 
 
 def status_counts(solution: Solution) -> str:

@@ -50,7 +50,7 @@ def train(
 
     say(f"{found.spec.title}: training on {target} into {folder}")
     try:
-        with _progress() as monitor:
+        with training_progress() as monitor:
             train_recipe(found, folder, resume=resume, device=str(target), monitor=monitor)
     except KeyboardInterrupt as error:
         again = shlex.join(["sciadv", "train", recipe, "--resume", "--device", device, "-o", str(folder)])
@@ -60,7 +60,7 @@ def train(
 
 
 @contextmanager
-def _progress() -> Iterator[TrainingMonitor]:
+def training_progress() -> Iterator[TrainingMonitor]:
     """Show a bar with the losses while it is open; nothing where stderr is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
