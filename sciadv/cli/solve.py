@@ -152,7 +152,8 @@ def _choose_solver(request: Request, spec: ProblemSpec) -> tuple[str, int | None
 
 def _load(request: Request, device: str) -> tuple[Problem, str]:
     """Load the problem, put the user's measurements into it, and return it with the hash of their file."""
-    from sciadv.catalogue import load_problem, read_array
+    from sciadv.arrays import read_array
+    from sciadv.catalogue import load_problem
     from sciadv.prior import sha256
 
     problem, digest = load_problem(request.problem, device=device, seed=request.seed), ""

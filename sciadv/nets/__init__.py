@@ -14,6 +14,7 @@ from torch import nn
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
 from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
+from sciadv.nets.design import DesignDecoder
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
 
@@ -26,6 +27,7 @@ NETS: dict[str, type[nn.Module]] = {
     "conv-classifier": ConvClassifier,
     "dcgan-generator": DCGANGenerator,
     "dcgan-discriminator": DCGANDiscriminator,
+    "design-decoder": DesignDecoder,
     "residual-generator": ResidualGenerator,
     "residual-discriminator": ResidualDiscriminator,
 }
@@ -38,6 +40,7 @@ __all__ = [
     "ConvEncoder",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "DesignDecoder",
     "MLPDecoder",
     "MLPEncoder",
     "ResidualDiscriminator",

@@ -1,0 +1,115 @@
+"""A generator of designs: rows of physical numbers within bounds, for a target that is part of the latent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import InputError
+
+#: Quantiles of the target's range that a condition can stand for; the ends of N(0, 1) are out of reach.
+_QUANTILES = (1e-3, 1 - 1e-3)
+
+
+class DesignDecoder(nn.Module):
+    """Latents ``(z, c)`` to designs between bounds: ``x = lower (upper / lower)^sigmoid(W h(z, Phi(c)))``.
+
+    The last latents c are the targets, one each: ``target = low (high / low)^Phi(c)`` with the normal
+    distribution function Phi, so that c ~ N(0, 1), as every latent, makes targets log-uniform. The other
+    latents choose among the designs that have the target.
+
+    Parameters
+    ----------
+    n_latent
+        Length of the latent, targets included.
+    lower, upper
+        Bounds of each design variable, in its unit, 0 < lower < upper.
+    targets
+        Low and high end of each target's range, 0 < low < high.
+    hidden
+        Widths of the hidden layers.
+
+    Raises
+    ------
+    InputError
+        Bounds or ranges are not positive and increasing, or no latent is left beside the targets.
+
+    Examples
+    --------
+    >>> net = DesignDecoder(n_latent=2, lower=[1e-9], upper=[1e-7], targets=[[0.1, 0.3]], hidden=[8])
+    >>> x = net(torch.randn(50, 2))
+    >>> x.shape, bool((x > 1e-9).all() and (x < 1e-7).all())
+    (torch.Size([50, 1]), True)
+    >>> net.target(torch.zeros(1, 2))
+    tensor([[0.1732]])
+    """
+
+    lower: Tensor
+    upper: Tensor
+    targets: Tensor
+
+    def __init__(
+        self,
+        *,
+        n_latent: int,
+        lower: Sequence[float],
+        upper: Sequence[float],
+        targets: Sequence[Sequence[float]],
+        hidden: Sequence[int] = (64, 64),
+    ) -> None:
+        super().__init__()
+        if len(lower) != len(upper) or not all(
+            0 < a < b < math.inf for a, b in zip(lower, upper, strict=True)
+        ):
+            raise InputError(f"bounds need 0 < lower < upper, but they are {list(lower)} and {list(upper)}")
+        if not targets or not all(len(pair) == 2 and 0 < pair[0] < pair[1] < math.inf for pair in targets):
+            raise InputError(f"targets need 0 < low < high for each, but they are {list(targets)}")
+        if n_latent <= len(targets):
+            raise InputError(
+                f"n_latent must be more than the {len(targets)} targets, but it is {n_latent}: without "
+                f"another latent a target has one design only"
+            )
+        self.settings = {
+            "n_latent": n_latent,
+            "lower": list(lower),
+            "upper": list(upper),
+            "targets": [list(pair) for pair in targets],
+            "hidden": list(hidden),
+        }
+        self.n_targets = len(targets)
+        for name, numbers in (("lower", lower), ("upper", upper), ("targets", targets)):
+            self.register_buffer(name, torch.tensor(numbers), persistent=False)
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise([n_latent, *hidden]):
+            layers += [nn.Linear(n_in, n_out), nn.SiLU()]
+        self.hidden = nn.Sequential(*layers)
+        self.last = nn.Linear(hidden[-1], len(lower))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Generate designs ``(batch, variables)`` from latents ``(batch, n_latent)``."""
+        free, condition = z[:, : -self.n_targets], z[:, -self.n_targets :]
+        features = torch.cat([free, 4 * torch.special.ndtr(condition) - 2], 1)
+        return self.from_unit(self.last(self.hidden(features)).sigmoid())
+
+    def from_unit(self, u: Tensor) -> Tensor:
+        """Return the designs at places u in [0, 1] between the bounds, in logarithms."""
+        return self.lower * (self.upper / self.lower) ** u
+
+    def to_unit(self, x: Tensor) -> Tensor:
+        """Return the places of designs between the bounds, in logarithms; 0 at the lower one."""
+        return (x / self.lower).log() / (self.upper / self.lower).log()
+
+    def target(self, z: Tensor) -> Tensor:
+        """Return the targets ``(batch, targets)`` that latents ask for."""
+        low, high = self.targets.unbind(1)
+        return low * (high / low) ** torch.special.ndtr(z[:, -self.n_targets :])
+
+    def condition(self, target: Tensor) -> Tensor:
+        """Return the last latents c ``(batch, targets)`` that ask for targets; the nearest in the range."""
+        low, high = self.targets.unbind(1)
+        quantile = (target / low).log() / (high / low).log()
+        return torch.special.ndtri(quantile.clamp(*_QUANTILES))
