@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sciadv.designs import design
     from sciadv.games.game import Game
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
+    from sciadv.omics.corrector import BatchCorrector
     from sciadv.prior import Prior
     from sciadv.problem import Problem
     from sciadv.solution import Solution, Status
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchCorrector",
     "Constraint",
     "Game",
     "Gaussian",
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "BatchCorrector": "sciadv.omics.corrector",
     "Constraint": "sciadv.constraint",
     "Game": "sciadv.games.game",
     "Gaussian": "sciadv.likelihood",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sciadv.cli import bench, catalogue, design, solve, train
+from sciadv.cli import bench, catalogue, correct, design, solve, train
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ app.command("list")(catalogue.list_entries)
 app.command("show")(catalogue.show)
 app.command("solve")(solve.solve)
 app.command("design")(design.design)
+app.command("correct")(correct.correct)
 app.command("demo")(solve.demo)
 app.command("train")(train.train)
 app.command("bench")(bench.bench)

@@ -16,6 +16,7 @@ from sciadv.games.trainer.loop import TrainingMonitor
 from sciadv.omics import adversarial, linear
 from sciadv.omics.adversarial import AdversarialCorrection
 from sciadv.omics.cells import UNKNOWN, Cells, Matrix, Names, encode, give_back, read_cells, require_batch
+from sciadv.omics.components import Components
 from sciadv.omics.correction import Codes, Correction, Groups
 from sciadv.omics.game import AdversarialSettings
 from sciadv.omics.linear import LinearCorrection
@@ -236,6 +237,17 @@ class BatchCorrector:
         _, expression, groups = self._prepare(data, batch, labels, needs_batch=correction.needs_batch)
         return correction.embed(expression, groups)
 
+    def uncorrected(self, data: Any) -> NDArray[np.float32]:
+        """Return principal components ``(cells, n)`` of the expression as it is, to compare `embed` with.
+
+        Raises
+        ------
+        InputError
+            As `transform`.
+        """
+        _, expression, _ = self._prepare(data, None, None, needs_batch=False)
+        return Components.fit(expression, self.settings.n_components, seed=self.seed).scores(expression)
+
     def save(self, folder: Path | str) -> Path:
         """Write ``weights.safetensors`` and ``card.json`` to a folder, which is made if need be.
 
@@ -323,7 +335,7 @@ class BatchCorrector:
         codes = np.full(cells.n_cells, -1, np.int64)
         if needs_batch:
             codes = encode(require_batch(cells), self.batches, what="batch")
-        numbers = _label_codes(cells, self.labels, is_needed=correction.needs_labels)
+        numbers = _label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
         expression = cells.normalised() if self.takes_counts else cells.expression
         return cells, expression, Groups(codes, numbers, len(self.batches), len(self.labels))
 

@@ -104,14 +104,15 @@ def _judge_with_labels(
     seed: int,
 ) -> list[str]:
     """Add what labels let judge to `numbers`; return what could not be judged."""
-    notes: list[str] = []
-    judges = (partial(_unpredictability, seed=seed), _transfer)
-    for score in judges:
+    notes = []
+    for score in (partial(_unpredictability, seed=seed), _transfer):
         try:
-            for name, z in embeddings.items():
-                numbers[name] |= score(z, batch, labels)
+            found = {name: score(z, batch, labels) for name, z in embeddings.items()}
         except InputError as error:
             notes.append(str(error))
+            continue
+        for name, values in found.items():
+            numbers[name] |= values
     notes += [
         f"{name}: the batch is told worse than chance within labels; cells may have been moved onto others"
         for name, found in numbers.items()

@@ -1,0 +1,184 @@
+"""``sciadv correct``: cells of several batches in, cells without the batch's part and a report out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sciadv.cli.edge import output_console, plain_errors, progress_console, say
+from sciadv.cli.train import training_progress
+from sciadv.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from sciadv.omics import BatchCorrector
+    from sciadv.omics.judge import Judgement
+
+REPORT = "report.html"
+_METHODS = ("auto", "adversarial", "linear")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to correct, and how."""
+
+    data: Path
+    out: Path
+    batch: str
+    label: str | None
+    method: str
+    device: str
+    seed: int
+
+    @property
+    def command(self) -> str:
+        """The command line that does the same again."""
+        label = [] if self.label is None else ["--label", self.label]
+        fixed = ["--method", self.method, "--device", self.device, "--seed", str(self.seed)]
+        parts = [str(self.data), "--batch", self.batch, *label, "-o", str(self.out), *fixed]
+        return shlex.join(["sciadv", "correct", *parts])
+
+    @property
+    def report(self) -> Path:
+        """Where the report goes."""
+        return self.out.with_name(REPORT)
+
+
+@plain_errors
+def correct(
+    data: Annotated[Path, typer.Argument(help="Cells: an .h5ad file with counts, or normalised, in X.")],
+    *,
+    batch: Annotated[str, typer.Option(help="Column of obs that says the batch.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .h5ad file to write.")],
+    label: Annotated[
+        str | None,
+        typer.Option(help="Column with labels (cell types) to keep apart.", show_default="no labels"),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="adversarial, linear (ComBat), or auto: linear below 500 cells.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+) -> None:
+    """Correct batch effects; write the corrected .h5ad, and report.html beside it."""
+    request = Request(data, out, batch, label, method, device, seed)
+    corrector = _corrector(request)
+    _check_out(request)
+    adata = _read(request.data)
+    with training_progress() as monitor:
+        corrected = corrector.correct(adata, monitor=monitor)
+    try:
+        corrected.write_h5ad(request.out)
+    except OSError as error:
+        raise InputError(
+            f"{request.out} cannot be written: {error.strerror or error}; give another by -o"
+        ) from error
+    say(
+        f"{adata.n_obs} cells x {adata.n_vars} genes in {len(corrector.batches)} batches, corrected by the "
+        f"{corrector.fitted_method} method"
+    )
+    _report(request, corrector, adata, corrected)
+    say(
+        f"wrote {request.out} (layers['corrected']: corrected log expression; obsm['X_sciadv']: embedding; X as "
+        f"it was) and {request.report}"
+    )
+
+
+def _corrector(request: Request) -> BatchCorrector:
+    from sciadv.omics import BatchCorrector
+
+    if request.method not in _METHODS:
+        raise UnknownNameError("method", request.method, _METHODS)
+    return BatchCorrector(
+        request.batch,
+        label_key=request.label,
+        method=request.method,  # type: ignore[arg-type]  # one of `_METHODS`
+        seed=request.seed,
+        device=request.device,
+    )
+
+
+def _check_out(request: Request) -> None:
+    """Refuse what cannot be written before the time of a fit is spent."""
+    out, folder = request.out, request.out.absolute().parent
+    if out.suffix != ".h5ad":
+        raise InputError(f"{out} has to end in .h5ad, the format that is written; give another by -o")
+    if not folder.is_dir() or out.is_dir():
+        raise InputError(f"{out} cannot be written: it is a folder, or {folder} does not exist")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{out} cannot be written: no permission for {folder}; give another by -o")
+    if out.resolve() == request.data.resolve():
+        raise InputError(f"{out} is the data file itself, which is not overwritten; give another by -o")
+
+
+def _read(path: Path) -> Any:
+    """Read an .h5ad file."""
+    if not path.is_file():
+        raise InputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give an .h5ad file")
+    try:
+        from anndata import read_h5ad
+    except ImportError as error:
+        raise InputError(".h5ad files need anndata; pip install sciadv[omics]") from error
+    try:
+        return read_h5ad(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} cannot be read as an .h5ad file ({' '.join(str(error).split())[:120]}); write one by "
+            f"adata.write_h5ad"
+        ) from error
+
+
+def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: Any) -> None:
+    """Judge before and after, print the table, draw the maps, and write the page."""
+    from rich.table import Table
+
+    from sciadv.omics.cells import EMBEDDING, read_cells
+    from sciadv.omics.judge import judge
+
+    cells = read_cells(adata, batch_key=request.batch, label_key=request.label)
+    assert cells.batch is not None  # the fit has read it
+    embeddings = {"before": corrector.uncorrected(adata), "after": corrected.obsm[EMBEDDING]}
+    progress_console().print("judging the correction", style="dim")
+    judgement = judge(embeddings, cells.batch, cells.labels, seed=request.seed)
+    table = Table("", *embeddings, box=None)
+    for row in judgement.rows():
+        table.add_row(*row)
+    output_console().print(table, markup=False)
+    if request.label is not None:
+        words = f"the labels {request.label!r} were used for the fit, so numbers by label flatter it"
+        judgement = replace(judgement, notes=(words, *judgement.notes))
+    for note in judgement.notes:
+        say(f"note: {note}")
+    progress_console().print("drawing the maps", style="dim")
+    groups = {"batch": cells.batch} | ({} if cells.labels is None else {"label": cells.labels})
+    request.report.write_text(_page(request, corrector, judgement, embeddings, groups), encoding="utf-8")
+
+
+def _page(
+    request: Request,
+    corrector: BatchCorrector,
+    judgement: Judgement,
+    embeddings: dict[str, Any],
+    groups: dict[str, Any],
+) -> str:
+    from sciadv.omics.maps import flat_map, map_name
+    from sciadv.page import escape, html_page, html_table, image, png, versions
+    from sciadv.plotting import plot_maps
+
+    maps = {name: flat_map(z, seed=request.seed) for name, z in embeddings.items()}
+    title = f"Batch correction of {request.data.name}"
+    facts = [(key.replace("_", " "), str(value)) for key, value in corrector.card().items() if key != "genes"]
+    sections = [
+        f"<h1>{escape(title)}</h1>",
+        image(png(plot_maps(maps, groups, what=map_name())), f"{map_name()} before and after the correction"),
+        "<h2>How well</h2>" + html_table(judgement.rows(), head=("", *embeddings)),
+        "".join(f'<p class="warning">{escape(note)}</p>' for note in judgement.notes),
+        "<h2>How</h2>" + html_table(facts),
+        "<h2>To do it again</h2>" + html_table([(f"{k} version", v) for k, v in versions().items()]),
+        f"<pre>{escape(request.command)}</pre>",
+    ]
+    return html_page(title, sections)
