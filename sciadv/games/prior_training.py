@@ -40,6 +40,10 @@ class PriorSchedule:
         Steps of the first and of the second phase.
     batch
         Images per step.
+    divergence_steps
+        First steps over which the divergence's weight in the ELBO rises from 0 to 1, so that the latents are
+        used before they are made to follow N(0, I) (Sønderby et al., Ladder Variational Autoencoders, NeurIPS
+        2016, section 2.3): for images so large that they otherwise never are.
     learning_rate
         Adam's step in the first phase, falling to a hundredth along a cosine.
     game_learning_rate
@@ -55,6 +59,7 @@ class PriorSchedule:
     elbo_steps: int = 8000
     game_steps: int = 8000
     batch: int = 64
+    divergence_steps: int = 0
     learning_rate: float = 1e-3
     game_learning_rate: float = 3e-4
     elbo_weight: float = 0.01
@@ -64,14 +69,16 @@ class PriorSchedule:
     ema: float = 0.999
 
 
-def negative_elbo(logits: Tensor, x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+def negative_elbo(
+    logits: Tensor, x: Tensor, mean: Tensor, log_variance: Tensor, *, divergence_weight: float = 1.0
+) -> Tensor:
     """Return ``-E log p(x | z) + KL(q(z | x) | N(0, I))`` per image [nats], Bernoulli pixels; ``(batch,)``.
 
     Kingma and Welling, Auto-Encoding Variational Bayes, ICLR 2014, eq. 10 and appendix C.1.
     """
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
     divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-    return cross_entropy + divergence
+    return cross_entropy + divergence_weight * divergence
 
 
 class PriorTraining:
@@ -207,7 +214,8 @@ class PriorTraining:
         noise = self._own(torch.randn(self.batch, self.n_latent, generator=generator)).to(mean.device)
         z = mean + (0.5 * log_variance).exp() * noise
         logits = self.nets["generator"].logits(z)  # type: ignore[operator]  # as above
-        return logits, negative_elbo(logits, x, mean, log_variance)
+        weight = min(1.0, (self.n_done + 1) / max(1, self.schedule.divergence_steps))
+        return logits, negative_elbo(logits, x, mean, log_variance, divergence_weight=weight)
 
     def _elbo_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
         loss = self._reconstruct(x, generator)[1].mean()
