@@ -28,7 +28,7 @@ _T_END, _DT, _N_KEPT = 400.0, 0.25, 800
 _N_INITIAL, _LEAST_RATIO, _REST = 6, 2.0, 1e-2
 
 
-def autocorrelation(signal: Float[Tensor, "times *series"]) -> Float[Tensor, "lags *series"]:
+def autocorrelation(signal: Float[Tensor, "times ..."]) -> Float[Tensor, "lags ..."]:
     """Return the unbiased autocorrelation of series at lags 0 to three quarters of their length, 1 at lag 0.
 
     By the fast Fourier transform, padded to twice the length (Wiener and Khinchin).

@@ -15,10 +15,13 @@ from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
 from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from sciadv.nets.design import DesignDecoder
+from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
 
 NETS: dict[str, type[nn.Module]] = {
+    "circuit-discriminator": CircuitDiscriminator,
+    "circuit-generator": CircuitGenerator,
     "mlp-decoder": MLPDecoder,
     "mlp-encoder": MLPEncoder,
     "conv-decoder": ConvDecoder,
@@ -34,6 +37,8 @@ NETS: dict[str, type[nn.Module]] = {
 
 __all__ = [
     "NETS",
+    "CircuitDiscriminator",
+    "CircuitGenerator",
     "ConvClassifier",
     "ConvDecoder",
     "ConvDiscriminator",
