@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciadv.bench import compressed_sensing, digits_superresolution, games, priors
+from sciadv.bench import compressed_sensing, digits_superresolution, games, prior_recipes, priors
 from sciadv.bench.contract import (
     Bench,
     BenchResult,
@@ -25,6 +25,7 @@ BENCHES: dict[str, Bench] = {
     "compressed-sensing": compressed_sensing.BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
     "games": games.BENCH,
+    "prior-recipes": prior_recipes.BENCH,
     "priors": priors.BENCH,
 }
 
