@@ -17,18 +17,12 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError, WeightsError
 from sciadv.folders import find_entry
+from sciadv.moments import MOMENTS, Moments, Residual
 from sciadv.nets import build_net, net_spec
 from sciadv.types import Shape, as_device, as_generator
 
-WEIGHTS, MOMENTS, CARD = "weights.safetensors", "moments.safetensors", "card.md"
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of a prior's training set."""
-
-    mean: Tensor
-    covariance: Tensor
+WEIGHTS, CARD = "weights.safetensors", "card.md"
+__all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "read_weights", "sha256"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +45,9 @@ class Prior:
         Mean and covariance of the training set, for the LMMSE baseline.
     card
         What the card says: data, licence, metrics.
+    residual
+        Statistics of what the generator cannot represent, or None:
+        `sciadv.solvers.residual.learn_residual` learns them.
 
     Examples
     --------
@@ -69,6 +66,7 @@ class Prior:
     name: str = "custom"
     moments: Moments | None = None
     card: dict[str, str] = field(default_factory=dict)
+    residual: Residual | None = None
 
     @property
     def n_latent(self) -> int:
@@ -188,14 +186,15 @@ class Prior:
             int(str(nets["generator"]["n_latent"])),
             None if encoder is None else encoder.eval(),
             name=folder.name,
-            moments=_read_moments(folder / MOMENTS),
+            moments=Moments.load(folder / MOMENTS),
             card=card,
+            residual=Residual.load(folder),
         )
 
     def save(
         self, folder: Path, *, recipe_sha256: str = "", header: dict[str, str] | None = None, text: str = ""
     ) -> Path:
-        """Write weights, moments and card to a folder that `Prior.load` reads.
+        """Write weights, moments, residual and card to a folder that `Prior.load` reads.
 
         Parameters
         ----------
@@ -228,7 +227,9 @@ class Prior:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(tensors, folder / WEIGHTS, metadata=metadata)
         if self.moments is not None:
-            save_file(_pack_moments(self.moments), folder / MOMENTS)
+            self.moments.save(folder / MOMENTS)
+        if self.residual is not None:
+            self.residual.save(folder)
         lines = {
             "tags": "sciadv",
             **(header or {}),
@@ -300,27 +301,3 @@ def _load_net(spec: dict[str, object], tensors: dict[str, Tensor], prefix: str) 
             f"the weights do not fit the network {spec['kind']!r}: {str(error).splitlines()[-1].strip()}"
         ) from error
     return net
-
-
-def _pack_moments(moments: Moments) -> dict[str, Tensor]:
-    """Keep the upper triangle of the covariance only: half the file."""
-    pixels = moments.covariance.shape[0]
-    row, column = torch.triu_indices(pixels, pixels)
-    return {
-        "mean": moments.mean.float().cpu().contiguous(),
-        "upper": moments.covariance[row, column].float().cpu(),
-    }
-
-
-def _read_moments(path: Path) -> Moments | None:
-    if not path.is_file():
-        return None
-    from safetensors.torch import load_file
-
-    packed = load_file(path)
-    pixels = packed["mean"].numel()
-    row, column = torch.triu_indices(pixels, pixels)
-    covariance = torch.zeros(pixels, pixels)
-    covariance[row, column] = packed["upper"]
-    covariance[column, row] = packed["upper"]
-    return Moments(packed["mean"], covariance)

@@ -74,6 +74,9 @@ class Solution:
         How far each constraint is below its limit, in parts of it ``(batch, constraints)``, or None.
     posterior
         Draws from ``p(x | y)``, with their mean, spread and intervals; None for methods that give one answer.
+    x_range
+        ``G(z)``, the part of x in the generator's range ``(batch, *in_shape)``, of methods that leave it; else
+        None, and x itself is G(z).
     """
 
     x: Tensor
@@ -91,6 +94,7 @@ class Solution:
     unit: str = "sigma"
     margins: Tensor | None = None
     posterior: Posterior | None = None
+    x_range: Tensor | None = None
 
     @property
     def feasible(self) -> Tensor | None:
@@ -157,7 +161,7 @@ class Solution:
 
         folder.mkdir(parents=True, exist_ok=True)
         names = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents")
-        names += ("margins",)
+        names += ("margins", "x_range")
         arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
         if self.posterior is not None:
             arrays["posterior_mean"] = self.posterior.mean.cpu().numpy()

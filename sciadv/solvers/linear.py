@@ -68,7 +68,7 @@ def linear_estimate(problem: Problem, moments: Moments | None = None) -> Tensor:
         The operator is not linear, the noise is not Gaussian of known sigma, or no moments fit.
     """
     require_linear(problem.forward, "lmmse")
-    noise = _noise_variance(problem)
+    noise = noise_variance(problem, "lmmse")
     mean, covariance = _checked_moments(problem, moments)
     # apply_rows applies A to rows: rows of C give C A^T, rows of (C A^T)^T give A C A^T.
     crossed = apply_rows(problem.forward, covariance)
@@ -98,15 +98,21 @@ def _checked_moments(problem: Problem, moments: Moments | None) -> tuple[Tensor,
     return moments.mean.flatten().to(device).double(), moments.covariance.to(device).double()
 
 
-def _noise_variance(problem: Problem) -> Tensor:
-    """Return the variance of each real datum ``(measurements,)``, float64."""
+def noise_variance(problem: Problem, method: str) -> Tensor:
+    """Return the variance of each real datum ``(measurements,)``, float64.
+
+    Raises
+    ------
+    InputError
+        The noise is not Gaussian of known sigma.
+    """
     likelihood = problem.likelihood
     if not isinstance(likelihood, Gaussian):
         raise InputError(
-            f"lmmse needs Gaussian noise, but the problem has {likelihood}; use levenberg-marquardt"
+            f"{method} needs Gaussian noise, but the problem has {likelihood}; use levenberg-marquardt"
         )
     if likelihood.sigma is None:
-        raise InputError("lmmse needs the noise level, but sigma is unknown; give Gaussian(sigma=...)")
+        raise InputError(f"{method} needs the noise level, but sigma is unknown; give Gaussian(sigma=...)")
     y = problem.measurements[:1]
     sigma = likelihood.sigma.double().expand(y.shape)
     return real_view(torch.complex(sigma, sigma) if y.is_complex() else sigma)[0].square()

@@ -101,8 +101,9 @@ def _check_result(solution: Solution, problem: Problem) -> None:
     require(torch.allclose(misfit, solution.misfit, rtol=1e-3, atol=1e-4), "misfit is not that of x")
     if solution.z is not None:
         with torch.no_grad():
-            x = problem.prior(solution.z)
-        require(torch.allclose(x, solution.x, atol=1e-5), "x is not G(z)")
+            x = problem.prior(solution.z.to(problem.prior.dtype))
+        in_range = solution.x if solution.x_range is None else solution.x_range
+        require(torch.allclose(x, in_range, atol=1e-5), "x, or its x_range, is not G(z)")
 
 
 def _check_batch(solver: Solver, problem: Problem) -> None:

@@ -1,0 +1,126 @@
+"""Means and covariances of a training set and of what a generator cannot represent of it; and their files.
+
+Only the statistics; `sciadv.solvers.residual` learns those of the residual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
+#: Images of more pixels keep this many principal directions and a diagonal in their file.
+_DENSE_PIXELS, _RANK = 1100, 192
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of a set of images."""
+
+    mean: Tensor
+    covariance: Tensor
+
+    def save(self, path: Path) -> Path:
+        """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
+        from safetensors.torch import save_file
+
+        save_file(_pack(self), path)
+        return path
+
+    @staticmethod
+    def load(path: Path) -> Moments | None:
+        """Read what `save` wrote; None where there is no such file."""
+        if not path.is_file():
+            return None
+        from safetensors.torch import load_file
+
+        return _unpack(load_file(path))
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """Representation error of a prior: ``x = G(z) + nu``, and the same before the output's activation.
+
+    Parameters
+    ----------
+    image
+        Mean and covariance of ``nu = x - G(z*)``, with ``z*`` the latent nearest to a training image.
+    logits
+        Mean and covariance of the smallest ``nu`` for which ``activation(l(z*) + nu)`` is the image, with l
+        the generator's output before its activation.
+    reference
+        Images ``(n, *in_shape)`` of the same kind that the statistics were not learned from: they say
+        how large a misfit is normal for an operator.
+    """
+
+    image: Moments
+    logits: Moments
+    reference: Tensor
+
+    def save(self, folder: Path) -> Path:
+        """Write ``residual.safetensors``: upper triangles, or factors and diagonals of large covariances."""
+        from safetensors.torch import save_file
+
+        tensors = {
+            f"{name}.{key}": value
+            for name, moments in (("image", self.image), ("logits", self.logits))
+            for key, value in _pack(moments).items()
+        }
+        low, high = self.reference.min(), self.reference.max()
+        level = 255 * (self.reference - low) / (high - low).clamp_min(1e-12)
+        tensors["reference"] = level.round().to(torch.uint8).cpu().contiguous()
+        tensors["reference_range"] = torch.stack([low, high]).float().cpu()
+        save_file(tensors, folder / RESIDUAL)
+        return folder / RESIDUAL
+
+    @staticmethod
+    def load(folder: Path) -> Residual | None:
+        """Read what `save` wrote; None where there is no such file."""
+        if not (folder / RESIDUAL).is_file():
+            return None
+        from safetensors.torch import load_file
+
+        tensors = load_file(folder / RESIDUAL)
+        image, logits = (
+            _unpack({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
+            for name in ("image", "logits")
+        )
+        low, high = tensors["reference_range"]
+        return Residual(image, logits, low + (high - low) * tensors["reference"].float() / 255)
+
+
+def moments_of(samples: Tensor) -> Moments:
+    """Return mean and covariance of ``(n, *in_shape)``, on the CPU."""
+    flat = samples.flatten(1).double()
+    mean = flat.mean(0)
+    covariance = (flat - mean).T @ (flat - mean) / len(flat)
+    return Moments(mean.reshape(samples.shape[1:]).float().cpu(), covariance.float().cpu())
+
+
+def _pack(moments: Moments) -> dict[str, Tensor]:
+    pixels = prod(moments.mean.shape)
+    packed = {"mean": moments.mean.float().cpu().contiguous()}
+    covariance = moments.covariance.cpu()
+    if pixels <= _DENSE_PIXELS:
+        row, column = torch.triu_indices(pixels, pixels)
+        return packed | {"upper": covariance[row, column].float()}
+    values, vectors = torch.linalg.eigh(covariance.double())
+    factor = vectors[:, -_RANK:] * values[-_RANK:].clamp_min(0).sqrt()
+    diagonal = (covariance.double().diagonal() - factor.square().sum(1)).clamp_min(0)
+    return packed | {"factor": factor.float().contiguous(), "diagonal": diagonal.float()}
+
+
+def _unpack(packed: dict[str, Tensor]) -> Moments:
+    mean = packed["mean"]
+    pixels = mean.numel()
+    if "factor" in packed:
+        return Moments(mean, packed["factor"] @ packed["factor"].T + packed["diagonal"].diag())
+    row, column = torch.triu_indices(pixels, pixels)
+    covariance = torch.zeros(pixels, pixels)
+    covariance[row, column] = packed["upper"]
+    covariance[column, row] = packed["upper"]
+    return Moments(mean, covariance)
