@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import inspect
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sciadv.arrays import Array, array_names, read_array, read_matrix
+from sciadv.constraint import Constraint
 from sciadv.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.folders import Catalogue, catalogue_root, entry_names, find_entry
-from sciadv.forward import Forward, compose, forward_kind
+from sciadv.forward import Forward, PropertyModel, compose, forward_kind
 from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem
 from sciadv.schema import (
     ChainForward,
+    ConstraintTable,
     DigitsMeasurements,
     FileMeasurements,
+    ImageRecipe,
     ProblemSpec,
     Recipe,
-    RecipeSpec,
     SimulatedMeasurements,
     Table,
-    parse_spec,
+    TargetMeasurements,
+    parse_recipe,
     read_spec,
     read_text,
 )
@@ -44,7 +45,6 @@ LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {
     "poisson": Poisson,
     "tolerance": Tolerance,
 }
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
     spec = read_spec(file, ProblemSpec)
     prior = load_prior(spec.prior, folder=file.parent)
     try:
-        forward = build_forward(spec.forward, prior.out_shape, folder=file.parent)
-        likelihood = build_likelihood(spec.likelihood, folder=file.parent)
+        forward, likelihood, constraints = build_parts(spec, prior.out_shape, folder=file.parent)
         data = _load_data(spec, (prior, forward, likelihood), folder=file.parent, seed=seed)
         problem = Problem(
             prior=prior,
@@ -94,10 +93,45 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
             name=_entry_name(file),
             truth=data.truth,
             labels=data.labels,
+            constraints=constraints,
         )
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     return problem if target == torch.device("cpu") else problem.to(target)
+
+
+def build_parts(
+    spec: ProblemSpec, in_shape: Shape, *, folder: Path
+) -> tuple[Forward, Likelihood, tuple[Constraint, ...]]:
+    """Build what judges candidates of `in_shape`: forward, likelihood and constraints.
+
+    Raises
+    ------
+    InputError
+        A setting does not fit, or a constraint is on a forward that has no properties.
+    UnknownNameError
+        The forward has no property of a constraint's name.
+    """
+    forward = build_forward(spec.forward, in_shape, folder=folder)
+    constraints = tuple(_build_constraint(limit, forward) for limit in spec.constraints)
+    return forward, build_likelihood(spec.likelihood, folder=folder), constraints
+
+
+def _build_constraint(limit: ConstraintTable, forward: Forward) -> Constraint:
+    """Build a constraint on another property of the problem's own forward."""
+    if not isinstance(forward, PropertyModel):
+        raise InputError(
+            f"constraint {limit.name!r} is on the property {limit.property!r}, but {forward} predicts no "
+            f"properties by name"
+        )
+    on = forward.with_properties((limit.property,))
+    quantity = next(one for one in forward.PROPERTIES if one.name == limit.property)
+    if not quantity.low < limit.at_most < quantity.high:
+        raise InputError(
+            f"constraint {limit.name!r}: {limit.property} lies in {quantity.low:g} to {quantity.high:g} "
+            f"{quantity.unit}, so that at_most = {limit.at_most:g} says nothing or forbids all"
+        )
+    return Constraint(limit.name, on, float(limit.at_most), quantity.unit)
 
 
 def problem_spec(name: str | Path) -> ProblemSpec:
@@ -120,11 +154,12 @@ def load_recipe(name: str | Path) -> Recipe:
     """
     file = spec_file("priors", name)
     text = read_text(file)
-    spec = parse_spec(text, RecipeSpec, file=str(file))
-    if spec.data.name not in LICENCES:
-        raise UnknownNameError("data set", spec.data.name, LICENCES)
-    if spec.data.prepare not in PREPARATIONS:
-        raise UnknownNameError("preparation", spec.data.prepare, PREPARATIONS)
+    spec = parse_recipe(text, file=str(file))
+    if isinstance(spec, ImageRecipe):
+        if spec.data.name not in LICENCES:
+            raise UnknownNameError("data set", spec.data.name, LICENCES)
+        if spec.data.prepare not in PREPARATIONS:
+            raise UnknownNameError("preparation", spec.data.prepare, PREPARATIONS)
     return Recipe(_entry_name(file), text, spec)
 
 
@@ -253,9 +288,26 @@ def _load_data(
     source = spec.measurements
     if isinstance(source, DigitsMeasurements):
         return _sklearn_digits()
+    if isinstance(source, TargetMeasurements):
+        return Data(_targets(source, parts[1]))
     if isinstance(source, FileMeasurements):
         return _measured(source, folder)
     return simulate(source, *parts, seed=seed if source.seed is None else source.seed)
+
+
+def _targets(source: TargetMeasurements, forward: Forward) -> Tensor:
+    """Return the target values ``(batch, properties)`` in the order that the forward predicts them."""
+    if not isinstance(forward, PropertyModel):
+        raise InputError(f"targets need a forward that predicts properties, but it is {forward}")
+    if set(source.values) != set(forward.properties):
+        raise InputError(
+            f"the targets are of {', '.join(sorted(source.values))}, but the forward predicts "
+            f"{', '.join(forward.properties)}"
+        )
+    lengths = {name: len(values) for name, values in source.values.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"every property needs as many targets as the others, but there are {lengths}")
+    return torch.tensor([source.values[name] for name in forward.properties]).T.contiguous()
 
 
 def _sklearn_digits() -> Data:
@@ -317,81 +369,3 @@ def simulate(
     with torch.no_grad():
         measurements = likelihood.sample(forward(truth), generator=generator)
     return Data(measurements, truth, labels)
-
-
-def array_names(path: Path) -> list[str]:
-    """List the arrays of a ``.npz`` file; a ``.npy`` file has none with a name."""
-    with _opened(path) as content:
-        return [] if isinstance(content, np.ndarray) else list(content.files)
-
-
-def read_array(path: Path, *, key: str | None = None, default: str = "y") -> Array:
-    """Read numbers from a ``.npy`` file or from one array of a ``.npz`` file; runs no code from it.
-
-    Parameters
-    ----------
-    path
-        The file.
-    key
-        Which array of a ``.npz``. If left out: `default`, or the only array there is.
-    default
-        Name that the array is expected to have.
-
-    Raises
-    ------
-    InputError
-        The file is missing, broken, holds Python objects or text, or several arrays and none of that name.
-    """
-    with _opened(path) as content:
-        if isinstance(content, np.ndarray):
-            array: Array = content
-        else:
-            array = content[_array_key(path, list(content.files), key=key, default=default)]
-    if array.dtype.kind not in "biufc":
-        raise InputError(f"{path} holds {array.dtype} values, but numbers are needed; save a numeric array")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch takes no other
-
-
-def read_matrix(path: Path, *, default: str) -> Any:
-    """Read an array as `read_array` does, or a sparse matrix that `scipy.sparse.save_npz` wrote."""
-    if {"format", "shape", "data"} <= set(array_names(path)):
-        from scipy.sparse import load_npz
-
-        return load_npz(path)
-    return read_array(path, default=default)
-
-
-def _array_key(path: Path, names: list[str], *, key: str | None, default: str) -> str:
-    if key is None and default not in names and len(names) == 1:
-        return names[0]
-    wanted = default if key is None else key
-    if wanted in names:
-        return wanted
-    raise InputError(
-        f"{path} holds the arrays {', '.join(names) or 'none'}, but none is named {wanted!r}; rename the one "
-        f"that is meant, or save it alone"
-    )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open an array file: an array, or a mapping of arrays that are read when asked for."""
-    if path.suffix not in {".npy", ".npz"}:
-        raise InputError(f"{path} is not a .npy or .npz file; save the array by numpy.save or numpy.savez")
-    if not path.is_file():
-        raise InputError(
-            f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a .npy or .npz file"
-        )
-    try:
-        with path.open("rb") as file:
-            yield np.load(file, allow_pickle=False)
-    except InputError:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if "allow_pickle" in str(error):
-            raise InputError(
-                f"{path} holds Python objects, which are not loaded: data must not run code; save numbers"
-            ) from error
-        raise InputError(
-            f"{path} cannot be read as a {path.suffix} file: {error}. Was it written or copied completely?"
-        ) from error

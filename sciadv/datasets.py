@@ -120,7 +120,9 @@ LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)",
     "fashion-mnist": "MIT (Zalando SE)",
     **dict.fromkeys(_MEDNIST, "CC BY-SA 4.0 (Erickson, Mayo Clinic; MedNIST)"),
+    "mednist": "CC BY-SA 4.0 (Erickson, Mayo Clinic; MedNIST)",
     "channels": "MIT (Laloy et al. 2019)",
+    "digits-8": "CC BY 4.0 (Alpaydin, Kaynak; UCI)",
 }
 
 
@@ -139,7 +141,8 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
     Parameters
     ----------
     name
-        "mnist", "fashion-mnist", or one class of MedNIST, 64 x 64: "head-ct", "abdomen-ct", "breast-mr";
+        "mnist", "fashion-mnist"; one class of MedNIST, 64 x 64: "head-ct", "abdomen-ct", "breast-mr", or
+        all three, "mednist"; "digits-8", the handwritten digits 8 x 8 that scikit-learn brings along;
         or "channels", crops 125 x 60 of a training image of buried channels (0 and 255).
     split
         "train" or "test". Of MedNIST the test split is the file's last 1000 slices, with a gap of 600 before
@@ -167,6 +170,8 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
         return _read_crops(_CROPS[name], split, seed)
     if name in _MEDNIST:
         return _read_slices(_MEDNIST[name], split, lambda images: PREPARATIONS[prepare](images, seed))
+    if name in _OTHERS:
+        return _OTHERS[name](split)
     image_file, label_file = _FILES[name][split], _FILES[name][f"{split}-labels"]
     images, labels = _read_idx(image_file), _read_idx(label_file)
     return Images(PREPARATIONS[prepare](images, seed), labels, image_file.sha256)
@@ -174,6 +179,8 @@ def load_images(name: str, split: str = "train", *, prepare: str = "none", seed:
 
 def is_available(name: str) -> bool:
     """Whether a data set lies under ``SCIADV_DATA`` or in the cache, so that loading fetches nothing."""
+    if name in _OTHERS:
+        return name == "digits-8" or all(is_available(part) for part in _MEDNIST)
     single = {**_MEDNIST, **_CROPS}
     files = [single[name]] if name in single else _FILES[name].values()
     return all(_found(file) is not None for file in files)
@@ -252,6 +259,28 @@ def _read_idx(file: IdxFile) -> Bytes:
     n_dimensions = raw[3]
     shape = np.frombuffer(raw, ">u4", n_dimensions, offset=4).astype(int)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+
+
+def _read_mednist(split: str) -> Images:
+    """Join the three classes, one after the other."""
+    parts = [load_images(name, split) for name in _MEDNIST]
+    digest = hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
+    images, labels = (np.concatenate([getattr(part, key) for part in parts]) for key in ("images", "labels"))
+    return Images(images, labels, digest)
+
+
+def _read_small_digits(split: str) -> Images:
+    """Read scikit-learn's digits, 0 to 16 scaled to 0 to 255; the last 497, of other writers, are the test."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    chosen = slice(None, 1300) if split == "train" else slice(1300, None)
+    digest = hashlib.sha256(images.tobytes()).hexdigest()
+    return Images(images[chosen], digits.target[chosen].astype(np.uint8), digest)
+
+
+_OTHERS: dict[str, Callable[[str], Images]] = {"mednist": _read_mednist, "digits-8": _read_small_digits}
 
 
 def _fetch(file: IdxFile) -> Path:

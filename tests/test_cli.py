@@ -17,6 +17,7 @@ from sciadv.cli import app
 from sciadv.cli import solve as solve_module
 from sciadv.cli.edge import check_output_folder
 from sciadv.errors import InputError
+from sciadv.games.game_report import GameReport, GameStatus
 from sciadv.nets import build_seeded
 from sciadv.report import RESULTS
 
@@ -368,11 +369,11 @@ def training(monkeypatch, folder):
     """Stand in for a training, which takes minutes."""
     asked = []
 
-    def train_recipe(recipe, out, *, resume, device, monitor):
+    def train_recipe(recipe, out, *, resume, device, every, monitor, is_interrupted):
         asked.append((recipe.name, out, resume, device))
-        monitor(SimpleNamespace(step=1, n_steps=2, losses={"elbo": 1.0}, seconds=0.1))
-        if len(asked) > 1:
-            raise KeyboardInterrupt
+        monitor(SimpleNamespace(step=1, n_steps=2, losses={"elbo": 1.0}, seconds=0.1, batch=4, quality={}))
+        status = GameStatus.INTERRUPTED if len(asked) > 1 else GameStatus.FINISHED
+        return GameReport(status, "it ended", 2, 0.1, {}, ("it turns",))
 
     module = ModuleType("sciadv.training")
     vars(module).update(train_recipe=train_recipe)

@@ -66,6 +66,21 @@ def test_an_unknown_data_set_lists_the_known_ones():
         load_images("head")
 
 
+def test_the_small_digits_are_there_without_any_file_and_the_splits_are_all_of_them():
+    train, test = (load_images("digits-8", split) for split in ("train", "test"))
+    assert is_available("digits-8")
+    assert (train.images.shape, test.images.shape) == ((1300, 8, 8), (497, 8, 8))
+    assert train.images.max() == 255
+    assert set(test.labels) == set(range(10))
+
+
+@has_slices
+def test_all_slices_together_have_the_labels_of_their_classes():
+    both = load_images("mednist", "test")
+    assert both.images.shape == (3000, 64, 64)
+    assert list(np.bincount(both.labels)) == [1000, 1000, 1000]
+
+
 @has_slices
 @pytest.mark.parametrize(("name", "n_train"), [("head-ct", 8400), ("breast-mr", 7354)])
 def test_no_test_slice_is_a_copy_of_a_training_slice(name, n_train):

@@ -3,7 +3,7 @@ import pytest
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import FORWARDS
 from sciadv.games.prior_training import PriorSchedule
-from sciadv.schema import ProblemSpec, RecipeSpec, parse_spec, read_spec
+from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_spec
 from sciadv.schema.problem import ForwardSpec
 from sciadv.schema.sentences import _kind_of, _tables_in
 
@@ -54,9 +54,9 @@ def parse_problem(old: str = "", new: str = "") -> ProblemSpec:
     return parse_spec(PROBLEM.replace(old, new) if old else PROBLEM, ProblemSpec, file="p/problem.toml")
 
 
-def parse_recipe(old: str = "", new: str = "") -> RecipeSpec:
+def prior_recipe(old: str = "", new: str = "") -> PriorRecipe:
     assert old in RECIPE
-    return parse_spec(RECIPE.replace(old, new) if old else RECIPE, RecipeSpec, file="r/recipe.toml")
+    return parse_recipe(RECIPE.replace(old, new) if old else RECIPE, file="r/recipe.toml")
 
 
 def test_problem_says_what_its_file_says():
@@ -178,7 +178,7 @@ def test_wrong_kind_lists_the_kinds(old, new, path, near):
 
 
 def test_recipe_fills_in_shapes_and_latents():
-    nets = parse_recipe().nets((1, 32, 32))
+    nets = prior_recipe().nets((1, 32, 32))
     assert nets["generator"] == {
         "kind": "conv-decoder",
         "image_shape": [1, 32, 32],
@@ -190,7 +190,7 @@ def test_recipe_fills_in_shapes_and_latents():
 
 
 def test_schedule_is_the_trainings_own_with_its_defaults():
-    schedule = parse_recipe().schedule
+    schedule = prior_recipe().schedule
     assert isinstance(schedule, PriorSchedule)
     assert (schedule.elbo_steps, schedule.batch) == (10, PriorSchedule().batch)
 
@@ -207,16 +207,82 @@ def test_schedule_is_the_trainings_own_with_its_defaults():
         ("[schedule]\nelbo_steps = 10", "", None),
         ("n_latent = 20", "", "generator.n_latent is missing; a conv-decoder generator takes"),
         ("epochs = 2", 'epochs = 2\nprior = "mnist"', "classifier: give either prior"),
-        ('"conv-discriminator"', '"conv"', "discriminator.kind: expected 'conv-discriminator', got 'conv'"),
         ("title", "titel", "titel is not a key of recipe.toml"),
     ],
 )
 def test_wrong_recipe_gets_a_sentence(old, new, sentence):
     if sentence is None:
-        assert parse_recipe(old, new).schedule == parse_recipe("elbo_steps = 10", "").schedule
+        assert prior_recipe(old, new).schedule == prior_recipe("elbo_steps = 10", "").schedule
         return
     with pytest.raises(InputError) as caught:
-        parse_recipe(old, new)
+        prior_recipe(old, new)
+    assert sentence in str(caught.value)
+
+
+GAN = """
+kind = "gan"
+title = "Digits"
+[data]
+name = "mnist"
+[generator]
+kind = "dcgan-generator"
+n_latent = 20
+norm = "batch"
+[discriminator]
+kind = "residual-discriminator"
+spectral_norm = true
+[game]
+steps = 10
+objective = "hinge"
+penalties = ["r1", {kind = "wgan-gp", lam = 3, every = 2}]
+update = {kind = "lookahead", inner = "optimistic"}
+clip = {c = 0.1}
+[encoder]
+kind = "conv-encoder"
+"""
+
+
+def gan(old: str = "", new: str = "") -> GanRecipe:
+    assert old in GAN
+    return parse_recipe(GAN.replace(old, new) if old else GAN, file="r/recipe.toml")
+
+
+def test_every_part_of_a_game_can_be_named_with_settings():
+    spec = gan()
+    assert (spec.objective, spec.penalties[1]["lam"], spec.game.ema) == ("hinge", 3, 0.999)
+    nets = spec.nets((1, 32, 32))
+    assert nets["discriminator"]["spectral_norm"] is True
+    assert nets["encoder"]["n_latent"] == 20
+
+
+def test_the_kinds_of_games_differ_in_objective_and_penalties():
+    without = 'objective = "hinge"\npenalties = ["r1", {kind = "wgan-gp", lam = 3, every = 2}]\n'
+    plain, safe = (
+        gan(without, ""),
+        parse_recipe(GAN.replace(without, "").replace('"gan"', '"safe"'), file="r"),
+    )
+    assert (plain.objective, [p["kind"] for p in plain.penalties]) == ("relativistic", ["r1", "r2"])
+    assert (safe.objective, [p["kind"] for p in safe.penalties]) == ("non-saturating", ["r1"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"gan"', '"gen"', "no recipe (kind in r/recipe.toml) is named 'gen' (did you mean 'gan'?)"),
+        ('"hinge"', '"hing"', "no objective is named 'hing' (did you mean 'hinge'?)"),
+        ("lam = 3", "lamb = 3", "game.penalties[1]: lamb is not a setting of wgan-gp (did you mean 'lam'?)"),
+        ("lam = 3", 'lam = "3"', "game.penalties[1]: lam of wgan-gp: it should be a valid number; it is '3'"),
+        ("lam = 3", "lam = -3", "game.penalties[1]: the strength"),
+        ('"optimistic"', '"optimist"', "no update is named 'optimist'"),
+        ("c = 0.1", "d = 0.1", "game.clip: d is not a setting of WeightClipping; it takes: c"),
+        ("steps = 10", "step = 10", "game.step is not a key of [game] (did you mean 'steps'?)"),
+        ('norm = "batch"', 'norm = "layer"', "generator.norm: expected 'batch', 'virtual' or 'none'"),
+        ('"residual-discriminator"', '"residual"', "no discriminator (discriminator.kind in r/recipe.toml)"),
+    ],
+)
+def test_a_wrong_game_gets_a_sentence(old, new, sentence):
+    with pytest.raises((InputError, UnknownNameError)) as caught:
+        gan(old, new)
     assert sentence in str(caught.value)
 
 

@@ -4,6 +4,7 @@ A file names registered parts by ``kind`` and gives their settings; it never nam
 left to `sciadv.catalogue`.
 """
 
+from sciadv.schema.design import DesignRecipe
 from sciadv.schema.problem import (
     Bar,
     BenchTable,
@@ -18,19 +19,31 @@ from sciadv.schema.problem import (
     SolverTable,
     TargetMeasurements,
 )
-from sciadv.schema.recipe import Recipe, RecipeSpec
+from sciadv.schema.recipe import (
+    RECIPES,
+    GanRecipe,
+    ImageRecipe,
+    PriorRecipe,
+    Recipe,
+    parse_recipe,
+)
 from sciadv.schema.sentences import parse_spec, read_spec, read_text
-from sciadv.schema.tables import Table
+from sciadv.schema.tables import RecipeSpec, Table
 
 __all__ = [
+    "RECIPES",
     "Bar",
     "BenchTable",
     "ChainForward",
     "ConstraintTable",
+    "DesignRecipe",
     "DigitsMeasurements",
     "FileMeasurements",
     "ForwardSpec",
+    "GanRecipe",
+    "ImageRecipe",
     "PluginForward",
+    "PriorRecipe",
     "ProblemSpec",
     "Recipe",
     "RecipeSpec",
@@ -38,6 +51,7 @@ __all__ = [
     "SolverTable",
     "Table",
     "TargetMeasurements",
+    "parse_recipe",
     "parse_spec",
     "read_spec",
     "read_text",

@@ -125,6 +125,16 @@ class TextureForward(Table):
     loss_factor: NotNegative | None = None
 
 
+class GeneCircuitForward(Table):
+    """`sciadv.forward.GeneCircuit`."""
+
+    kind: Literal["gene-circuit"]
+    behaviour: Literal["oscillation", "bistability", "stability"]
+    n_sets: Count | None = None
+    spread: Annotated[float, Field(ge=0, le=1)] | None = None
+    seed: Seed | None = None
+
+
 class PluginForward(Table):
     """An operator of another package, by its entry point in the group ``sciadv.forward``; any settings."""
 
@@ -150,6 +160,7 @@ Operator = (
     | Annotated[FaciesSlownessForward, Tag("facies-slowness")]
     | Annotated[GaussianForward, Tag("gaussian")]
     | Annotated[GaussianBlurForward, Tag("gaussian-blur")]
+    | Annotated[GeneCircuitForward, Tag("gene-circuit")]
     | Annotated[MaskForward, Tag("mask")]
     | Annotated[MaskedFourierForward, Tag("masked-fourier")]
     | Annotated[MatrixForward, Tag("matrix")]

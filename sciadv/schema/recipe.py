@@ -1,65 +1,41 @@
-"""What a prior's ``recipe.toml`` may say."""
+"""What a ``recipe.toml`` may say: one class a kind of recipe, in `RECIPES`."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator, with_config
 
+from sciadv.errors import UnknownNameError
 from sciadv.games.prior_training import PriorSchedule
-from sciadv.schema.tables import Count, OneLine, Seed, Table
-
-
-class ConvDecoderTable(Table):
-    """`sciadv.nets.ConvDecoder`."""
-
-    kind: Literal["conv-decoder"]
-    n_latent: Count
-    channels: Count | None = None
-    halvings: Count | None = None
-
-
-class MLPDecoderTable(Table):
-    """`sciadv.nets.MLPDecoder`."""
-
-    kind: Literal["mlp-decoder"]
-    n_latent: Count
-    hidden: list[Count] | None = None
-
-
-class ConvEncoderTable(Table):
-    """`sciadv.nets.ConvEncoder`."""
-
-    kind: Literal["conv-encoder"]
-    channels: Count | None = None
-    halvings: Count | None = None
-
-
-class MLPEncoderTable(Table):
-    """`sciadv.nets.MLPEncoder`."""
-
-    kind: Literal["mlp-encoder"]
-    hidden: list[Count] | None = None
-
-
-class ConvDiscriminatorTable(Table):
-    """`sciadv.nets.ConvDiscriminator`."""
-
-    kind: Literal["conv-discriminator"]
-    channels: Count | None = None
-    halvings: Count | None = None
+from sciadv.schema.design import DesignRecipe
+from sciadv.schema.game import GameTable, InversionTable, Named
+from sciadv.schema.nets import (
+    ConvDecoderTable,
+    DiscriminatorTable,
+    EncoderTable,
+    GeneratorTable,
+    MLPDecoderTable,
+    net_settings,
+)
+from sciadv.schema.sentences import parse_spec, parse_toml
+from sciadv.schema.tables import Count, RecipeSpec, Table
 
 
 class ClassifierTable(Table):
-    """The network whose features and accuracy judge the prior: trained here, or that of another `prior`."""
+    """The network whose features and accuracy judge the prior: trained here, or that of another `prior`.
+
+    `data` names the labelled data set that it learns to tell apart; left out, it is the prior's own.
+    """
 
     kind: Literal["conv-classifier"] = "conv-classifier"
     channels: Count | None = None
     epochs: Count = 3
     augment: bool = False
+    data: str | None = None
     prior: str | None = None
 
     @model_validator(mode="after")
@@ -82,36 +58,96 @@ class ScheduleTable(PriorSchedule):
     """`PriorSchedule`, with unknown keys refused."""
 
 
-class RecipeSpec(Table):
-    """A ``recipe.toml``."""
+class ImageRecipe(RecipeSpec):
+    """A recipe of a prior of images: its data, and what judges it."""
 
-    file_name: ClassVar[str] = "recipe.toml"
-
-    title: OneLine
-    seed: Seed = 0
     data: DataTable
-    generator: Annotated[ConvDecoderTable | MLPDecoderTable, Field(discriminator="kind")]
-    encoder: Annotated[ConvEncoderTable | MLPEncoderTable, Field(discriminator="kind")]
-    discriminator: ConvDiscriminatorTable | None = None
-    schedule: ScheduleTable = ScheduleTable()
     classifier: ClassifierTable | None = None
+
+
+class PriorRecipe(ImageRecipe):
+    """A variational autoencoder, then an adversarial game for its decoder: `sciadv.games.prior_training`."""
+
+    kind: Literal["prior"] = "prior"
+    generator: Annotated[ConvDecoderTable | MLPDecoderTable, Field(discriminator="kind")]
+    encoder: EncoderTable
+    discriminator: DiscriminatorTable | None = None
+    schedule: ScheduleTable = ScheduleTable()
 
     def nets(self, image_shape: Iterable[int]) -> dict[str, dict[str, object]]:
         """Return the settings of each network for `sciadv.nets.build_net`, for images of this shape."""
         shape = list(image_shape)
-        generator = {"kind": self.generator.kind, "image_shape": shape, **self.generator.settings()}
-        latent = {"n_latent": self.generator.n_latent}
         nets = {
-            "generator": generator,
-            "encoder": {"kind": self.encoder.kind, "image_shape": shape, **latent, **self.encoder.settings()},
+            "generator": net_settings(self.generator, shape),
+            "encoder": net_settings(self.encoder, shape, n_latent=self.generator.n_latent),
         }
         if self.discriminator is not None:
-            nets["discriminator"] = {
-                "kind": self.discriminator.kind,
-                "image_shape": shape,
-                **self.discriminator.settings(),
-            }
+            nets["discriminator"] = net_settings(self.discriminator, shape)
         return nets
+
+
+class GanRecipe(ImageRecipe):
+    """A game (`sciadv.Game`); with an encoder, which then learns to invert the generator.
+
+    ``gan`` is the relativistic game with R1, R2 and a moving average; ``safe`` the non-saturating one with
+    R1. The tables say what is to be different.
+    """
+
+    kind: Literal["gan", "safe"]
+    generator: GeneratorTable
+    discriminator: DiscriminatorTable
+    game: GameTable
+    encoder: EncoderTable | None = None
+    inversion: InversionTable = InversionTable()
+
+    def nets(self, image_shape: Iterable[int]) -> dict[str, dict[str, object]]:
+        """Return the settings of each network for `sciadv.nets.build_net`, for images of this shape."""
+        shape = list(image_shape)
+        nets = {
+            "generator": net_settings(self.generator, shape),
+            "discriminator": net_settings(self.discriminator, shape),
+        }
+        if self.encoder is not None:
+            nets["encoder"] = net_settings(self.encoder, shape, n_latent=self.generator.n_latent)
+        return nets
+
+    @property
+    def objective(self) -> Named:
+        """The game's objective, the kind's where the file gives none."""
+        default = "relativistic" if self.kind == "gan" else "non-saturating"
+        return default if self.game.objective is None else self.game.objective
+
+    @property
+    def penalties(self) -> list[Named]:
+        """The game's penalties, the kind's where the file gives none."""
+        names = ("r1", "r2") if self.kind == "gan" else ("r1",)
+        default: list[Named] = [{"kind": name, "every": 4} for name in names]
+        return default if self.game.penalties is None else self.game.penalties
+
+
+#: The kinds of recipes. `sciadv.training.TRAINERS` has what trains each.
+RECIPES: dict[str, type[RecipeSpec]] = {
+    "prior": PriorRecipe,
+    "gan": GanRecipe,
+    "safe": GanRecipe,
+    "design": DesignRecipe,
+}
+
+
+def parse_recipe(text: str, *, file: str) -> RecipeSpec:
+    """Check the text of a ``recipe.toml``; one without a kind is a prior's.
+
+    Raises
+    ------
+    InputError
+        It is not TOML, or a key or value is not one that it may have.
+    UnknownNameError
+        A ``kind`` is none of those there are.
+    """
+    kind = parse_toml(text, file=file).get("kind", "prior")
+    if not isinstance(kind, str) or kind not in RECIPES:
+        raise UnknownNameError(f"recipe (kind in {file})", str(kind), RECIPES)
+    return parse_spec(text, RECIPES[kind], file=file)
 
 
 @dataclass(frozen=True)

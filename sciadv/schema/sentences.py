@@ -67,11 +67,23 @@ def parse_spec(text: str, model: type[SpecType], *, file: str) -> SpecType:
     SolverTable(kind='auto', restarts=3)
     """
     try:
-        return model.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file} is not valid TOML: {error}") from error
+        return model.model_validate(parse_toml(text, file=file))
     except ValidationError as error:
         raise _explain(error, file, model) from error
+
+
+def parse_toml(text: str, *, file: str) -> dict[str, object]:
+    """Return what the text of a TOML file says, unchecked; `file` is its name in messages.
+
+    Raises
+    ------
+    InputError
+        It is not TOML.
+    """
+    try:
+        return dict(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file} is not valid TOML: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ class _Fault:
     def table(self) -> str:
         """The table in words: "problem.toml", "[solver]", "a block-sum forward"."""
         kind = _kind_of(self.owner)
-        if kind is not None:
+        if kind is not None and "." in self.path:
             return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} {self.section}"
         return f"[{self.path.rpartition('.')[0]}]" if "." in self.path else str(self.owner.file_name)
 

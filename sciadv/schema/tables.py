@@ -52,3 +52,13 @@ class Table(BaseModel):
             for name in type(self).model_fields
             if name in self.model_fields_set and name != "kind"
         }
+
+
+class RecipeSpec(Table):
+    """What every ``recipe.toml`` says, whatever is trained: its kind, what it is, its seed."""
+
+    file_name: ClassVar[str] = "recipe.toml"
+
+    kind: str
+    title: OneLine
+    seed: Seed = 0

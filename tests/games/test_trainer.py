@@ -151,11 +151,11 @@ def test_the_log_goes_on_after_the_step_of_the_checkpoint(tmp_path: Path) -> Non
         log.summary({"loss": math.inf, "list": (1, math.nan), "ok": True})
     with (tmp_path / "metrics.csv").open() as file:
         assert list(csv.reader(file)) == [
-            ["step", "loss"],
-            ["1", "0.1"],
-            ["2", "0.2"],
-            ["3", "0.3"],
-            ["4", "9.0"],
+            ["step", "loss", "other"],
+            ["1", "0.1", ""],
+            ["2", "0.2", ""],
+            ["3", "0.3", ""],
+            ["4", "9.0", "1.0"],
         ]
     facts = json.loads((tmp_path / "metrics.json").read_text())
     assert facts == {"loss": None, "list": [1, None], "ok": True}

@@ -7,7 +7,7 @@ import json
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, final, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -32,18 +32,26 @@ class _Table:
     """A CSV file of rows by step; rows after `n_done` of an earlier run are dropped, earlier ones kept."""
 
     def __init__(self, path: Path, n_done: int) -> None:
+        self._path = path
         kept = _rows_until(path, n_done)
-        self.file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self.file)
-        self._writer.writerows(kept)
-        self._columns = kept[0] if kept else None
+        self._columns = kept[0] if kept else ["step"]
+        self.file = self._begin(kept)
+
+    def _begin(self, rows: list[list[str]]) -> TextIO:
+        file = self._path.open("w", newline="", encoding="utf-8")
+        csv.writer(file).writerows(rows)
+        return file
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
-        if self._columns is None:
-            self._columns = ["step", *numbers]
-            self._writer.writerow(self._columns)
+        """Add a row; a number of a new name gets a column, empty in the rows before."""
         row = {"step": step, **numbers}
-        self._writer.writerow([row.get(column, "") for column in self._columns])
+        new = [name for name in row if name not in self._columns]
+        if new:
+            self.file.close()
+            rows = _rows_until(self._path, step)[1:]
+            self._columns = [*self._columns, *new]
+            self.file = self._begin([self._columns, *(old + [""] * len(new) for old in rows)])
+        csv.writer(self.file).writerow([row.get(column, "") for column in self._columns])
 
 
 @final
@@ -68,7 +76,7 @@ class TrainingLog:
         self._board = _tensorboard(folder) if wanted else None
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
-        """Add a row to ``metrics.csv``; a number of a name that the first row lacks is left out."""
+        """Add a row to ``metrics.csv``."""
         self._steps.write(step, numbers)
         self._show(step, numbers)
 

@@ -1,11 +1,8 @@
-"""From a recipe to a prior's folder: train, judge, write weights, card and samples.
-
-Long trainings write ``checkpoint.safetensors`` into the folder and resume from it bit for bit.
-"""
+"""What recipes of images share: the data, the classifier that judges, the card, the prior's folder."""
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,127 +11,135 @@ from torch.nn import functional
 
 from sciadv.bench.prior_quality import measure_prior
 from sciadv.datasets import LICENCES, Images, load_images
-from sciadv.errors import InputError
 from sciadv.folders import find_entry
-from sciadv.games.prior_training import PriorTraining
-from sciadv.games.trainer.loop import TrainingMonitor, TrainingProgress
-from sciadv.metrics.classifier import Classifier, accuracy, load_classifier, save_classifier
+from sciadv.metrics import frechet_distance, judge, n_modes
+from sciadv.metrics.classifier import CLASSIFIER, Classifier, accuracy, load_classifier, save_classifier
 from sciadv.nets import ConvClassifier, build_seeded
 from sciadv.plotting import plot_samples
 from sciadv.prior import Moments, Prior
-from sciadv.schema import Recipe
+from sciadv.schema import ImageRecipe, Recipe
 from sciadv.schema.recipe import ClassifierTable
-from sciadv.types import as_device, as_generator
+from sciadv.types import as_generator
 
-CHECKPOINT = "checkpoint.safetensors"
-#: Pixels above which a prior ships no covariance of its training set: the file would outgrow 30 MB.
-_MAX_MOMENTS = 4096
-#: Pixels of all test images together whose representation error a training measures.
-_REPRESENTED_PIXELS = 100_000
+#: Samples, and training images, of a measurement while training.
+_N_JUDGED = 1000
 
 
-def train_recipe(
+@dataclass(frozen=True)
+class ImageData:
+    """A recipe's images ``(n, channels, height, width)`` uint8, training labels, training images' hash."""
+
+    train: Tensor
+    test: Tensor
+    labels: Tensor
+    sha256: str
+
+    @staticmethod
+    def load(spec: ImageRecipe) -> ImageData:
+        """Load both splits.
+
+        Raises
+        ------
+        InputError
+            The data are not there, or are not those expected.
+        """
+        data = spec.data
+        train, test = (
+            load_images(data.name, split, prepare=data.prepare, seed=spec.seed) for split in ("train", "test")
+        )
+        return ImageData(_as_tensor(train), _as_tensor(test), _labels(train), train.sha256)
+
+
+class Judge:
+    """Frechet distance in a classifier's features and modes of a prior's samples, for a training's log.
+
+    Parameters
+    ----------
+    classifier
+        Whose features and classes are used.
+    train
+        Training images ``(n, channels, height, width)`` uint8; the first 1000 are compared with.
+    seed
+        Seed of the samples.
+    """
+
+    def __init__(self, classifier: Classifier, train: Tensor, *, seed: int) -> None:
+        self.classifier, self.seed = classifier, seed
+        self.real = judge(classifier, train[:_N_JUDGED].float() / 255)
+
+    def __call__(self, prior: Prior) -> dict[str, float]:
+        """Return ``frechet`` and ``modes``."""
+        samples = prior.sample(_N_JUDGED, seed=self.seed).cpu()
+        judged = judge(self.classifier, samples)
+        n_classes = judged.logits.shape[1]
+        return {
+            "frechet": float(frechet_distance(judged.features, self.real.features)),
+            "modes": float(n_modes(judged.classes, n_classes)),
+        }
+
+
+def write_prior(
     recipe: Recipe,
+    prior: Prior,
+    data: ImageData,
+    classifier: Classifier | None,
     out: Path,
-    *,
-    resume: bool = False,
-    device: str | torch.device = "cpu",
-    monitor: TrainingMonitor | None = None,
-) -> Path:
-    """Train the prior a recipe describes and write its folder, which `Prior.load` reads.
+    facts: dict[str, str],
+) -> None:
+    """Measure a prior on the test images and write its folder, which `Prior.load` reads.
 
     Parameters
     ----------
     recipe
-        What to train, on what, how long.
+        What it was trained by.
+    prior
+        The prior, on the CPU, with its moments.
+    data
+        The recipe's images.
+    classifier
+        Judges its samples; None measures the representation error only.
     out
-        Folder for ``weights.safetensors``, ``moments.safetensors``, ``classifier.safetensors``, ``card.md``,
-        ``recipe.toml``, ``samples.png`` and the checkpoint.
-    resume
-        Whether to go on from the folder's checkpoint.
-    device
-        Where to train.
-    monitor
-        Called after each step.
-
-    Returns
-    -------
-    Path
-        `out`.
-
-    Raises
-    ------
-    InputError
-        The data are not there, a loss became NaN, or the checkpoint is of another schedule.
-    WeightsError
-        The checkpoint is broken.
+        The folder.
+    facts
+        Further lines of the card's header.
     """
-    if (out / CHECKPOINT).is_file() and not resume:
-        raise InputError(f"{out / CHECKPOINT} is there: go on from it (--resume) or delete it first")
-    target, started = as_device(device), time.process_time()
     spec = recipe.spec
-    train, test = (
-        load_images(spec.data.name, s, prepare=spec.data.prepare, seed=spec.seed) for s in ("train", "test")
-    )
-    x_train, x_test = _as_tensor(train), _as_tensor(test)
-    nets = spec.nets(x_train.shape[1:])
-    built = {name: build_seeded(net, spec.seed + i).to(target) for i, (name, net) in enumerate(nets.items())}
-    training = PriorTraining(
-        built["generator"],
-        built["encoder"],
-        built.get("discriminator"),
-        x_train.to(target),
-        schedule=spec.schedule,
-        seed=spec.seed,
-    )
-    for step, losses in training.run(out / CHECKPOINT, resume=resume):
-        if monitor is not None:
-            monitor(TrainingProgress(step, training.n_steps, losses, time.process_time() - started))
-    n_pixels = x_train[0].numel()
-    moments = training_moments(x_train) if n_pixels <= _MAX_MOMENTS else None
-    prior = training.prior(name=recipe.name, moments=moments).to("cpu")
-    classifier = _classifier(recipe, train, test, out)
+    assert isinstance(spec, ImageRecipe)
     quality = measure_prior(
-        prior,
-        classifier,
-        x_test.float() / 255,
-        train=x_train.float() / 255,
-        n_represented=min(100, max(10, _REPRESENTED_PIXELS // n_pixels)),
-        seed=spec.seed,
+        prior, classifier, data.test.float() / 255, train=data.train.float() / 255, seed=spec.seed
     )
-    header = _card_header(recipe, prior, train.sha256, training.cpu_seconds) | quality.header()
-    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))
+    header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header()
+    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, prior, header))
     (out / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     plot_samples(prior).savefig(out / "samples.png", dpi=100)
-    return out
 
 
-def _card_header(recipe: Recipe, prior: Prior, data_sha256: str, seconds: float) -> dict[str, str]:
+def _card_header(recipe: Recipe, spec: ImageRecipe, prior: Prior, data_sha256: str) -> dict[str, str]:
     """Return what the card states besides the metrics."""
-    data = recipe.spec.data
+    data = spec.data
     return {
         "title": recipe.spec.title,
+        "kind": recipe.spec.kind,
         "data": f"{data.name}, training split, prepared as {data.prepare!r}",
         "data_sha256": data_sha256,
         "data_licence": LICENCES[data.name],
         "licence": "Apache-2.0 (weights)",
         "n_latent": str(prior.n_latent),
         "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),
-        "seed": str(recipe.spec.seed),
-        "training_cpu_seconds": f"{seconds:.0f}",
+        "seed": str(spec.seed),
     }
 
 
-def _card_text(recipe: Recipe, header: dict[str, str]) -> str:
+def _card_text(recipe: Recipe, prior: Prior, header: dict[str, str]) -> str:
     """Return the card's body: what the prior is for, where it fails, and how its numbers are measured."""
     table = "\n".join(f"| {key} | {value} |" for key, value in header.items())
-    name = recipe.name
+    name, encoder = recipe.name, "" if prior.encoder is None else ", with an encoder"
     return f"""
 # {name}: {header["title"]}
 
 ![samples](samples.png)
 
-A generator `x = G(z)`, `z ~ N(0, I)`, with an encoder, for reconstruction by latent search:
+A generator `x = G(z)`, `z ~ N(0, I)`{encoder}, for reconstruction by latent search:
 `sciadv.Prior.load("{name}")`. It knows only images like its training data and reproduces none of them
 exactly: what it cannot represent (`representation_error_mean`, per pixel, on test images) no solver that
 stays in its range can reconstruct. The distribution metrics are in the features of a small classifier of the
@@ -208,20 +213,33 @@ def _as_tensor(data: Images) -> Tensor:
     return torch.from_numpy(data.images.copy())[:, None]
 
 
-def _classifier(recipe: Recipe, train: Images, test: Images, out: Path) -> Classifier | None:
-    """Train, or load from another prior, the classifier that judges; None if the recipe names none."""
-    table = recipe.spec.classifier
+def _labels(data: Images) -> Tensor:
+    return torch.from_numpy(data.labels.astype("int64"))
+
+
+def recipe_classifier(spec: ImageRecipe, data: ImageData, out: Path) -> Classifier | None:
+    """Load the classifier that a recipe names, or the one that lies in the folder, or train it.
+
+    None if the recipe names none.
+    """
+    table = spec.classifier
     if table is None:
         return None
     if table.prior is not None:
         return load_classifier(find_entry("priors", table.prior))
-    x, labels = _as_tensor(train), torch.from_numpy(train.labels.astype("int64"))
+    if (out / CLASSIFIER).is_file():
+        return load_classifier(out)
+    name = spec.data.name if table.data is None else table.data
+    if table.data is None:
+        train, labels = data.train, data.labels
+    else:
+        own = load_images(name, "train", prepare=spec.data.prepare, seed=spec.seed)
+        train, labels = _as_tensor(own), _labels(own)
     n_classes = int(labels.max()) + 1
-    spec = {"kind": table.kind, "image_shape": list(x.shape[1:]), "n_classes": n_classes}
-    spec |= {} if table.channels is None else {"channels": table.channels}
-    classifier = train_classifier(x, labels, spec, table, seed=recipe.spec.seed)
-    right = accuracy(
-        classifier, _as_tensor(test).float() / 255, torch.from_numpy(test.labels.astype("int64"))
-    )
-    save_classifier(classifier, out, facts={"test_accuracy": f"{right:.4f}", "data": recipe.spec.data.name})
+    settings = {"kind": table.kind, "image_shape": list(train.shape[1:]), "n_classes": n_classes}
+    settings |= {} if table.channels is None else {"channels": table.channels}
+    classifier = train_classifier(train, labels, settings, table, seed=spec.seed)
+    test = load_images(name, "test", prepare=spec.data.prepare, seed=spec.seed)
+    right = accuracy(classifier, _as_tensor(test).float() / 255, _labels(test))
+    save_classifier(classifier, out, facts={"test_accuracy": f"{right:.4f}", "data": name})
     return classifier

@@ -1,0 +1,77 @@
+"""What a ``recipe.toml`` may say of a game: its parts by name or as tables, its length, its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from sciadv.games.game_parts import make_part, settings_of
+from sciadv.games.penalties import InstanceNoise, WeightClipping
+from sciadv.games.replay import ReplayBuffer, TopK
+from sciadv.schema.tables import Count, Positive, Table
+
+Named = str | dict[str, Any]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _part(what: str) -> AfterValidator:
+    """Check a part by making it."""
+
+    def check(given: Named) -> Named:
+        make_part(what, given)
+        return given
+
+    return AfterValidator(check)
+
+
+def _option(kind: type) -> AfterValidator:
+    """Check an option's settings by making it."""
+
+    def check(table: dict[str, Any]) -> dict[str, Any]:
+        kind(**settings_of(kind, kind.__name__, table))
+        return table
+
+    return AfterValidator(check)
+
+
+#: The options of a game that are tables of settings, with the classes that they make.
+OPTIONS: dict[str, Callable[..., object]] = {
+    "noise": InstanceNoise,
+    "replay": ReplayBuffer,
+    "top_k": TopK,
+    "clip": WeightClipping,
+}
+
+
+class GameTable(Table):
+    """The rules of `sciadv.Game`, and how long it is played; what is left out is the recipe kind's."""
+
+    steps: Count
+    batch: Count = 64
+    objective: Annotated[Named, _part("objective")] | None = None
+    penalties: list[Annotated[Named, _part("penalty")]] | None = None
+    update: Annotated[Named, _part("update")] | None = None
+    augment: Annotated[Named, _part("augmentation")] | None = None
+    optimizer: Annotated[Named, _part("optimizer")] | None = None
+    learning_rate: Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)] = 3e-4
+    final_rate: Share = 0.1
+    ema: Rate = 0.999
+    noise: Annotated[dict[str, Any], _option(InstanceNoise)] | None = None
+    replay: Annotated[dict[str, Any], _option(ReplayBuffer)] | None = None
+    top_k: Annotated[dict[str, Any], _option(TopK)] | None = None
+    clip: Annotated[dict[str, Any], _option(WeightClipping)] | None = None
+    accumulate: Count = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    #: Measurements without a smaller Frechet distance after which to stop; none to play to the end.
+    patience: Count | None = None
+
+
+class InversionTable(Table):
+    """The phase after a game in which an encoder learns to find the latents of the generator's samples."""
+
+    steps: Count = 2000
+    batch: Count = 64
+    learning_rate: Positive = 1e-3

@@ -1,0 +1,91 @@
+"""Recipes of kinds ``gan`` and ``safe``: a game, then, if asked, an encoder that inverts its generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sciadv.games.game import Game
+from sciadv.games.game_parts import make_part
+from sciadv.games.game_report import EarlyStopping
+from sciadv.games.game_rules import GameOptions
+from sciadv.games.game_run import GameTraining
+from sciadv.games.inversion import GameThenInversion
+from sciadv.games.trainer.loop import Training
+from sciadv.nets import build_seeded
+from sciadv.schema import GanRecipe, Recipe
+from sciadv.schema.game import OPTIONS, GameTable
+from sciadv.training.images import ImageData, Judge, recipe_classifier, training_moments, write_prior
+from sciadv.training.job import Job
+
+
+def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
+    """Make the training of a game's recipe."""
+    spec = recipe.spec
+    assert isinstance(spec, GanRecipe)
+    data = ImageData.load(spec)
+    classifier = recipe_classifier(spec, data, out)
+    judge = None if classifier is None else Judge(classifier, data.train, seed=spec.seed)
+    nets = {
+        name: build_seeded(net, spec.seed + i).to(device)
+        for i, (name, net) in enumerate(spec.nets(data.train.shape[1:]).items())
+    }
+    game = build_game(spec, nets["generator"], nets["discriminator"])
+    images = data.train.to(device)
+    stop = None
+    if spec.game.patience is not None and judge is not None:
+        stop = EarlyStopping(lambda prior: judge(prior)["frechet"], patience=spec.game.patience)
+    training = GameTraining(game.play, images, spec.game.steps, stop, judge)
+    inversion = None
+    if "encoder" in nets:
+        table = spec.inversion
+        inversion = GameThenInversion(
+            training,
+            nets["encoder"],
+            n_more=table.steps,
+            batch=table.batch,
+            learning_rate=table.learning_rate,
+        )
+    whole: Training = training if inversion is None else inversion
+
+    def write(folder: Path) -> None:
+        prior = game.prior(name=recipe.name, moments=training_moments(data.train))
+        if inversion is not None:
+            prior = inversion.with_encoder(prior)
+        write_prior(recipe, prior.to("cpu"), data, classifier, folder, facts=prior.card)
+
+    return Job(whole, write)
+
+
+def build_game(spec: GanRecipe, generator: torch.nn.Module, discriminator: torch.nn.Module) -> Game:
+    """Make the game of a recipe from its networks."""
+    table = spec.game
+    rate = table.learning_rate
+    return Game(
+        generator,
+        discriminator,
+        objective=spec.objective,
+        penalties=spec.penalties,
+        update="alternating" if table.update is None else table.update,
+        learning_rate=(rate[0], rate[1]) if isinstance(rate, list) else rate,
+        ema=table.ema,
+        augment=table.augment,
+        batch=table.batch,
+        seed=spec.seed,
+        options=_options(table),
+    )
+
+
+def _options(table: GameTable) -> GameOptions:
+    given: dict[str, Any] = {
+        name: kind(**getattr(table, name))
+        for name, kind in OPTIONS.items()
+        if getattr(table, name) is not None
+    }
+    if table.optimizer is not None:
+        given["optimizer"] = make_part("optimizer", table.optimizer)
+    return GameOptions(
+        final_rate=table.final_rate, accumulate=table.accumulate, precision=table.precision, **given
+    )
