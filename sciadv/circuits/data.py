@@ -21,10 +21,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.circuits.kinetics import circuits_of
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import CHANNELS
+from sciadv.physics.kinetics import circuits_of
 
 _ECOLI = "genenetweaver/ecoli_transcriptional_network_regulonDB_6_7.tsv.gz"
 _HUMAN = "trrust_human/trrust_rawdata.human.tsv.gz"

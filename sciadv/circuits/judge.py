@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sciadv.circuits.behaviour import perturbed, sobol_places
-from sciadv.circuits.dynamics import simulate
-from sciadv.circuits.kinetics import unpack
 from sciadv.errors import UnknownNameError
+from sciadv.forward.gene_circuit import perturbed, sobol_places
 from sciadv.nets.graph import N_EDGE, N_GENE
+from sciadv.physics.hill import simulate
+from sciadv.physics.kinetics import unpack
 
 #: Lowest autocorrelation at an interior minimum of an oscillation, as in CircuiTree (eLife 106497, 2025).
 ACF_THRESHOLD = -0.4

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sciadv.circuits.behaviour import CircuitBehaviour
+from sciadv.forward.gene_circuit import GeneCircuit
 from sciadv.games.replay import Elite, Feedback
 from sciadv.nets.graph import CHANNELS
 
@@ -29,7 +29,7 @@ class OscillationScore:
     """
 
     def __init__(self, n_genes: int, *, edge_cost: float) -> None:
-        self.forward = CircuitBehaviour((len(CHANNELS), n_genes, n_genes), n_sets=_N_SETS, spread=_SPREAD)
+        self.forward = GeneCircuit((len(CHANNELS), n_genes, n_genes), n_sets=_N_SETS, spread=_SPREAD)
         self.edge_cost = edge_cost
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from sciadv.forward.block import BlockSum
 from sciadv.forward.blur import Blur, GaussianBlur
 from sciadv.forward.crosshole import CrossholeTravelTime, FaciesSlowness
 from sciadv.forward.fourier import MaskedFourier
+from sciadv.forward.gene_circuit import GeneCircuit
 from sciadv.forward.mask import Mask
 from sciadv.forward.matrix import Matrix
 from sciadv.forward.quantity import PropertyModel, Quantity
@@ -30,6 +31,7 @@ __all__ = [
     "Forward",
     "GaussianBlur",
     "GaussianSensing",
+    "GeneCircuit",
     "LinearForward",
     "Mask",
     "MaskedFourier",
@@ -60,6 +62,7 @@ FORWARDS: dict[str, Callable[..., Forward]] = {
     "facies-slowness": FaciesSlowness,
     "gaussian": GaussianSensing,
     "gaussian-blur": GaussianBlur,
+    "gene-circuit": GeneCircuit,
     "mask": Mask,
     "masked-fourier": MaskedFourier,
     "matrix": Matrix,

@@ -15,6 +15,7 @@ from sciadv.forward import (
     Forward,
     GaussianBlur,
     GaussianSensing,
+    GeneCircuit,
     Mask,
     MaskedFourier,
     Matrix,
@@ -68,6 +69,7 @@ OPERATORS: dict[str, tuple[str | None, Callable[[], Forward]]] = {
     "blur-reflect": ("blur", lambda: Blur((2, 6, 8), kernel(5, 2), boundary="reflect")),
     "blur-replicate": ("blur", lambda: Blur((2, 6, 8), kernel(5, 4), boundary="replicate")),
     "gaussian-blur": ("gaussian-blur", lambda: GaussianBlur((1, 9, 8), 0.7)),
+    "gene-circuit": ("gene-circuit", lambda: GeneCircuit((7, 2, 2), "stability", n_sets=3, spread=0.1)),
     "masked-fourier": ("masked-fourier", lambda: MaskedFourier((2, 6, 7), mask((6, 7)))),
     "masked-fourier-corner": (
         "masked-fourier",

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.circuits.kinetics import Kinetics
 from sciadv.errors import InputError
+from sciadv.physics.kinetics import Kinetics
 
 #: Levels below this do nothing: the logarithm's floor.
 _TINY = 1e-20

@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
-from sciadv.circuits.kinetics import Kinetics
+from sciadv.physics.kinetics import Kinetics
 
 #: Steps of relaxation and of Newton's iteration.
 _N_RELAX, _N_NEWTON = 20, 14
-_LOWEST, _SOLVED = 1e-6, 1e-4
+#: Levels that are looked at, the highest one for relaxed signs, and the residual of a solution.
+_LOWEST, _HIGHEST, _SOLVED = 1e-6, 2.0, 1e-4
 #: Rate at which an absent gene returns to its level [1 / time]: too quick to be a leading eigenvalue.
 _ABSENT = 10.0
 
@@ -81,13 +82,13 @@ def steady_states(equations: Relative, starts: Float[Tensor, "starts genes"]) ->
         constant = equations.detach()
         y = starts[:, None].expand(-1, *equations.degradation.shape)
         for _ in range(_N_RELAX):
-            y = 0.5 * (y + constant.parts(y)[0].clamp(_LOWEST, 1))
+            y = 0.5 * (y + constant.parts(y)[0].clamp(_LOWEST, _HIGHEST))
         identity = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
         for _ in range(_N_NEWTON):
             f, slope = constant.parts(y)
             step, _ = torch.linalg.solve_ex((identity - slope).transpose(-1, -2), (f - y)[..., None])
             move = step[..., 0].nan_to_num(0.0, 0.0, 0.0)
-            y = torch.minimum(torch.maximum(y + move, 0.3 * y), 3 * y).clamp(_LOWEST, 1)  # stays positive
+            y = torch.minimum(torch.maximum(y + move, 0.3 * y), 3 * y).clamp(_LOWEST, _HIGHEST)  # stays positive
         f, _ = constant.parts(y)
         solved = ((f - y).abs() <= _SOLVED * (y + 1e-3)).all(-1)
     return y, solved

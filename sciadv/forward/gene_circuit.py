@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.circuits.kinetics import unpack
-from sciadv.circuits.steady import Relative, Spectrum, differentiable, jacobians, steady_states
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
+from sciadv.physics.kinetics import unpack
+from sciadv.physics.steady import Relative, Spectrum, differentiable, jacobians, steady_states
 
 #: Growth rate, in mean degradation rates, at which a score is tanh(1).
 _SCALE = 0.3
@@ -52,7 +52,7 @@ def perturbed(
 
 
 @final
-class CircuitBehaviour(NonlinearForward):
+class GeneCircuit(NonlinearForward):
     """Score circuits ``(7, genes, genes)`` at several parameter sets: above 0 shows the behaviour.
 
     The score of a set is ``tanh(m / 0.3)`` of a margin m, mostly a growth rate in mean degradation rates:
@@ -93,7 +93,7 @@ class CircuitBehaviour(NonlinearForward):
 
     Examples
     --------
-    >>> CircuitBehaviour((7, 3, 3), "oscillation", n_sets=4).out_shape
+    >>> GeneCircuit((7, 3, 3), "oscillation", n_sets=4).out_shape
     (4,)
     """
 
