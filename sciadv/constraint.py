@@ -125,6 +125,10 @@ class Constrained(Likelihood):
         )
         self.scale = torch.tensor([c.size for c, n in zip(constraints, sizes, strict=True) for _ in range(n)])
 
+    def with_weight(self, weight: float) -> Constrained:
+        """Return the same likelihood with another rho."""
+        return Constrained(self.base, self.base_shape, self.constraints, weight=weight)
+
     def split(self, stacked: Tensor) -> tuple[Tensor, Tensor]:
         """Cut stacked numbers ``(batch, ...)`` into those of the measurement, in its shape, and the rest."""
         n = prod(self.base_shape)

@@ -156,4 +156,5 @@ def diversity(places: Tensor, group: int, *, width: float = 0.3) -> Tensor:
     u = places.reshape(-1, group, places.shape[1])
     squared = (u[:, :, None] - u[:, None]).square().sum(-1)
     kernel = (-squared / (2 * width**2)).exp() + 1e-3 * torch.eye(group, dtype=u.dtype, device=u.device)
-    return torch.linalg.slogdet(kernel).logabsdet.mean()
+    log_determinant: Tensor = torch.linalg.slogdet(kernel).logabsdet
+    return log_determinant.mean()

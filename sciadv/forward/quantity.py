@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
+
+from sciadv.forward.base import Forward
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class PropertyModel(Protocol):
     PROPERTIES: tuple[Quantity, ...]
     LEAP: str
     properties: tuple[str, ...]
+
+    def with_properties(self, names: Sequence[str]) -> Forward:
+        """Return the same model with other predictions; raise `UnknownNameError` for one it does not know."""
+        ...
 
     def regime(self, x: Tensor) -> Tensor:
         """Return the number of each candidate's regime ``(batch,)``: properties may leap between regimes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Literal, final, get_args
@@ -105,15 +106,8 @@ class Texture(NonlinearForward):
             raise InputError(
                 f"a texture is (amplitude, wavelength), of shape (2,), but in_shape is {in_shape}"
             )
-        known = [quantity.name for quantity in self.PROPERTIES]
-        for name in properties:
-            if name not in known:
-                raise UnknownNameError("property of a texture", name, known)
-        if not properties or surface not in get_args(Surface):
-            raise InputError(
-                f"a texture needs one property or more and a surface of {get_args(Surface)}, "
-                f"but got {list(properties)} and {surface!r}"
-            )
+        if surface not in get_args(Surface):
+            raise InputError(f"surface must be one of {get_args(Surface)}, but it is {surface!r}")
         positive = {"contact_modulus": contact_modulus, "nominal_pressure": nominal_pressure}
         positive["shear_strength"] = shear_strength
         _expect(positive, is_positive=True)
@@ -121,7 +115,7 @@ class Texture(NonlinearForward):
         _expect({**losses, "pressure_coefficient": pressure_coefficient}, is_positive=False)
         if surface == "wavy" and any(losses.values()):
             raise InputError("a surface wavy in two directions has no closed form with adhesion or losses")
-        self.properties, self.surface = tuple(properties), surface
+        self.properties, self.surface = _known_properties(properties), surface
         self.contact_modulus, self.nominal_pressure = float(contact_modulus), float(nominal_pressure)
         self.shear_strength = float(shear_strength)
         self.pressure_coefficient = float(pressure_coefficient)
@@ -129,18 +123,21 @@ class Texture(NonlinearForward):
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict the properties ``(batch, properties)`` of designs ``(batch, 2)``."""
-        amplitude, wavelength = x[:, 0], x[:, 1]
+        values = {"max_slope": 2 * math.pi * x[:, 0] / x[:, 1]}
+        if any(name not in values for name in self.properties):
+            values |= self._contact_properties(x)
+        return torch.stack([values[name] for name in self.properties], 1)
+
+    def _contact_properties(self, x: Tensor) -> dict[str, Tensor]:
         contact = self.contact(x)
         shear = shear_friction(
             contact.fraction, self.nominal_pressure, self.shear_strength, self.pressure_coefficient
         )
-        values = {
-            "friction_coefficient": shear + self._hysteresis(amplitude, wavelength),
+        return {
+            "friction_coefficient": shear + self._hysteresis(x[:, 0], x[:, 1]),
             "contact_pressure": contact.peak_pressure,
             "contact_fraction": contact.fraction,
-            "max_slope": 2 * math.pi * amplitude / wavelength,
         }
-        return torch.stack([values[name] for name in self.properties], 1)
 
     def contact(self, x: Tensor) -> Contact:
         """Return the state of the contact of designs ``(batch, 2)``."""
@@ -151,6 +148,18 @@ class Texture(NonlinearForward):
         full = full_contact_pressure(amplitude, wavelength, self.contact_modulus)
         adhesion = adhesion_number(amplitude, wavelength, self.contact_modulus, self.work_of_adhesion)
         return sinusoidal_contact(self.nominal_pressure / full, adhesion, full)
+
+    def with_properties(self, names: Sequence[str]) -> Texture:
+        """Return the same texture with other predictions.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such property.
+        """
+        other = copy.deepcopy(self)
+        other.properties, other.out_shape = _known_properties(names), (len(names),)
+        return other
 
     def regime(self, x: Tensor) -> Tensor:
         """Return 0 for designs in partial contact and 1 for those in full contact; ``(batch,)``."""
@@ -170,6 +179,16 @@ class Texture(NonlinearForward):
             f"p {self.nominal_pressure:g} Pa, tau0 {self.shear_strength:g} Pa, "
             f"w {self.work_of_adhesion:g} J/m^2, beta {self.loss_factor:g})"
         )
+
+
+def _known_properties(names: Sequence[str]) -> tuple[str, ...]:
+    known = [quantity.name for quantity in Texture.PROPERTIES]
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("property of a texture", name, known)
+    if not names:
+        raise InputError(f"a texture needs one property or more of: {', '.join(known)}")
+    return tuple(names)
 
 
 def _expect(numbers: dict[str, float], *, is_positive: bool) -> None:

@@ -93,7 +93,8 @@ class DesignDecoder(nn.Module):
         """Generate designs ``(batch, variables)`` from latents ``(batch, n_latent)``."""
         free, condition = z[:, : -self.n_targets], z[:, -self.n_targets :]
         features = torch.cat([free, 4 * torch.special.ndtr(condition) - 2], 1)
-        return self.from_unit(self.last(self.hidden(features)).sigmoid())
+        places: Tensor = self.last(self.hidden(features)).sigmoid()
+        return self.from_unit(places)
 
     def from_unit(self, u: Tensor) -> Tensor:
         """Return the designs at places u in [0, 1] between the bounds, in logarithms."""
@@ -106,10 +107,12 @@ class DesignDecoder(nn.Module):
     def target(self, z: Tensor) -> Tensor:
         """Return the targets ``(batch, targets)`` that latents ask for."""
         low, high = self.targets.unbind(1)
-        return low * (high / low) ** torch.special.ndtr(z[:, -self.n_targets :])
+        quantile: Tensor = torch.special.ndtr(z[:, -self.n_targets :])
+        return low * (high / low) ** quantile
 
     def condition(self, target: Tensor) -> Tensor:
         """Return the last latents c ``(batch, targets)`` that ask for targets; the nearest in the range."""
         low, high = self.targets.unbind(1)
         quantile = (target / low).log() / (high / low).log()
-        return torch.special.ndtri(quantile.clamp(*_QUANTILES))
+        condition: Tensor = torch.special.ndtri(quantile.clamp(*_QUANTILES))
+        return condition

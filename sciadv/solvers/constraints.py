@@ -22,8 +22,8 @@ from sciadv.solvers.starts import Starts
 
 #: Rounds at most; one suffices where the data can be explained within the constraints.
 MAX_ROUNDS = 10
-#: rho of the augmented Lagrangian: a limit broken by 1 % costs as much as one sigma.
-WEIGHT = 1e4
+#: rho of the first round, in which a limit broken by 1 % costs as much as one sigma, and its growth a round.
+WEIGHT, GROWTH = 1e4, 4.0
 #: How far inside its limit a search wants each value, so that a converged one is not a hair outside.
 SAFETY = 1e-3
 
@@ -58,8 +58,9 @@ def keep_constraints(
             break
         excess = likelihood.excess(prediction[broken], y[broken])
         n_data = y.shape[1] - excess.shape[1]
-        y[broken, n_data:] = -SAFETY - excess.to(y.dtype)
-        again = replace(stacked, measurements=y[broken], truth=None, labels=None)
+        likelihood = likelihood.with_weight(GROWTH * likelihood.weight)
+        y[broken, n_data:] = -SAFETY - excess.to(y.dtype) / GROWTH
+        again = replace(stacked, likelihood=likelihood, measurements=y[broken], truth=None, labels=None)
         found_again = run(again, Starts(1, z[broken][:, None]))
         z[broken], prediction[broken] = _latents(found_again), found_again.prediction
         for row, one in zip(broken.tolist(), found_again.status, strict=True):

@@ -1,0 +1,91 @@
+"""The picture of a set of designs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from sciadv.designs.library import grid_library
+from sciadv.forward import PropertyModel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sciadv.designs.design_set import DesignSet
+
+_BLUE, _ORANGE, _GREY = "#2f6db3", "#d9722e", "#8a8a8a"
+_N_MAP = 160
+
+
+def plot_designs(designs: DesignSet) -> Figure:
+    """Draw designs over the map of the first target's property, and their values beside the target.
+
+    The map needs two design variables with bounds; without them the variables are drawn against each other
+    on white.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.4), layout="constrained", dpi=120)
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+    _draw_map(left, designs)
+    good = (designs.hit & designs.feasible).numpy()
+    first, second = designs.x[:, 0].numpy(), designs.x[:, min(1, designs.x.shape[1] - 1)].numpy()
+    for mask, colour, label in ((good, _ORANGE, "hit and feasible"), (~good, "black", "other designs")):
+        if mask.any():
+            left.scatter(
+                first[mask],
+                second[mask],
+                s=26,
+                color=colour,
+                edgecolor="white",
+                linewidth=0.6,
+                label=label,
+                zorder=3,
+            )
+    names = [f"{q.name} [{q.unit}]" if q.unit else q.name for q in designs.variables]
+    left.set(xscale="log", yscale="log", xlabel=names[0], ylabel=names[min(1, len(names) - 1)])
+    left.legend(loc="lower right", fontsize=8)
+    _draw_values(right, designs)
+    return figure
+
+
+def _draw_map(axes: Axes, designs: DesignSet) -> None:
+    """Draw contours of the property over the bounds, the infeasible part in grey."""
+    library = grid_library(designs.problem, _N_MAP) if len(designs.variables) == 2 else None
+    if library is None:
+        return
+    name = next(iter(designs.target))
+    assert isinstance(designs.problem.forward, PropertyModel)
+    shape = (_N_MAP, _N_MAP)
+    x, y = (library.x[:, i].reshape(shape).numpy() for i in (0, 1))
+    values = library.values[name].reshape(shape).numpy()
+    feasible = library.feasible.reshape(shape).numpy()
+    levels = np.geomspace(values.min(), values.max(), 17) if values.min() > 0 else 17
+    filled = axes.contourf(x, y, values, levels=levels, cmap="Blues")
+    colorbar = axes.figure.colorbar(filled, ax=axes, label=name.replace("_", " "), format="%.2g")
+    colorbar.ax.minorticks_off()
+    axes.contourf(x, y, feasible, levels=[-0.5, 0.5], colors=["#777777"], alpha=0.55)
+    axes.contour(x, y, values, levels=[designs.target[name]], colors=_ORANGE, linewidths=1)
+    axes.set_title("designs; grey: a constraint is broken", fontsize=10)
+
+
+def _draw_values(axes: Axes, designs: DesignSet) -> None:
+    """Draw each design's value of the first property against the tolerance around the target."""
+    name, goal = next(iter(designs.target.items()))
+    values = designs.values[name]
+    order = torch.arange(1, len(values) + 1)
+    deviation = 100 * (values / goal - 1)
+    good = designs.hit & designs.feasible
+    axes.axhspan(-1, 1, color=_BLUE, alpha=0.15, label="within 1 %")
+    axes.scatter(order[good], deviation[good], s=22, color=_ORANGE, zorder=3)
+    axes.scatter(order[~good], deviation[~good], s=22, color="black", zorder=3)
+    axes.axhline(0, color=_GREY, linewidth=0.8)
+    largest = max(2.0, 1.3 * float(deviation.abs().max()))
+    axes.set(ylim=(-largest, largest), xlabel="design", ylabel=f"deviation from {goal:.4g} [%]")
+    axes.set_title(
+        f"{name.replace('_', ' ')}: {designs.n_good} of {len(values)} hit and feasible", fontsize=10
+    )
+    axes.legend(loc="upper right", fontsize=8)
