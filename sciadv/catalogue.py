@@ -24,6 +24,7 @@ from sciadv.problem import Problem
 from sciadv.schema import (
     ChainForward,
     ConstraintTable,
+    CorrectionSpec,
     DigitsMeasurements,
     FileMeasurements,
     ImageRecipe,
@@ -33,9 +34,10 @@ from sciadv.schema import (
     Table,
     TargetMeasurements,
     parse_recipe,
-    read_spec,
+    parse_spec,
     read_text,
 )
+from sciadv.schema.sentences import parse_toml
 from sciadv.solvers import solver_names
 from sciadv.types import Shape, as_device, as_generator
 
@@ -79,7 +81,7 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
     """
     target = as_device(device)
     file = spec_file("problems", name)
-    spec = read_spec(file, ProblemSpec)
+    spec = _solvable(entry_spec(name), name)
     prior = load_prior(spec.prior, folder=file.parent)
     try:
         forward, likelihood, constraints = build_parts(spec, prior.out_shape, folder=file.parent)
@@ -134,9 +136,26 @@ def _build_constraint(limit: ConstraintTable, forward: Forward) -> Constraint:
     return Constraint(limit.name, on, float(limit.at_most), quantity.unit)
 
 
+def entry_spec(name: str | Path) -> ProblemSpec | CorrectionSpec:
+    """Read the file of an entry of the catalogue of problems: one to be solved, or a batch correction."""
+    file = spec_file("problems", name)
+    text = read_text(file)
+    is_correction = parse_toml(text, file=str(file)).get("kind") == "correction"
+    return parse_spec(text, CorrectionSpec if is_correction else ProblemSpec, file=str(file))
+
+
+def _solvable(spec: ProblemSpec | CorrectionSpec, name: str | Path) -> ProblemSpec:
+    if isinstance(spec, CorrectionSpec):
+        raise InputError(
+            f"{name} is a batch correction, which has no forward operator to solve for: correct your cells by "
+            f"`sciadv correct`, and see the bench by `sciadv bench omics`"
+        )
+    return spec
+
+
 def problem_spec(name: str | Path) -> ProblemSpec:
-    """Read a problem's file without building anything: its title, solver and bars."""
-    spec = read_spec(spec_file("problems", name), ProblemSpec)
+    """Read the file of a problem to be solved without building anything: its title, solver and bars."""
+    spec = _solvable(entry_spec(name), name)
     if spec.solver.kind not in solver_names():
         raise UnknownNameError("solver", spec.solver.kind, solver_names())
     return spec
@@ -195,7 +214,8 @@ def titles(catalogue: Catalogue) -> dict[str, str]:
 
 def _problem_title(name: str) -> str:
     try:
-        return problem_spec(name).title
+        spec = entry_spec(name)
+        return (problem_spec(name) if isinstance(spec, ProblemSpec) else spec).title
     except SciadvError as error:
         return f"(broken) {error}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciadv.bench import compressed_sensing, digits_superresolution, games, prior_recipes, priors
+from sciadv.bench import compressed_sensing, digits_superresolution, games, omics, prior_recipes, priors
 from sciadv.bench.contract import (
     Bench,
     BenchResult,
@@ -18,7 +18,7 @@ from sciadv.bench.contract import (
     versions,
     write_outputs,
 )
-from sciadv.catalogue import problem_spec
+from sciadv.catalogue import entry_spec
 from sciadv.errors import UnknownNameError
 
 BENCHES: dict[str, Bench] = {
@@ -26,6 +26,7 @@ BENCHES: dict[str, Bench] = {
     "digits-superresolution": digits_superresolution.BENCH,
     "games": games.BENCH,
     "prior-recipes": prior_recipes.BENCH,
+    "omics": omics.BENCH,
     "priors": priors.BENCH,
 }
 
@@ -70,7 +71,7 @@ def run_bench(
         raise UnknownNameError("bench", name, BENCHES)
     bench = BENCHES[name]
     tell: Report = report or (lambda _: None)
-    bars = () if bench.problem is None else problem_spec(bench.problem).bench.bars
+    bars = () if bench.problem is None else entry_spec(bench.problem).bench.bars
     chosen = choose_peers(bench.peers, peers)
     cache = None if out is None else out / "parts"
     rows = bench.run(Settings(quick=quick, seed=seed, peers=chosen, cache=cache, report=tell))

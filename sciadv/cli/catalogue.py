@@ -78,9 +78,9 @@ def _show_problem(console: Console, name: str) -> None:
     from rich.markdown import Markdown
     from rich.syntax import Syntax
 
-    from sciadv.catalogue import problem_spec, spec_file
+    from sciadv.catalogue import entry_spec, spec_file
 
-    problem_spec(name)
+    entry_spec(name)
     file = spec_file("problems", name)
     readme = file.parent / "README.md"
     if readme.is_file():

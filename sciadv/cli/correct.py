@@ -83,7 +83,7 @@ def correct(
     )
     _report(request, corrector, adata, corrected)
     say(
-        f"wrote {request.out} (layers['corrected']: corrected log expression; obsm['X_sciadv']: embedding; X as "
+        f"wrote {request.out} (layers['corrected']: log expression; obsm['X_sciadv']: embedding; X as "
         f"it was) and {request.report}"
     )
 
@@ -108,7 +108,7 @@ def _check_out(request: Request) -> None:
     if out.suffix != ".h5ad":
         raise InputError(f"{out} has to end in .h5ad, the format that is written; give another by -o")
     if not folder.is_dir() or out.is_dir():
-        raise InputError(f"{out} cannot be written: it is a folder, or {folder} does not exist")
+        raise InputError(f"{out} cannot be written: it is a folder, or {folder} is none")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{out} cannot be written: no permission for {folder}; give another by -o")
     if out.resolve() == request.data.resolve():

@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sciadv.catalogue import problem_spec
+from sciadv.catalogue import entry_spec
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.folders import entry_names
-from sciadv.schema import TargetMeasurements
+from sciadv.schema import ProblemSpec, TargetMeasurements
 from sciadv.solvers import Monitor
 from sciadv.types import as_device
 
@@ -63,7 +63,8 @@ def design_names() -> list[str]:
     with_target = [
         name
         for name in entry_names("problems")
-        if isinstance(problem_spec(name).measurements, TargetMeasurements)
+        if isinstance(spec := entry_spec(name), ProblemSpec)
+        and isinstance(spec.measurements, TargetMeasurements)
     ]
     return sorted({*DESIGNERS, *with_target})
 

@@ -4,6 +4,8 @@ A file names registered parts by ``kind`` and gives their settings; it never nam
 left to `sciadv.catalogue`.
 """
 
+from sciadv.schema.circuits import CircuitRecipe
+from sciadv.schema.correction import CorrectionSpec
 from sciadv.schema.design import DesignRecipe
 from sciadv.schema.problem import (
     Bar,
@@ -35,7 +37,9 @@ __all__ = [
     "Bar",
     "BenchTable",
     "ChainForward",
+    "CircuitRecipe",
     "ConstraintTable",
+    "CorrectionSpec",
     "DesignRecipe",
     "DigitsMeasurements",
     "FileMeasurements",

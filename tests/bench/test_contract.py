@@ -18,7 +18,7 @@ from sciadv.bench.contract import (
     markdown_table,
     one_thread,
 )
-from sciadv.catalogue import problem_spec
+from sciadv.catalogue import entry_spec
 from sciadv.errors import InputError, UnknownNameError
 
 ROWS: list[Row] = [{"row": "ours", "mse": 0.1, "n": 3}, {"row": "theirs", "mse": 0.2, "extra": None}]
@@ -68,7 +68,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     monkeypatch.setitem(BENCHES, "tiny", made)
     bars = (bar("ours", "mse", "<=", 0.15), bar("theirs", "mse", "<=", 0.15))
     spec = SimpleNamespace(bench=SimpleNamespace(bars=bars))
-    monkeypatch.setattr(bench_package, "problem_spec", lambda name: {"tiny": spec}[name])
+    monkeypatch.setattr(bench_package, "entry_spec", lambda name: {"tiny": spec}[name])
     return seen
 
 
@@ -129,7 +129,7 @@ def test_an_unknown_bench_lists_those_there_are() -> None:
 
 @pytest.mark.parametrize("name", [name for name, bench in BENCHES.items() if bench.problem])
 def test_every_problems_bench_has_bars(name: str) -> None:
-    assert problem_spec(BENCHES[name].problem).bench.bars
+    assert entry_spec(BENCHES[name].problem).bench.bars
     assert BENCHES[name].title
 
 
