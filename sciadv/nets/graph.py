@@ -14,7 +14,7 @@ channel  name         entry [i, j]
 6        presence     1 on the diagonal where there is a gene i, 0 where it is padding
 =======  ===========  =========================================================================
 
-The ranges, and what the numbers do, are in `sciadv.circuits.kinetics`.
+The ranges, and what the numbers do, are in `sciadv.physics.kinetics`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ CHANNELS = ("sign", "threshold", "hill", "fold", "production", "degradation", "p
 N_EDGE, N_GENE = 3, 2
 _SIGNS = (-1.0, 0.0, 1.0)
 _PRESENT = 1e6
+
+
+def signs_and_presence(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the signs ``(batch, genes, genes)`` of circuits and which genes there are ``(batch, genes)``."""
+    return x[:, 0], x[:, -1].diagonal(dim1=1, dim2=2)
 
 
 @final

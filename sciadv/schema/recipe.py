@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
 from sciadv.games.prior_training import PriorSchedule
+from sciadv.schema.circuits import CircuitRecipe
 from sciadv.schema.design import DesignRecipe
 from sciadv.schema.game import GameTable, InversionTable, Named
 from sciadv.schema.nets import (
@@ -131,6 +132,7 @@ RECIPES: dict[str, type[RecipeSpec]] = {
     "gan": GanRecipe,
     "safe": GanRecipe,
     "design": DesignRecipe,
+    "circuits": CircuitRecipe,
 }
 
 

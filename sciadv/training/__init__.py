@@ -16,6 +16,8 @@ from sciadv.games.trainer.distributed import is_first, process_group
 from sciadv.games.trainer.loop import TrainingMonitor, load_training
 from sciadv.games.trainer.run import run
 from sciadv.schema import Recipe
+from sciadv.training.circuits import circuit_job
+from sciadv.training.design import design_job
 from sciadv.training.estimate import Estimate, estimate
 from sciadv.training.game import game_job
 from sciadv.training.job import Job
@@ -32,6 +34,8 @@ TRAINERS: dict[str, JobMaker] = {
     "prior": prior_job,
     "gan": game_job,
     "safe": game_job,
+    "design": design_job,
+    "circuits": circuit_job,
 }
 
 __all__ = ["CHECKPOINT", "TRAINERS", "Estimate", "Job", "JobMaker", "dry_run", "train_recipe"]

@@ -13,9 +13,10 @@ from sciadv.games.game_report import EarlyStopping
 from sciadv.games.game_rules import GameOptions
 from sciadv.games.game_run import GameTraining
 from sciadv.games.inversion import GameThenInversion
+from sciadv.games.replay import Feedback
 from sciadv.games.trainer.loop import Training
 from sciadv.nets import build_seeded
-from sciadv.schema import GanRecipe, Recipe
+from sciadv.schema import CircuitRecipe, GanRecipe, Recipe
 from sciadv.schema.game import OPTIONS, GameTable
 from sciadv.training.images import ImageData, Judge, recipe_classifier, training_moments, write_prior
 from sciadv.training.job import Job
@@ -52,14 +53,21 @@ def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
 
     def write(folder: Path) -> None:
         prior = game.prior(name=recipe.name, moments=training_moments(data.train))
+        seconds = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"}
         if inversion is not None:
             prior = inversion.with_encoder(prior)
-        write_prior(recipe, prior.to("cpu"), data, classifier, folder, facts=prior.card)
+        write_prior(recipe, prior.to("cpu"), data, classifier, folder, facts=prior.card | seconds)
 
     return Job(whole, write)
 
 
-def build_game(spec: GanRecipe, generator: torch.nn.Module, discriminator: torch.nn.Module) -> Game:
+def build_game(
+    spec: GanRecipe | CircuitRecipe,
+    generator: torch.nn.Module,
+    discriminator: torch.nn.Module,
+    *,
+    feedback: Feedback | None = None,
+) -> Game:
     """Make the game of a recipe from its networks."""
     table = spec.game
     rate = table.learning_rate
@@ -74,11 +82,11 @@ def build_game(spec: GanRecipe, generator: torch.nn.Module, discriminator: torch
         augment=table.augment,
         batch=table.batch,
         seed=spec.seed,
-        options=_options(table),
+        options=_options(table, feedback),
     )
 
 
-def _options(table: GameTable) -> GameOptions:
+def _options(table: GameTable, feedback: Feedback | None) -> GameOptions:
     given: dict[str, Any] = {
         name: kind(**getattr(table, name))
         for name, kind in OPTIONS.items()
@@ -87,5 +95,9 @@ def _options(table: GameTable) -> GameOptions:
     if table.optimizer is not None:
         given["optimizer"] = make_part("optimizer", table.optimizer)
     return GameOptions(
-        final_rate=table.final_rate, accumulate=table.accumulate, precision=table.precision, **given
+        final_rate=table.final_rate,
+        accumulate=table.accumulate,
+        precision=table.precision,
+        feedback=feedback,
+        **given,
     )

@@ -1,0 +1,125 @@
+"""Pictures of circuits: networks with activations and repressions, and trajectories of their levels."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sciadv.nets.graph import signs_and_presence
+from sciadv.physics.hill import simulate
+from sciadv.physics.kinetics import unpack
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ACTIVATES, _REPRESSES = "#2a7f62", "#c1443c"
+_COLOURS = ("#1f4e79", "#d9722e", "#4f9d69", "#8a5fa8", "#c2a83e", "#5b8fb9", "#a05252", "#777777")
+_RADIUS = 0.2
+
+
+def gene_name(index: int) -> str:
+    """Return the name of a gene, a letter."""
+    return chr(ord("A") + index)
+
+
+def draw_network(axes: Axes, x: Tensor) -> None:
+    """Draw one circuit ``(7, genes, genes)``: arrows activate (green), bars repress (red)."""
+    signs, presence = (part[0] for part in signs_and_presence(x[None].detach().cpu()))
+    n = int(presence.sum())
+    angles = [math.pi / 2 - 2 * math.pi * i / n for i in range(n)]
+    places = [(math.cos(a), math.sin(a)) for a in angles]
+    for i in range(n):
+        for j in range(n):
+            sign = float(signs[i, j])
+            if sign and i == j:
+                _draw_loop(axes, angles[i], sign)
+            elif sign:
+                _draw_edge(axes, places[i], places[j], sign, is_bent=float(signs[j, i]) != 0)
+    for i, (px, py) in enumerate(places):
+        axes.scatter(px, py, s=190, color=_COLOURS[i % len(_COLOURS)], zorder=3)
+        axes.text(px, py, gene_name(i), color="white", ha="center", va="center", fontsize=8, zorder=4)
+    axes.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
+    axes.set_axis_off()
+
+
+def _style(sign: float) -> dict[str, object]:
+    head = "-|>" if sign > 0 else "|-|,widthA=0,widthB=0.28"
+    return {"arrowstyle": head, "color": _ACTIVATES if sign > 0 else _REPRESSES, "lw": 1.3}
+
+
+def _draw_edge(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], sign: float, *, is_bent: bool
+) -> None:
+    arrow = {**_style(sign), "shrinkA": 8, "shrinkB": 8, "mutation_scale": 9}
+    arrow["connectionstyle"] = f"arc3,rad={0.18 if is_bent else 0.0}"
+    axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
+
+
+def _draw_loop(axes: Axes, angle: float, sign: float) -> None:
+    """Draw a self edge as an arc outside of the gene."""
+    out, side = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
+    near = 1.12
+    start = (near * out[0] + 0.16 * side[0], near * out[1] + 0.16 * side[1])
+    end = (near * out[0] - 0.16 * side[0], near * out[1] - 0.16 * side[1])
+    arrow = {**_style(sign), "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8}
+    arrow["connectionstyle"] = "arc3,rad=1.6"
+    axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
+
+
+def draw_trajectory(
+    axes: Axes, x: Tensor, initial: Tensor, *, t_end: float = 150.0, is_relative: bool = True
+) -> None:
+    """Draw the levels of one circuit ``(7, genes, genes)`` from initial levels ``(genes,)``.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    x, initial
+        The circuit and where it starts.
+    t_end
+        Time shown.
+    is_relative
+        Whether levels are shown as parts of each gene's largest, production / degradation.
+    """
+    kinetics = unpack(x[None])
+    levels = simulate(kinetics, initial[None], t_end=t_end, dt=0.1, n_kept=500)[:, 0]
+    levels = torch.cat([initial[None], levels])
+    if is_relative:
+        levels = levels * (kinetics.degradation / kinetics.production)
+    times = torch.linspace(0, t_end, len(levels))
+    for i in range(int(kinetics.presence.sum())):
+        axes.plot(times, levels[:, i].cpu(), color=_COLOURS[i % len(_COLOURS)], lw=1.1)
+    axes.tick_params(labelsize=7)
+
+
+def start_levels(x: Tensor, parts: Tensor | None = None) -> Tensor:
+    """Return initial levels ``(batch, genes)``: parts of each gene's largest, uneven ones if None."""
+    kinetics = unpack(x)
+    if parts is None:
+        parts = torch.linspace(0.5, 0.1, x.shape[-1], dtype=x.dtype, device=x.device)
+    return parts * kinetics.presence * kinetics.production / kinetics.degradation
+
+
+def plot_circuits(x: Tensor, *, n_columns: int = 4) -> Figure:
+    """Draw networks with their trajectories side by side; ``(n, 7, genes, genes)``."""
+    from matplotlib.figure import Figure
+
+    n_rows = -(-len(x) // n_columns)
+    figure = Figure(figsize=(3.4 * n_columns, 1.6 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, 2 * n_columns, squeeze=False, width_ratios=[1, 1.3] * n_columns)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    initial = start_levels(x)
+    for k, circuit in enumerate(x):
+        row, column = divmod(k, n_columns)
+        draw_network(axes[row, 2 * column], circuit)
+        panel = axes[row, 2 * column + 1]
+        panel.set_axis_on()
+        draw_trajectory(panel, circuit, initial[k])
+        panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
+    return figure
