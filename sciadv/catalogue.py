@@ -147,8 +147,8 @@ def entry_spec(name: str | Path) -> ProblemSpec | CorrectionSpec:
 def _solvable(spec: ProblemSpec | CorrectionSpec, name: str | Path) -> ProblemSpec:
     if isinstance(spec, CorrectionSpec):
         raise InputError(
-            f"{name} is a batch correction, which has no forward operator to solve for: correct your cells by "
-            f"`sciadv correct`, and see the bench by `sciadv bench omics`"
+            f"{name} is a batch correction, which has no forward operator to solve for: correct your cells "
+            f"by `sciadv correct`, and see the bench by `sciadv bench omics`"
         )
     return spec
 

@@ -9,7 +9,6 @@ from sciadv.folders import entry_names, find_entry
 from sciadv.metrics import accuracy, load_classifier
 from sciadv.schema import ProblemSpec
 
-
 SOLVABLE = [name for name in entry_names("problems") if isinstance(entry_spec(name), ProblemSpec)]
 
 

@@ -68,8 +68,8 @@ def read_set(name: str) -> Any:
     path = Path(os.environ.get("SCIADV_DATA", "")) / "omics" / name / f"{name}.h5ad"
     if not path.is_file():
         raise InputError(
-            f"{path} is not there; set SCIADV_DATA to a folder that has omics/{name}/{name}.h5ad (sources are "
-            f"listed in problems/{PROBLEM}/README.md)"
+            f"{path} is not there; set SCIADV_DATA to a folder that has omics/{name}/{name}.h5ad (sources "
+            f"are in problems/{PROBLEM}/README.md)"
         )
     from anndata import read_h5ad
 
@@ -156,7 +156,7 @@ def measure(task: Task, method: str, seed: int) -> Row:
 
 
 def run(settings: Settings) -> list[Row]:
-    """Measure every method on every set with every seed, taking finished parts from the cache; then ComBat."""
+    """Measure every method on every set, taking finished parts from the cache; then ComBat on bulk RNA."""
     methods = [name for name in METHODS if name not in _PEERS or _PEERS[name] in settings.peers]
     rows: list[Row] = []
     for name in SETS:

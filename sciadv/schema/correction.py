@@ -1,4 +1,4 @@
-"""What the ``problem.toml`` of a batch correction may say: there is no forward, but there are bars to hold."""
+"""What the ``problem.toml`` of a batch correction may say: it has no forward, but bars to hold."""
 
 from __future__ import annotations
 
