@@ -11,6 +11,7 @@ from sciadv.solution import Solution
 from sciadv.solvers.adam import Adam
 from sciadv.solvers.auto import Auto
 from sciadv.solvers.csgm import CSGM
+from sciadv.solvers.differential_evolution import DifferentialEvolution
 from sciadv.solvers.fbp import FBP
 from sciadv.solvers.hmc import HMC
 from sciadv.solvers.laplace import Laplace
@@ -19,8 +20,10 @@ from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.lmmse import LMMSE
 from sciadv.solvers.mala import MALA
 from sciadv.solvers.pcn import PCN
+from sciadv.solvers.representation_error import RepresentationError
 from sciadv.solvers.search import Monitor, Progress
 from sciadv.solvers.smc import SequentialMonteCarlo
+from sciadv.solvers.tangent_kernel import TangentKernel
 
 
 @runtime_checkable
@@ -41,7 +44,10 @@ SOLVERS: dict[str, type[Solver]] = {
     "auto": Auto,
     "levenberg-marquardt": LevenbergMarquardt,
     "adam": Adam,
+    "representation-error": RepresentationError,
+    "tangent-kernel": TangentKernel,
     "csgm": CSGM,
+    "global": DifferentialEvolution,
     "laplace": Laplace,
     "mala": MALA,
     "hmc": HMC,
@@ -62,6 +68,7 @@ __all__ = [
     "SOLVERS",
     "Adam",
     "Auto",
+    "DifferentialEvolution",
     "Laplace",
     "Lasso",
     "LevenbergMarquardt",

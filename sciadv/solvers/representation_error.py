@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.output import output_activation
 from sciadv.solvers.search import Monitor, noise_threshold
 from sciadv.solvers.whitening import Whitened, whiten
 
@@ -28,12 +28,15 @@ class RepresentationError:
     Levenberg-Marquardt on the whitened problem; then ``nu = mu + C A' W' W (y - A mu - A G(z))``. The latent
     law has weight 1, whatever the problem's `latent_weight`: what that weight allowed for is modelled here.
 
-    ``Solution.x`` is clipped to the range of the generator's output; ``Solution.x_range`` is G(z).
+    ``Solution.x_range`` is G(z).
 
     Parameters
     ----------
     restarts
         Starts per measurement; if None, see `to_the_minimum`.
+    clip
+        Range that x is clipped to, such as ``(0.0, 1.0)``: nearer to a truth in that range, but farther from
+        the data. None leaves it as it is.
 
     Notes
     -----
@@ -42,6 +45,7 @@ class RepresentationError:
     """
 
     restarts: int | None = None
+    clip: tuple[float, float] | None = None
     name: str = "representation-error"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -56,7 +60,8 @@ class RepresentationError:
         started = time.perf_counter()
         whitened = whiten(problem, self.name)
         found = self.search(whitened, seed=seed, monitor=monitor)
-        solution = finish(problem, whitened, found)
+        x = whitened.complete(found.x)
+        solution = finish(problem, found, x if self.clip is None else x.clamp(*self.clip))
         return replace(solution, method=self.name, seconds=time.perf_counter() - started)
 
     def search(self, whitened: Whitened, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -76,11 +81,10 @@ def to_the_minimum(problem: Problem, restarts: int | None) -> LevenbergMarquardt
     return LevenbergMarquardt(restarts=restarts or (3 if enough else 10), stop_at_noise=False)
 
 
-def finish(problem: Problem, whitened: Whitened, found: Solution) -> Solution:
-    """Return the solution of the problem itself from that of the whitened one."""
-    output = output_activation(problem.prior)
+def finish(problem: Problem, found: Solution, x: Tensor) -> Solution:
+    """Return the solution whose answer is x from that of the latent search that found its G(z)."""
+    x = x.to(problem.prior.dtype)
     with torch.no_grad():
-        x = whitened.complete(found.x).clamp(output.low, output.high).to(problem.prior.dtype)
         prediction = problem.forward(x)
     misfit = problem.likelihood.misfit(prediction, problem.measurements)
     return replace(

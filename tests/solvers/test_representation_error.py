@@ -15,15 +15,16 @@ from sciadv.moments import Moments, Residual
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Status
-from sciadv.solvers import LMMSE, RepresentationError, Solver, TangentKernel
+from sciadv.solvers import LMMSE, Auto, RepresentationError, Solver, TangentKernel
 from sciadv.solvers.residual import learn_residual
 from sciadv.testing import check_solver
 from sciadv.testing.solver import linear_problem
 
 
-def leaving_problem(n_problems: int = 5) -> Problem:
+def leaving_problem(n_problems: int = 5, n_measurements: int = 12) -> Problem:
     """Return a linear problem whose truths are not in the generator's range, with the right statistics."""
-    problem, draw = linear_problem(n_problems=n_problems), torch.Generator().manual_seed(1)
+    problem = linear_problem(n_problems=n_problems, n_measurements=n_measurements)
+    draw = torch.Generator().manual_seed(1)
     root = 0.3 * torch.randn(24, 24, generator=draw)
     mean = torch.randn(1, 4, 6, generator=draw)
     moments = Moments(mean, root @ root.T + 0.01 * torch.eye(24))
@@ -51,6 +52,13 @@ def test_a_linear_generator_with_residual_gives_the_best_linear_estimate(solver:
     torch.testing.assert_close(found.x, best, atol=2e-3, rtol=1e-3)
     assert found.x_range is not None
     assert (found.x_range - best).abs().max() > 0.1
+
+
+def test_auto_gives_the_posterior_mean_where_data_are_few() -> None:
+    problem = leaving_problem(n_measurements=6)
+    found = Auto().solve(problem)
+    assert found.method == "posterior mean"
+    torch.testing.assert_close(found.x, LMMSE(everything(problem)).solve(problem).x, atol=0.25, rtol=0)
 
 
 @pytest.mark.parametrize("solver", [RepresentationError(), TangentKernel(), TangentKernel(kernel="full")])

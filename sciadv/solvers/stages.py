@@ -1,0 +1,154 @@
+"""From the generator's range outwards, as far as the data ask for: `auto` where a prior has statistics.
+
+1. A latent search of the whitened problem, from a codebook and the encoder (`representation_error`).
+2. Where G(z) explains the data to the noise level, it is the answer.
+3. Where the data are fewer than two per latent number, the posterior is broad: its mean, over the modes.
+4. Else the logits leave the generator's range (`tangent_kernel`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sciadv.likelihood import Gaussian
+from sciadv.problem import Problem
+from sciadv.solution import Solution, Status
+from sciadv.solvers.modes import Modes, find_modes, generate
+from sciadv.solvers.representation_error import RepresentationError, finish
+from sciadv.solvers.search import Monitor
+from sciadv.solvers.tangent_kernel import TangentKernel
+from sciadv.solvers.whitening import Whitened, whiten
+
+#: Draws of the posterior per measurement, and measurements whose draws are held at once.
+_N_DRAWS, _CHUNK = 300, 32
+
+
+def has_stages(problem: Problem) -> bool:
+    """Whether it can: statistics, a linear operator, Gaussian noise of known sigma, no constraints."""
+    likelihood = problem.likelihood
+    return (
+        problem.prior.residual is not None
+        and problem.forward.is_linear
+        and isinstance(likelihood, Gaussian)
+        and likelihood.sigma is not None
+        and not problem.constraints
+    )
+
+
+def solve_in_stages(
+    problem: Problem, restarts: int | None = None, *, seed: int = 0, monitor: Monitor | None = None
+) -> Solution:
+    """Solve a problem for which `has_stages` holds; ``settings["stages"]`` counts where measurements ended.
+
+    Parameters
+    ----------
+    problem
+        What to solve.
+    restarts
+        Starts of the latent search, as in `RepresentationError`.
+    seed
+        Seed of everything random.
+    monitor
+        Called after each iteration.
+    """
+    started, whitened = time.perf_counter(), whiten(problem, "auto")
+    found = RepresentationError(restarts).search(whitened, seed=seed, monitor=monitor)
+    solution = finish(problem, found, found.x)
+    explained = [status is Status.EXPLAINED for status in solution.status]
+    rows = torch.tensor([not is_fine for is_fine in explained], device=found.x.device).nonzero().squeeze(1)
+    stages = ["range" if is_fine else "past the range" for is_fine in explained]
+    if len(rows) and not found.was_interrupted:
+        part, begun = problem.subset(rows), _take(found, rows)
+        if problem.n_measurements < 2 * problem.prior.n_latent:
+            stage = "posterior mean"
+            few = replace(whitened, problem=whitened.problem.subset(rows))
+            outside = finish(part, begun, posterior_mean(few, begun, seed=seed))
+        else:
+            method = TangentKernel(restarts)
+            stage, outside = method.name, method.leave_range(part, method.model(part), begun, monitor=monitor)
+        solution = _put(solution, rows, outside)
+        stages = ["range" if is_fine else stage for is_fine in explained]
+    counts = Counter(stages)
+    return replace(
+        solution,
+        method=counts.most_common(1)[0][0],
+        seconds=time.perf_counter() - started,
+        settings={**found.settings, "stages": dict(counts)},
+    )
+
+
+def posterior_mean(whitened: Whitened, found: Solution, *, seed: int = 0) -> Tensor:
+    """Return ``E[x | y]`` ``(batch, *in_shape)`` by importance sampling from Laplace's mixture.
+
+    Each draw z of the mixture has weight ``p(y | z) p(z) / q(z)`` and gives ``G(z) + E[nu | y, z]``. Geweke,
+    Bayesian Inference in Econometric Models Using Monte Carlo Integration, Econometrica 57 (1989) 1317-1339.
+
+    Parameters
+    ----------
+    whitened
+        The whitened problem.
+    found
+        Its latent search, whose restarts are taken for the modes.
+    seed
+        Seed of the draws.
+    """
+    assert found.restart_latents is not None  # a latent search has restarts
+    modes = find_modes(whitened.problem, found.restart_latents, seed=seed)[1]
+    rows = torch.arange(len(found.x), device=found.x.device)
+    return torch.cat([_mean_of(whitened, modes, part, seed) for part in torch.split(rows, _CHUNK)])
+
+
+def _mean_of(whitened: Whitened, modes: Modes, rows: Tensor, seed: int) -> Tensor:
+    some = Modes(modes.z[rows], modes.factor[rows], modes.weights[rows], modes.log_evidence[rows])
+    problem = whitened.problem.subset(rows)
+    latents = some.draw(_N_DRAWS, seed=seed)[0]
+    x = generate(problem, latents)
+    with torch.no_grad():
+        predicted = problem.forward(x.flatten(0, 1)).reshape(*latents.shape[:2], -1)
+    misfit = (predicted - problem.measurements[:, None]).square().sum(2)
+    log_weight = -0.5 * (misfit + latents.square().sum(2)) - _log_density(some, latents)
+    weight = torch.softmax(log_weight, 1)
+    mean = (weight[:, None] @ x.flatten(2)).reshape(len(rows), *x.shape[2:])
+    data = problem.measurements - (weight[:, None] @ predicted).squeeze(1)
+    nu: Tensor = whitened.mean + data @ whitened.gain.T
+    return mean + nu.reshape(mean.shape)
+
+
+def _log_density(modes: Modes, latents: Tensor) -> Tensor:
+    """Return the log density of the mixture at ``(batch, n, n_latent)``, up to a constant."""
+    parts = []
+    for k in range(modes.z.shape[1]):  # few modes, many draws
+        factor = modes.factor[:, k]
+        distance = ((latents - modes.z[:, k, None]) @ factor).square().sum(2)
+        half_log_det = factor.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
+        parts.append(modes.weights[:, k, None].log() + half_log_det - 0.5 * distance)
+    return torch.stack(parts).logsumexp(0)
+
+
+_PER_ROW = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents", "x_range")
+
+
+def _take(solution: Solution, rows: Tensor) -> Solution:
+    """Return the solution of some measurements."""
+    fields = {name: getattr(solution, name) for name in _PER_ROW}
+    taken: dict[str, Any] = {name: None if value is None else value[rows] for name, value in fields.items()}
+    return replace(solution, **taken, status=[solution.status[row] for row in rows.tolist()])
+
+
+def _put(solution: Solution, rows: Tensor, other: Solution) -> Solution:
+    """Return the solution with some measurements' answers replaced."""
+    moved: dict[str, Any] = {}
+    status = list(solution.status)
+    for name in _PER_ROW:
+        mine, theirs = getattr(solution, name), getattr(other, name)
+        if mine is not None and theirs is not None:
+            moved[name] = mine.index_copy(0, rows, theirs.to(mine.dtype))
+    for row, ended in zip(rows.tolist(), other.status, strict=True):
+        status[row] = ended
+    return replace(solution, **moved, status=status)
