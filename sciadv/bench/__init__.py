@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciadv.bench import compressed_sensing, digits_superresolution, games, omics, prior_recipes, priors
+from sciadv.bench import (
+    compressed_sensing,
+    digits_superresolution,
+    games,
+    nanotexture_friction,
+    omics,
+    prior_recipes,
+    priors,
+)
 from sciadv.bench.contract import (
     Bench,
     BenchResult,
@@ -25,6 +33,7 @@ BENCHES: dict[str, Bench] = {
     "compressed-sensing": compressed_sensing.BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
     "games": games.BENCH,
+    "nanotexture-friction": nanotexture_friction.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
     "priors": priors.BENCH,

@@ -25,7 +25,11 @@ from sciadv.solution import Solution
 from sciadv.solvers import LevenbergMarquardt, Monitor, solve
 
 #: Starts per design; the best is kept.
-STARTS = 4
+STARTS = 2
+#: Misfit, in tolerances, below which one proposal is as good a start as another: the best ones look alike.
+NEAR_ENOUGH = 10.0
+#: Proposals of the generator per start, of which the best is kept.
+N_PROPOSALS = 4
 #: Jacobians per start at most: proposals are near, and what has not come by then does not.
 _N_ITERATIONS = 30
 
@@ -112,17 +116,35 @@ def refine(
     draws that come nearest.
     """
     aimed = problem.with_measurements(goals)
-    starts = propose(problem, goals, STARTS, seed=seed)
+    starts = propose(problem, goals, STARTS, seed=seed, n_proposals=N_PROPOSALS)
     where = "codebook" if starts is None else starts
     solver = LevenbergMarquardt(restarts=STARTS, starts=where, n_iterations=_N_ITERATIONS)
     solution = solve(aimed, solver, seed=seed, monitor=monitor)
     return solution.x, solution
 
 
-def propose(problem: Problem, goals: Tensor, n_starts: int, *, seed: int) -> Tensor | None:
+def propose(
+    problem: Problem, goals: Tensor, n_starts: int, *, seed: int, n_proposals: int = 1
+) -> Tensor | None:
     """Return latents ``(n, n_starts, latent)`` that ask the generator for goals ``(n, properties)``.
 
-    None where the generator takes no targets, or not these.
+    Parameters
+    ----------
+    problem
+        What is designed.
+    goals
+        A target for each design.
+    n_starts
+        Latents for each design.
+    seed
+        Seed of the draws.
+    n_proposals
+        Draws for each latent returned, of which the feasible one that comes nearest is kept.
+
+    Returns
+    -------
+    Tensor or None
+        None where the generator takes no targets, or not these.
     """
     generator = problem.prior.generator
     model = problem.forward
@@ -130,10 +152,20 @@ def propose(problem: Problem, goals: Tensor, n_starts: int, *, seed: int) -> Ten
         return None
     if problem.prior.card.get("targets", "") not in {"", ", ".join(model.properties)}:
         return None
-    z = problem.prior.sample_latent(len(goals) * n_starts, seed=seed)
-    z = z.reshape(len(goals), n_starts, -1)
+    n = n_starts * n_proposals
+    z = problem.prior.sample_latent(len(goals) * n, seed=seed).reshape(len(goals), n, -1)
     z[..., -generator.n_targets :] = generator.condition(goals)[:, None]
-    return z
+    if n_proposals == 1:
+        return z
+    with torch.no_grad(), problem.prior.frozen():
+        x = problem.prior(z.flatten(0, 1))
+        misfit = problem.likelihood.misfit(problem.forward(x), goals.repeat_interleave(n, 0))
+    score = misfit.clamp_min(NEAR_ENOUGH)
+    margins = problem.margins(x)
+    if margins is not None:
+        score = torch.where((margins >= 0).all(1), score, torch.inf)
+    best = score.reshape(len(goals), n).topk(n_starts, largest=False).indices
+    return z.gather(1, best[:, :, None].expand(-1, -1, z.shape[2]))
 
 
 def _hits(problem: Problem, found: Evaluated, goal: Tensor) -> Tensor:

@@ -55,7 +55,10 @@ class Designer(Protocol):
 
 
 #: Problems whose candidates are more than a row of numbers, and the ``module:function`` that designs them.
-DESIGNERS: dict[str, str] = {}
+DESIGNERS: dict[str, str] = {
+    "gene-bistable-switch": "sciadv.designs.circuits:design_switches",
+    "gene-oscillator": "sciadv.designs.circuits:design_oscillators",
+}
 
 
 def design_names() -> list[str]:

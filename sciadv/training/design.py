@@ -1,4 +1,4 @@
-"""From the recipe of a generator of designs to a prior's folder: train on the physics, measure, write."""
+"""Recipes of kind ``design``: a generator of designs against a problem's physics, without data."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from sciadv.critics import PhysicsDiscriminator
 from sciadv.errors import InputError
 from sciadv.forward import PropertyModel
 from sciadv.games.design_training import DesignTraining
-from sciadv.games.trainer.loop import TrainingMonitor, load_training
-from sciadv.games.trainer.run import run
 from sciadv.nets import DesignDecoder, build_seeded
 from sciadv.prior import Prior
 from sciadv.schema import DesignRecipe, Recipe
+from sciadv.training.job import Job
 from sciadv.types import as_device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 def design_training(
@@ -66,50 +63,20 @@ def design_training(
     return DesignTraining(generator.to(target), critic.to(target), schedule=schedule, seed=spec.seed)
 
 
-def train_design_recipe(
-    recipe: Recipe,
-    out: Path,
-    *,
-    resume: bool = False,
-    device: str | torch.device = "cpu",
-    monitor: TrainingMonitor | None = None,
-) -> Path:
-    """Train the generator a recipe describes and write its folder, which `Prior.load` reads.
-
-    Parameters
-    ----------
-    recipe
-        Of kind "design".
-    out
-        Folder for ``weights.safetensors``, ``card.md``, ``recipe.toml``, ``samples.png`` and the checkpoint.
-    resume
-        Whether to go on from the folder's checkpoint.
-    device
-        Where to train.
-    monitor
-        Called after each step.
-
-    Raises
-    ------
-    InputError
-        A checkpoint is there and was not asked for, or is of another schedule; a number became NaN.
-    """
+def design_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: ARG001  # nothing is written before the end
+    """Make the training of a generator of designs."""
     spec = recipe.spec
     assert isinstance(spec, DesignRecipe)
-    checkpoint = out / CHECKPOINT
-    if checkpoint.is_file() and not resume:
-        raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")
     training = design_training(spec, device=device)
-    if resume and checkpoint.is_file():
-        load_training(training, checkpoint)
-    out.mkdir(parents=True, exist_ok=True)
-    run(training, checkpoint=checkpoint, monitor=monitor).check()
-    header = _card_header(spec, training)
-    prior = training.prior(name=recipe.name).to("cpu")
-    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))
-    (out / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-    _plot_designs(prior, spec).savefig(out / "samples.png", dpi=100)
-    return out
+
+    def write(folder: Path) -> None:
+        header = _card_header(spec, training)
+        prior = training.prior(name=recipe.name).to("cpu")
+        prior.save(folder, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))
+        (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+        _plot_designs(prior, spec).savefig(folder / "samples.png", dpi=100)
+
+    return Job(training, write)
 
 
 def _card_header(spec: DesignRecipe, training: DesignTraining) -> dict[str, str]:
