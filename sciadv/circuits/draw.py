@@ -38,7 +38,7 @@ def largest_samples(prior: Prior, n: int, *, seed: int) -> Float[Tensor, "batch 
 
 
 def random_circuits(n: int, n_genes: int, *, seed: int) -> Float[Tensor, "batch 7 genes genes"]:
-    """Draw circuits of which every edge is absent, positive or negative alike, kinetics anywhere in range."""
+    """Draw circuits: each edge absent, positive or negative alike, kinetics anywhere in range."""
     generator = as_generator(seed)
     signs = torch.randint(-1, 2, (n, n_genes, n_genes), generator=generator).float()
     places = 2 * torch.rand(n, len(CHANNELS), n_genes, n_genes, generator=generator) - 1
@@ -46,7 +46,7 @@ def random_circuits(n: int, n_genes: int, *, seed: int) -> Float[Tensor, "batch 
 
 
 def enumerate_topologies(n_genes: int = 3) -> Float[Tensor, "batch genes genes"]:
-    """Return every topology of up to `n_genes` genes once, up to relabelling; genes without edges are padding.
+    """Return every topology of up to `n_genes` genes once up to relabelling; other genes are padding.
 
     A topology counts if the genes that have edges, their own included, hang together, and there is at least
     one edge: the convention of CircuiTree's grammar, which gives 3,325 for three genes (3,284 of three, 39
