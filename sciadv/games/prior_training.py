@@ -1,9 +1,10 @@
-"""Training of a prior: a variational autoencoder, then an adversarial game for its decoder, the ELBO kept.
+"""Training of a prior: a variational autoencoder, a game for its decoder, then estimates for its encoder.
 
 The first phase gives a latent space in which every image has a place and an encoder that finds it; the second
-makes what the decoder draws from the latent law look like the data. Larsen et al., Autoencoding beyond pixels
-using a learned similarity metric, ICML 2016, for the combination; Huang et al., The GAN is dead; long live
-the GAN! (R3GAN), NeurIPS 2024, for the relativistic loss with R1 and R2.
+makes what the decoder draws from the latent law look like the data, with the ELBO kept; the third leaves the
+decoder as it is and teaches the encoder where an image lies of which only a linear estimate is known. Larsen
+et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, for the first two; Huang et
+al., The GAN is dead; long live the GAN! (R3GAN), NeurIPS 2024, for the relativistic loss with R1 and R2.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from torch.nn import functional
 
 from sciadv.errors import InputError
 from sciadv.games.checkpoint import load_training_tensors, training_tensors
+from sciadv.games.linear_estimates import linear_estimates
 from sciadv.games.objectives import Relativistic
 from sciadv.games.penalties import R1, R2
 from sciadv.games.trainer.distributed import average_gradients, average_numbers, rank, world_size
 from sciadv.games.trainer.order import batch_indices, step_generator
-from sciadv.prior import Moments, Prior
+from sciadv.moments import Moments
+from sciadv.prior import Prior
 
 #: Stream of the latents of sample grids.
 _GRID = 40
@@ -36,8 +39,8 @@ class PriorSchedule:
 
     Parameters
     ----------
-    elbo_steps, game_steps
-        Steps of the first and of the second phase.
+    elbo_steps, game_steps, estimate_steps
+        Steps of the first, second and third phase.
     batch
         Images per step.
     divergence_steps
@@ -45,7 +48,7 @@ class PriorSchedule:
         used before they are made to follow N(0, I) (Sønderby et al., Ladder Variational Autoencoders, NeurIPS
         2016, section 2.3): for images so large that they otherwise never are.
     learning_rate
-        Adam's step in the first phase, falling to a hundredth along a cosine.
+        Adam's step in the first and third phase, falling to a hundredth along a cosine.
     game_learning_rate
         Adam's step of all players in the second phase, falling linearly to a tenth in its second half.
     elbo_weight, game_weight
@@ -58,6 +61,7 @@ class PriorSchedule:
 
     elbo_steps: int = 8000
     game_steps: int = 8000
+    estimate_steps: int = 0
     batch: int = 64
     divergence_steps: int = 0
     learning_rate: float = 1e-3
@@ -82,7 +86,13 @@ def negative_elbo(
 
 
 class PriorTraining:
-    """A variational autoencoder, then a game for its decoder; follows `sciadv.games.trainer.Training`.
+    """A variational autoencoder, a game for its decoder, then estimates for its encoder.
+
+    Follows `sciadv.games.trainer.Training`. The third phase fits ``q(z | x')`` by maximum likelihood to draws
+    of the averaged encoder's ``q(z | x)``, where x' is `linear_estimates` of x, or x itself (half of the loss
+    each): neural posterior estimation, as Papamakarios and Murray, Fast epsilon-free inference of simulation
+    models with Bayesian conditional density estimation, NeurIPS 2016, Eq. 6. Without it an encoder has only
+    seen images as they are, and the start that a search takes from it is often in a wrong basin.
 
     Under several processes each takes an equal part of every batch.
 
@@ -100,17 +110,19 @@ class PriorTraining:
         How long and how fast.
     seed
         Seed of batches, latents and posterior draws.
+    moments
+        Mean and covariance of the training set, for the third phase.
     judge
         Measures the averaged networks, as a prior, every so often.
 
     Raises
     ------
     InputError
-        A second phase without a discriminator, fewer images than a batch, or a batch that the processes
-        cannot share.
+        A second phase without a discriminator, a third one without moments, fewer images than a batch, or a
+        batch that the processes cannot share.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # networks and data; the rest says how
         self,
         generator: nn.Module,
         encoder: nn.Module,
@@ -119,11 +131,17 @@ class PriorTraining:
         *,
         schedule: PriorSchedule,
         seed: int = 0,
+        moments: Moments | None = None,
         judge: Callable[[Prior], dict[str, float]] | None = None,
     ) -> None:
         if schedule.game_steps and discriminator is None:
             raise InputError(
                 "the recipe has game_steps but no [discriminator]; add one or set game_steps = 0"
+            )
+        if schedule.estimate_steps and moments is None:
+            raise InputError(
+                "linear estimates are made from the training set's mean and covariance; give moments, or set "
+                "estimate_steps = 0"
             )
         if len(images) < schedule.batch:
             raise InputError(
@@ -135,6 +153,10 @@ class PriorTraining:
             )
         self.images, self.schedule, self.seed, self.judge = images, schedule, seed, judge
         self.n_done, self.cpu_seconds = 0, 0.0
+        self.moments = moments
+        if moments is not None:
+            mean, covariance = moments.mean.to(images.device), moments.covariance.to(images.device)
+            self.moments = Moments(mean, covariance)
         self.n_latent = int(generator.settings["n_latent"])  # type: ignore[index]  # typed Tensor | Module
         self.nets: dict[str, nn.Module] = {"generator": generator, "encoder": encoder}
         self.averaged = {name: copy.deepcopy(net).requires_grad_(False) for name, net in self.nets.items()}
@@ -148,24 +170,26 @@ class PriorTraining:
         self.optimizers = self._optimizers()
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Adam for the ELBO; Adam with the game's momenta for each player."""
+        """Adam for the ELBO and for the estimates; Adam with the game's momenta for each player."""
         decoder_side = [*self.nets["generator"].parameters(), *self.nets["encoder"].parameters()]
         optimizers: dict[str, torch.optim.Optimizer] = {"elbo": torch.optim.Adam(decoder_side, lr=1e-3)}
         if "discriminator" in self.nets:
             optimizers["generator"] = torch.optim.Adam(decoder_side, lr=1e-3, betas=(0.5, 0.99))
             critic = self.nets["discriminator"].parameters()
             optimizers["discriminator"] = torch.optim.Adam(critic, lr=1e-3, betas=(0.0, 0.99))
+        if self.schedule.estimate_steps:
+            optimizers["estimate"] = torch.optim.Adam(self.nets["encoder"].parameters(), lr=1e-3)
         return optimizers
 
     @property
     def n_steps(self) -> int:
-        """Steps of both phases."""
+        """Steps of all phases."""
         return sum(self.phases)
 
     @property
     def phases(self) -> tuple[int, ...]:
         """Steps of each phase."""
-        return self.schedule.elbo_steps, self.schedule.game_steps
+        return self.schedule.elbo_steps, self.schedule.game_steps, self.schedule.estimate_steps
 
     @property
     def batch(self) -> int:
@@ -187,25 +211,43 @@ class PriorTraining:
         """Do one step and return its losses."""
         started = time.process_time()
         x, generator = self._draw()
-        schedule = self.schedule
+        schedule, n_before = self.schedule, self.n_steps - self.schedule.estimate_steps
         if self.n_done < schedule.elbo_steps:
-            rate = schedule.learning_rate * (
-                0.01
-                + 0.99
-                * 0.5
-                * (1 + torch.cos(torch.tensor(torch.pi * self.n_done / schedule.elbo_steps)).item())
-            )
-            losses = self._elbo_step(x, generator, rate)
-            decay = 0.0
-        else:
+            losses = self._elbo_step(x, generator, self._cosine(self.n_done / schedule.elbo_steps))
+            self._average(0.0)
+        elif self.n_done < n_before:
             done = (self.n_done - schedule.elbo_steps) / schedule.game_steps
             rate = schedule.game_learning_rate * (1 - 0.9 * max(0.0, 2 * done - 1))
             losses = self._game_step(x, generator, rate)
-            decay = schedule.ema
-        self._average(decay)
+            self._average(schedule.ema)
+        else:
+            if self.n_done == n_before:
+                self.nets["encoder"].load_state_dict(self.averaged["encoder"].state_dict())
+            rate = self._cosine((self.n_done - n_before) / schedule.estimate_steps)
+            losses = self._estimate_step(x, generator, rate)
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
         return average_numbers(losses, x.device)
+
+    def _cosine(self, done: float) -> float:
+        """Return the learning rate at a share of a phase, falling to a hundredth."""
+        factor = 0.01 + 0.99 * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * done)).item())
+        return self.schedule.learning_rate * factor
+
+    def _estimate_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
+        """Move the encoder to what the averaged one says of the whole image."""
+        assert self.moments is not None  # checked when made
+        known = linear_estimates(x, self.moments, n_latent=self.n_latent, generator=generator)
+        noise = self._own(torch.randn(self.batch, self.n_latent, generator=generator)).to(x.device)
+        x, known = self._own(x), self._own(known)
+        with torch.no_grad():
+            mean, log_variance = self.averaged["encoder"].posterior(x)  # type: ignore[operator]  # as below
+            z = mean + (0.5 * log_variance).exp() * noise
+        mean, log_variance = self.nets["encoder"].posterior(torch.cat([known, x]))  # type: ignore[operator]  # as below
+        z = torch.cat([z, z])
+        loss = 0.5 * ((z - mean).square() * (-log_variance).exp() + log_variance).sum(1).mean()
+        self._descend("estimate", loss, rate)
+        return {"estimate": loss.item()}
 
     def _reconstruct(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return logits at a posterior draw and the negative ELBO, of this process's part of the batch."""
@@ -273,8 +315,10 @@ class PriorTraining:
                 mean.lerp_(current, 1 - decay)
 
     def prior(self, *, name: str, moments: Moments | None = None) -> Prior:
-        """Return the averaged generator and encoder as a prior."""
-        generator, encoder = (copy.deepcopy(self.averaged[net]).eval() for net in ("generator", "encoder"))
+        """Return the averaged generator and encoder, or the third phase's encoder, as a prior."""
+        is_guided = self.n_done > self.n_steps - self.schedule.estimate_steps
+        encoder = copy.deepcopy((self.nets if is_guided else self.averaged)["encoder"]).eval()
+        generator = copy.deepcopy(self.averaged["generator"]).eval()
         return Prior(generator, self.n_latent, encoder, name=name, moments=moments)
 
     def samples(self, n: int) -> Tensor:

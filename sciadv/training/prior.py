@@ -23,6 +23,7 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
         name: build_seeded(net, spec.seed + i).to(device)
         for i, (name, net) in enumerate(spec.nets(data.train.shape[1:]).items())
     }
+    moments = training_moments(data.train)
     training = PriorTraining(
         nets["generator"],
         nets["encoder"],
@@ -30,11 +31,12 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
         data.train.to(device),
         schedule=spec.schedule,
         seed=spec.seed,
+        moments=moments,
         judge=None if classifier is None else Judge(classifier, data.train, seed=spec.seed),
     )
 
     def write(folder: Path) -> None:
-        prior = training.prior(name=recipe.name, moments=training_moments(data.train)).to("cpu")
+        prior = training.prior(name=recipe.name, moments=moments).to("cpu")
         facts = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"}
         write_prior(recipe, prior, data, classifier, folder, facts=facts)
 
