@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
 from sciadv.errors import InputError
 from sciadv.omics import AdversarialSettings, BatchCorrector, has_scib
-from sciadv.omics.cells import LAYER, read_cells
+from sciadv.omics.cells import LAYER, Names, read_cells
 from sciadv.omics.components import Components
 from sciadv.omics.judge import judge
 from sciadv.omics.scib import scib_scores
@@ -47,8 +47,8 @@ class Task:
 
     name: str
     adata: Any
-    batch: NDArray[np.str_]
-    labels: NDArray[np.str_]
+    batch: Names
+    labels: Names
     components: NDArray[np.float32]
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from sciadv.errors import InputError, UnknownNameError
 
-Names = NDArray[np.str_]
+#: ``(cells,)``, text; `NDArray[np.str_]`, which run-time checkers take for text without a length.
+Names = NDArray[Any]
 #: ``(cells, genes)``: an array, or a sparse matrix in rows.
 Matrix = Any
 #: Counts a cell is scaled to before the logarithm.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.errors import InputError
+from sciadv.omics.cells import Names
 
 
 @final
@@ -30,9 +31,9 @@ class SimulatedCounts:
     """
 
     counts: NDArray[np.float32]
-    batch: NDArray[np.str_]
-    cell_type: NDArray[np.str_]
-    genes: NDArray[np.str_]
+    batch: Names
+    cell_type: Names
+    genes: Names
     expected: NDArray[np.float32]
 
 
