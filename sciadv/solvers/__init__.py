@@ -10,6 +10,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import Adam
 from sciadv.solvers.auto import Auto
+from sciadv.solvers.binary_cells import BinaryCells
 from sciadv.solvers.csgm import CSGM
 from sciadv.solvers.differential_evolution import DifferentialEvolution
 from sciadv.solvers.fbp import FBP
@@ -48,6 +49,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "tangent-kernel": TangentKernel,
     "csgm": CSGM,
     "global": DifferentialEvolution,
+    "binary-cells": BinaryCells,
     "laplace": Laplace,
     "mala": MALA,
     "hmc": HMC,
@@ -68,6 +70,7 @@ __all__ = [
     "SOLVERS",
     "Adam",
     "Auto",
+    "BinaryCells",
     "DifferentialEvolution",
     "Laplace",
     "Lasso",

@@ -78,4 +78,5 @@ def _conditional_factor(problem: Problem, whitened: Whitened) -> Tensor:
     covariance = require_residual(problem.prior, "the posterior").image.covariance
     given = covariance.to(whitened.gain) - whitened.gain @ whitened.gain.T
     values, vectors = torch.linalg.eigh(0.5 * (given + given.T))
-    return vectors * values.clamp_min(0).sqrt()
+    factor: Tensor = vectors * values.clamp_min(0).sqrt()
+    return factor
