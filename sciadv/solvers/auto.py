@@ -9,25 +9,21 @@ from sciadv.solution import Solution
 from sciadv.solvers.adam import Adam
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.search import Monitor, has_forward_mode
+from sciadv.solvers.stages import has_stages, solve_in_stages
 
-#: Jacobians that Levenberg-Marquardt needs per start, from a codebook (measured: 6 to 22).
-_JACOBIANS = 12
-#: A tangent costs this many generator passes (forward mode shares the pass it differentiates).
-_PASSES_PER_TANGENT = 1.0
+#: Steps of Levenberg-Marquardt per start, most of which end early (measured: 6 to 9).
+_STEPS = 8
 #: A gradient costs this many generator passes: one forward, two for its reverse.
 _PASSES_PER_GRADIENT = 3.0
-#: Starts that each needs for the same optimum: a second-order search leaves poor starts by pruning.
-_STARTS = {"levenberg-marquardt": 2.0, "adam": 10.0}
 
 
 @dataclass(frozen=True)
 class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
 
-    The cost is counted in generator passes per measurement: ``12 x (n_latent + 3)`` passes a start for
-    Levenberg-Marquardt (two starts, since pruning leaves one of three early), ``300 x 3`` a start for Adam
-    (ten starts). So Adam is picked for latents longer than about 370, and where the generator has no forward
-    mode.
+    The cost is counted in generator passes per measurement: ``n_latent + 8 x 3`` passes for each of 10 starts
+    of Levenberg-Marquardt (a Jacobian, then gradients), ``300 x 3`` for each of 10 of Adam. So Adam is picked
+    for latents longer than about 870, and where the generator has no forward mode.
 
     Parameters
     ----------
@@ -39,8 +35,12 @@ class Auto:
     name: str = "auto"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Pick, then solve."""
+        """Leave the generator's range where the prior says how (see `sciadv.solvers.stages`), else pick."""
         solver, reason = self.pick(problem)
+        if has_stages(problem) and isinstance(solver, LevenbergMarquardt):
+            solution = solve_in_stages(problem, self.restarts, seed=seed, monitor=monitor)
+            told = "latent search, then past the range: the prior has statistics of what it cannot represent"
+            return replace(solution, settings={"picked_by_auto": told, **solution.settings})
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
         solution = solver.solve(problem, seed=seed, monitor=monitor)
@@ -49,11 +49,12 @@ class Auto:
     def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:
         """Return the solver and the reason."""
         n_latent = problem.prior.n_latent
-        second_order = _STARTS["levenberg-marquardt"] * _JACOBIANS * (_PASSES_PER_TANGENT * n_latent + 3)
-        first_order = _STARTS["adam"] * Adam().n_iterations * _PASSES_PER_GRADIENT
+        second, first = LevenbergMarquardt(), Adam()
+        second_order = second.restarts * (n_latent + _STEPS * _PASSES_PER_GRADIENT)
+        first_order = first.restarts * first.n_iterations * _PASSES_PER_GRADIENT
         costs = f"{second_order:.0f} generator passes a measurement against {first_order:.0f} of adam"
         if not has_forward_mode(problem):
-            return Adam(), "the generator cannot be differentiated in forward mode, which a Jacobian needs"
+            return first, "the generator cannot be differentiated in forward mode, which a Jacobian needs"
         if second_order > first_order:
-            return Adam(), f"levenberg-marquardt would need {costs}"
-        return LevenbergMarquardt(), costs
+            return first, f"levenberg-marquardt would need {costs}"
+        return second, costs

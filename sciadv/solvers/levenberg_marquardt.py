@@ -3,7 +3,10 @@
 Marquardt, An Algorithm for Least-Squares Estimation of Nonlinear Parameters, J. SIAM 11, 1963; damping by the
 ratio of actual to predicted decrease as in Nocedal and Wright, Numerical Optimization, 2nd ed. 2006, section
 10.3 and algorithm 4.1. For likelihoods other than Gaussian the curvature is the Fisher information (Fisher
-scoring).
+scoring). A generator does not reach every image, so residuals stay large and Gauss-Newton alone converges
+slowly: from the Gauss-Newton matrix at the start, a secant update adds the curvature that it leaves out, in
+the spirit of Dennis, Gay and Welsch, An Adaptive Nonlinear Least-Squares Algorithm, ACM TOMS 7, 1981; here it
+is the damped BFGS update of Powell (Nocedal and Wright, procedure 18.2), which needs gradients only.
 """
 
 from __future__ import annotations
@@ -16,189 +19,151 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.jacobian import real_curvature
 from sciadv.solvers.search import Monitor, Point, Search, State, run
-from sciadv.solvers.starts import Starts
+from sciadv.solvers.starts import StartPoints, Starts
 
-#: Damping trials per Jacobian; each is a forward pass only.
-N_TRIALS = 4
+#: Numbers in the Jacobians that are in memory at once at the start.
+_MAX_NUMBERS = 2**24
+#: Factor of the tolerance for a start that is not the best of its measurement.
+_BEHIND = 100.0
+#: Powell's: least curvature along a step, as a part of the model's.
+_LEAST_CURVATURE = 0.2
 
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
-    """Minimise ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2`` by damped Gauss-Newton steps.
+    """Minimise ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2`` by damped steps of a quadratic model.
 
-    The Jacobian goes through the generator in forward mode and through the operator as tangents. Each step
-    solves the smaller of the two systems, ``n_latent`` or ``measurements`` wide.
+    The model starts as that of Gauss and Newton. Its Jacobian goes through the generator in forward mode and
+    through the operator as tangents; that of a chart is shared by all measurements. Then each step costs one
+    gradient, through the generator in reverse mode and through the operator by its vjp.
 
     Parameters
     ----------
     restarts
-        Starts per measurement; if None, 3 where there are at least two data per latent number, else 10,
-        since few data leave many local minima.
+        Starts per measurement. Most of them meet early and end.
     n_iterations
-        Jacobians per start at most.
+        Steps per start at most.
     starts
-        "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see `Starts`.
+        "charts", "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see
+        `Starts`.
     tolerance
-        A start has converged when a step decreases the objective by less than this part of it.
+        A start has converged when a step decreases the objective by less than this part of it; one that is
+        not the best of its measurement, by less than 100 times that.
     damping
         First damping, relative to the diagonal of the curvature.
-    n_secant
-        Steps between two true Jacobians that update the last one instead, while its model predicts well.
     halve_at
-        Iterations after which only the better half of a measurement's restarts goes on.
+        Iterations after which only the better half of a measurement's restarts goes on; from a third of
+        the first on, a restart that has met a better one ends too. Empty: none ends before its own end.
     stop_at_noise
         Whether a start ends where it explains the data to the noise level.
 
     Notes
     -----
-    Cost per iteration and row: one Jacobian, about ``n_latent`` generator passes, and 1 to 4 passes. Memory:
-    ``rows x measurements x n_latent`` numbers.
+    Cost per row: 10 to 20 gradients, each about three generator passes; for a start that is no chart also a
+    Jacobian, about ``n_latent`` passes. Memory: ``rows x n_latent^2`` numbers.
     """
 
-    restarts: int | None = None
-    n_iterations: int = 60
-    starts: str | Tensor = "auto"
-    tolerance: float = 1e-5
-    damping: float = 1.0
-    n_secant: int = 3
-    halve_at: tuple[int, ...] = (2, 4, 6, 8)
+    restarts: int = 10
+    n_iterations: int = 100
+    starts: str | Tensor = "charts"
+    tolerance: float = 1e-7
+    damping: float = 0.3
+    halve_at: tuple[int, ...] = (12, 18)
     stop_at_noise: bool = True
     name: str = "levenberg-marquardt"
 
     def init(self, search: Search, starts: Tensor) -> State:
-        """Score the starts; no Jacobian yet."""
+        """Score the starts and take the Gauss-Newton matrix at each."""
         rows = torch.arange(len(starts), device=starts.device)
         point = search.evaluate(starts, rows)
-        n_measurements = real_view(point.prediction[:1]).shape[1]
-        jacobian = starts.new_zeros(len(starts), n_measurements, starts.shape[1])
-        damping, steps_left = torch.full_like(starts[:, 0], self.damping), torch.zeros_like(rows)
-        return State(point, rows, (damping, steps_left, jacobian))
+        gradient, hessian = _gauss_newton(search, point, rows)
+        return State(point, rows, (torch.full_like(starts[:, 0], self.damping), gradient, hessian))
 
     def step(self, search: Search, state: State) -> State:
-        """Do one damped Gauss-Newton step on every active row, with up to `N_TRIALS` dampings tried."""
+        """Try one damped step on every active row, and learn from it whether it is accepted or not."""
         rows = state.active
         here = state.best.take(rows)
-        damping, steps_left, jacobian = (memory[rows] for memory in state.memory)
-        fresh = steps_left == 0
-        model = _local_model(search, here, rows, jacobian, fresh)
-        damping, gain, there = _try_dampings(search, model, here, rows, damping)
-        jacobian = _secant_update(
-            model.jacobian, there.z - here.z, real_view(there.prediction - here.prediction)
-        )
-        steps_left = torch.where(fresh, self.n_secant, steps_left - 1)
-        steps_left = torch.where(gain > 0.5, steps_left, 0)  # a poor model is renewed
-        relative = (here.objective - there.objective) / here.objective.abs().clamp_min(1e-30)
-        small = ~(relative > self.tolerance)
-        steps_left = torch.where(small, 0, steps_left)
-        explained = search.explained(there.misfit, relative)
-        memory = zip(state.memory, (damping, steps_left, jacobian), strict=True)
+        damping, gradient, hessian = (memory[rows] for memory in state.memory)
+        move, promised = _damped_step(hessian, gradient, damping)
+        there, new_gradient = search.gradient(here.z + move, rows)
+        decrease = here.objective - there.objective
+        accepted = decrease > 0  # False for NaN
+        hessian = _secant_update(hessian, move, new_gradient - gradient)
+        size = here.objective.abs().clamp_min(1e-30)
+        tolerance = torch.where(search.is_ahead(state.best.objective)[rows], 1, _BEHIND) * self.tolerance
+        settled = torch.where(accepted, decrease, promised) <= tolerance * size
+        settled &= ~accepted | (damping <= self.damping)  # a timid step proves nothing
+        relative = torch.where(accepted, decrease / size, torch.inf)
+        taken = accepted.nonzero().squeeze(1)
+        best = state.best.put(rows[taken], there.take(taken))
+        explained = search.explained(best.misfit[rows], relative)
+        gradient = torch.where(accepted[:, None], new_gradient, gradient)
+        damping = _next_damping(damping, decrease / promised.clamp_min(1e-30), accepted)
+        memory = zip(state.memory, (damping, gradient, hessian), strict=True)
         return State(
-            state.best.put(rows, there),
-            rows[~(small & fresh) & ~explained],  # only a step with a true Jacobian may end a row
+            best,
+            rows[~settled & ~explained],
             tuple(old.index_copy(0, rows, new) for old, new in memory),
             state.iteration + 1,
         )
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once."""
-        restarts = self.restarts or (3 if problem.n_measurements >= 2 * problem.prior.n_latent else 10)
-        starts = Starts(restarts, self.starts, self.halve_at)
+        starts = Starts(self.restarts, self.starts, self.halve_at)
         return run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)
 
 
-@dataclass(frozen=True)
-class _LocalModel:
-    """Quadratic model of the objective around the rows' points."""
-
-    jacobian: Tensor  # (rows, measurements, latent)
-    curvature: Tensor  # of the likelihood, (rows, measurements)
-    gradient: Tensor  # of the objective, (rows, latent)
-    latent_weight: float
-
-    def solve(self, index: Tensor, damping: Tensor) -> Tensor:
-        """Return the damped Gauss-Newton step ``-(J'CJ + w I + mu D)^-1 g``, by the smaller system."""
-        jacobian = self.jacobian[index] * self.curvature[index].sqrt()[:, :, None]
-        gradient = self.gradient[index]
-        scale = jacobian.square().sum(1) + self.latent_weight
-        scale = scale.clamp_min(1e-12 + 1e-6 * scale.amax(1, keepdim=True))  # damps flat directions too
-        diagonal = self.latent_weight + damping[:, None] * scale
-        n_measurements, n_latent = jacobian.shape[1:]
-        if n_latent <= n_measurements:
-            matrix = jacobian.transpose(1, 2) @ jacobian + torch.diag_embed(diagonal)
-            return -_solve_positive(matrix, gradient)
-        # Woodbury: (D + J'J)^-1 g = D^-1 g - D^-1 J' (I + J D^-1 J')^-1 J D^-1 g
-        over = jacobian / diagonal[:, None]
-        matrix = over @ jacobian.transpose(1, 2) + torch.eye(
-            n_measurements, dtype=over.dtype, device=over.device
-        )
-        inner = _solve_positive(matrix, (over @ gradient[:, :, None]).squeeze(2))
-        return -(gradient / diagonal - (over.transpose(1, 2) @ inner[:, :, None]).squeeze(2))
-
-    def predicted_decrease(self, index: Tensor, move: Tensor) -> Tensor:
-        """Return ``-(g'd + d'Hd / 2)``."""
-        pushed = (self.jacobian[index] @ move[:, :, None]).squeeze(2)
-        quadratic = (self.curvature[index] * pushed.square()).sum(1) + self.latent_weight * move.square().sum(
-            1
-        )
-        return -((self.gradient[index] * move).sum(1) + 0.5 * quadratic)
+def _gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient ``(rows, latent)`` and ``J'CJ + w I`` ``(rows, latent, latent)`` at the starts."""
+    problem, n_latent = search.problem, point.z.shape[1]
+    started = search.started or StartPoints(point.z[:, None])
+    chunk = max(1, _MAX_NUMBERS // (n_latent * problem.n_measurements))
+    gradients, matrices = [], []
+    for part in torch.split(rows, chunk):  # bounds the memory
+        y = problem.measurements[search.owner[part]]
+        curvature = real_curvature(problem, point.prediction[part], y)
+        jacobian = started.jacobian(problem, part)
+        in_data = real_view(problem.likelihood.gradient(point.prediction[part], y))
+        gradients.append((in_data[:, None] @ jacobian).squeeze(1))
+        scaled = jacobian * curvature.sqrt()[:, :, None]
+        matrices.append(scaled.transpose(1, 2) @ scaled)
+    unit = torch.eye(n_latent, dtype=point.z.dtype, device=point.z.device)
+    weight = problem.latent_weight
+    return torch.cat(gradients) + weight * point.z, torch.cat(matrices) + weight * unit
 
 
-def _local_model(search: Search, here: Point, rows: Tensor, jacobian: Tensor, fresh: Tensor) -> _LocalModel:
-    """Renew the Jacobian of the `fresh` rows; the gradient is exact on all of them."""
-    problem = search.problem
-    y = problem.measurements[search.owner[rows]]
-    curvature = problem.likelihood.curvature(here.prediction, y)
-    if here.prediction.is_complex():
-        curvature = torch.stack([curvature, curvature], -1)
-    new, kept = fresh.nonzero().squeeze(1), (~fresh).nonzero().squeeze(1)
-    gradient = torch.empty_like(here.z)
-    if len(new):
-        true_jacobian = search.jacobian(here.z[new])
-        in_data = real_view(problem.likelihood.gradient(here.prediction[new], y[new]))
-        gradient[new] = (in_data[:, None] @ true_jacobian).squeeze(1) + problem.latent_weight * here.z[new]
-        jacobian = jacobian.index_copy(0, new, true_jacobian)
-    if len(kept):
-        gradient[kept] = search.gradient(here.z[kept], rows[kept])[1]
-    return _LocalModel(jacobian, curvature.flatten(1), gradient, problem.latent_weight)
+def _damped_step(hessian: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``d = -(H + mu D)^-1 g`` and the decrease that the model promises, ``-(g'd + d'Hd / 2)``.
+
+    D is the diagonal of H. A failed factorisation gives NaN, which no step is accepted with.
+    """
+    scale = hessian.diagonal(dim1=1, dim2=2)
+    scale = scale.clamp_min(1e-12 + 1e-6 * scale.amax(1, keepdim=True))  # damps flat directions too
+    factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(damping[:, None] * scale))
+    move = -torch.cholesky_solve(gradient[:, :, None], factor).squeeze(2)
+    move = torch.where(failed[:, None] > 0, torch.nan, move)
+    # H d = -g - mu D d
+    promised = 0.5 * ((damping[:, None] * scale * move - gradient) * move).sum(1)
+    return move, promised
 
 
-def _try_dampings(
-    search: Search, model: _LocalModel, here: Point, rows: Tensor, damping: Tensor
-) -> tuple[Tensor, Tensor, Point]:
-    """Step each row with more and more damping until its objective falls; give damping, gain ratio, point."""
-    there, gain = here, torch.zeros_like(damping)
-    pending = torch.arange(len(rows), device=rows.device)
-    for _ in range(N_TRIALS):
-        move = model.solve(pending, damping[pending])
-        trial = search.evaluate(here.z[pending] + move, rows[pending])
-        decrease = here.objective[pending] - trial.objective
-        accepted = decrease > 0  # False for NaN
-        ratio = decrease / model.predicted_decrease(pending, move).clamp_min(1e-30)
-        damping = damping.index_copy(0, pending, _next_damping(damping[pending], ratio, accepted))
-        done = accepted.nonzero().squeeze(1)
-        there, gain = (
-            there.put(pending[done], trial.take(done)),
-            gain.index_copy(0, pending[done], ratio[done]),
-        )
-        pending = pending[~accepted]
-        if len(pending) == 0:
-            break
-    return damping, gain, there
-
-
-def _secant_update(jacobian: Tensor, move: Tensor, change: Tensor) -> Tensor:
-    """Return Broyden's rank-one update: the nearest Jacobian that maps the move to the change it made."""
-    length = move.square().sum(1).clamp_min(1e-30)
-    missed = change - (jacobian @ move[:, :, None]).squeeze(2)
-    return jacobian + (missed / length[:, None])[:, :, None] * move[:, None]
-
-
-def _solve_positive(matrix: Tensor, right: Tensor) -> Tensor:
-    """Solve positive definite systems; a failed factorisation gives NaN, which no damping trial accepts."""
-    factor, failed = torch.linalg.cholesky_ex(matrix)
-    solved = torch.cholesky_solve(right[:, :, None], factor).squeeze(2)
-    return torch.where(failed[:, None] > 0, torch.nan, solved)
+def _secant_update(hessian: Tensor, move: Tensor, change: Tensor) -> Tensor:
+    """Return the BFGS update by the gradient's change along a move, damped so that H stays positive."""
+    pushed = (hessian @ move[:, :, None]).squeeze(2)
+    model, seen = (pushed * move).sum(1), (change * move).sum(1)
+    low = seen < _LEAST_CURVATURE * model
+    weight = torch.where(low, (1 - _LEAST_CURVATURE) * model / (model - seen), 1.0)[:, None]
+    change = weight * change + (1 - weight) * pushed
+    seen = (change * move).sum(1)
+    updated = (
+        hessian
+        - pushed[:, :, None] * (pushed / model[:, None])[:, None]
+        + change[:, :, None] * (change / seen[:, None])[:, None]
+    )
+    usable = (model > 0) & (seen > 0) & seen.isfinite()
+    return torch.where(usable[:, None, None], updated, hessian)
 
 
 def _next_damping(damping: Tensor, gain: Tensor, accepted: Tensor) -> Tensor:

@@ -14,14 +14,14 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.constraints import keep_constraints
-from sciadv.solvers.starts import Starts, choose_starts
+from sciadv.solvers.jacobian import latent_jacobian
+from sciadv.solvers.starts import StartPoints, Starts, start_points
 
-#: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
-MAX_TANGENTS = 1024
+#: Two restarts have met when they are nearer than this part of the distance of two independent prior draws.
+MET = 0.05
 #: A row at the noise level ends when its objective falls by less than this part of it.
 SETTLED = 1e-2
 
@@ -71,12 +71,13 @@ class Point:
 class Search:
     """A problem laid out for `n_restarts` starts per measurement; `owner` maps rows to measurements.
 
-    A row at the noise level ends only where `stop_at_noise` is set.
+    A row at the noise level ends only where `stop_at_noise` is set; `started` is where the rows began.
     """
 
     problem: Problem
     n_restarts: int
     stop_at_noise: bool = True
+    started: StartPoints | None = None
 
     @property
     def owner(self) -> Tensor:
@@ -93,6 +94,11 @@ class Search:
         """
         at_noise = (misfit <= 1) & (self.stop_at_noise and self.problem.likelihood.has_noise_level)
         return at_noise if self.problem.latent_weight == 0 else at_noise & (relative_decrease < SETTLED)
+
+    def is_ahead(self, objective: Tensor) -> Tensor:
+        """Return the mask of rows whose objective ``(rows,)`` is the least of their measurement's."""
+        restarts = objective.reshape(-1, self.n_restarts)
+        return (restarts <= restarts.amin(1, keepdim=True)).flatten()
 
     def evaluate(self, z: Tensor, rows: Tensor) -> Point:
         """Predict at `z` for the measurements that own `rows`, without gradients."""
@@ -124,33 +130,8 @@ class Search:
         return point, gradient + problem.latent_weight * z.detach()
 
     def jacobian(self, z: Tensor) -> Tensor:
-        """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers.
-
-        Forward mode through the generator only, all unit tangents in one batch; the operator is applied to
-        the tangents by its jvp, so it needs no automatic differentiation.
-        """
-        chunk = max(1, MAX_TANGENTS // z.shape[1])
-        return torch.cat([self._jacobian_chunk(part) for part in torch.split(z, chunk)])
-
-    def _jacobian_chunk(self, z: Tensor) -> Tensor:
-        n_rows, n_latent = z.shape
-        unit = torch.eye(n_latent, dtype=z.dtype, device=z.device)
-
-        def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-            x, tangent = torch.func.jvp(self.problem.prior, (z,), (direction.expand_as(z),))[:2]
-            return x, tangent
-
-        forward = self.problem.forward
-        with torch.no_grad():
-            along = torch.func.vmap(push, out_dims=(None, 0))  # type: ignore[arg-type]  # torch's hint lacks None
-            x, tangents = along(unit)
-            tangents = tangents.flatten(0, 1)
-            if forward.is_linear:
-                columns = real_view(forward(tangents))
-            else:
-                columns = real_view(forward.jvp(x.repeat(n_latent, *([1] * (x.ndim - 1))), tangents))
-            # (latent * rows, measurements) -> (rows, measurements, latent)
-            return columns.reshape(n_latent, n_rows, -1).permute(1, 2, 0)
+        """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers."""
+        return latent_jacobian(self.problem, z)
 
 
 def has_forward_mode(problem: Problem) -> bool:
@@ -220,6 +201,22 @@ def halved(objective: Tensor, n_restarts: int, times: int) -> Tensor:
     return kept.flatten()
 
 
+def met_better(z: Tensor, objective: Tensor, n_restarts: int) -> Tensor:
+    """Return the mask of rows that are near a better restart of the same measurement: in one basin."""
+    order = objective.reshape(-1, n_restarts).argsort(1)
+    each = torch.arange(len(order), device=order.device)[:, None]
+    ranked = z.reshape(len(order), n_restarts, -1)[each, order]
+    near = torch.cdist(ranked, ranked) < MET * (2 * z.shape[1]) ** 0.5
+    met = near.tril(-1).any(2)  # [b, i, j], j better than i
+    return torch.empty_like(met).scatter(1, order, met).flatten()
+
+
+def thinned(best: Point, n_restarts: int, times: int) -> Tensor:
+    """Return the mask of rows that go on: those that met no better one, halved so many times."""
+    met = met_better(best.z, best.objective, n_restarts)
+    return halved(best.objective.masked_fill(met, torch.inf), n_restarts, times) & ~met
+
+
 def run(
     solver: LatentSolver,
     problem: Problem,
@@ -258,32 +255,34 @@ def run(
             return run(solver, stacked, starts, seed=seed, stop_at_noise=stop_at_noise, monitor=monitor)
 
         return keep_constraints(run_unconstrained, problem, starts)
-    started, history, tell = time.perf_counter(), list[float](), monitor or (lambda _: None)
+    clock, history, tell = time.perf_counter(), list[float](), monitor or (lambda _: None)
     with problem.prior.frozen():
-        search = Search(loss or problem, starts.restarts, stop_at_noise)
-        state = solver.init(search, choose_starts(problem, starts, seed=seed).flatten(0, 1))
+        started = start_points(problem, starts, seed=seed)
+        search = Search(loss or problem, starts.restarts, stop_at_noise, started)
+        state = solver.init(search, started.z.flatten(0, 1))
         was_interrupted = False
         try:
             for state in _iterate(solver, search, state, starts.halve_at):  # noqa: B020  # the last one is kept
                 history.append(float(state.best.objective.reshape(-1, starts.restarts).amin(1).mean()))
-                tell(_progress(solver, search, state, time.perf_counter() - started))
+                tell(_progress(solver, search, state, time.perf_counter() - clock))
         except KeyboardInterrupt:
             was_interrupted = True
         solution = _solution(search, state, problem, was_interrupted=was_interrupted)
     told = {key: value for key, value in vars(solver).items() if key not in ("name", "starts", "restarts")}
     settings = {**told, "starts": starts.origin, "restarts": starts.restarts, "seed": seed}
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - clock
     return replace(solution, method=solver.name, history=history, seconds=seconds, settings=settings)
 
 
 def _iterate(
     solver: LatentSolver, search: Search, state: State, halve_at: tuple[int, ...]
 ) -> Iterator[State]:
-    """Yield the state after each step until no row is active, halving the restarts on the way."""
+    """Yield the state after each step until no row is active, thinning the restarts out on the way."""
     for iteration in range(1, solver.n_iterations + 1):
         state = solver.step(search, state)
-        if iteration in halve_at:
-            keep = halved(state.best.objective, search.n_restarts, halve_at.index(iteration) + 1)
+        if halve_at and 3 * iteration >= halve_at[0]:
+            times = sum(iteration >= at for at in halve_at)
+            keep = thinned(state.best, search.n_restarts, times)
             state = replace(state, active=state.active[keep[state.active]])
         yield state
         if len(state.active) == 0:

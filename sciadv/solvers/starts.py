@@ -10,8 +10,12 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
+from sciadv.solvers.charts import Charts, draw_charts, foreseen, n_charts, objectives
+from sciadv.solvers.jacobian import latent_jacobian
 from sciadv.solvers.linear import linear_estimate
 
+#: Charts per restart at least; where fewer are affordable, starts come from the codebook.
+_CHARTS_PER_START = 4
 #: Codebook entries per restart among which starts are spread.
 _PER_START = 5
 
@@ -26,9 +30,7 @@ def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: in
     codes = problem.prior.sample_latent(n_codes, seed=seed)
     with torch.no_grad():
         predicted = torch.cat([problem.forward(problem.prior(z)) for z in torch.split(codes, 500)])
-        weight = 0.5 * problem.latent_weight * codes.square().sum(1)
-        energies = [problem.likelihood.energy(predicted, y[None]) for y in problem.measurements]
-        scores = torch.stack(energies) + weight
+        scores = objectives(problem, codes, predicted)
     n_best = min(n_codes, 1 if n_restarts == 1 else _PER_START * n_restarts)
     return _spread(codes[scores.topk(n_best, dim=1, largest=False).indices], n_restarts)
 
@@ -55,9 +57,12 @@ class Starts:
     where
         "codebook": the prior draws that explain the data best. "encoder": the encoded linear estimate of the
         image, then the codebook. "auto": "encoder" where the prior has one and the operator is linear, else
-        "codebook". "random": draws, the same for every measurement. Or latents ``(batch, restarts, latent)``.
+        "codebook". "charts": as "auto", but instead of the codebook the draws whose models of the objective
+        reach lowest, where latents are short enough for enough of them. "random": draws, the same for every
+        measurement. Or latents ``(batch, restarts, latent)``.
     halve_at
-        Iterations after which only the better half of a measurement's restarts goes on.
+        Iterations after which only the better half of a measurement's restarts goes on. From a third of
+        the first on, a restart that has met a better one ends too.
     """
 
     restarts: int
@@ -70,42 +75,80 @@ class Starts:
         return self.where if isinstance(self.where, str) else "given"
 
 
+@dataclass(frozen=True)
+class StartPoints:
+    """Starting latents `z` ``(batch, restarts, latent)``, and which `chart` each is, -1 for none."""
+
+    z: Tensor
+    charts: Charts | None = None
+    chart: Tensor | None = None
+
+    def jacobian(self, problem: Problem, rows: Tensor) -> Tensor:
+        """Return the Jacobians at the starts of `rows` of the flattened batch; those of charts are known."""
+        z = self.z.flatten(0, 1)[rows]
+        if self.charts is None or self.chart is None:
+            return latent_jacobian(problem, z)
+        chart = self.chart.flatten()[rows]
+        jacobian = self.charts.jacobian[chart.clamp_min(0)]
+        unknown = (chart < 0).nonzero().squeeze(1)
+        if len(unknown):
+            jacobian = jacobian.index_copy(0, unknown, latent_jacobian(problem, z[unknown]))
+        return jacobian
+
+
 def choose_starts(problem: Problem, starts: Starts, *, seed: int) -> Tensor:
-    """Return the starting latents ``(batch, restarts, latent)``.
+    """Return the starting latents ``(batch, restarts, latent)``, see `start_points`."""
+    return start_points(problem, starts, seed=seed).z
+
+
+def start_points(problem: Problem, starts: Starts, *, seed: int) -> StartPoints:
+    """Choose where a search starts.
 
     Raises
     ------
     InputError
         `starts.where` is no known word, or latents of the wrong shape.
     """
-    expected = (problem.n_problems, starts.restarts, problem.prior.n_latent)
-    if isinstance(starts.where, Tensor):
-        if starts.where.shape != expected:
+    where, n, prior = starts.where, starts.restarts, problem.prior
+    expected = (problem.n_problems, n, prior.n_latent)
+    if isinstance(where, Tensor):
+        if where.shape != expected:
             raise InputError(
-                f"starts have shape {tuple(starts.where.shape)}, but (batch, restarts, latent) is {expected}"
+                f"starts have shape {tuple(where.shape)}, but (batch, restarts, latent) is {expected}"
             )
-        return starts.where.to(problem.prior.device, problem.prior.dtype)
-    has_encoder = problem.prior.encoder is not None and problem.forward.is_linear
-    if starts.where == "codebook" or (starts.where == "auto" and not has_encoder):
-        return codebook_starts(problem, starts.restarts, seed=seed)
-    if starts.where == "random":
-        return problem.prior.sample_latent(starts.restarts, seed=seed).expand(expected)  # whatever the batch
-    if starts.where in ("encoder", "auto"):
-        return _encoder_starts(problem, starts.restarts, seed=seed)
-    raise InputError(
-        f"starts must be 'auto', 'codebook', 'encoder', 'random' or latents of shape {expected}, "
-        f"but got {starts.where!r}"
-    )
+        return StartPoints(where.to(prior.device, prior.dtype))
+    if where == "random":
+        return StartPoints(prior.sample_latent(n, seed=seed).expand(expected))  # whatever the batch
+    if where not in ("auto", "charts", "encoder", "codebook"):
+        raise InputError(
+            f"starts must be 'auto', 'charts', 'codebook', 'encoder', 'random' or latents of shape "
+            f"{expected}, but got {where!r}"
+        )
+    has_encoder = prior.encoder is not None and problem.forward.is_linear
+    first = _encoded(problem) if where == "encoder" or (has_encoder and where != "codebook") else None
+    n_drawn = n if first is None else n - 1
+    if where == "charts" and n_drawn and n_charts(problem) >= _CHARTS_PER_START * n_drawn:
+        return _chart_starts(problem, n_drawn, first, seed=seed)
+    drawn = [codebook_starts(problem, n_drawn, seed=seed)] if n_drawn else []
+    return StartPoints(torch.cat([*([] if first is None else [first]), *drawn], dim=1))
 
 
-def _encoder_starts(problem: Problem, n_restarts: int, *, seed: int) -> Tensor:
-    """First start: the encoded linear estimate of the image; the others from the codebook."""
+def _chart_starts(problem: Problem, n_drawn: int, first: Tensor | None, *, seed: int) -> StartPoints:
+    """Return `first` and the charts whose models reach lowest."""
+    charts = draw_charts(problem, seed=seed)
+    chart = foreseen(problem, charts).topk(n_drawn, dim=1, largest=False).indices
+    z = charts.z[chart]
+    if first is not None:
+        z = torch.cat([first, z], dim=1)
+        chart = torch.cat([torch.full_like(chart[:, :1], -1), chart], dim=1)
+    return StartPoints(z, charts, chart)
+
+
+def _encoded(problem: Problem) -> Tensor:
+    """Return the encoded linear estimate of the image ``(batch, 1, latent)``."""
     if not problem.forward.is_linear:
         raise InputError("starts='encoder' needs a linear operator, which gives a first image")
-    first = problem.prior.encode(_first_image(problem))[:, None]
-    if n_restarts == 1:
-        return first
-    return torch.cat([first, codebook_starts(problem, n_restarts - 1, seed=seed)], dim=1)
+    return problem.prior.encode(_first_image(problem))[:, None]
 
 
 def _first_image(problem: Problem) -> Tensor:

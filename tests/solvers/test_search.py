@@ -8,8 +8,10 @@ from sciadv.errors import InputError, SolveError, UnknownNameError
 from sciadv.forward import FaciesSlowness, Mask, MaskedFourier
 from sciadv.nets import build_seeded
 from sciadv.solvers import CSGM, LMMSE, SOLVERS, Adam, Auto, Lasso, LevenbergMarquardt
-from sciadv.solvers.search import Search, halved
-from sciadv.solvers.starts import Starts, choose_starts
+from sciadv.solvers.charts import draw_charts, foreseen, objectives
+from sciadv.solvers.jacobian import solve_smaller
+from sciadv.solvers.search import Point, Search, halved, met_better, thinned
+from sciadv.solvers.starts import Starts, choose_starts, start_points
 from sciadv.testing import check_solver, linear_problem, map_objective
 
 
@@ -44,7 +46,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize(
-    "solver", [LevenbergMarquardt(), LevenbergMarquardt(n_secant=0), Adam(), Auto(), LMMSE()], ids=repr
+    "solver", [LevenbergMarquardt(), LevenbergMarquardt(starts="random"), Adam(), Auto(), LMMSE()], ids=repr
 )
 def test_solvers_reach_the_closed_form(solver):
     check_solver(solver)
@@ -100,21 +102,63 @@ def test_unknown_sigma_converges_and_says_that_it_cannot_judge():
     assert solution.unit == "measurement units"
 
 
-def test_dual_system_gives_the_primal_step():
-    from sciadv.solvers.levenberg_marquardt import _LocalModel
-
+def test_the_smaller_system_gives_the_answer_of_the_larger():
     draw = torch.Generator().manual_seed(0)
     for n_measurements in (3, 9):  # latent 6: dual, primal
         jacobian = torch.randn(2, n_measurements, 6, generator=draw, dtype=torch.float64)
-        curvature = torch.rand(2, n_measurements, generator=draw, dtype=torch.float64)
-        gradient = torch.randn(2, 6, generator=draw, dtype=torch.float64)
-        model, damping = _LocalModel(jacobian, curvature, gradient, 0.7), torch.tensor([0.1, 2.0]).double()
-        step = model.solve(torch.arange(2), damping)
-        hessian = jacobian.transpose(1, 2) @ (curvature[:, :, None] * jacobian) + 0.7 * torch.eye(6)
-        diagonal = torch.diagonal(hessian, dim1=1, dim2=2)
-        floor = 1e-12 + 1e-6 * diagonal.amax(1, keepdim=True)
-        damped = hessian + torch.diag_embed(damping[:, None] * diagonal.clamp_min(floor))
-        torch.testing.assert_close(step, -torch.linalg.solve(damped, gradient))
+        diagonal = torch.rand(2, 6, generator=draw, dtype=torch.float64) + 0.1
+        right = torch.randn(2, 6, 4, generator=draw, dtype=torch.float64)
+        matrix = jacobian.transpose(1, 2) @ jacobian + torch.diag_embed(diagonal)
+        expected = torch.linalg.solve(matrix, right)
+        torch.testing.assert_close(solve_smaller(jacobian, diagonal, right), expected)
+
+
+def test_secant_update_maps_the_move_to_the_change_and_stays_positive():
+    from sciadv.solvers.levenberg_marquardt import _secant_update
+
+    draw = torch.Generator().manual_seed(0)
+    root, move = (torch.randn(3, 6, n, generator=draw, dtype=torch.float64) for n in (6, 1))
+    hessian, move = root @ root.transpose(1, 2) + torch.eye(6), move.squeeze(2)
+    pushed = (hessian @ move[:, :, None]).squeeze(2)
+    change = torch.stack([2 * pushed[0], -pushed[1], torch.full_like(pushed[2], torch.nan)])
+    updated = _secant_update(hessian, move, change)
+    torch.testing.assert_close(updated[0] @ move[0], change[0])
+    assert float(torch.linalg.eigvalsh(updated[1]).min()) > 0  # negative curvature was damped
+    assert torch.equal(updated[2], hessian[2])  # a step out of range teaches nothing
+
+
+def test_a_charts_model_foresees_the_minimum_of_a_linear_problem():
+    problem = linear_problem()
+    charts = draw_charts(problem, seed=0)
+    left = foreseen(problem, charts) - map_objective(problem)[:, None]
+    before = objectives(problem, charts.z, charts.prediction) - map_objective(problem)[:, None]
+    assert bool((left > -0.05).all())
+    assert float((left / before).max()) < 0.01  # what the damping leaves
+
+
+def test_starts_are_the_charts_that_foresee_least():
+    problem = KINDS["linear"]()
+    started = start_points(problem, Starts(2, "charts"), seed=0)
+    charts = draw_charts(problem, seed=0)
+    reached = foreseen(problem, charts)
+    assert torch.equal(started.z[:, 0], charts.z[reached.argmin(1)])
+    raw = objectives(problem, charts.z, charts.prediction)
+    assert bool((reached < raw).all())
+
+
+def test_jacobians_of_charts_are_those_at_their_latents():
+    problem = KINDS["nonlinear"]()
+    started = start_points(problem, Starts(3, "charts"), seed=0)
+    rows = torch.tensor([4, 1, 13])
+    with problem.prior.frozen():
+        expected = Search(problem, 3).jacobian(started.z.flatten(0, 1)[rows])
+        torch.testing.assert_close(started.jacobian(problem, rows), expected)
+
+
+def test_long_latents_start_from_the_codebook():
+    prior = Prior(torch.nn.Sequential(torch.nn.Linear(600, 4), torch.nn.Unflatten(1, (1, 2, 2))), 600)
+    problem = Problem(prior, torch.eye(4), Gaussian(0.1), torch.zeros(1, 4))
+    assert start_points(problem, Starts(12, "charts"), seed=0).charts is None
 
 
 def test_step_by_step_is_run():
@@ -136,13 +180,29 @@ def test_more_restarts_are_never_worse():
     assert bool((objectives[2] <= objectives[1] * 1.001).all())
 
 
+def test_a_restart_that_meets_a_better_one_ends():
+    z = torch.tensor([[0.0, 0.0], [0.01, 0.0], [3.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]])
+    objective = torch.tensor([2.0, 1.0, 3.0, 1.0, 1.0, 1.0])  # two measurements, three restarts each
+    assert met_better(z, objective, 3).tolist() == [True, False, False, False, False, True]
+    point = Point(z, z, objective, objective)
+    assert thinned(point, 3, 1).tolist() == [False, True, True, True, True, False]
+    assert thinned(point, 3, 2).tolist() == [False, True, False, True, False, False]
+
+
+def test_thinning_out_does_not_change_the_best():
+    problem = problem_with(Mask(MASK), Gaussian(0.01), n=20)
+    thinned_out, all_on = LevenbergMarquardt(), LevenbergMarquardt(halve_at=())
+    best, every = thinned_out.solve(problem).objective, all_on.solve(problem).objective
+    torch.testing.assert_close(best, every, rtol=1e-2, atol=1e-2)
+
+
 def test_halving_keeps_the_best_of_each_measurement():
     objective = torch.tensor([3.0, 1.0, 2.0, 0.0, 5.0, 4.0])
     assert halved(objective, 3, 1).tolist() == [False, True, True, True, False, True]
     assert halved(objective, 3, 2).tolist() == [False, True, False, True, False, False]
 
 
-@pytest.mark.parametrize("where", ["codebook", "random"])
+@pytest.mark.parametrize("where", ["charts", "codebook", "random"])
 def test_starts_depend_on_the_seed_only(where):
     problem, starts = linear_problem(), Starts(3, where)
     first = choose_starts(problem, starts, seed=1)
@@ -180,7 +240,7 @@ def test_given_starts_are_used_and_checked():
 def test_auto_says_what_it_picked_and_why():
     picked = solve(linear_problem()).settings["picked_by_auto"]
     assert picked.startswith("levenberg-marquardt: ")
-    long_latent = Prior(torch.nn.Sequential(torch.nn.Linear(600, 4), torch.nn.Unflatten(1, (1, 2, 2))), 600)
+    long_latent = Prior(torch.nn.Sequential(torch.nn.Linear(900, 4), torch.nn.Unflatten(1, (1, 2, 2))), 900)
     problem = Problem(long_latent, torch.eye(4), Gaussian(0.1), torch.zeros(1, 4))
     assert isinstance(Auto().pick(problem)[0], Adam)
 
@@ -220,6 +280,8 @@ def test_unregularised_search_stops_at_the_noise():
         problem.prior, problem.forward, problem.likelihood, problem.measurements, latent_weight=0.0
     )
     stopped, least_squares = solve(free, Adam(restarts=1)), solve(problem)
+    for solver in (Adam(restarts=1, stop_at_noise=False), LevenbergMarquardt(stop_at_noise=False)):
+        assert float((solve(free, solver).misfit - least_squares.misfit).max()) < 0.02, solver.name
     assert set(stopped.status) == {Status.EXPLAINED}
     assert float((stopped.misfit - least_squares.misfit).mean()) > 0.05  # more steps would have fitted noise
 

@@ -1,0 +1,75 @@
+"""Derivatives of the predictions in the latents: forward mode through the generator, tangents through F."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciadv.likelihood import real_view
+from sciadv.problem import Problem
+
+#: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
+MAX_TANGENTS = 1024
+
+
+def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
+    """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers.
+
+    Forward mode through the generator only, all unit tangents in one batch; the operator is applied to the
+    tangents by its jvp, so it needs no automatic differentiation.
+    """
+    chunk = max(1, MAX_TANGENTS // z.shape[1])
+    return torch.cat([_jacobian_chunk(problem, part) for part in torch.split(z, chunk)])
+
+
+def _jacobian_chunk(problem: Problem, z: Tensor) -> Tensor:
+    n_rows, n_latent = z.shape
+    unit = torch.eye(n_latent, dtype=z.dtype, device=z.device)
+
+    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
+        x, tangent = torch.func.jvp(problem.prior, (z,), (direction.expand_as(z),))[:2]
+        return x, tangent
+
+    forward = problem.forward
+    with torch.no_grad():
+        along = torch.func.vmap(push, out_dims=(None, 0))  # type: ignore[arg-type]  # torch's hint lacks None
+        x, tangents = along(unit)
+        tangents = tangents.flatten(0, 1)
+        if forward.is_linear:
+            columns = real_view(forward(tangents))
+        else:
+            columns = real_view(forward.jvp(x.repeat(n_latent, *([1] * (x.ndim - 1))), tangents))
+        # (latent * rows, measurements) -> (rows, measurements, latent)
+        return columns.reshape(n_latent, n_rows, -1).permute(1, 2, 0)
+
+
+def real_curvature(problem: Problem, prediction: Tensor, y: Tensor) -> Tensor:
+    """Return the likelihood's curvature ``(rows, measurements)``, a complex datum's for both its numbers."""
+    curvature = problem.likelihood.curvature(prediction, y)
+    if prediction.is_complex():
+        curvature = torch.stack([curvature, curvature], -1)
+    return curvature.flatten(1)
+
+
+def solve_smaller(jacobian: Tensor, diagonal: Tensor, right: Tensor) -> Tensor:
+    """Solve ``(J'J + diag(d)) x = r`` by the smaller of the two systems, ``n_latent`` or measurements wide.
+
+    Parameters
+    ----------
+    jacobian
+        J ``(rows, measurements, latent)``.
+    diagonal
+        d > 0 ``(rows, latent)``.
+    right
+        r ``(rows, latent, sides)``.
+    """
+    n_measurements, n_latent = jacobian.shape[1:]
+    if n_latent <= n_measurements:
+        matrix = jacobian.transpose(1, 2) @ jacobian + torch.diag_embed(diagonal)
+        return torch.cholesky_solve(right, torch.linalg.cholesky(matrix))
+    # Woodbury: (D + J'J)^-1 r = D^-1 r - D^-1 J' (I + J D^-1 J')^-1 J D^-1 r
+    over = jacobian / diagonal[:, None]
+    unit = torch.eye(n_measurements, dtype=over.dtype, device=over.device)
+    factor = torch.linalg.cholesky(over @ jacobian.transpose(1, 2) + unit)
+    inner = torch.cholesky_solve(over @ right, factor)
+    return right / diagonal[:, :, None] - over.transpose(1, 2) @ inner
