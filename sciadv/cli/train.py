@@ -162,18 +162,24 @@ def _interruption() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def training_progress() -> Iterator[TrainingMonitor]:
     """Show a bar and the numbers of the step while it is open; nothing where stderr is no terminal."""
+    from rich.console import Group
+    from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
     console = progress_console()
-    columns = (
-        BarColumn(bar_width=14),
+    bar = Progress(
+        BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[numbers]},"),
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
+        console=console,
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("train", total=None, numbers="-")
+    if not console.is_terminal:
+        yield lambda progress: None  # noqa: ARG005  a monitor's signature
+        return
+    task, line = bar.add_task("train", total=None), Text("-", style="dim")
+    with Live(Group(bar, line), console=console, transient=True):
         began: list[tuple[float, int]] = []
 
         def monitor(progress: TrainingProgress) -> None:
@@ -183,7 +189,8 @@ def training_progress() -> Iterator[TrainingMonitor]:
             speed = {"images/s": steps * progress.batch / seconds} if steps and seconds else {}
             numbers = progress.losses | progress.quality | speed
             words = ", ".join(f"{_WORDS.get(name, name)} {value:.3g}" for name, value in numbers.items())
-            bar.update(task, completed=progress.step, total=progress.n_steps, numbers=words)
+            bar.update(task, completed=progress.step, total=progress.n_steps)
+            line.plain = words
 
         yield monitor
 

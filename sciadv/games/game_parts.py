@@ -180,6 +180,7 @@ def part_name(part: object) -> str:
     if isinstance(part, str):
         return part
     if isinstance(part, Mapping):
-        return json.dumps(part, sort_keys=True)
+        settings = ", ".join(f"{key}={part_name(part[key])}" for key in sorted(part) if key != "kind")
+        return f"{part.get('kind')}({settings})"
     words = repr(part)
     return type(part).__name__ if " at 0x" in words else words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
@@ -39,6 +40,8 @@ class GameTraining:
     n_steps: int
     stop: EarlyStopping | None = None
     judge: Callable[[Prior], dict[str, float]] | None = None
+    #: CPU seconds of all steps, those of earlier runs included.
+    cpu_seconds: float = 0.0
 
     @property
     def n_done(self) -> int:
@@ -61,7 +64,10 @@ class GameTraining:
 
     def step(self) -> dict[str, float]:
         """Do one step."""
-        return self.play.step(self.data, n_steps=self.n_steps)
+        began = time.process_time()
+        numbers = self.play.step(self.data, n_steps=self.n_steps)
+        self.cpu_seconds += time.process_time() - began
+        return numbers
 
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
@@ -69,11 +75,13 @@ class GameTraining:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on."""
-        return self.play.state()
+        tensors, facts = self.play.state()
+        return tensors, facts | {"cpu_seconds": self.cpu_seconds}
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
         self.play.restore(tensors, facts)
+        self.cpu_seconds = float(facts.get("cpu_seconds", 0.0))
 
     def samples(self, n: int) -> Tensor:
         """Return samples of the averaged generator at latents that never change."""

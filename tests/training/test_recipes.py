@@ -1,4 +1,4 @@
-"""Recipes through one path: the same curve from Python and from the command line, resume, guards, estimates."""
+"""Recipes through one path: one curve from Python and the command line, resume, guards, estimates."""
 
 from __future__ import annotations
 
@@ -147,16 +147,18 @@ def test_an_interrupted_recipe_resumes_bit_for_bit_and_writes_what_the_unbroken_
 
 
 def test_a_game_with_an_encoder_learns_to_invert_its_generator() -> None:
-    text = GAN.replace("dcgan-generator", "conv-decoder") + ENCODER.replace("steps = 6", "steps = 200")
-    small = recipe(text.replace("steps = 8", "steps = 1"))
+    generator = 'kind = "mlp-decoder"\nn_latent = 4\nhidden = [32]'
+    text = GAN.replace('kind = "dcgan-generator"\nn_latent = 4\nchannels = 4', generator)
+    encoder = ENCODER.replace("steps = 6", "steps = 150\nlearning_rate = 0.01")
+    small = recipe(text.replace("steps = 8", "steps = 1") + encoder)
     train_recipe(small, Path("out"))
     losses = [float(row["inversion"]) for row in rows("out") if row["inversion"]]
-    assert len(losses) == 200
-    assert losses[-1] < 0.5 < losses[0]  # 1 is that of an encoder that always says zero
+    assert len(losses) == 150
+    assert losses[-1] < 0.1 < 0.9 < losses[0]  # 1 is that of an encoder that always says zero
     prior = Prior.load(Path("out"))
     z = prior.sample_latent(50, seed=1)
     with torch.no_grad():
-        assert float((prior.encode(prior(z)) - z).square().mean()) < 0.6
+        assert float((prior.encode(prior(z)) - z).square().mean()) < 0.1
 
 
 def test_a_classifier_measures_distance_and_modes_while_training() -> None:
@@ -221,7 +223,9 @@ def test_a_dry_run_says_time_and_memory_of_the_whole_and_writes_nothing() -> Non
 
 
 def test_the_estimate_adds_the_phases_up() -> None:
-    small = recipe(PRIOR.replace("elbo_steps = 5", "elbo_steps = 1000").replace("game_steps = 5", "game_steps = 0"))
+    small = recipe(
+        PRIOR.replace("elbo_steps = 5", "elbo_steps = 1000").replace("game_steps = 5", "game_steps = 0")
+    )
     found = dry_run(small)
     assert found.n_steps == 1000
     assert found.seconds == pytest.approx(1000 * found.seconds_per_step[0])
