@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.modes import Modes, find_modes, generate
+from sciadv.solvers.past_range import knows_its_error
 from sciadv.solvers.representation_error import RepresentationError, finish
 from sciadv.solvers.search import Monitor
 from sciadv.solvers.tangent_kernel import TangentKernel
@@ -31,14 +31,7 @@ _N_DRAWS, _CHUNK = 300, 32
 
 def has_stages(problem: Problem) -> bool:
     """Whether it can: statistics, a linear operator, Gaussian noise of known sigma, no constraints."""
-    likelihood = problem.likelihood
-    return (
-        problem.prior.residual is not None
-        and problem.forward.is_linear
-        and isinstance(likelihood, Gaussian)
-        and likelihood.sigma is not None
-        and not problem.constraints
-    )
+    return knows_its_error(problem) and not problem.constraints
 
 
 def solve_in_stages(
