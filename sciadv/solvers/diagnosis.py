@@ -2,8 +2,8 @@
 
 A measurement is out of the prior's distribution if its whitened misfit is larger than those of the prior's
 reference images under the same operator and noise: a conformal p-value (Vovk, Gammerman and Shafer,
-Algorithmic Learning in a Random World, 2005, section 2.2), so that of all measurements of the reference's kind
-no more than `ALARM` are flagged. Bright images have larger misfits, so it is compared at equal brightness.
+Algorithmic Learning in a Random World, 2005, section 2.2), so that of all measurements of the reference's
+kind no more than `ALARM` are flagged. Bright images have larger misfits: it is compared at equal brightness.
 """
 
 from __future__ import annotations
