@@ -131,11 +131,11 @@ def embed_scvi(task: Task, seed: int) -> NDArray[np.floating]:
 
 
 METHODS: dict[str, Embed] = {
-    "uncorrected": embed_nothing,
-    "linear (ComBat)": embed_linear,
     OURS: embed_ours,
     "Harmony": embed_harmony,
     "scVI": embed_scvi,
+    "linear (ComBat)": embed_linear,
+    "uncorrected": embed_nothing,
 }
 _PEERS = {"Harmony": "harmonypy", "scVI": "scvi"}
 

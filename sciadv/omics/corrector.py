@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, final, get_args
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from sciadv.omics.game import AdversarialSettings
 from sciadv.omics.linear import LinearCorrection
 from sciadv.types import as_device
 
-Method = Literal["auto", "adversarial", "linear"]
+METHODS = ("auto", "adversarial", "linear")
 #: Cells from which "auto" takes the adversarial method.
 SMALL = 500
 WEIGHTS, CARD = "weights.safetensors", "card.json"
@@ -81,13 +81,13 @@ class BatchCorrector:
         batch_key: str = "batch",
         *,
         label_key: str | None = None,
-        method: Method = "auto",
+        method: str = "auto",
         settings: AdversarialSettings | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
-        if method not in get_args(Method):
-            raise UnknownNameError("method", method, get_args(Method))
+        if method not in METHODS:
+            raise UnknownNameError("method", method, METHODS)
         self.batch_key, self.label_key, self.method = batch_key, label_key, method
         self.settings = settings or AdversarialSettings()
         self.seed, self.device = seed, device

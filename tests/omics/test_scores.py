@@ -11,7 +11,7 @@ from sciadv.omics.cells import as_names
 from sciadv.omics.judge import judge
 from sciadv.omics.maps import flat_map
 
-N = 400
+N = 1200
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +95,12 @@ def test_scib_needs_its_package_in_words(known, monkeypatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_scib(), reason="scib-metrics is not installed")
-def test_scib_prefers_the_embedding_without_batches(known) -> None:
-    mixed, apart, batch, label = known
-    mixed, apart = mixed.astype(np.float32), apart.astype(np.float32)
-    found = scib_scores({"mixed": mixed, "apart": apart}, apart, batch, label)
-    assert found["mixed"]["batch"] > found["apart"]["batch"] + 0.3
-    for scores in found.values():
-        assert scores["total"] == pytest.approx(0.6 * scores["bio"] + 0.4 * scores["batch"])
+def test_scib_gives_an_embedding_without_batches_nearly_full_marks(known) -> None:
+    part = slice(0, 200)  # nearly all of its time is compilation
+    mixed, apart, batch, label = (array[part] for array in known)
+    found = scib_scores({"it": mixed.astype(np.float32)}, apart.astype(np.float32), batch, label)["it"]
+    assert found["batch"] > 0.85
+    assert found["total"] == pytest.approx(0.6 * found["bio"] + 0.4 * found["batch"])
 
 
 def test_a_map_without_umap_is_two_components(known) -> None:
