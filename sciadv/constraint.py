@@ -181,27 +181,21 @@ class Constrained(Likelihood):
         )
 
 
-def check_constraints(constraints: Sequence[object], in_shape: Shape) -> tuple[Constraint, ...]:
+def check_constraints(constraints: Sequence[Constraint], in_shape: Shape) -> tuple[Constraint, ...]:
     """Return the constraints of a problem, or say what is wrong with them.
 
     Raises
     ------
     InputError
-        One is no `Constraint`, takes other candidates, or two have one name.
+        One takes other candidates, or two have one name.
     """
-    checked = []
-    for item in constraints:
-        if not isinstance(item, Constraint):
+    for constraint in constraints:
+        if constraint.forward.in_shape != in_shape:
             raise InputError(
-                f"constraints must be sciadv.Constraint objects, but one is a {type(item).__name__}"
+                f"constraint {constraint.name!r} takes candidates {constraint.forward.in_shape}, but the "
+                f"prior generates {in_shape}"
             )
-        if item.forward.in_shape != in_shape:
-            raise InputError(
-                f"constraint {item.name!r} takes candidates {item.forward.in_shape}, but the prior generates "
-                f"{in_shape}"
-            )
-        checked.append(item)
-    names = [item.name for item in checked]
+    names = [constraint.name for constraint in constraints]
     if len(set(names)) < len(names):
         raise InputError(f"constraints need names of their own, but they are: {', '.join(names)}")
-    return tuple(checked)
+    return tuple(constraints)

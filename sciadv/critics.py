@@ -74,7 +74,7 @@ class PhysicsDiscriminator(nn.Module):
     Examples
     --------
     >>> from sciadv.forward import Matrix
-    >>> physics = PhysicsDiscriminator(Matrix(torch.ones(1, 2), (2,), (1,)), tolerance=0.1)
+    >>> physics = PhysicsDiscriminator(Matrix(torch.ones(1, 2), (2,)), tolerance=0.1)
     >>> score = physics.score(torch.tensor([[0.5, 0.5], [1.0, 1.0]]), torch.ones(2, 1))
     >>> [round(r, 4) for r in score.residual[:, 0].tolist()], bool(score.total[0] > score.total[1])
     ([0.0, 10.0], True)

@@ -41,6 +41,8 @@ SHORT = {
 #: Groups that a legend names at most.
 _MOST_NAMED = 20
 _BLUE, _ORANGE, _GREY = "#2f6db3", "#d9722e", "#8a8a8a"
+#: Lines of so few numbers get a mark at each: of one number a line shows nothing.
+_FEW = 12
 
 
 def plot_solution(problem: Problem, solution: Solution, *, n_examples: int = 10) -> Figure:
@@ -267,7 +269,8 @@ def _draw_row(
         image = _image(value)
         if image is None:
             line = _real(value).reshape(-1)
-            axis.plot(line, color=_ORANGE if role == "residual" else _BLUE, linewidth=0.8)
+            colour = _ORANGE if role == "residual" else _BLUE
+            axis.plot(line, color=colour, linewidth=0.8, marker="o" if len(line) <= _FEW else "")
             margin = 0.05 * (high - low)
             axis.set_ylim(low - margin, high + margin)
             axis.tick_params(labelsize=6, labelleft=axis is axes[0])

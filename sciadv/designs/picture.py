@@ -27,13 +27,15 @@ def plot_designs(designs: DesignSet) -> Figure:
     on white.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     figure = Figure(figsize=(10, 4.4), layout="constrained", dpi=120)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     _draw_map(left, designs)
     good = (designs.hit & designs.feasible).numpy()
     first, second = designs.x[:, 0].numpy(), designs.x[:, min(1, designs.x.shape[1] - 1)].numpy()
-    for mask, colour, label in ((good, _ORANGE, "hit and feasible"), (~good, "black", "other designs")):
+    other = "nearest that can be reached" if designs.reason else "off the target or infeasible"
+    for mask, colour, label in ((good, _ORANGE, "hit and feasible"), (~good, "black", other)):
         if mask.any():
             left.scatter(
                 first[mask],
@@ -47,6 +49,8 @@ def plot_designs(designs: DesignSet) -> Figure:
             )
     names = [f"{q.name} [{q.unit}]" if q.unit else q.name for q in designs.variables]
     left.set(xscale="log", yscale="log", xlabel=names[0], ylabel=names[min(1, len(names) - 1)])
+    for axis in (left.xaxis, left.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     left.legend(loc="lower right", fontsize=8)
     _draw_values(right, designs)
     return figure
@@ -63,8 +67,10 @@ def _draw_map(axes: Axes, designs: DesignSet) -> None:
     x, y = (library.x[:, i].reshape(shape).numpy() for i in (0, 1))
     values = library.values[name].reshape(shape).numpy()
     feasible = library.feasible.reshape(shape).numpy()
-    levels = np.geomspace(values.min(), values.max(), 17) if values.min() > 0 else 17
-    filled = axes.contourf(x, y, values, levels=levels, cmap="Blues")
+    shown = values[feasible] if feasible.any() else values
+    space = np.geomspace if shown.min() > 0 else np.linspace
+    levels = space(shown.min(), shown.max() * (1 + 1e-6), 13)
+    filled = axes.contourf(x, y, values, levels=levels, cmap="Blues", extend="both")
     colorbar = axes.figure.colorbar(filled, ax=axes, label=name.replace("_", " "), format="%.2g")
     colorbar.ax.minorticks_off()
     axes.contourf(x, y, feasible, levels=[-0.5, 0.5], colors=["#777777"], alpha=0.55)

@@ -82,8 +82,8 @@ def wavy_contact(load: Tensor, full_pressure: Tensor) -> Contact:
     --------
     >>> import torch
     >>> contact = wavy_contact(torch.tensor([0.1, 2.0]), torch.tensor([1.0, 1.0]))
-    >>> contact.fraction.round(decimals=4).tolist(), contact.is_full.tolist()
-    ([0.19079999327659607, 1.0], [False, True])
+    >>> [round(f, 4) for f in contact.fraction.tolist()], contact.is_full.tolist()
+    ([0.1908, 1.0], [False, True])
     """
     is_full = load.detach() >= 1
     inside = load.clamp(_HERTZIAN, 1.0)
