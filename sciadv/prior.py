@@ -20,6 +20,7 @@ from sciadv.folders import find_entry
 from sciadv.moments import MOMENTS, Moments, Residual
 from sciadv.nets import build_net, net_spec
 from sciadv.types import Shape, as_device, as_generator
+from sciadv.weights import read_tensors, write_tensors
 
 WEIGHTS, CARD = "weights.safetensors", "card.md"
 __all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "read_weights", "sha256"]
@@ -212,20 +213,13 @@ class Prior:
         InputError
             The generator is not one of `sciadv.nets`, so its file could not say how to build it again.
         """
-        from safetensors.torch import save_file
-
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
-        tensors = {
-            f"{k}.{p}": t.detach().cpu().contiguous()
-            for k, net in nets.items()
-            for p, t in net.state_dict().items()
-        }
+        tensors = {f"{k}.{p}": t for k, net in nets.items() for p, t in net.state_dict().items()}
         metadata = {
             "nets": json.dumps({k: net_spec(net) for k, net in nets.items()}),
             "recipe_sha256": recipe_sha256,
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, folder / WEIGHTS, metadata=metadata)
+        write_tensors(folder / WEIGHTS, tensors, metadata)
         if self.moments is not None:
             self.moments.save(folder / MOMENTS)
         if self.residual is not None:
@@ -266,8 +260,6 @@ def read_weights(
     WeightsError
         The file is missing, truncated, corrupted, or not that of the card.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = folder / WEIGHTS
     if not path.is_file():
         raise WeightsError(
@@ -280,14 +272,11 @@ def read_weights(
             f"{path} is not the file its card describes (sha256 expected {expected[:12]}…, got {got[:12]}…): "
             f"it is truncated or was changed; fetch it again"
         )
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
-            nets = json.loads((file.metadata() or {})["nets"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is not a sciadv prior: {error}. Fetch it again or write it by Prior.save."
-        ) from error
+    tensors, nets = read_tensors(
+        path, "nets", what="a sciadv prior", advice="Fetch it again or write it by Prior.save."
+    )
+    if not isinstance(nets, dict):
+        raise WeightsError(f"{path} says nothing of its networks; write it by Prior.save")
     return tensors, nets
 
 

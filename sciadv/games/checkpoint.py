@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sciadv.errors import WeightsError
+from sciadv.weights import read_tensors, write_tensors
 
 
 def training_tensors(nets: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
@@ -40,13 +41,7 @@ def load_training_tensors(
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], facts: dict[str, object]) -> None:
     """Write tensors and JSON-able facts to `path`; the old file stays whole until the new one is."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    contiguous = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    save_file(contiguous, partial, metadata={"facts": json.dumps(facts)})
-    partial.replace(path)
+    write_tensors(path, tensors, {"facts": json.dumps(facts)})
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -57,14 +52,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     WeightsError
         The file is truncated or no checkpoint.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
-            facts: dict[str, object] = json.loads(file.metadata()["facts"])
-    except (SafetensorError, KeyError, TypeError, OSError) as error:
-        raise WeightsError(
-            f"{path} is not a checkpoint of a training ({error}); delete it to start anew"
-        ) from error
+    tensors, facts = read_tensors(
+        path, "facts", what="a checkpoint of a training", advice="Delete it to start anew."
+    )
+    if not isinstance(facts, dict):
+        raise WeightsError(f"{path} is not a checkpoint of a training. Delete it to start anew.")
     return tensors, facts

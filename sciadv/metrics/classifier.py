@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sciadv.errors import WeightsError
 from sciadv.nets import ConvClassifier, build_net, net_spec
+from sciadv.weights import read_tensors, write_tensors
 
 CLASSIFIER = "classifier.safetensors"
 
@@ -64,13 +65,9 @@ def save_classifier(classifier: nn.Module, folder: Path, *, facts: dict[str, str
     InputError
         The classifier is not one of `sciadv.nets`.
     """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"classifier.{k}": t.detach().cpu().contiguous() for k, t in classifier.state_dict().items()}
-    metadata = {"nets": json.dumps({"classifier": net_spec(classifier)}), **(facts or {})}
-    save_file(tensors, folder / CLASSIFIER, metadata=metadata)
-    return folder / CLASSIFIER
+    tensors = {f"classifier.{k}": t for k, t in classifier.state_dict().items()}
+    header = {"nets": json.dumps({"classifier": net_spec(classifier)}), **(facts or {})}
+    return write_tensors(folder / CLASSIFIER, tensors, header)
 
 
 def load_classifier(folder: Path, *, device: torch.device | str = "cpu") -> ConvClassifier:
@@ -81,20 +78,17 @@ def load_classifier(folder: Path, *, device: torch.device | str = "cpu") -> Conv
     WeightsError
         There is none, or the file is truncated, corrupted or not a classifier of sciadv.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = folder / CLASSIFIER
     if not path.is_file():
         raise WeightsError(
             f"{folder} has no {CLASSIFIER}; train the prior's recipe with a [classifier] table"
         )
+    tensors, nets = read_tensors(path, "nets", what="a sciadv classifier", advice="Fetch it again.")
     try:
-        with safe_open(path, framework="pt") as file:
-            state = {key.removeprefix("classifier."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
-            spec = json.loads((file.metadata() or {})["nets"])["classifier"]
-        net = build_net(spec)
-        net.load_state_dict(state)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        assert isinstance(nets, dict)
+        net = build_net(nets["classifier"])
+        net.load_state_dict({key.removeprefix("classifier."): t for key, t in tensors.items()})
+    except (AssertionError, KeyError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise WeightsError(f"{path} is not a sciadv classifier: {reason}. Fetch it again.") from error
     if not isinstance(net, ConvClassifier):

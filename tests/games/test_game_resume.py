@@ -198,7 +198,7 @@ def test_a_checkpoint_of_another_game_or_of_other_networks_is_refused_in_words(t
     with pytest.raises(WeightsError, match="does not fit the discriminator"):
         other.load(checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
-    with pytest.raises(WeightsError, match="delete it to start anew"):
+    with pytest.raises(WeightsError, match="Delete it to start anew"):
         build().load(checkpoint)
 
 
