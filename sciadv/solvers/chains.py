@@ -19,6 +19,7 @@ from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.modes import find_modes, generate, spread_starts
+from sciadv.solvers.past_range import sample_past_range
 from sciadv.solvers.search import Monitor, Point, Progress, Search
 from sciadv.types import as_generator
 
@@ -202,8 +203,18 @@ def metropolis(chains: Chains, proposed: Chains, log_ratio: Tensor, draw: Shared
 def sample_chains(kernel: Kernel, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
     """Find the modes, run the chains from them, and return the best mode with the draws.
 
-    If interrupted in the search, the solution has no posterior; if later, the posterior has the draws so far.
+    The posterior is of ``x = G(z) + nu`` where the prior knows its representation error. If interrupted in
+    the search, the solution has no posterior; if later, the posterior has the draws so far.
     """
+
+    def sample(posed: Problem) -> Solution:
+        return _sample_latents(kernel, posed, seed=seed, monitor=monitor)
+
+    return sample_past_range(problem, sample, method=kernel.name, seed=seed)
+
+
+def _sample_latents(kernel: Kernel, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
+    """Sample z alone."""
     started, tell, plan = time.perf_counter(), monitor or (lambda _: None), kernel.plan
     starts = spread_starts(problem, kernel.restarts, seed=seed)
     solution, modes = find_modes(problem, starts, seed=seed, monitor=monitor)

@@ -12,6 +12,7 @@ from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.modes import find_modes, generate, spread_starts
+from sciadv.solvers.past_range import sample_past_range
 from sciadv.solvers.search import Monitor
 
 
@@ -51,7 +52,14 @@ class Laplace:
     name: str = "laplace"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Find the modes and draw; x is the best mode's candidate."""
+        """Find the modes and draw; x is the best mode's candidate, with nu where the prior knows it."""
+
+        def sample(posed: Problem) -> Solution:
+            return self._sample(posed, seed=seed, monitor=monitor)
+
+        return sample_past_range(problem, sample, method=self.name, seed=seed)
+
+    def _sample(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
         starts = spread_starts(problem, self.restarts, seed=seed)
         solution, modes = find_modes(problem, starts, seed=seed, monitor=monitor)
         latents, _ = modes.draw(self.n_samples, seed=seed)

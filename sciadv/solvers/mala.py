@@ -54,5 +54,5 @@ class MALA:
         return metropolis(chains, there, log_ratio, draw)
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Find the modes and sample; x is the best mode's candidate."""
+        """Find the modes and sample; x is the best mode's candidate, with nu where the prior knows it."""
         return sample_chains(self, problem, seed=seed, monitor=monitor)

@@ -1,7 +1,7 @@
 """Sequential Monte Carlo: a cloud of particles led from the latent law to the posterior, step by step.
 
-Del Moral, Doucet, Jasra, Sequential Monte Carlo samplers, J. R. Stat. Soc. B 68 (2006) 411-436; temperatures by
-the effective sample size: Jasra, Stephens, Doucet, Tsagaris, Scandinavian J. Statistics 38 (2011) 1-22.
+Del Moral, Doucet, Jasra, Sequential Monte Carlo samplers, J. R. Stat. Soc. B 68 (2006) 411-436; temperatures
+by the effective sample size: Jasra, Stephens, Doucet, Tsagaris, Scandinavian J. Statistics 38 (2011) 1-22.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.modes import generate
+from sciadv.solvers.past_range import sample_past_range
 from sciadv.solvers.search import Monitor, Progress, Search
 from sciadv.types import as_generator
 
@@ -60,13 +61,21 @@ class SequentialMonteCarlo:
     name: str = "smc"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Sample; x is the best candidate that a search from the best particle finds.
+        """Sample; x is what a search from the best particle finds, with nu where the prior knows it.
 
         Raises
         ------
         InputError
             The problem's latent weight is 0: there is no law to start from.
         """
+
+        def sample(posed: Problem) -> Solution:
+            return self._sample(posed, seed=seed, monitor=monitor)
+
+        return sample_past_range(problem, sample, method=self.name, seed=seed)
+
+    def _sample(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
+        """Sample z alone."""
         if problem.latent_weight == 0:
             raise InputError("smc starts from the latent law, but latent_weight is 0; give a weight above 0")
         started, tell = time.perf_counter(), monitor or (lambda _: None)
