@@ -147,12 +147,11 @@ def measure(task: Task, method: str, seed: int) -> Row:
             z = METHODS[method](task, seed)
         padded = np.zeros((len(z), max(N_COORDINATES, z.shape[1])), np.float32)
         padded[:, : z.shape[1]] = z
-        before = {"before": task.components} if method != "uncorrected" else {}
-        found = judge({**before, "it": padded}, task.batch, task.labels, with_scib=False)
-        scib = (
-            scib_scores({"it": padded}, task.components, task.batch, task.labels)["it"] if has_scib() else {}
-        )
-    return {"cpu_seconds": seconds(), **found.numbers["it"], **scib.get("it", {})}
+        found = judge({"it": padded}, task.batch, task.labels, with_scib=False)
+        row: Row = {"cpu_seconds": seconds(), **found.numbers["it"]}
+        if has_scib():
+            row |= scib_scores({"it": padded}, task.components, task.batch, task.labels)["it"]
+    return row
 
 
 def run(settings: Settings) -> list[Row]:
