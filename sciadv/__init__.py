@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sciadv.constraint import Constraint
     from sciadv.designs import design
     from sciadv.games.game import Game
-    from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
+    from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
     from sciadv.omics.corrector import BatchCorrector
     from sciadv.prior import Prior
     from sciadv.problem import Problem
@@ -34,6 +34,7 @@ __all__ = [
     "Problem",
     "Solution",
     "Status",
+    "StudentT",
     "Tolerance",
     "__version__",
     "design",
@@ -48,6 +49,7 @@ _MODULE_OF = {
     "Gaussian": "sciadv.likelihood",
     "Likelihood": "sciadv.likelihood",
     "Poisson": "sciadv.likelihood",
+    "StudentT": "sciadv.likelihood",
     "Prior": "sciadv.prior",
     "Problem": "sciadv.problem",
     "Solution": "sciadv.solution",

@@ -18,7 +18,7 @@ from sciadv.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.folders import Catalogue, catalogue_root, entry_names, find_entry
 from sciadv.forward import Forward, PropertyModel, compose, forward_kind
-from sciadv.likelihood import Gaussian, Likelihood, Poisson, Tolerance
+from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem
 from sciadv.schema import (
@@ -45,6 +45,7 @@ PROBLEM_FILE, RECIPE_FILE = "problem.toml", "recipe.toml"
 LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {
     "gaussian": Gaussian,
     "poisson": Poisson,
+    "student-t": StudentT,
     "tolerance": Tolerance,
 }
 
@@ -275,7 +276,7 @@ def build_likelihood(spec: Table, *, folder: Path) -> Likelihood:
     for key, value in settings.items():
         if isinstance(value, np.ndarray):
             settings[key] = torch.as_tensor(value, dtype=torch.float32)
-        elif isinstance(value, int):
+        elif isinstance(value, int) and not isinstance(value, bool):
             settings[key] = float(value)
     return LIKELIHOODS[_kind(spec)](**settings)
 

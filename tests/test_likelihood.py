@@ -7,7 +7,7 @@ import scipy.stats
 import torch
 from hypothesis import strategies as st
 
-from sciadv import Gaussian, Poisson, Tolerance
+from sciadv import Gaussian, Poisson, StudentT, Tolerance
 from sciadv.errors import InputError
 
 LIKELIHOODS = {
@@ -16,6 +16,7 @@ LIKELIHOODS = {
     "gaussian-unknown": Gaussian(None),
     "poisson": Poisson(0.5),
     "tolerance": Tolerance(0.4),
+    "student-t": StudentT(0.3, freedom=3.0),
 }
 
 
@@ -107,3 +108,35 @@ def test_bad_settings_are_refused():
         Tolerance(0.0)
     with pytest.raises(InputError, match="unknown sigma"):
         Gaussian(None).sample(torch.zeros(1, 2), generator=torch.Generator())
+
+
+def test_student_t_energy_is_scipys_and_its_noise_has_its_law():
+    likelihood = StudentT(0.5, freedom=3.0)
+    prediction, y = _data(3)
+    log_density = scipy.stats.t.logpdf((y - prediction).numpy(), 3.0, scale=0.5)
+    at_peak = scipy.stats.t.logpdf(0.0, 3.0, scale=0.5)
+    expected = (at_peak - log_density).sum(1)
+    np.testing.assert_allclose(likelihood.energy(prediction, y).numpy(), expected, rtol=1e-10)
+    zero = torch.zeros(1, 20000, dtype=torch.float64)
+    noise = likelihood.sample(zero, generator=torch.Generator().manual_seed(0))
+    assert scipy.stats.kstest(noise[0].numpy(), scipy.stats.t(3.0, scale=0.5).cdf).pvalue > 0.01
+    assert float(likelihood.misfit(zero, noise)) == pytest.approx(1.0, abs=0.02)
+
+
+def test_student_t_of_complex_data_is_the_bivariate_law():
+    likelihood = StudentT(0.5, freedom=3.0)
+    zero = torch.zeros(1, 20000, dtype=torch.complex128)
+    noise = likelihood.sample(zero, generator=torch.Generator().manual_seed(0))
+    both = torch.view_as_real(noise)[0].numpy()
+    law = scipy.stats.multivariate_t(shape=0.25 * np.eye(2), df=3.0)
+    expected = (law.logpdf([0.0, 0.0]) - law.logpdf(both)).sum()
+    assert float(likelihood.energy(zero, noise)) == pytest.approx(expected, rel=1e-10)
+    assert float(likelihood.misfit(zero, noise)) == pytest.approx(1.0, abs=0.02)
+
+
+def test_an_outlier_moves_student_t_less_than_gaussian():
+    y = torch.tensor([[0.0, 0.0, 0.0, 50.0]])
+    pull = {kind: kind(1.0).gradient(torch.zeros(1, 4), y)[0, 3].abs() for kind in (Gaussian, StudentT)}
+    assert float(pull[StudentT]) < 0.01 * float(pull[Gaussian])
+    with pytest.raises(InputError, match="freedom > 0"):
+        StudentT(1.0, freedom=0.0)

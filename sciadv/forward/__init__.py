@@ -14,6 +14,7 @@ from sciadv.forward.blur import Blur, GaussianBlur
 from sciadv.forward.crosshole import CrossholeTravelTime, FaciesSlowness
 from sciadv.forward.fourier import MaskedFourier
 from sciadv.forward.gene_circuit import GeneCircuit
+from sciadv.forward.magnitude import Magnitude
 from sciadv.forward.mask import Mask
 from sciadv.forward.matrix import Matrix
 from sciadv.forward.quantity import PropertyModel, Quantity
@@ -33,6 +34,7 @@ __all__ = [
     "GaussianSensing",
     "GeneCircuit",
     "LinearForward",
+    "Magnitude",
     "Mask",
     "MaskedFourier",
     "Matrix",

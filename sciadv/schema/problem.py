@@ -189,6 +189,14 @@ class GaussianLikelihood(Table):
     sigma: Numbers | None = None
 
 
+class StudentTLikelihood(Table):
+    """`sciadv.StudentT`."""
+
+    kind: Literal["student-t"]
+    sigma: Numbers
+    freedom: Positive | None = None
+
+
 class PoissonLikelihood(Table):
     """`sciadv.Poisson`."""
 
@@ -282,7 +290,8 @@ class ProblemSpec(Table):
     experimental: bool = False
     forward: ForwardSpec
     likelihood: Annotated[
-        GaussianLikelihood | PoissonLikelihood | ToleranceLikelihood, Field(discriminator="kind")
+        GaussianLikelihood | PoissonLikelihood | StudentTLikelihood | ToleranceLikelihood,
+        Field(discriminator="kind"),
     ]
     measurements: Annotated[
         DigitsMeasurements | FileMeasurements | SimulatedMeasurements | TargetMeasurements,
