@@ -12,18 +12,23 @@ from sciadv.solvers.adam import Adam
 from sciadv.solvers.auto import Auto
 from sciadv.solvers.binary_cells import BinaryCells
 from sciadv.solvers.csgm import CSGM
+from sciadv.solvers.deep_image_prior import DeepImagePrior
 from sciadv.solvers.differential_evolution import DifferentialEvolution
 from sciadv.solvers.fbp import FBP
 from sciadv.solvers.hmc import HMC
+from sciadv.solvers.image_adaptive import ImageAdaptive
+from sciadv.solvers.intermediate_layer import IntermediateLayer
 from sciadv.solvers.laplace import Laplace
 from sciadv.solvers.lasso import Lasso
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.lmmse import LMMSE
 from sciadv.solvers.mala import MALA
+from sciadv.solvers.multi_code import MultiCode
 from sciadv.solvers.pcn import PCN
 from sciadv.solvers.representation_error import RepresentationError
 from sciadv.solvers.search import Monitor, Progress
 from sciadv.solvers.smc import SequentialMonteCarlo
+from sciadv.solvers.sparse_deviation import SparseDeviation
 from sciadv.solvers.tangent_kernel import TangentKernel
 
 
@@ -48,6 +53,11 @@ SOLVERS: dict[str, type[Solver]] = {
     "representation-error": RepresentationError,
     "tangent-kernel": TangentKernel,
     "csgm": CSGM,
+    "sparse-deviation": SparseDeviation,
+    "multi-code": MultiCode,
+    "intermediate-layer": IntermediateLayer,
+    "image-adaptive": ImageAdaptive,
+    "deep-image-prior": DeepImagePrior,
     "global": DifferentialEvolution,
     "binary-cells": BinaryCells,
     "laplace": Laplace,
@@ -71,14 +81,19 @@ __all__ = [
     "Adam",
     "Auto",
     "BinaryCells",
+    "DeepImagePrior",
     "DifferentialEvolution",
+    "ImageAdaptive",
+    "IntermediateLayer",
     "Laplace",
     "Lasso",
     "LevenbergMarquardt",
     "Monitor",
+    "MultiCode",
     "Progress",
     "SequentialMonteCarlo",
     "Solver",
+    "SparseDeviation",
     "make_solver",
     "solve",
     "solver_names",
