@@ -63,8 +63,8 @@ class HillEquations:
         )
         return HillEquations(*(part.movedim(0, -1).contiguous() for part in parts))
 
-    def regulation(self, x: Float[Tensor, "genes batch"]) -> Float[Tensor, "genes batch"]:
-        """Return the part of its largest production that each gene has."""
+    def regulation(self, x: Tensor) -> Tensor:
+        """Return the part of its largest production that each gene has; ``(genes, batch)``."""
         log_x = x.clamp_min(_TINY).log()
         part = torch.ones_like(x)
         for i in range(len(x)):
@@ -72,8 +72,8 @@ class HillEquations:
             part = part * torch.addcmul(self.a[i], self.b[i], h)
         return part
 
-    def __call__(self, x: Float[Tensor, "genes batch"]) -> Float[Tensor, "genes batch"]:
-        """Return ``dx/dt``."""
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return ``dx/dt``; ``(genes, batch)``."""
         return torch.addcmul(self.production * self.regulation(x), self.degradation, x, value=-1)
 
 

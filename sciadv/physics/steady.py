@@ -17,8 +17,8 @@ from sciadv.physics.kinetics import Kinetics
 
 #: Steps of relaxation and of Newton's iteration.
 _N_RELAX, _N_NEWTON = 20, 14
-#: Levels that are looked at, the highest one for relaxed signs, and the residual of a solution.
-_LOWEST, _HIGHEST, _SOLVED = 1e-6, 2.0, 1e-4
+#: Levels that are looked at, the highest one for relaxed signs.
+_LOWEST, _HIGHEST = 1e-6, 2.0
 #: Rate at which an absent gene returns to its level [1 / time]: too quick to be a leading eigenvalue.
 _ABSENT = 10.0
 
@@ -88,9 +88,12 @@ def steady_states(equations: Relative, starts: Float[Tensor, "starts genes"]) ->
             f, slope = constant.parts(y)
             step, _ = torch.linalg.solve_ex((identity - slope).transpose(-1, -2), (f - y)[..., None])
             move = step[..., 0].nan_to_num(0.0, 0.0, 0.0)
-            y = torch.minimum(torch.maximum(y + move, 0.3 * y), 3 * y).clamp(_LOWEST, _HIGHEST)  # stays positive
+            y = torch.minimum(torch.maximum(y + move, 0.3 * y), 3 * y).clamp(
+                _LOWEST, _HIGHEST
+            )  # stays positive
         f, _ = constant.parts(y)
-        solved = ((f - y).abs() <= _SOLVED * (y + 1e-3)).all(-1)
+        tolerance = torch.finfo(y.dtype).eps ** 0.7  # rounding of f, with a margin
+        solved = ((f - y).abs() <= tolerance * (y + 1e-3)).all(-1)
     return y, solved
 
 
