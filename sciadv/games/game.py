@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.games.game_losses import Source
 from sciadv.games.game_parts import Named
 from sciadv.games.game_play import Play
 from sciadv.games.game_report import EarlyStopping, GameReport
@@ -122,13 +121,17 @@ class Game:
         """The averaged generator."""
         return self.play.averaged.module
 
-    def step(self, data: Tensor | Sampler, *, n_steps: int | None = None) -> dict[str, float]:
+    def step(
+        self, data: Tensor | Sampler, *, labels: Tensor | None = None, n_steps: int | None = None
+    ) -> dict[str, float]:
         """Do one step of the update and return its numbers.
 
         Parameters
         ----------
         data
             Samples ``(n, ...)``, uint8 (0 to 255) or floats, or a sampler.
+        labels
+            Their classes ``(n,)`` from 0, for networks that take labels after latents and samples.
         n_steps
             Steps in all, for the schedule of the learning rate; None for a constant one.
 
@@ -141,13 +144,15 @@ class Game:
         DivergedError
             A loss or gradient became NaN or infinite; the optimizers have not used it.
         """
-        return self.play.step(data, n_steps=n_steps)
+        self.play.show(data, labels)
+        return self.play.step(n_steps=n_steps)
 
-    def fit(
+    def fit(  # noqa: PLR0913  what a run of hours may need
         self,
         images: Tensor | Sampler,
         *,
         steps: int,
+        labels: Tensor | None = None,
         checkpoint: Path | None = None,
         resume: bool = False,
         every: int = 500,
@@ -165,6 +170,9 @@ class Game:
             Samples ``(n, ...)``, uint8 (0 to 255) or floats, or a sampler of endless data.
         steps
             Steps at the end, those made before included.
+        labels
+            Classes ``(n,)`` of the samples, from 0, for a generator ``G(z, labels)`` and a discriminator
+            ``D(x, labels)``: `sciadv.nets.ResidualGenerator` and `ResidualDiscriminator` with `n_classes`.
         checkpoint
             File from which a run can go on bit for bit. Its folder also gets ``metrics.csv`` (a row a step),
             ``quality.csv`` (a row an evaluation), ``metrics.json``, ``samples-*.png`` of fixed latents, and
@@ -194,21 +202,25 @@ class Game:
         """
         if steps < 1 or every < 1:
             raise InputError(f"fit needs steps >= 1 and every >= 1, but they are {steps} and {every}")
-        Source(
-            images, self.play.batch, self.play.seed
-        )  # refuses data that do not fit before anything is made
+        self.play.show(images, labels)  # refuses data that do not fit before anything is made
         if resume and checkpoint is not None and checkpoint.is_file():
             self.load(checkpoint)
         self.play.share()
-        training = GameTraining(self.play, images, steps, stop)
+        training = GameTraining(self.play, steps, stop)
         return run(training, checkpoint=checkpoint, every=every, monitor=monitor)
 
-    def diagnose(self, images: Tensor | Sampler) -> tuple[str, ...]:
+    def diagnose(self, images: Tensor | Sampler, *, labels: Tensor | None = None) -> tuple[str, ...]:
         """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""
-        return self.play.diagnose(images)
+        self.play.show(images, labels)
+        return self.play.diagnose()
 
     def prior(
-        self, *, name: str = "game", card: dict[str, str] | None = None, moments: Moments | None = None
+        self,
+        *,
+        name: str = "game",
+        card: dict[str, str] | None = None,
+        moments: Moments | None = None,
+        label: int | None = None,
     ) -> Prior:
         """Return the averaged generator as a prior: at its best score where there was a metric, else now.
 
@@ -220,8 +232,15 @@ class Game:
             Further lines of its card: data, licence, metrics.
         moments
             Mean and covariance of the training set, for the LMMSE baseline.
+        label
+            The class that it generates, where the generator has classes.
+
+        Raises
+        ------
+        InputError
+            The generator has no classes, or not this one.
         """
-        return self.play.prior(name=name, card=card or {}, moments=moments, is_best=True)
+        return self.play.prior(name=name, card=card or {}, moments=moments, is_best=True, label=label)
 
     def save(self, checkpoint: Path) -> None:
         """Write all that the next step depends on, atomically; of several processes the first one writes.

@@ -25,7 +25,7 @@ def is_saturated(real: float, fake: float) -> bool:
 
 def diagnose(
     game: MinibatchGame,
-    average: Callable[[Tensor], Tensor],
+    average: Callable[..., Tensor],
     *,
     saturated_since: int | None = None,
     seed: int = 0,
@@ -66,10 +66,11 @@ def diagnose(
     vanished = vanished_gradient(gradient)
     if vanished.fired:
         alarms.append(vanished.message)
-    real, z = (torch.cat([getattr(part, name) for part in game.parts]) for name in ("real", "z"))
+    real = torch.cat([part.real for part in game.parts])
     if len(real) > 1:
         with torch.no_grad():
-            collapsed = mode_collapse(average(z).float(), real.float())
+            fake = torch.cat([part.through(average) for part in game.parts])
+            collapsed = mode_collapse(fake.float(), real.float())
         if collapsed.fired:
             alarms.append(collapsed.message)
     if len(game.parts) > 1:

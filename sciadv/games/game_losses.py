@@ -37,18 +37,28 @@ class Source:
         Samples a minibatch, over all processes together.
     seed
         Seed of order, latents and noise.
+    labels
+        Class ``(n,)`` of each sample, from 0, for networks that take labels; None for none.
 
     Raises
     ------
     InputError
-        Fewer samples than a batch, or samples that are neither uint8 nor finite floats.
+        Fewer samples than a batch, samples that are neither uint8 nor finite floats, or labels that are not
+        one whole number a sample.
     """
 
     data: Tensor | Sampler
     batch: int
     seed: int
+    labels: Tensor | None = None
 
     def __post_init__(self) -> None:
+        if self.labels is not None and (
+            not isinstance(self.data, Tensor)
+            or self.labels.shape != self.data.shape[:1]
+            or self.labels.dtype != torch.int64
+        ):
+            raise InputError("labels are one whole number (int64) for each sample of a data set")
         if not isinstance(self.data, Tensor):
             return
         if len(self.data) < self.batch:
@@ -60,6 +70,13 @@ class Source:
             raise InputError(
                 f"samples are uint8 (0 to 255) or floats, but these are {self.data.dtype}; convert them"
             )
+
+    def labels_of(self, draw: int) -> Tensor | None:
+        """Return the classes of the batch of a draw."""
+        if self.labels is None:
+            return None
+        index = batch_indices(len(self.labels), self.batch, draw, seed=self.seed)
+        return self.labels[index.to(self.labels.device)]
 
     def real(self, draw: int) -> Tensor:
         """Return the batch of a draw, as floats."""
@@ -73,12 +90,17 @@ class Source:
 @final
 @dataclass(frozen=True)
 class Part:
-    """A part of a minibatch: real samples, latents, and the generator's seed of what is drawn for it."""
+    """A part of a minibatch: real samples, latents, classes of both, and the seed of what is drawn for it."""
 
     real: Tensor
     z: Tensor
     draw: int
     number: int
+    labels: Tensor | None = None
+
+    def through(self, generator: Callable[..., Tensor]) -> Tensor:
+        """Return the fakes of the part's latents, of its classes where there are any."""
+        return generator(self.z) if self.labels is None else generator(self.z, self.labels)
 
 
 @final
@@ -124,10 +146,14 @@ class MinibatchGame:
         """Draw the next minibatch: this process's parts of it."""
         if self.source is None:
             raise InputError("the game has no data yet; call Game.step or Game.fit")
-        self.parts = self._cut(self.source, self.n_draws)
+        options = self.rules.options
+        if self.source.labels is not None and (options.replay is not None or options.feedback is not None):
+            raise InputError("replay and feedback mix samples of all classes; leave them out, or the labels")
+        self.parts = self.cut(self.source, self.n_draws)
         self.n_draws += 1
 
-    def _cut(self, source: Source, draw: int) -> tuple[Part, ...]:
+    def cut(self, source: Source, draw: int) -> tuple[Part, ...]:
+        """Return this process's parts of the minibatch of a draw."""
         n_own = self.rules.options.accumulate
         n_parts = n_own * world_size()
         if source.batch % n_parts:
@@ -139,6 +165,7 @@ class MinibatchGame:
         numbers = step_generator(source.seed, draw, stream=_LATENTS)
         z = torch.randn(source.batch, *self.latent_shape, generator=numbers, dtype=dtype)
         real, size = source.real(draw), source.batch // n_parts
+        labels = source.labels_of(draw)
         first = rank() * n_own
         return tuple(
             Part(
@@ -146,9 +173,19 @@ class MinibatchGame:
                 z[k * size : (k + 1) * size].to(device),
                 draw,
                 k,
+                None if labels is None else labels[k * size : (k + 1) * size].to(device),
             )
             for k in range(first, first + n_own)
         )
+
+    def judge_plainly(self, part: Part) -> Tensor:
+        """Return the discriminator's outputs on real samples as they are."""
+        outputs: Tensor = (
+            self.discriminator(part.real)
+            if part.labels is None
+            else self.discriminator(part.real, part.labels)
+        )
+        return outputs
 
     def loss(self, player: Player) -> Tensor:
         """Return the scalar that a player minimises, the mean over the parts of this process."""
@@ -174,13 +211,13 @@ class MinibatchGame:
         numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number, device=device)
 
         def judge(x: Tensor) -> Tensor:
-            return self._judge(x, numbers)
+            return self._judge(x, numbers, part.labels)
 
         real = part.real
         if options.feedback is not None:
             real = options.feedback.mixed(real, generator=numbers)
         with self._autocast(device):
-            fake = self.generator(part.z)
+            fake = part.through(self.generator)
             if player == 1:
                 self._fakes[part.number] = fake.detach()
                 if options.replay is not None:
@@ -201,13 +238,20 @@ class MinibatchGame:
                 loss = loss + penalty(judge, real, fake, generator=numbers)
         return loss
 
-    def _judge(self, x: Tensor, numbers: torch.Generator) -> Tensor:
-        """Return the discriminator's outputs on what it is shown: noise, then augmentation."""
+    def _judge(self, x: Tensor, numbers: torch.Generator, labels: Tensor | None) -> Tensor:
+        """Return the discriminator's outputs on what it is shown: noise, then augmentation.
+
+        Sample i of real, fake and mixed batches has class i, so a batch of twice the samples has them twice.
+        """
         if self.rules.options.noise is not None:
             x = self.rules.options.noise(x, self.n_done, generator=numbers)
         if self.rules.augment is not None:
             x = self.rules.augment(x, generator=numbers)
-        outputs: Tensor = self.discriminator(x)
+        outputs: Tensor = (
+            self.discriminator(x)
+            if labels is None
+            else self.discriminator(x, labels.repeat(len(x) // len(labels)))
+        )
         return outputs
 
     def _autocast(self, device: torch.device) -> torch.autocast:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sciadv.errors import InputError
 from sciadv.games.augment import ADA
 from sciadv.games.ema import MovingAverage
 from sciadv.games.game_diagnosis import diagnose, is_saturated
@@ -21,12 +22,22 @@ from sciadv.games.trainer.loop import diverged, first_not_finite
 from sciadv.games.trainer.order import Sampler, step_generator
 from sciadv.games.trainer.state import Facts, Parts, Stateful, collect, restore_state
 from sciadv.games.updates import UpdateState
+from sciadv.nets.layers import has_virtual_norm, taking_reference
 from sciadv.prior import Moments, Prior
 from sciadv.types import Shape
 
 _PLAYERS = ("generator", "discriminator")
 #: Stream of the latents of sample grids; above those of the parts of a batch.
 _GRID = 40
+
+
+@runtime_checkable
+class OfOneClass(Protocol):
+    """A generator of classes that can be held to one."""
+
+    def of_class(self, label: int) -> None:
+        """Generate this class from now on when no labels are given."""
+        ...
 
 
 @final
@@ -74,6 +85,8 @@ class Play:
         self.update_state: UpdateState | None = None
         self.best = BestSoFar()
         self._rates, self._ema = rates, ema
+        self.n_classes = 0
+        self._is_virtual = tuple(has_virtual_norm(net) for net in (generator, discriminator))
         self._norms: dict[str, float] = {}
         self._saturated_since: int | None = None
 
@@ -86,13 +99,22 @@ class Play:
     def n_done(self, n: int) -> None:
         self.losses.n_done = n
 
-    def step(self, data: Tensor | Sampler, *, n_steps: int | None = None) -> dict[str, float]:
-        """Do one step of the update and return its numbers.
+    def show(self, data: Tensor | Sampler, labels: Tensor | None = None) -> None:
+        """Take data, and their classes, to play on; begin statistics of virtual batch norms with them.
+
+        Raises
+        ------
+        InputError
+            The data or the labels do not fit.
+        """
+        self.losses.source = Source(data, self.batch, self.seed, labels)
+        self.n_classes = 0 if labels is None else int(labels.max()) + 1
+
+    def step(self, *, n_steps: int | None = None) -> dict[str, float]:
+        """Do one step of the update on the data shown, and return its numbers.
 
         Parameters
         ----------
-        data
-            Samples ``(n, ...)``, uint8 (0 to 255) or floats, or a sampler.
         n_steps
             Steps in all, for the schedule of the learning rate; None for a constant one.
 
@@ -106,8 +128,8 @@ class Play:
             A loss or gradient became NaN or infinite; the optimizers have not used it.
         """
         losses, update = self.losses, self.rules.update
-        losses.source = Source(data, self.batch, self.seed)
         self._schedule(n_steps)
+        self._refer()
         state = update.init(losses) if self.update_state is None else self.update_state
         self.update_state = update.step(losses, self.optimizers, state)
         losses.settle()
@@ -116,6 +138,23 @@ class Play:
         numbers = self._numbers(self.update_state)
         losses.n_done += 1
         return numbers
+
+    def _refer(self) -> None:
+        """Pass the reference batch, the first one, through networks with virtual batch norms.
+
+        Their statistics follow the weights; the averaged generator's are those of the averaged weights.
+        """
+        losses = self.losses
+        if losses.source is None or not (self._is_virtual[0] or self._is_virtual[1]):
+            return
+        (part, *_) = losses.cut(losses.source, 0)
+        if self._is_virtual[0]:
+            for net in (losses.generator, self.averaged.module):
+                with taking_reference(net):
+                    part.through(net)
+        if self._is_virtual[1]:
+            with taking_reference(losses.discriminator):
+                losses.judge_plainly(part)
 
     def _schedule(self, n_steps: int | None) -> None:
         """Let the learning rates fall linearly in the second half, to `final_rate` of them."""
@@ -170,26 +209,45 @@ class Play:
         z = torch.randn(
             -(-n // self.batch) * self.batch, *self.losses.latent_shape, generator=numbers, dtype=weight.dtype
         )
-        x: Tensor = self.averaged.module(z.to(weight.device))
+        z = z.to(weight.device)
+        if self.n_classes == 0:
+            x: Tensor = self.averaged.module(z)
+            return x[:n]
+        x = self.averaged.module(z, torch.arange(len(z), device=z.device) % self.n_classes)
         return x[:n]
 
-    def diagnose(self, images: Tensor | Sampler) -> tuple[str, ...]:
+    def diagnose(self) -> tuple[str, ...]:
         """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""
         kept = self.state()
-        self.losses.source = Source(images, self.batch, self.seed)
         sentences = diagnose(
             self.losses, self.averaged.module, saturated_since=self._saturated_since, seed=self.seed
         )
         self.restore(*kept)
         return sentences
 
-    def prior(self, *, name: str, card: dict[str, str], moments: Moments | None, is_best: bool) -> Prior:
+    def prior(
+        self,
+        *,
+        name: str,
+        card: dict[str, str],
+        moments: Moments | None,
+        is_best: bool,
+        label: int | None = None,
+    ) -> Prior:
         """Return the averaged generator as a prior: at its best score where there is one and it is asked."""
         generator = copy.deepcopy(self.averaged.module).eval()
+        if label is not None:
+            if not isinstance(generator, OfOneClass):
+                raise InputError(
+                    f"a {type(generator).__name__} has no classes; use sciadv.nets.ResidualGenerator with "
+                    f"n_classes, or give it a method of_class(label)"
+                )
+            generator.of_class(label)
         n_steps = self.n_done
         if is_best and self.best.weights:
             generator.load_state_dict(self.best.weights)
             n_steps = self.best.best[0]
+        card = card if label is None else {"label": str(label), **card}
         facts = {key: str(value) for key, value in self.settings().items()} | {"steps": str(n_steps)}
         return Prior(generator, self.latent_shape, name=name, moments=moments, card=facts | card)
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from sciadv.games.game_play import Play
 from sciadv.games.game_report import EarlyStopping
 from sciadv.games.trainer.distributed import average_numbers
-from sciadv.games.trainer.order import Sampler
 from sciadv.prior import Prior
 
 
@@ -24,9 +23,7 @@ class GameTraining:
     Parameters
     ----------
     play
-        The game.
-    data
-        Its samples.
+        The game, with its data shown.
     n_steps
         Steps at the end.
     stop
@@ -36,7 +33,6 @@ class GameTraining:
     """
 
     play: Play
-    data: Tensor | Sampler
     n_steps: int
     stop: EarlyStopping | None = None
     judge: Callable[[Prior], dict[str, float]] | None = None
@@ -65,7 +61,7 @@ class GameTraining:
     def step(self) -> dict[str, float]:
         """Do one step."""
         began = time.process_time()
-        numbers = self.play.step(self.data, n_steps=self.n_steps)
+        numbers = self.play.step(n_steps=self.n_steps)
         self.cpu_seconds += time.process_time() - began
         return numbers
 
@@ -101,7 +97,7 @@ class GameTraining:
 
     def diagnose(self) -> tuple[str, ...]:
         """Say in words what is wrong with the game as it is, and how much it turns."""
-        return self.play.diagnose(self.data)
+        return self.play.diagnose()
 
     def stop_reason(self) -> str | None:
         """Say that the metric has not improved for long enough; None to go on."""

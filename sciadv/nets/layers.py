@@ -249,19 +249,26 @@ class VirtualBatchNorm(nn.Module):
         return (x - mean.view(shape)) * scale.view(shape) + self.bias.view(1, -1, *shape[2:])
 
 
+def has_virtual_norm(module: nn.Module) -> bool:
+    """Whether a module has a `VirtualBatchNorm`."""
+    return any(isinstance(m, VirtualBatchNorm) for m in module.modules())
+
+
 @contextmanager
-def _taking_reference(layers: list[VirtualBatchNorm]) -> Iterator[None]:
+def taking_reference(module: nn.Module) -> Iterator[None]:
+    """Within it what passes through a module is the reference of its `VirtualBatchNorm`; no gradients."""
+    layers = [m for m in module.modules() if isinstance(m, VirtualBatchNorm)]
     for layer in layers:
         layer.takes_reference = True
     try:
-        yield
+        with torch.no_grad():
+            yield
     finally:
         for layer in layers:
             layer.takes_reference = False
 
 
-@torch.no_grad()
 def reference_pass(module: nn.Module, reference: Tensor) -> None:
     """Pass a reference batch through a module and keep its statistics in every `VirtualBatchNorm`."""
-    with _taking_reference([m for m in module.modules() if isinstance(m, VirtualBatchNorm)]):
+    with taking_reference(module):
         module(reference)

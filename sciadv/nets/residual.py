@@ -84,9 +84,9 @@ class ResidualGenerator(nn.Module):
         label: int | None = None,
     ) -> None:
         super().__init__()
-        if label is not None and not 0 <= label < n_classes:
-            raise InputError(f"label is a class from 0 to {n_classes - 1}, but is {label}")
         self.image_shape, self.n_classes, self.label = tuple(image_shape), n_classes, label
+        if label is not None:
+            self._check_label(label)
         self.embedding = nn.Embedding(n_classes, n_latent) if n_classes else None
         height, width = halved(image_shape, halvings)
         deepest = feature_maps(channels, halvings)
@@ -99,6 +99,22 @@ class ResidualGenerator(nn.Module):
             nn.Unflatten(1, (deepest, height, width)),
         )
         self.body = nn.Sequential(*blocks, nn.LeakyReLU(0.2), nn.Conv2d(channels, image_shape[0], 3, 1, 1))
+
+    def _check_label(self, label: int) -> None:
+        if not 0 <= label < self.n_classes:
+            raise InputError(f"label is a class from 0 to {self.n_classes - 1}, but is {label}")
+
+    def of_class(self, label: int) -> None:
+        """Generate this class from now on when no labels are given.
+
+        Raises
+        ------
+        InputError
+            It is no class.
+        """
+        self._check_label(label)
+        self.label = label
+        self.settings = {**self.settings, "label": label}
 
     def logits(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the image before the sigmoid."""

@@ -101,6 +101,20 @@ class GanRecipe(ImageRecipe):
     encoder: EncoderTable | None = None
     inversion: InversionTable = InversionTable()
 
+    @model_validator(mode="after")
+    def _both_or_none_of_classes(self) -> GanRecipe:
+        generator, discriminator = (
+            getattr(net, "n_classes", None) for net in (self.generator, self.discriminator)
+        )
+        if generator != discriminator:
+            raise ValueError(
+                f"generator.n_classes is {generator} and discriminator.n_classes {discriminator}; give both "
+                f"the same, or neither"
+            )
+        if generator is not None and getattr(self.generator, "label", None) is None:
+            raise ValueError("a prior is of one class: give generator.label, from 0")
+        return self
+
     def nets(self, image_shape: Iterable[int]) -> dict[str, dict[str, object]]:
         """Return the settings of each network for `sciadv.nets.build_net`, for images of this shape."""
         shape = list(image_shape)

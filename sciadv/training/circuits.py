@@ -41,7 +41,8 @@ def circuit_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa
         prior = game.prior(name=recipe.name).to("cpu")
         _write(recipe, prior, data, folder)
 
-    return Job(GameTraining(game.play, data, spec.game.steps), write)
+    game.play.show(data)
+    return Job(GameTraining(game.play, spec.game.steps), write)
 
 
 def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path) -> None:

@@ -35,10 +35,13 @@ def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     }
     game = build_game(spec, nets["generator"], nets["discriminator"])
     images = data.train.to(device)
+    has_classes = getattr(spec.generator, "n_classes", None) is not None
+    labels = data.labels.to(device) if has_classes else None
     stop = None
     if spec.game.patience is not None and judge is not None:
         stop = EarlyStopping(lambda prior: judge(prior)["frechet"], patience=spec.game.patience)
-    training = GameTraining(game.play, images, spec.game.steps, stop, judge)
+    game.play.show(images, labels)
+    training = GameTraining(game.play, spec.game.steps, stop, judge)
     inversion = None
     if "encoder" in nets:
         table = spec.inversion

@@ -407,6 +407,68 @@ def test_historical_averaging_holds_both_players_and_resumes(tmp_path: Path) -> 
     assert_same(held, again)
 
 
+def labelled(n: int = 48) -> tuple[Tensor, Tensor]:
+    """Images of class 0 are dark, of class 1 bright."""
+    labels = torch.arange(n) % 2
+    noise = torch.rand(n, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    return 0.2 * noise + 0.8 * labels[:, None, None, None], labels
+
+
+def conditional_game(**settings) -> Game:
+    common = {"image_shape": [1, 6, 6], "channels": 4, "halvings": 1, "n_classes": 2}
+    generator = build_seeded({"kind": "residual-generator", "n_latent": 3, **common}, 0)
+    discriminator = build_seeded({"kind": "residual-discriminator", **common}, 1)
+    return Game(generator, discriminator, batch=16, learning_rate=3e-3, ema=0.9, **settings)
+
+
+def test_a_conditional_game_gives_a_prior_of_each_class_that_loads_from_its_folder(tmp_path: Path) -> None:
+    x, labels = labelled()
+    played = conditional_game(penalties=["r1"], objective="non-saturating")
+    report = played.fit(x, labels=labels, steps=80, checkpoint=tmp_path / "run" / "c.safetensors")
+    assert report.status is GameStatus.FINISHED
+    assert (tmp_path / "run" / "samples-0000080.png").is_file()
+    dark, bright = (played.prior(label=k) for k in (0, 1))
+    assert float(dark.sample(20, seed=0).mean()) + 0.3 < float(bright.sample(20, seed=0).mean())
+    loaded = Prior.load(bright.save(tmp_path / "bright", header=bright.card))
+    assert torch.equal(loaded.sample(3, seed=0), bright.sample(3, seed=0))
+    assert loaded.card["label"] == "1"
+    with pytest.raises(InputError, match="0 to 1"):
+        played.prior(label=2)
+    with pytest.raises(InputError, match="has no classes"):
+        game().prior(label=0)
+
+
+@pytest.mark.parametrize("labels", [torch.zeros(3, dtype=torch.int64), torch.zeros(48)])
+def test_labels_that_do_not_fit_are_refused(labels: Tensor) -> None:
+    with pytest.raises(InputError, match="one whole number"):
+        conditional_game().fit(labelled()[0], labels=labels, steps=1)
+
+
+def test_replay_is_refused_with_labels() -> None:
+    x, labels = labelled()
+    with pytest.raises(InputError, match="all classes"):
+        conditional_game(options=GameOptions(replay=ReplayBuffer(8))).fit(x, labels=labels, steps=1)
+
+
+def test_a_game_keeps_the_reference_of_virtual_batch_norms_and_resumes(tmp_path: Path) -> None:
+    def make() -> Game:
+        shape = {"image_shape": [1, 6, 6], "channels": 4, "norm": "virtual"}
+        return Game(
+            build_seeded({"kind": "dcgan-generator", "n_latent": 3, "halvings": 1, **shape}, 0),
+            build_seeded({"kind": "dcgan-discriminator", **shape}, 1),
+            batch=8,
+        )
+
+    whole, broken, resumed = make(), make(), make()
+    whole.fit(images(), steps=6)
+    broken.fit(images(), steps=3, checkpoint=tmp_path / "c.safetensors")
+    resumed.fit(images(), steps=6, checkpoint=tmp_path / "c.safetensors", resume=True)
+    assert_same(whole, resumed)
+    prior = whole.prior()
+    z = prior.sample_latent(4, seed=0)
+    assert torch.allclose(prior(z)[:1], prior(z[:1]), atol=1e-6)  # of no batch but the reference
+
+
 def test_ada_follows_the_discriminator_and_its_p_is_logged() -> None:
     images = torch.rand(32, 1, 6, 6)
     generator = nn.Sequential(nn.Linear(3, 36), nn.Sigmoid(), nn.Unflatten(1, (1, 6, 6)))

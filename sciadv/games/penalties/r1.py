@@ -8,26 +8,15 @@ from typing import final
 import torch
 from torch import Tensor
 
-from sciadv.games.penalties.base import Discriminator, check_strength, squared_gradient_norm
+from sciadv.games.penalties.base import Discriminator, ZeroSlope
 
 
 @final
 @dataclass(frozen=True)
-class R1:
+class R1(ZeroSlope):
     """Gradient penalty on real samples, ``every * gamma / 2 * E_p |grad_x D(x)|^2``.
 
-    Parameters
-    ----------
-    gamma
-        Strength >= 0. A start for images is 0.1 at 28 x 28, four times more for each doubling of the
-        side.
-    every
-        Lazy period in steps.
-
-    Raises
-    ------
-    InputError
-        `gamma` < 0 or `every` < 1.
+    `gamma` is the strength and `every` the lazy period, as `ZeroSlope` says.
 
     Notes
     -----
@@ -41,12 +30,6 @@ class R1:
     Eq. 9 and section 4.1.
     """
 
-    gamma: float = 0.1
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        check_strength("R1", self.gamma, self.every)
-
     def __call__(
         self,
         discriminator: Discriminator,
@@ -56,9 +39,4 @@ class R1:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the penalty; `fake` is not read."""
-        return (
-            self.every
-            * self.gamma
-            / 2
-            * squared_gradient_norm(discriminator, real, generator=generator).mean()
-        )
+        return self.over(discriminator, real, generator=generator)

@@ -8,26 +8,15 @@ from typing import final
 import torch
 from torch import Tensor
 
-from sciadv.games.penalties.base import Discriminator, check_strength, squared_gradient_norm
+from sciadv.games.penalties.base import Discriminator, ZeroSlope
 
 
 @final
 @dataclass(frozen=True)
-class R2:
+class R2(ZeroSlope):
     """Gradient penalty on fake samples, ``every * gamma / 2 * E_q |grad_x D(x)|^2``.
 
-    Parameters
-    ----------
-    gamma
-        Strength >= 0. A start for images is 0.1 at 28 x 28, four times more for each doubling of the
-        side.
-    every
-        Lazy period in steps.
-
-    Raises
-    ------
-    InputError
-        `gamma` < 0 or `every` < 1.
+    `gamma` is the strength and `every` the lazy period, as `ZeroSlope` says.
 
     Notes
     -----
@@ -41,12 +30,6 @@ class R2:
     N. Huang et al., The GAN is dead; long live the GAN! A modern baseline GAN, NeurIPS 2024, section 2.2.
     """
 
-    gamma: float = 0.1
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        check_strength("R2", self.gamma, self.every)
-
     def __call__(
         self,
         discriminator: Discriminator,
@@ -56,9 +39,4 @@ class R2:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the penalty; `real` is not read."""
-        return (
-            self.every
-            * self.gamma
-            / 2
-            * squared_gradient_norm(discriminator, fake, generator=generator).mean()
-        )
+        return self.over(discriminator, fake, generator=generator)
