@@ -88,13 +88,13 @@ def _ours(problem: Problem, goals: Sequence[float], n: int, reference: Reference
         with torch.no_grad(), problem.prior.frozen():
             raw = problem.prior(z[:, 0])
     with one_thread(), cpu_seconds() as seconds:
-        x, solution = refine(problem, each, seed=seed)
+        solution = refine(problem, each, seed=seed)
     some = goals[:: max(1, len(goals) // 10)]
     with one_thread(), cpu_seconds() as alone_seconds:
         for i, goal in enumerate(some):
             refine(problem, torch.full((n, 1), goal), seed=seed + i)
     rows = []
-    for name, designs, spent in (("raw generator", raw, raw_seconds()), ("ours", x, seconds())):
+    for name, designs, spent in (("raw generator", raw, raw_seconds()), ("ours", solution.x, seconds())):
         shaped = designs.double().reshape(len(goals), n, 2).numpy()
         rows.append(
             {

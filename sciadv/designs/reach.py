@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sciadv.designs.library import Evaluated, joined, neighbours, random_library
+from sciadv.designs.library import Evaluated, evaluate, joined, neighbours, random_library
 from sciadv.errors import InputError
 from sciadv.forward import PropertyModel
 from sciadv.problem import Problem
@@ -28,7 +29,7 @@ class Reach:
     reason: str
 
 
-def look_around(problem: Problem, goal: Tensor, found: Evaluated, *, seed: int) -> Evaluated:
+def look_around(problem: Problem, goal: Tensor, seen: Sequence[Evaluated], *, seed: int) -> Evaluated:
     """Evaluate designs over the bounds, then ever nearer around those that come nearest to the goal.
 
     The nearest below and above are followed apart, so that both edges of a gap are found.
@@ -39,15 +40,15 @@ def look_around(problem: Problem, goal: Tensor, found: Evaluated, *, seed: int) 
         What is designed.
     goal
         The target ``(properties,)``.
-    found
-        What a search has found.
+    seen
+        Designs that a search has found.
     seed
         Seed of the designs.
     """
     library = random_library(problem, _N_LIBRARY, seed=seed)
     if library is None:
-        return found
-    pool = joined([found, library])
+        return joined(seen or [evaluate(problem, problem.prior.sample(_N_LIBRARY, seed=seed))])
+    pool = joined([*seen, library])
     for step in range(_N_ZOOMS):
         deviation = _deviations(problem, goal, pool)
         worst = deviation.abs().amax(1)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from sciadv.catalogue import load_problem
 from sciadv.designs.design_set import DesignSet
-from sciadv.designs.library import Evaluated, evaluate, joined, taken
-from sciadv.designs.reach import Reach, find_reach, look_around, nearest_designs
+from sciadv.designs.library import Evaluated, evaluate, taken
+from sciadv.designs.reach import find_reach, look_around, nearest_designs
 from sciadv.designs.verb import Designer
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import PropertyModel
@@ -30,6 +30,8 @@ STARTS = 2
 NEAR_ENOUGH = 10.0
 #: Proposals of the generator per start, of which the best is kept.
 N_PROPOSALS = 4
+#: Misfit, in tolerances, of the best proposal above which no search comes to the goal.
+_IN_VAIN = 4.0
 #: Jacobians per start at most: proposals are near, and what has not come by then does not.
 _N_ITERATIONS = 30
 
@@ -55,18 +57,37 @@ def design_by_search(
     """
     started = time.perf_counter()
     problem, goal = _aimed(load_problem(name, device=device, seed=seed), target)
-    x, solution = refine(problem, goal.expand(n, -1), seed=seed, monitor=monitor)
-    found, reach = evaluate(problem, x), None
-    hit = _hits(problem, found, goal)
-    if not bool((hit & found.feasible).any()):
-        pool = look_around(problem, goal[0], found, seed=seed)
+    goals = goal.expand(n, -1)
+    starts = propose(problem, goals, STARTS, seed=seed, n_proposals=N_PROPOSALS)
+    found, settings = None, dict[str, object]()
+    if starts is None or _is_near(problem, goal, starts):
+        found, settings = _search_and_evaluate(problem, goals, starts, seed=seed, monitor=monitor)
+    pool, reach = found, None
+    if found is None or not bool(_hits(problem, found, goal).any()):
+        pool = look_around(problem, goal[0], [] if found is None else [found], seed=seed)
+        if found is None and bool(_hits(problem, pool, goal).any()):  # the generator knows another physics
+            found, settings = _search_and_evaluate(problem, goals, None, seed=seed, monitor=monitor)
+    if found is None or not bool(_hits(problem, found, goal).any()):
+        assert pool is not None
         reach = find_reach(problem, goal[0], pool)
-        nearest = goal.new_tensor([list(reach.nearest.values())])
-        x, solution = refine(problem, nearest.expand(n, -1), seed=seed, monitor=monitor)
-        pool = joined([evaluate(problem, x), pool])
-        found = taken(pool, nearest_designs(problem, nearest[0], pool, n))
-        hit = _hits(problem, found, goal)
-    return _design_set(problem, target, found, hit, reach, solution, seconds=time.perf_counter() - started)
+        nearest = goal.new_tensor(list(reach.nearest.values()))
+        found = taken(pool, nearest_designs(problem, nearest, pool, n))
+        settings = {"method": "designs over the bounds, ever nearer", "seed": seed}
+    designs = _design_set(problem, target, found, goal, settings)
+    if reach is not None:
+        designs = replace(designs, reachable=reach.nearest, reason=reach.reason)
+    return replace(designs, seconds=time.perf_counter() - started)
+
+
+def _is_near(problem: Problem, goal: Tensor, starts: Tensor) -> bool:
+    """Whether a proposal is feasible and within a few tolerances of the goal: else a search is in vain."""
+    found = evaluate(problem, _generated(problem, starts.flatten(0, 1)))
+    return bool((found.feasible & (_misfit(problem, found, goal) <= _IN_VAIN)).any())
+
+
+def _generated(problem: Problem, z: Tensor) -> Tensor:
+    with torch.no_grad(), problem.prior.frozen():
+        return problem.prior(z)
 
 
 def _aimed(problem: Problem, target: Mapping[str, float]) -> tuple[Problem, Tensor]:
@@ -107,20 +128,21 @@ def _aimed(problem: Problem, target: Mapping[str, float]) -> tuple[Problem, Tens
     return aimed, goal
 
 
-def refine(
-    problem: Problem, goals: Tensor, *, seed: int = 0, monitor: Monitor | None = None
-) -> tuple[Tensor, Solution]:
-    """Search designs ``(n, variables)`` for goals ``(n, properties)``, one each, from `STARTS` proposals.
+def refine(problem: Problem, goals: Tensor, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+    """Search designs for goals ``(n, properties)``, one each, from the generator's proposals.
 
-    The proposals are the generator's for the goal where it was trained for these properties, else the prior
-    draws that come nearest.
+    Where the generator was not trained for these properties, from the prior draws that come nearest.
     """
-    aimed = problem.with_measurements(goals)
     starts = propose(problem, goals, STARTS, seed=seed, n_proposals=N_PROPOSALS)
+    return _search(problem, goals, starts, seed=seed, monitor=monitor)
+
+
+def _search(
+    problem: Problem, goals: Tensor, starts: Tensor | None, *, seed: int, monitor: Monitor | None
+) -> Solution:
     where = "codebook" if starts is None else starts
     solver = LevenbergMarquardt(restarts=STARTS, starts=where, n_iterations=_N_ITERATIONS)
-    solution = solve(aimed, solver, seed=seed, monitor=monitor)
-    return solution.x, solution
+    return solve(problem.with_measurements(goals), solver, seed=seed, monitor=monitor)
 
 
 def propose(
@@ -157,8 +179,8 @@ def propose(
     z[..., -generator.n_targets :] = generator.condition(goals)[:, None]
     if n_proposals == 1:
         return z
-    with torch.no_grad(), problem.prior.frozen():
-        x = problem.prior(z.flatten(0, 1))
+    x = _generated(problem, z.flatten(0, 1))
+    with torch.no_grad():
         misfit = problem.likelihood.misfit(problem.forward(x), goals.repeat_interleave(n, 0))
     score = misfit.clamp_min(NEAR_ENOUGH)
     margins = problem.margins(x)
@@ -168,23 +190,29 @@ def propose(
     return z.gather(1, best[:, :, None].expand(-1, -1, z.shape[2]))
 
 
-def _hits(problem: Problem, found: Evaluated, goal: Tensor) -> Tensor:
-    """Return whether designs have the goal within the problem's tolerance ``(n,)``."""
+def _search_and_evaluate(
+    problem: Problem, goals: Tensor, starts: Tensor | None, *, seed: int, monitor: Monitor | None
+) -> tuple[Evaluated, dict[str, object]]:
+    solution = _search(problem, goals, starts, seed=seed, monitor=monitor)
+    return evaluate(problem, solution.x), {"method": solution.method, **solution.settings}
+
+
+def _misfit(problem: Problem, found: Evaluated, goal: Tensor) -> Tensor:
+    """Return how far evaluated designs are from the goal, in tolerances ``(n,)``."""
     assert isinstance(problem.forward, PropertyModel)
     values = torch.stack([found.values[name] for name in problem.forward.properties], 1)
-    return problem.likelihood.to("cpu").misfit(values, goal.cpu().double().expand(len(values), -1)) <= 1
+    return problem.likelihood.to("cpu").misfit(values, goal.cpu().double().expand(len(values), -1))
+
+
+def _hits(problem: Problem, found: Evaluated, goal: Tensor) -> Tensor:
+    """Return which designs have the goal and are feasible ``(n,)``."""
+    return (_misfit(problem, found, goal) <= 1) & found.feasible
 
 
 def _design_set(
-    problem: Problem,
-    target: Mapping[str, float],
-    found: Evaluated,
-    hit: Tensor,
-    reach: Reach | None,
-    solution: Solution,
-    *,
-    seconds: float,
+    problem: Problem, target: Mapping[str, float], found: Evaluated, goal: Tensor, settings: dict[str, object]
 ) -> DesignSet:
+    """Return designs as if the target were reached."""
     model = problem.forward
     assert isinstance(model, PropertyModel)
     return DesignSet(
@@ -192,13 +220,11 @@ def _design_set(
         target=dict(target),
         x=found.x,
         values=found.values,
-        hit=hit,
+        hit=_misfit(problem, found, goal) <= 1,
         feasible=found.feasible,
         margins=found.margins,
         variables=model.VARIABLES,
         properties=model.PROPERTIES,
-        reachable=dict(target) if reach is None else reach.nearest,
-        reason="" if reach is None else reach.reason,
-        seconds=seconds,
-        settings={"method": solution.method, **solution.settings},
+        reachable=dict(target),
+        settings=settings,
     )

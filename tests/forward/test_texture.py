@@ -22,7 +22,9 @@ class Places(NonlinearForward):
         return low * (high / low) ** x
 
 
-@pytest.mark.parametrize("name", ["friction_coefficient", "contact_pressure", "contact_fraction", "max_slope"])
+@pytest.mark.parametrize(
+    "name", ["friction_coefficient", "contact_pressure", "contact_fraction", "max_slope"]
+)
 @pytest.mark.parametrize("settings", [MATERIAL, ADHESIVE, {**MATERIAL, "surface": "wavy"}])
 def test_texture_keeps_the_promises_of_a_forward(name, settings):
     check_forward(compose(Texture(properties=(name,), **settings), Places((2,), (2,))), seed=1)

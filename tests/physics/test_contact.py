@@ -1,4 +1,4 @@
-"""Closed forms against their published and independently computed values; C1, C2, C5 are sections of our notes."""
+"""Closed forms against published and independently computed values."""
 
 import math
 
@@ -33,15 +33,33 @@ WESTERGAARD = [
     (0.90, 0.795167, 1.897367),
     (1.50, 1.0, 2.5),
 ]
-# A [nm], lambda [nm], p* [MPa], r, f, p_max [MPa], alpha, f and p_max with adhesion, U [J/m^2], mu without and
-# with adhesion; computed in NumPy apart from this package.
+# A and lambda [nm], p* [MPa], r, f, p_max [MPa], alpha, f and p_max with adhesion, U [J/m^2],
+# mu without and with adhesion; computed in NumPy apart from this package.
 TABLE = [
-    (20, 1000, 219.911486, 0.090946, 0.19502274, 132.638301, 0.085072, 0.24924155, 136.327677, 5.270289e-2, 0.04901920, 0.06257390),
-    (50, 1000, 549.778714, 0.036378, 0.12217157, 209.719568, 0.034029, 0.14777802, 213.414234, 6.936943e-2, 0.03088974, 0.03729135),
-    (20, 500, 439.822972, 0.045473, 0.13680561, 187.578884, 0.060155, 0.18008119, 194.415979, 3.265532e-2, 0.03452795, 0.04534685),
-    (10, 2000, 54.977871, 0.363783, 0.41217118, 66.319150, 0.240620, 0.59188138, 69.016917, 5.497479e-2, 0.10318023, 0.14810778),
-    (5, 5000, 10.995574, 1.818914, 1.0, 30.995574, 0.760906, 1.0, 30.995574, 1.374447e-2, 0.25001374, 0.25001374),
-    (100, 1500, 733.038286, 0.027284, 0.10563959, 242.163298, 0.020838, 0.12233661, 244.719650, 1.119032e-1, 0.02678291, 0.03095716),
+    (
+        20, 1000, 219.911486, 0.090946, 0.19502274, 132.638301, 0.085072,
+        0.24924155, 136.327677, 5.270289e-2, 0.04901920, 0.06257390,
+    ),
+    (
+        50, 1000, 549.778714, 0.036378, 0.12217157, 209.719568, 0.034029,
+        0.14777802, 213.414234, 6.936943e-2, 0.03088974, 0.03729135,
+    ),
+    (
+        20, 500, 439.822972, 0.045473, 0.13680561, 187.578884, 0.060155,
+        0.18008119, 194.415979, 3.265532e-2, 0.03452795, 0.04534685,
+    ),
+    (
+        10, 2000, 54.977871, 0.363783, 0.41217118, 66.319150, 0.240620,
+        0.59188138, 69.016917, 5.497479e-2, 0.10318023, 0.14810778,
+    ),
+    (
+        5, 5000, 10.995574, 1.818914, 1.0, 30.995574, 0.760906,
+        1.0, 30.995574, 1.374447e-2, 0.25001374, 0.25001374,
+    ),
+    (
+        100, 1500, 733.038286, 0.027284, 0.10563959, 242.163298, 0.020838,
+        0.12233661, 244.719650, 1.119032e-1, 0.02678291, 0.03095716,
+    ),
 ]  # fmt: skip
 
 
@@ -89,17 +107,23 @@ def test_energy_equals_the_work_of_loading_and_the_fourier_sum():
         pressure = contact_pressure(position, double(load), double(1.0))[0].numpy()
         modes = np.fft.rfft(pressure)[1:] / n
         wave = 2 * np.pi * np.arange(1, len(modes) + 1)
-        # with p* = pi E* A / lambda = 1, A = lambda = 1: E* = 1 / pi; displacement of a mode is 2 p_k / (E* q)
+        # p* = A = lambda = 1, so that E* = 1 / pi; the displacement of a mode is 2 p_k / (E* q)
         energy = float((2 * np.abs(modes) ** 2 / (wave / np.pi)).sum())
-        assert energy == pytest.approx(float(elastic_energy(double(load), double(1.0), double(1.0))), rel=2e-4)
+        assert energy == pytest.approx(
+            float(elastic_energy(double(load), double(1.0), double(1.0))), rel=2e-4
+        )
 
 
 def test_pressure_carries_the_load_and_peaks_at_the_crest():
     for load in (0.05, 0.4, 0.95, 1.7):
-        mean = quad(lambda s, r=load: float(contact_pressure(double(s), double(r), double(3.0))), -0.5, 0.5, limit=400)[0]
+        mean = quad(
+            lambda s, r=load: float(contact_pressure(double(s), double(r), double(3.0))), -0.5, 0.5, limit=400
+        )[0]
         assert mean == pytest.approx(3.0 * load, rel=1e-5)
         peak = float(contact_pressure(double(0.0), double(load), double(3.0)))
-        assert peak == pytest.approx(float(sinusoidal_contact(double(load), double(0.0), double(3.0)).peak_pressure))
+        assert peak == pytest.approx(
+            float(sinusoidal_contact(double(load), double(0.0), double(3.0)).peak_pressure)
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,7 +134,9 @@ def test_root_is_the_one_that_brents_method_finds(load, alpha):
 
     grid = np.linspace(1e-6, math.pi / 2 - 1e-6, 20001)
     values = np.array([curve(psi) for psi in grid])
-    top = int(values[grid > math.atan(math.sqrt(0.6))].argmax()) + int((grid <= math.atan(math.sqrt(0.6))).sum())
+    top = int(values[grid > math.atan(math.sqrt(0.6))].argmax()) + int(
+        (grid <= math.atan(math.sqrt(0.6))).sum()
+    )
     contact = sinusoidal_contact(double(load), double(alpha), double(1.0))
     if abs(values[top] - load) < 1e-6:
         return  # too near to the jump to say which side

@@ -53,7 +53,7 @@ def test_small_loads_are_hertzian_and_large_ones_full():
 
 
 def test_design_of_the_table_agrees_with_the_boundary_elements():
-    """A = 20 nm, lambda = 1 um, E* = 3.5 GPa, p = 20 MPa: Tamaas on 512 x 512 points gave .136452, 239.076 MPa."""
+    # A = 20 nm, lambda = 1 um, E* = 3.5 GPa, p = 20 MPa; Tamaas on 512 x 512 points: 0.136452, 239.076 MPa
     full = wavy_full_contact_pressure(double(20e-9), double(1e-6), 3.5e9)
     assert float(full) == pytest.approx(311.001806e6, rel=1e-8)
     contact = wavy_contact(20e6 / full, full)
