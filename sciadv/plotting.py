@@ -179,16 +179,16 @@ def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: s
     for axes, (words, names) in zip(grid, groups.items(), strict=True):
         known, numbers = np.unique(names, return_inverse=True)
         colours = _palette(len(known))
-        for axis, (title, points) in zip(axes, maps.items(), strict=True):
+        for axis, points in zip(axes, maps.values(), strict=True):
             axis.scatter(*points[order].T, s=size, color=colours[numbers[order]], linewidths=0)
             axis.set(xticks=[], yticks=[])
-            if axes is grid[0]:
-                axis.set_title(title, fontsize=11)
         axes[0].set_ylabel(words)
         if len(known) <= _MOST_NAMED:
             for name, colour in zip(known, colours, strict=True):
                 axes[-1].scatter([], [], color=[colour], s=24, label=name or "(unknown)")
             axes[-1].legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for axis, title in zip(grid[0], maps, strict=True):
+        axis.set_title(title, fontsize=11)
     grid[-1, 0].set_xlabel(what, fontsize=8)
     return figure
 

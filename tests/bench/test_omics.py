@@ -20,7 +20,9 @@ from sciadv.omics import simulate_counts
 def task() -> Task:
     cells = simulate_counts(240, 60, n_batches=2, n_types=2)
     rng = np.random.default_rng(0)
-    return Task("pbmc_symphony", None, cells.batch, cells.cell_type, rng.normal(size=(240, 50)))
+    return Task(
+        "pbmc_symphony", None, cells.batch, cells.cell_type, rng.normal(size=(240, 50)).astype(np.float32)
+    )
 
 
 def test_every_method_is_judged_alike_whatever_its_length(task, monkeypatch) -> None:

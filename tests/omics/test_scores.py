@@ -10,6 +10,7 @@ from sciadv.omics import batch_unpredictability, has_scib, label_transfer, probe
 from sciadv.omics.cells import as_names
 from sciadv.omics.judge import judge
 from sciadv.omics.maps import flat_map
+from sciadv.plotting import plot_maps
 
 N = 1200
 
@@ -109,3 +110,13 @@ def test_a_map_without_umap_is_two_components(known) -> None:
     assert found.shape == (N, 2)
     first = found[:, 0]
     assert abs(first[batch == "a"].mean() - first[batch == "b"].mean()) > 25
+
+
+def test_maps_are_drawn_with_titles_and_every_group_is_named(known) -> None:
+    mixed, apart, batch, label = known
+    figure = plot_maps(
+        {"before": apart[:, :2], "after": mixed[:, :2]}, {"batch": batch, "label": label}, what="PCs"
+    )
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after", "", ""]
+    legends = [[text.get_text() for text in axes.get_legend().texts] for axes in figure.axes[1::2]]
+    assert legends == [["a", "b"], ["x", "y"]]

@@ -1,0 +1,17 @@
+"""Draw `demo.png`: the cells of pbmc_symphony before and after the correction; labels colour it only.
+
+Run: python problems/pbmc-correction/draw_demo.py
+"""
+
+from pathlib import Path
+
+from sciadv import BatchCorrector
+from sciadv.bench.omics import read_set
+from sciadv.omics.maps import flat_map, map_name
+from sciadv.plotting import plot_maps
+
+adata = read_set("pbmc_symphony")
+corrector = BatchCorrector("batch", seed=0).fit(adata)
+maps = {"before": flat_map(corrector.uncorrected(adata)), "after": flat_map(corrector.embed(adata))}
+groups = {"batch": adata.obs["batch"].to_numpy(str), "cell type": adata.obs["label"].to_numpy(str)}
+plot_maps(maps, groups, what=map_name()).savefig(Path(__file__).with_name("demo.png"), dpi=90)
