@@ -150,7 +150,11 @@ def plan_cells(plan: Plan, peers: Iterable[str], seed: int = 0) -> list[Cell]:
 
 
 def measure(
-    cells: list[Cell], priors: dict[str, Prior], images: Callable[[int], Tensor], settings: Settings
+    cells: list[Cell],
+    priors: dict[str, Prior],
+    images: Callable[[int], Tensor],
+    settings: Settings,
+    methods: dict[str, Solver | None] = METHODS,
 ) -> dict[Cell, Score]:
     """Score all cells, taking from the cache what is there.
 
@@ -164,12 +168,15 @@ def measure(
         Gives the digits ``(n, *out_shape)`` of a seed.
     settings
         Cache and report.
+    methods
+        The solver of each method that cells name; None stands for the peer.
     """
     scores = {}
     warm_up(priors, images(settings.seed), has_deepinv="deepinv" in settings.peers)
     for i, cell in enumerate(cells):
         prior = priors.get(cell.prior) or list(priors.values())[-1]
-        file = None if settings.cache is None else settings.cache / f"{_fingerprint(cell, prior)}.json"
+        name = f"{_fingerprint(cell, prior, methods)}.json"
+        file = None if settings.cache is None else settings.cache / name
         if file is not None and file.is_file():
             scores[cell] = Score(**json.loads(file.read_text(encoding="utf-8")))
             continue
@@ -177,7 +184,7 @@ def measure(
             f"{i + 1} of {len(cells)}: {cell.method} on {cell.prior}, m = {cell.m}, seed {cell.seed}"
         )
         problem = make_problem(prior, images(cell.seed), m=cell.m, seed=cell.seed)
-        scores[cell] = score(METHODS[cell.method], problem.subset(slice(cell.n_images)))
+        scores[cell] = score(methods[cell.method], problem.subset(slice(cell.n_images)))
         if file is not None:
             _write(file, scores[cell])
     return scores
@@ -201,9 +208,9 @@ def _write(file: Path, result: Score) -> None:
     partial.replace(file)  # a file is whole or absent
 
 
-def _fingerprint(cell: Cell, prior: Prior) -> str:
+def _fingerprint(cell: Cell, prior: Prior, methods: dict[str, Solver | None]) -> str:
     """Name a cell's result by all it depends on but the code: cell, weights, the solver's settings."""
-    text = json.dumps([cell.__dict__, prior.card.get("weights_sha256", ""), repr(METHODS[cell.method])])
+    text = json.dumps([cell.__dict__, prior.card.get("weights_sha256", ""), repr(methods[cell.method])])
     name = f"{cell.prior}-{cell.method}-m{cell.m}-seed{cell.seed}".replace(", ", "-").replace(" ", "-")
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -264,9 +264,10 @@ class SolverTable(Table):
 
 
 class Bar(Table):
-    """What a bench must reach: ``<metric of row> <op> <bound>``."""
+    """What a bench must reach: ``<metric of row> <op> <bound>``; `bench` says which of several."""
 
     name: OneLine
+    bench: str | None = None
     metric: str
     row: str
     op: Literal[">=", "<=", ">", "<"]

@@ -1,0 +1,153 @@
+"""Compressed sensing of MNIST digits past the generator's range: `auto` beside every published way and LMMSE.
+
+Digits, matrices, noise and seeds are those of the bench `compressed-sensing`, on its prior `mnist-vae`. Slow
+peers are measured on the first digits of each seed at four numbers of measurements; `auto` is compared with
+each on the digits that both had.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from sciadv.bench.compressed_sensing import BASELINES, Plan, held_out_digits, measure
+from sciadv.bench.compressed_sensing_tables import NO_PRIOR, Cell, Score, draw, table_rows
+from sciadv.bench.contract import Bench, Row, Settings, markdown_table
+from sciadv.prior import Prior
+from sciadv.solvers import (
+    CSGM,
+    Adam,
+    Auto,
+    DeepImagePrior,
+    ImageAdaptive,
+    IntermediateLayer,
+    MultiCode,
+    RepresentationError,
+    Solver,
+    SparseDeviation,
+    TangentKernel,
+)
+
+PRIOR = "mnist-vae"
+FAST: dict[str, Solver | None] = {
+    "auto": Auto(),
+    "representation-error": RepresentationError(clip=(0.0, 1.0)),
+    "tangent-kernel": TangentKernel(),
+}
+SLOW: dict[str, Solver | None] = {
+    "csgm": CSGM(),
+    "adam": Adam(restarts=10, stop_at_noise=False),
+    "sparse-deviation": SparseDeviation(),
+    "intermediate-layer": IntermediateLayer(),
+    "image-adaptive": ImageAdaptive(),
+}
+#: One network or many codes a digit.
+SLOWEST: dict[str, Solver | None] = {"multi-code": MultiCode(), "deep-image-prior": DeepImagePrior()}
+METHODS = FAST | SLOW | SLOWEST | dict(BASELINES)
+
+
+@dataclass(frozen=True)
+class FullPlan:
+    """How much is measured: `Plan` for all; digits a seed and numbers of measurements of the slow."""
+
+    plan: Plan
+    n_slow: int
+    n_slowest: int
+    slow_measurements: tuple[int, ...]
+
+
+FULL = FullPlan(Plan(), 7, 2, (50, 100, 200, 400))
+QUICK = FullPlan(Plan((25, 100), 1, 8, (), 0), 0, 0, ())
+
+
+def plan_cells(full: FullPlan, seed: int) -> list[Cell]:
+    """List what is to be measured."""
+    plan, seeds = full.plan, range(seed, seed + full.plan.n_seeds)
+    turns = [(m, s) for m in plan.measurements for s in seeds]
+    cells = [Cell(PRIOR, method, m, s, plan.n_images) for m, s in turns for method in FAST]
+    cells += [Cell(NO_PRIOR, method, m, s, plan.n_images) for m, s in turns for method in BASELINES]
+    slow = [(m, s) for m in full.slow_measurements for s in seeds]
+    for methods, n in ((SLOW, full.n_slow), (SLOWEST, full.n_slowest)):
+        cells += [Cell(PRIOR, method, m, s, n) for m, s in slow for method in methods]
+    return cells
+
+
+def summary_row(scores: dict[Cell, Score]) -> Row:
+    """Return `auto` against all others on the digits that both had.
+
+    ``excess_max`` is the largest over m and methods of (mean error of auto - that of the method) in standard
+    errors of the method's mean; ``speed_NAME_min`` the smallest over m of the method's CPU seconds a digit
+    over auto's.
+    """
+    row: Row = {"row": f"{PRIOR}, summary", "prior": PRIOR, "method": "summary"}
+    excess, speed = [], defaultdict(list)
+    for method, m in sorted({(cell.method, cell.m) for cell in scores if cell.method != "auto"}):
+        ours, theirs = _paired(scores, method, m)
+        if len(theirs.mse) > 1:
+            error = stdev(theirs.mse) / len(theirs.mse) ** 0.5
+            excess.append((fmean(ours.mse) - fmean(theirs.mse)) / error)
+            speed[method].append(theirs.cpu_seconds / ours.cpu_seconds)
+    row["excess_max"] = max(excess, default=None)
+    return row | {f"speed_{method.replace('-', '_')}_min": min(ratios) for method, ratios in speed.items()}
+
+
+def _paired(scores: dict[Cell, Score], method: str, m: int) -> tuple[Score, Score]:
+    """Return the scores of auto and of a method on the digits that both had, over all seeds."""
+    ours, theirs = Score([], None, 0.0), Score([], None, 0.0)
+    pairs = [
+        (scores[mine], scores[cell])
+        for cell in scores
+        for mine in scores
+        if (cell.method, cell.m) == (method, m) and (mine.method, mine.m, mine.seed) == ("auto", m, cell.seed)
+    ]
+    if not pairs:
+        return ours, theirs
+    for a, b in pairs:
+        n = min(len(a.mse), len(b.mse))
+        ours.mse.extend(a.mse[:n])
+        theirs.mse.extend(b.mse[:n])
+    cpu = [fmean(side) for side in zip(*((a.cpu_seconds, b.cpu_seconds) for a, b in pairs), strict=True)]
+    return Score(ours.mse, None, cpu[0]), Score(theirs.mse, None, cpu[1])
+
+
+def run(settings: Settings) -> list[Row]:
+    """Measure all methods and return the table's rows, then the summary."""
+    full = QUICK if settings.quick else FULL
+    cells = plan_cells(full, settings.seed)
+    digits = held_out_digits(full.plan)
+    scores = measure(cells, {PRIOR: Prior.load(PRIOR)}, digits, settings, METHODS)
+    return [*table_rows(scores), summary_row(scores)]
+
+
+def table(rows: list[Row]) -> str:
+    """Write mean squared error, its median and CPU time by method and m, and the comparison of `auto`."""
+    body = [row for row in rows if row["method"] != "summary"]
+    counts = sorted({row["m"] for row in body})
+    methods = dict.fromkeys(row["method"] for row in body)
+    parts = []
+    for title, column, factor, digits in (
+        ("Mean squared error x 1000", "mse_mean", 1e3, 3),
+        ("Median squared error x 1000", "mse_median", 1e3, 3),
+        ("CPU ms per digit, one thread", "cpu_seconds_per_image", 1e3, 1),
+    ):
+        lines = []
+        for method in methods:
+            by_m = {row["m"]: row for row in body if row["method"] == method}
+            texts = [f"{factor * by_m[m][column]:.{digits}f}" if m in by_m else "-" for m in counts]
+            lines.append([method, max(row["n_images"] for row in by_m.values()), *texts])
+        header = ["method", "digits", *(f"m = {m}" for m in counts)]
+        parts.append(f"**{title}**\n\n" + markdown_table(header, lines))
+    summary = rows[-1]
+    lines = [[key, f"{value:.3g}"] for key, value in summary.items() if isinstance(value, float)]
+    parts.append("**auto against the others, on the same digits**\n\n" + markdown_table(["", "value"], lines))
+    return "\n\n".join(parts)
+
+
+BENCH = Bench(
+    title="Compressed sensing of MNIST digits past the generator's range, beside the published ways",
+    problem="compressed-sensing",
+    run=run,
+    draw=lambda figure, rows: draw(figure, [row for row in rows if row["method"] != "summary"]),
+    table=table,
+)
