@@ -168,7 +168,9 @@ def _page(
 
     maps = {name: flat_map(z, seed=request.seed) for name, z in embeddings.items()}
     title = f"Batch correction of {request.data.name}"
-    facts = [(key.replace("_", " "), str(value)) for key, value in corrector.card().items() if key != "genes"]
+    facts = [
+        (key.replace("_", " "), _words(value)) for key, value in corrector.card().items() if key != "genes"
+    ]
     sections = [
         f"<h1>{escape(title)}</h1>",
         image(png(plot_maps(maps, groups, what=map_name())), f"{map_name()} before and after the correction"),
@@ -179,3 +181,10 @@ def _page(
         f"<pre>{escape(request.command)}</pre>",
     ]
     return html_page(title, sections)
+
+
+def _words(value: object) -> str:
+    """Write a fact of a card: names with commas, "none" for nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "none"
