@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,7 @@ from sciadv.prior import Prior
 from sciadv.schema import RECIPES
 from sciadv.training import TRAINERS, dry_run, train_recipe
 from sciadv.training import images as images_module
+from sciadv.training.game import build_game
 
 GAN = """
 kind = "gan"
@@ -260,3 +265,62 @@ def test_ctrl_c_writes_the_state_and_says_how_to_go_on(monkeypatch) -> None:
     monkeypatch.setattr(training_module, "train_recipe", train_recipe)
     run("./small", "-o", "out", "--resume")
     assert len(rows("out")) == 8
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "games" / "recipes"
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.toml")), ids=lambda file: file.stem)
+def test_the_recipes_of_the_examples_say_what_can_be_built(file: Path) -> None:
+    spec = load_recipe(file).spec
+    shape = (1, 8, 8) if spec.data.name == "digits-8" else (1, 28, 28)
+    nets = [build_seeded(net, i) for i, net in enumerate(spec.nets(shape).values())]
+    game = build_game(spec, nets[0], nets[1])
+    images = torch.rand(spec.game.batch, *shape, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(len(images)) % 10 if "one-class" in file.stem else None
+    numbers = game.step(images, labels=labels)
+    assert all(math.isfinite(value) for value in numbers.values())
+
+
+CONDITIONAL = GAN.replace('"dcgan-generator"', '"residual-generator"\nn_classes = 10\nlabel = 3').replace(
+    '"residual-discriminator"', '"residual-discriminator"\nn_classes = 10'
+)
+
+
+def test_a_conditional_recipe_gives_the_prior_of_its_class() -> None:
+    train_recipe(recipe(CONDITIONAL), Path("out"))
+    prior = Prior.load(Path("out"))
+    assert prior.generator.label == 3
+    assert prior.sample(2, seed=0).shape == (2, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("\nlabel = 3", "", "give generator.label"),
+        ("\nn_classes = 10\nlabel = 3", "", "give both the same, or neither"),
+    ],
+)
+def test_a_conditional_recipe_that_does_not_fit_gets_a_sentence(old: str, new: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        recipe(CONDITIONAL.replace(old, new, 1))
+
+
+@pytest.mark.slow
+def test_two_processes_of_the_command_are_one_with_the_same_batches() -> None:
+    recipe(PRIOR)
+    train_recipe(load_recipe("./small"), Path("one"), every=100)
+    command = [sys.executable, "-m", "sciadv", "train", "./small", "--devices", "2", "--device", "cpu"]
+    ended = subprocess.run(
+        [*command, "-o", "two"],
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("wrote two") == 1
+    for one, two in zip(rows("one"), rows("two"), strict=True):
+        assert {k: float(v or 0) for k, v in two.items()} == pytest.approx(
+            {k: float(v or 0) for k, v in one.items()}, rel=1e-3, abs=1e-4
+        )
