@@ -3,7 +3,7 @@ import pytest
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import FORWARDS
 from sciadv.games.prior_training import PriorSchedule
-from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_spec
+from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_text
 from sciadv.schema.problem import ForwardSpec
 from sciadv.schema.sentences import _kind_of, _tables_in
 
@@ -288,7 +288,7 @@ def test_a_wrong_game_gets_a_sentence(old, new, sentence):
 
 def test_missing_and_undecodable_files_get_a_sentence(tmp_path):
     with pytest.raises(InputError, match=r"no\.toml cannot be read: No such file"):
-        read_spec(tmp_path / "no.toml", ProblemSpec)
+        read_text(tmp_path / "no.toml")
     (tmp_path / "latin.toml").write_bytes(b'title = "\xe9"')
     with pytest.raises(InputError, match="not UTF-8"):
-        read_spec(tmp_path / "latin.toml", ProblemSpec)
+        read_text(tmp_path / "latin.toml")

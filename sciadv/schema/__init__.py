@@ -29,7 +29,7 @@ from sciadv.schema.recipe import (
     Recipe,
     parse_recipe,
 )
-from sciadv.schema.sentences import parse_spec, read_spec, read_text
+from sciadv.schema.sentences import parse_spec, read_text
 from sciadv.schema.tables import RecipeSpec, Table
 
 __all__ = [
@@ -57,6 +57,5 @@ __all__ = [
     "TargetMeasurements",
     "parse_recipe",
     "parse_spec",
-    "read_spec",
     "read_text",
 ]

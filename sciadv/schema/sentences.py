@@ -22,19 +22,6 @@ else:
 SpecType = TypeVar("SpecType", bound=Table)
 
 
-def read_spec(file: Path, model: type[SpecType]) -> SpecType:
-    """Read a TOML file and check every key and value of it.
-
-    Raises
-    ------
-    InputError
-        The file is missing, is not TOML, or a key or value is not one that it may have.
-    UnknownNameError
-        A ``kind`` is none of those there are.
-    """
-    return parse_spec(read_text(file), model, file=str(file))
-
-
 def read_text(file: Path) -> str:
     """Read a UTF-8 text file.
 
