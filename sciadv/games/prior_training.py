@@ -31,6 +31,8 @@ from sciadv.prior import Prior
 
 #: Stream of the latents of sample grids.
 _GRID = 40
+#: The slope of the generator is measured at every so-many-th latent of a batch, over this step.
+_SLOPE_EVERY, _SLOPE_STEP = 4, 0.1
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,14 @@ class PriorSchedule:
         Adam's step of all players in the second phase, falling linearly to a tenth in its second half.
     elbo_weight, game_weight
         Weights of the negative ELBO (in nats per image) and of the generator's loss in the second phase.
+    game_divergence
+        Weight of the divergence in the second phase's ELBO. Above 1 posteriors are wider, so that the
+        generator changes more slowly and a search meets fewer local minima.
+    smoothness
+        Weight of ``E |J(z) u|^2`` in the second phase, z and u drawn from N(0, I), J the generator's
+        Jacobian: against steep walls between the places of different images (kin to the path length
+        regularisation of Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020,
+        section 3.2).
     gamma, penalty_every
         Weight of R1 and R2, and the steps between two of them (lazily, times the steps).
     ema
@@ -68,6 +78,8 @@ class PriorSchedule:
     game_learning_rate: float = 3e-4
     elbo_weight: float = 0.01
     game_weight: float = 0.3
+    game_divergence: float = 1.0
+    smoothness: float = 0.0
     gamma: float = 0.1
     penalty_every: int = 8
     ema: float = 0.999
@@ -257,6 +269,8 @@ class PriorTraining:
         z = mean + (0.5 * log_variance).exp() * noise
         logits = self.nets["generator"].logits(z)  # type: ignore[operator]  # as above
         weight = min(1.0, (self.n_done + 1) / max(1, self.schedule.divergence_steps))
+        if self.n_done >= self.schedule.elbo_steps:
+            weight *= self.schedule.game_divergence
         return logits, negative_elbo(logits, x, mean, log_variance, divergence_weight=weight)
 
     def _elbo_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
@@ -277,9 +291,10 @@ class PriorTraining:
         with torch.no_grad():
             real_logits = discriminator(x)
         loss_g = self.objective.generator_loss(discriminator(fake), real_logits)
-        self._descend(
-            "generator", self.schedule.elbo_weight * elbo.mean() + self.schedule.game_weight * loss_g, rate
-        )
+        loss = self.schedule.elbo_weight * elbo.mean() + self.schedule.game_weight * loss_g
+        if self.schedule.smoothness:
+            loss = loss + self.schedule.smoothness * self._slope(generator, x.device)
+        self._descend("generator", loss, rate)
         discriminator.requires_grad_(True)
         return {
             "negative_elbo": elbo.mean().item(),
@@ -296,6 +311,14 @@ class PriorTraining:
         drawn = z[max(first - half, 0) : max(first + size - half, 0)]
         parts = [logits[:n_reconstructed].sigmoid()] if n_reconstructed else []
         return torch.cat([*parts, self.nets["generator"](drawn)] if len(drawn) else parts)
+
+    def _slope(self, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Return ``E |J(z) u|^2`` at draws from the latent law, by a finite difference."""
+        G = self.nets["generator"]
+        z, u = (torch.randn(self.batch, self.n_latent, generator=generator).to(device) for _ in range(2))
+        z, u = self._own(z)[::_SLOPE_EVERY], self._own(u)[::_SLOPE_EVERY]
+        change: Tensor = (G(z + _SLOPE_STEP * u) - G(z)) / _SLOPE_STEP
+        return change.square().flatten(1).sum(1).mean()
 
     def _descend(self, name: str, loss: Tensor, rate: float) -> None:
         optimizer = self.optimizers[name]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from sciadv.games.prior_training import PriorSchedule, PriorTraining
+from sciadv.errors import InputError
 from sciadv.games.game_report import GameStatus
+from sciadv.games.linear_estimates import linear_estimates
+from sciadv.games.prior_training import PriorSchedule, PriorTraining
 from sciadv.games.trainer import Training, load_training, run
+from sciadv.moments import Moments, moments_of
 from sciadv.nets import build_seeded
 from sciadv.types import as_generator
 
@@ -75,3 +79,93 @@ def test_a_training_that_diverges_goes_back_and_says_what_and_when() -> None:
 def poison(played: PriorTraining) -> None:
     with torch.no_grad():
         next(played.nets["encoder"].parameters()).fill_(torch.nan)
+
+
+def guided() -> PriorTraining:
+    """Random images of more numbers than are measured, and an encoder that is sure of their latents."""
+    numbers = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (64, *SHAPE), dtype=torch.uint8, generator=numbers)
+    common = {"image_shape": SHAPE, "channels": 4}
+    encoder = build_seeded({"kind": "conv-encoder", "n_latent": 2, **common}, 1)
+    with torch.no_grad():
+        encoder.head[-1].weight[:2] *= 30
+        encoder.head[-1].bias[2:] = -4.0  # log variance
+    return PriorTraining(
+        build_seeded({"kind": "conv-decoder", "n_latent": 2, **common}, 0),
+        encoder,
+        None,
+        images,
+        schedule=PriorSchedule(elbo_steps=1, game_steps=0, estimate_steps=300, batch=32),
+        seed=7,
+        moments=moments_of(images.float() / 255),
+    )
+
+
+def run_steps(played: PriorTraining, n_steps: int) -> None:
+    for _ in range(n_steps):
+        played.step()
+
+
+def test_estimates_teach_the_encoder_and_leave_the_generator_as_it_was() -> None:
+    played = guided()
+    x, z = played.images.float() / 255, torch.randn(4, 2, generator=torch.Generator().manual_seed(1))
+    known = linear_estimates(x, played.moments, n_latent=2, generator=torch.Generator().manual_seed(5))
+    run_steps(played, 1)
+    before = played.prior(name="before")
+    target = before.encode(x)
+    run_steps(played, 300)
+    after = played.prior(name="after")
+    assert torch.equal(before(z), after(z))
+    with torch.no_grad():
+        likely = [_log_density(target, *prior.encoder.posterior(known)) for prior in (before, after)]
+        of_whole = _log_density(target, *after.encoder.posterior(x))
+    assert likely[1] > likely[0] + 0.5
+    assert of_whole > likely[1] + 0.5  # it still knows more of a whole image
+
+
+def _log_density(z: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor) -> float:
+    return -0.5 * float(((z - mean).square() * (-log_variance).exp() + log_variance).sum(1).mean())
+
+
+def test_estimates_need_moments() -> None:
+    schedule = PriorSchedule(elbo_steps=1, game_steps=0, estimate_steps=1, batch=8)
+    played = guided()
+    with pytest.raises(InputError, match="moments"):
+        PriorTraining(
+            played.nets["generator"], played.nets["encoder"], None, played.images, schedule=schedule
+        )
+
+
+def test_a_linear_estimate_is_the_image_where_everything_is_measured() -> None:
+    numbers = torch.Generator().manual_seed(2)
+    factor = torch.randn(4, 16, generator=numbers)  # images of four numbers each
+    x = (torch.randn(30, 4, generator=numbers) @ factor).reshape(30, 1, 4, 4)
+    moments = Moments(torch.zeros(1, 4, 4), factor.T @ factor)
+    error = linear_estimates(x, moments, n_latent=40, generator=numbers) - x
+    assert error.square().mean() < 0.05 * x.square().mean()
+
+
+def test_linear_estimates_are_those_of_lmmse_in_closed_form() -> None:
+    x = torch.rand(5, 1, 3, 3, generator=torch.Generator().manual_seed(3))
+    moments = moments_of(torch.rand(50, 1, 3, 3, generator=torch.Generator().manual_seed(4)))
+    found = linear_estimates(x, moments, n_latent=4, generator=torch.Generator().manual_seed(6))
+    numbers = torch.Generator().manual_seed(6)
+    share, level = torch.rand(2, generator=numbers).tolist()
+    m, mean, C = round(4 * 0.5 * 10**share), moments.mean.flatten().double(), moments.covariance.double()
+    A = torch.randn(m, 9, generator=numbers).double()
+    e = torch.randn(5, m, generator=numbers).double()
+    y = (x.flatten(1).double() - mean) @ A.T
+    s = 1e-3 * 100**level * y.std()
+    gain = C @ A.T @ torch.linalg.inv(A @ C @ A.T + s**2 * torch.eye(m))
+    expected = mean + (y + s * e) @ gain.T
+    assert torch.allclose(found.flatten(1).double(), expected, atol=1e-4)
+
+
+def test_the_slope_is_the_squared_norm_of_the_jacobian_on_average() -> None:
+    played = training()
+    z = torch.randn(100, 3, generator=torch.Generator().manual_seed(9))
+    with torch.no_grad():
+        slopes = [played._slope(torch.Generator().manual_seed(i), torch.device("cpu")) for i in range(300)]
+        push = torch.func.jacfwd(lambda one: played.nets["generator"](one[None])[0].flatten())
+        exact = torch.func.vmap(push)(z).square().sum((1, 2)).mean()
+    assert float(torch.stack(slopes).mean()) == pytest.approx(float(exact), rel=0.2)
