@@ -7,9 +7,12 @@ from pathlib import Path
 
 from sciadv.bench import (
     compressed_sensing,
+    compressed_sensing_full,
     digits_superresolution,
+    digits_uncertainty,
     games,
     gene_oscillator,
+    gpr_crosshole,
     nanotexture_friction,
     omics,
     prior_recipes,
@@ -32,9 +35,12 @@ from sciadv.errors import UnknownNameError
 
 BENCHES: dict[str, Bench] = {
     "compressed-sensing": compressed_sensing.BENCH,
+    "compressed-sensing-full": compressed_sensing_full.BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
+    "digits-uncertainty": digits_uncertainty.BENCH,
     "games": games.BENCH,
     "gene-oscillator": gene_oscillator.BENCH,
+    "gpr-crosshole": gpr_crosshole.BENCH,
     "nanotexture-friction": nanotexture_friction.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
@@ -82,7 +88,8 @@ def run_bench(
         raise UnknownNameError("bench", name, BENCHES)
     bench = BENCHES[name]
     tell: Report = report or (lambda _: None)
-    bars = () if bench.problem is None else entry_spec(bench.problem).bench.bars
+    every = () if bench.problem is None else entry_spec(bench.problem).bench.bars
+    bars = [bar for bar in every if (bar.bench or bench.problem) == name]
     chosen = choose_peers(bench.peers, peers)
     cache = None if out is None else out / "parts"
     rows = bench.run(Settings(quick=quick, seed=seed, peers=chosen, cache=cache, report=tell))

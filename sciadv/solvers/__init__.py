@@ -9,6 +9,7 @@ from sciadv.errors import InputError, UnknownNameError
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import Adam
+from sciadv.solvers.annealing import Annealing
 from sciadv.solvers.auto import Auto
 from sciadv.solvers.binary_cells import BinaryCells
 from sciadv.solvers.csgm import CSGM
@@ -58,6 +59,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "intermediate-layer": IntermediateLayer,
     "image-adaptive": ImageAdaptive,
     "deep-image-prior": DeepImagePrior,
+    "annealing": Annealing,
     "global": DifferentialEvolution,
     "binary-cells": BinaryCells,
     "laplace": Laplace,
@@ -79,6 +81,7 @@ __all__ = [
     "PCN",
     "SOLVERS",
     "Adam",
+    "Annealing",
     "Auto",
     "BinaryCells",
     "DeepImagePrior",

@@ -1,0 +1,172 @@
+"""Whether stated uncertainties are true: intervals of digits from random projections against the digits.
+
+The measurements are as in `sciadv.bench.compressed_sensing`: ``y = A x + N(0, 0.1^2)``, A of N(0, 1). Pixels
+count as active when their standard deviation over the training set is above 0.05: borders that are always
+black would make any interval look good. All digits, matrices and noises are pooled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.datasets import load_images
+from sciadv.forward import GaussianSensing
+from sciadv.likelihood import Gaussian
+from sciadv.metrics import interval, mse
+from sciadv.posterior import Posterior
+from sciadv.prior import Prior
+from sciadv.problem import Problem
+from sciadv.solvers import HMC, Laplace, Solver
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIGMA, LEVEL = 0.1, 0.9
+#: First test digit that the bench uses; those before it are for tuning.
+FIRST_DIGIT = 5000
+#: Standard deviation over the training set above which a pixel is active.
+ACTIVE = 0.05
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Numbers of measurements, seeds, digits per seed, and how many of those for slow samplers."""
+
+    measurements: tuple[int, ...] = (50, 100, 200)
+    n_seeds: int = 3
+    n_images: int = 100
+    n_slow: int = 20
+
+
+FULL = Plan()
+QUICK = Plan((100,), 1, 30, 2)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Sums over the active pixels of some digits."""
+
+    n: int
+    inside: float
+    square_error: float
+    variance: float
+    image_error: list[float]
+
+    @staticmethod
+    def of(posterior: Posterior, truth: Tensor, active: Tensor) -> Tally:
+        """Count one batch: `active` is ``(1, height, width)``."""
+        keep = active.expand_as(truth)
+        low, high = interval(posterior.samples, LEVEL)
+        inside, mean = (truth >= low) & (truth <= high), posterior.mean
+        return Tally(
+            int(keep.sum()),
+            float(inside[keep].sum()),
+            float((mean - truth).square()[keep].sum()),
+            float(posterior.samples.var(1)[keep].sum()),
+            mse(mean, truth).tolist(),
+        )
+
+
+def active_pixels() -> Tensor:
+    """Return the mask ``(1, 28, 28)`` of pixels that vary over the training set."""
+    images = torch.tensor(load_images("mnist", "train").images[:10000]).float() / 255
+    return (images.std(0) > ACTIVE)[None]
+
+
+def make_problem(prior: Prior, images: Tensor, *, m: int, seed: int) -> Problem:
+    """Measure images ``(n, *out_shape)``."""
+    forward = GaussianSensing(prior.out_shape, m, seed=1000 * seed + m)
+    with torch.no_grad():
+        clean = forward(images)
+    draws = torch.Generator().manual_seed(1_000_003 * (seed + 1) + m)
+    y = clean + SIGMA * torch.randn(clean.shape, generator=draws)
+    return Problem(prior, forward, Gaussian(SIGMA), y, truth=images)
+
+
+def measure(name: str, solver: Solver, problems: list[Problem], active: Tensor) -> Row:
+    """Sample all problems by one solver and pool."""
+    with one_thread(), cpu_seconds() as seconds:
+        posteriors = [solver.solve(problem, seed=0).posterior for problem in problems]
+    tallies = []
+    for posterior, problem in zip(posteriors, problems, strict=True):
+        assert posterior is not None
+        assert problem.truth is not None
+        tallies.append(Tally.of(posterior, problem.truth, active))
+    n, errors = sum(tally.n for tally in tallies), [e for tally in tallies for e in tally.image_error]
+    return {
+        "row": name,
+        "n_images": len(errors),
+        "coverage": sum(tally.inside for tally in tallies) / n,
+        "variance_ratio": sum(t.square_error for t in tallies) / sum(t.variance for t in tallies),
+        "mse": sum(errors) / len(errors),
+        "cpu_seconds_per_image": seconds() / len(errors),
+    }
+
+
+def run(settings: Settings) -> list[Row]:
+    """Measure Laplace's mixture at every m, and HMC on a few of the digits."""
+    plan, prior = QUICK if settings.quick else FULL, Prior.load("mnist-vae")
+    test = torch.tensor(load_images("mnist", "test").images[FIRST_DIGIT:, None]).float() / 255
+    active, rows = active_pixels(), list[Row]()
+    for m in plan.measurements:
+        settings.report(f"m = {m}: {plan.n_seeds} matrices, {plan.n_images} digits each")
+        problems = []
+        for seed in range(settings.seed, settings.seed + plan.n_seeds):
+            first = seed * plan.n_images % (len(test) - plan.n_images)
+            problems.append(make_problem(prior, test[first : first + plan.n_images], m=m, seed=seed))
+        rows.append(measure(f"laplace, m = {m}", Laplace(restarts=4), problems, active))
+        few = [problems[0].subset(slice(plan.n_slow))]
+        rows.append(measure(f"laplace, m = {m}, first {plan.n_slow}", Laplace(restarts=4), few, active))
+        rows.append(measure(f"hmc, m = {m}, first {plan.n_slow}", HMC(restarts=4), few, active))
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """Write the rows as Markdown."""
+    lines = [
+        [
+            row["row"],
+            row["n_images"],
+            f"{row['coverage']:.3f}",
+            f"{row['variance_ratio']:.2f}",
+            f"{row['mse']:.4f}",
+            f"{1000 * row['cpu_seconds_per_image']:.0f}",
+        ]
+        for row in rows
+    ]
+    header = [
+        "sampler",
+        "digits",
+        "coverage of 90 %",
+        "error / variance",
+        "MSE of the mean",
+        "CPU ms per digit",
+    ]
+    return markdown_table(header, lines)
+
+
+def draw(figure: Figure, rows: list[Row]) -> None:
+    """Draw coverage and variance ratio of each row with the bars' range behind."""
+    left, right = figure.subplots(1, 2, sharey=True)
+    names = [row["row"] for row in rows]
+    for axes, key, (low, high), label in (
+        (left, "coverage", (0.88, 0.92), "coverage of 90 % intervals"),
+        (right, "variance_ratio", (0.8, 1.25), "squared error / predicted variance"),
+    ):
+        axes.axvspan(low, high, color="0.9")
+        axes.plot([row[key] for row in rows], names, "o")
+        axes.set_xlabel(label)
+
+
+BENCH = Bench(
+    title="Intervals of digits from random projections against the digits",
+    problem="digits-uncertainty",
+    run=run,
+    draw=draw,
+    table=table,
+)
