@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -92,6 +93,7 @@ def _benchmark(embeddings: dict[str, Embedding], before: Embedding, batch: Names
     from anndata import AnnData
     from scib_metrics.benchmark import Benchmarker
 
+    logging.getLogger("scib_metrics").setLevel(logging.WARNING)  # a line for every label with few cells
     obs = pd.DataFrame({"batch": batch, "label": labels}, dtype="category")
     obs.index = obs.index.astype(str)
     obsm = {**{f"e.{k}": np.asarray(z, np.float32) for k, z in embeddings.items()}, "before": before}
