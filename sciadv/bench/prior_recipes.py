@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from sciadv.bench.compressed_sensing import make_problem
 from sciadv.bench.contract import Bench, Row, Settings, one_thread
 from sciadv.bench.prior_quality import measure_prior
 from sciadv.bench.prior_recipes_table import draw, ranked, summary_rows, table
+from sciadv.bench.prior_sensing import sensing
 from sciadv.catalogue import load_recipe
 from sciadv.datasets import load_images
 from sciadv.folders import entry_names, find_entry
@@ -33,15 +33,17 @@ from sciadv.games.penalties import R1, R2, Penalty, WassersteinGradientPenalty
 from sciadv.games.prior_training import PriorSchedule, PriorTraining
 from sciadv.games.trainer.loop import DivergedError
 from sciadv.games.updates import Alternating, Update
-from sciadv.metrics import load_classifier, mse
+from sciadv.metrics import load_classifier
+from sciadv.moments import moments_of
 from sciadv.nets import build_seeded
 from sciadv.prior import Prior
-from sciadv.solvers import LevenbergMarquardt
 
 Net = dict[str, Any]
 N_LATENT = 20
 #: Steps that are timed, a multiple of every lazy period, as often as fits into this share of the budget.
 _N_TIMED, _TIMED_SHARE = 8, 0.02
+#: Settings of a `PriorSchedule` that are lengths of phases.
+_PHASES = ("elbo_steps", "game_steps", "estimate_steps")
 #: Priors whose classifier judges the samples of a data set.
 _JUDGES = {"mnist": "mnist", "fashion-mnist": "fashion"}
 
@@ -75,9 +77,8 @@ class Elbo:
 
     def train(self, images: Tensor, budget: float, seed: int) -> Trained:
         """Train on ``(n, channels, height, width)`` uint8 images."""
-        phases = ("elbo_steps", "game_steps") if self.discriminator else ("elbo_steps",)
-        lengths = {phase: getattr(self.schedule, phase) for phase in phases}
-        none = dict.fromkeys(("elbo_steps", "game_steps"), 0)
+        lengths = {phase: n for phase in _PHASES if (n := getattr(self.schedule, phase))}
+        phases, none = tuple(lengths), dict.fromkeys(_PHASES, 0)
         costs = {
             phase: _seconds_per_step(self._training(images, seed, **none | {phase: 10**6}).step, budget)
             for phase in phases
@@ -101,6 +102,7 @@ class Elbo:
             images,
             schedule=replace(self.schedule, **steps),
             seed=seed,
+            moments=moments_of(images.float() / 255) if steps.get("estimate_steps") else None,
         )
 
 
@@ -198,7 +200,7 @@ def recipes(image_shape: Sequence[int]) -> dict[str, Recipe]:
     shipped = _schedule("mnist")
     return {
         "csgm-vae": Elbo({"kind": "mlp-decoder"}, {"kind": "mlp-encoder"}, _schedule("mnist-vae")),
-        "conv-vae": Elbo(decoder, encoder, replace(shipped, game_steps=0)),
+        "conv-vae": Elbo(decoder, encoder, replace(shipped, game_steps=0, estimate_steps=0)),
         "prior": Elbo(decoder, encoder, shipped, discriminator),
         "gan": Adversarial(decoder, discriminator, "relativistic", (R1(0.1, every=4), R2(0.1, every=4))),
         "safe": Adversarial(decoder, discriminator, "non-saturating", (R1(0.1, every=8),)),
@@ -312,7 +314,9 @@ def measure(cell: Cell, recipe: Recipe, plan: Plan) -> Row:
         )
         first = len(test) // 2 + cell.seed * plan.n_sensed
         sensed = test[first : first + plan.n_sensed]
-        errors = {f"sensing_error_{m}": sensing_error(trained.prior, sensed, m, cell.seed) for m in (25, 100)}
+        errors = {
+            key: v for m in (25, 100) for key, v in sensing(trained.prior, sensed, m, seed=cell.seed).items()
+        }
     return {
         "row": cell.row,
         **asdict(cell),
@@ -322,12 +326,6 @@ def measure(cell: Cell, recipe: Recipe, plan: Plan) -> Row:
         **quality.as_dict(),
         **errors,
     }
-
-
-def sensing_error(prior: Prior, images: Tensor, m: int, seed: int) -> float:
-    """Return the mean squared error per pixel from m Gaussian measurements, in the setting of CSGM."""
-    solution = LevenbergMarquardt().solve(make_problem(prior, images, m=m, seed=seed))
-    return float(mse(solution.x, images).mean())
 
 
 def run(settings: Settings) -> list[Row]:

@@ -21,6 +21,8 @@ COLUMNS = {
     "modes": ("modes", "g"),
     "representation_error_mean": ("representation error", ".4f"),
     "sensing_error_25": ("sensing, m = 25", ".4f"),
+    "search_failures_25": ("search failed", ".2f"),
+    "wrong_minima_25": ("wrong minimum", ".2f"),
     "sensing_error_100": ("sensing, m = 100", ".4f"),
 }
 #: What a recipe is ranked by; smaller is better.
