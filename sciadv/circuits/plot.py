@@ -62,11 +62,11 @@ def _draw_edge(
 def _draw_loop(axes: Axes, angle: float, sign: float) -> None:
     """Draw a self edge as an arc outside of the gene."""
     out, side = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
-    near = 1.12
+    near = 1.2
     start = (near * out[0] + 0.16 * side[0], near * out[1] + 0.16 * side[1])
     end = (near * out[0] - 0.16 * side[0], near * out[1] - 0.16 * side[1])
     arrow = {**_style(sign), "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8}
-    arrow["connectionstyle"] = "arc3,rad=1.6"
+    arrow["connectionstyle"] = "arc3,rad=-1.7"
     axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
 
 
