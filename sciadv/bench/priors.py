@@ -1,4 +1,4 @@
-"""The shipped priors, measured again: what each can represent, how its samples compare, what it does in a solve.
+"""The shipped priors, measured again: their range, their samples, and what they do in a solve.
 
 These are the numbers of the priors' cards, and errors in compressed sensing. The images are the test split of
 each prior's own data set, for compressed sensing the first of its second half; a data set that is not there
