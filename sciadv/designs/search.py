@@ -21,8 +21,9 @@ from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import PropertyModel
 from sciadv.nets import DesignDecoder
 from sciadv.problem import Problem
-from sciadv.solution import Solution
+from sciadv.solution import Solution, Status
 from sciadv.solvers import LevenbergMarquardt, Monitor, solve
+from sciadv.types import as_generator
 
 #: Starts per design; the best is kept.
 STARTS = 2
@@ -33,7 +34,11 @@ N_PROPOSALS = 4
 #: Misfit, in tolerances, of the best proposal above which no search comes to the goal.
 _IN_VAIN = 4.0
 #: Jacobians per start at most: proposals are near, and what has not come by then does not.
-_N_ITERATIONS = 30
+_N_ITERATIONS = 12
+#: Searches at most; the later ones are for the designs that missed.
+_N_ATTEMPTS = 5
+#: Standard deviation of their starts around the latents of those that did not; smaller each time.
+_NOISE = 0.1
 
 
 def designer_of(name: str | Path) -> Designer:
@@ -140,9 +145,58 @@ def refine(problem: Problem, goals: Tensor, *, seed: int = 0, monitor: Monitor |
 def _search(
     problem: Problem, goals: Tensor, starts: Tensor | None, *, seed: int, monitor: Monitor | None
 ) -> Solution:
+    """Search from the starts; what missed, again from near those that came out, the nearest goal's first."""
     where = "codebook" if starts is None else starts
     solver = LevenbergMarquardt(restarts=STARTS, starts=where, n_iterations=_N_ITERATIONS)
-    return solve(problem.with_measurements(goals), solver, seed=seed, monitor=monitor)
+    solution = solve(problem.with_measurements(goals), solver, seed=seed, monitor=monitor)
+    for attempt in range(1, _N_ATTEMPTS):
+        missed = torch.tensor([status is not Status.EXPLAINED for status in solution.status])
+        if bool(missed.all()) or not bool(missed.any()):
+            break
+        rows = missed.nonzero().squeeze(1).to(goals.device)
+        near = _near_hits(
+            goals, rows, ~missed.to(goals.device), solution, noise=_NOISE / attempt**2, seed=seed + attempt
+        )
+        solver = replace(solver, starts=near)
+        again = solve(problem.with_measurements(goals[rows]), solver, seed=seed, monitor=monitor)
+        solution = _with_rows(solution, rows, again)
+    return solution
+
+
+def _near_hits(
+    goals: Tensor, rows: Tensor, is_hit: Tensor, solution: Solution, *, noise: float, seed: int
+) -> Tensor:
+    """Return starts ``(rows, STARTS, latent)`` around the latents of hits with the nearest goals."""
+    assert solution.z is not None  # a latent search
+    hits = is_hit.nonzero().squeeze(1)
+    distance = torch.cdist(goals[rows].log(), goals[hits].log())
+    moves = noise * torch.randn(len(rows), STARTS, solution.z.shape[1], generator=as_generator(seed))
+    tie = 1e-6 * torch.rand(distance.shape, generator=as_generator(seed)).to(distance)  # not all from one hit
+    nearest = (distance + tie).topk(min(STARTS, len(hits)), largest=False).indices
+    nearest = nearest[:, torch.arange(STARTS, device=nearest.device) % nearest.shape[1]]
+    return solution.z[hits[nearest]] + moves.to(solution.z)
+
+
+def _with_rows(solution: Solution, rows: Tensor, other: Solution) -> Solution:
+    """Return a solution whose `rows` are those of another one."""
+
+    def put(mine: Tensor | None, theirs: Tensor | None) -> Tensor | None:
+        return mine if mine is None or theirs is None else mine.index_copy(0, rows, theirs)
+
+    status = list(solution.status)
+    for row, one in zip(rows.tolist(), other.status, strict=True):
+        status[row] = one
+    return replace(
+        solution,
+        x=solution.x.index_copy(0, rows, other.x),
+        z=put(solution.z, other.z),
+        prediction=solution.prediction.index_copy(0, rows, other.prediction),
+        misfit=solution.misfit.index_copy(0, rows, other.misfit),
+        objective=put(solution.objective, other.objective),
+        margins=put(solution.margins, other.margins),
+        status=status,
+        seconds=solution.seconds + other.seconds,
+    )
 
 
 def propose(
