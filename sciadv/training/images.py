@@ -19,8 +19,11 @@ from sciadv.plotting import plot_samples
 from sciadv.prior import Moments, Prior
 from sciadv.schema import ImageRecipe, Recipe
 from sciadv.schema.recipe import ClassifierTable
+from sciadv.solvers.residual import N_IMAGES, residual_facts, with_residual
 from sciadv.types import as_generator
 
+#: Images of more pixels get no statistics of the representation error: their covariance is too large.
+_MAX_RESIDUAL_PIXELS = 4096
 #: Samples, and training images, of a measurement while training.
 _N_JUDGED = 1000
 
@@ -86,7 +89,7 @@ def write_prior(
     out: Path,
     facts: dict[str, str],
 ) -> None:
-    """Measure a prior on the test images and write its folder, which `Prior.load` reads.
+    """Measure a prior on the test images, learn what it cannot represent, and write its folder.
 
     Parameters
     ----------
@@ -108,7 +111,9 @@ def write_prior(
     quality = measure_prior(
         prior, classifier, data.test.float() / 255, train=data.train.float() / 255, seed=spec.seed
     )
-    header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header()
+    if data.train[0].numel() <= _MAX_RESIDUAL_PIXELS:
+        prior = with_residual(prior, data.train[:N_IMAGES].float() / 255)
+    header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header() | residual_facts(prior)
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, prior, header))
     (out / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     plot_samples(prior).savefig(out / "samples.png", dpi=100)
