@@ -23,8 +23,8 @@ from sciadv.solvers.search import noise_threshold
 from sciadv.solvers.whitening import Whitened, whiten
 from sciadv.types import as_generator
 
-#: P-values below this raise the out-of-distribution flag; a little less than the 5 % of false alarms aimed at,
-#: since the reference images are training images, which a prior represents a little better than new ones.
+#: P-values below this raise the out-of-distribution flag; a little less than the 5 % of false alarms aimed
+#: at, since the reference images are training images, which a prior represents a little better than others.
 ALARM = 0.04
 #: A data misfit that noise exceeds with less than this probability is not explained.
 _UNLIKELY = 0.01
