@@ -9,7 +9,7 @@ times is at most 1.05 ns, with noise of 1 ns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -76,7 +76,7 @@ def draw_models(case: Problem, n: int, *, seed: int) -> Problem:
     truth = case.prior.sample(n, seed=generator)
     with torch.no_grad():
         y = case.likelihood.sample(case.forward(truth), generator=generator)
-    return Problem(case.prior, case.forward, case.likelihood, y, truth=truth)
+    return replace(case, measurements=y, truth=truth)
 
 
 def repeated(case: Problem, n: int) -> Problem:

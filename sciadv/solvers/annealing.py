@@ -45,7 +45,7 @@ class Annealing:
 
     restarts: int = 1
     starts: str | Tensor = "random"
-    factors: tuple[float, ...] = (40.0, 20.0, 10.0, 5.0, 2.0)
+    factors: tuple[float, ...] = (90.0, 45.0, 20.0, 10.0, 5.0, 2.0)
     n_iterations: int = 200
     name: str = "annealing"
 
