@@ -9,6 +9,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +21,8 @@ def versions() -> dict[str, str]:
     import numpy as np
     import torch
 
-    import sciadv
-
     return {
-        "sciadv": sciadv.__version__,
+        "sciadv": version("sciadv"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

@@ -6,13 +6,13 @@ import torch
 from scipy import sparse
 
 from sciadv import Gaussian, Poisson, Prior, Tolerance, datasets, solve
+from sciadv.arrays import read_array
 from sciadv.catalogue import (
     build_forward,
     build_likelihood,
     load_problem,
     load_recipe,
     problem_spec,
-    read_array,
     titles,
 )
 from sciadv.errors import InputError, UnknownNameError

@@ -164,7 +164,8 @@ class DesignSet:
 
     def plot(self) -> Figure:
         """Draw the designs over the map of the property, and their values beside the target."""
-        return plot_designs(self)
+        good = self.hit & self.feasible
+        return plot_designs(self.problem, self.x, self.values, good, target=self.target, reason=self.reason)
 
     def save(self, folder: Path) -> Path:
         """Write ``designs.csv``, ``summary.json``, ``figure.png`` and ``report.html``."""

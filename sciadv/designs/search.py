@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -16,7 +14,6 @@ from sciadv.catalogue import load_problem
 from sciadv.designs.design_set import DesignSet
 from sciadv.designs.library import Evaluated, evaluate, taken
 from sciadv.designs.reach import find_reach, look_around, nearest_designs
-from sciadv.designs.verb import Designer
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import PropertyModel
 from sciadv.nets import DesignDecoder
@@ -39,11 +36,6 @@ _N_ITERATIONS = 12
 _N_ATTEMPTS = 5
 #: Standard deviation of their starts around the latents of those that did not; smaller each time.
 _NOISE = 0.1
-
-
-def designer_of(name: str | Path) -> Designer:
-    """Return the designer of a problem of the catalogue, or of one's own."""
-    return cast(Designer, partial(design_by_search, name))
 
 
 def design_by_search(

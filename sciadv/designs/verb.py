@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sciadv.catalogue import entry_spec
+from sciadv.designs.search import design_by_search
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.folders import entry_names
 from sciadv.schema import ProblemSpec, TargetMeasurements
@@ -125,6 +127,4 @@ def _designer(name: str | Path) -> Designer:
         known = design_names()
         if name not in known:
             raise UnknownNameError("problem that can be designed", name, known)
-    from sciadv.designs.search import designer_of
-
-    return designer_of(name)
+    return partial(design_by_search, name)
