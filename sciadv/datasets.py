@@ -181,8 +181,8 @@ def is_available(name: str) -> bool:
     """Whether a data set lies under ``SCIADV_DATA`` or in the cache, so that loading fetches nothing."""
     if name in _OTHERS:
         return name == "digits-8" or all(is_available(part) for part in _MEDNIST)
-    single = {**_MEDNIST, **_CROPS}
-    files = [single[name]] if name in single else _FILES[name].values()
+    single: dict[str, JpegFile | CropFile] = {**_MEDNIST, **_CROPS}
+    files = [single[name]] if name in single else list(_FILES[name].values())
     return all(_found(file) is not None for file in files)
 
 
@@ -270,7 +270,7 @@ def _read_mednist(split: str) -> Images:
 
 
 def _read_small_digits(split: str) -> Images:
-    """Read scikit-learn's digits, 0 to 16 scaled to 0 to 255; the last 497, of other writers, are the test."""
+    """Read scikit-learn's digits, 0 to 16 scaled to 0 to 255; the last 497 are the test split."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
