@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from sciadv.circuits import antimony, graphs
-from sciadv.circuits.judge import JUDGES, Robustness, robustness
+from sciadv.circuits.judge import JUDGES, Ends, Robustness, robustness
 from sciadv.circuits.plot import draw_network, draw_trajectory, gene_name, start_levels
 from sciadv.errors import InputError
 from sciadv.metrics.graph import canonical_keys
@@ -146,7 +145,7 @@ class CircuitSet:
         ]
 
     def plot(self) -> Figure:
-        """Draw each network beside its trajectories; for bistability two of them, from low and from high."""
+        """Draw each network beside its trajectory; of switches two, to the ends farthest apart."""
         from matplotlib.figure import Figure
 
         n, n_columns = min(len(self), _SHOWN), 3
@@ -162,8 +161,8 @@ class CircuitSet:
             panel = axes[row, 2 * column + 1]
             panel.set_axis_on()
             t_end = 100.0 if self.behaviour == "oscillation" else 40.0
-            for start in starts[:, k]:
-                draw_trajectory(panel, self.circuits[k], start, t_end=t_end)
+            for start, style in zip(starts[:, k], ("-", "--"), strict=False):
+                draw_trajectory(panel, self.circuits[k], start, t_end=t_end, style=style)
             panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
             panel.set_title(f"{k}: robustness {float(self.robustness.share[k]):.2f}", fontsize=8)
             if row == n_rows - 1 or k + n_columns >= n:
@@ -176,9 +175,7 @@ class CircuitSet:
         """Return initial levels of the trajectories shown ``(trajectories, n, genes)``."""
         if self.behaviour == "oscillation":
             return start_levels(self.circuits)[None]
-        n_genes = self.circuits.shape[-1]
-        uneven = 0.9 - 0.85 * (torch.arange(n_genes) % 2).to(self.circuits)
-        return torch.stack([start_levels(self.circuits, part) for part in (uneven, uneven.flip(0))])
+        return Ends.of(self.circuits).farthest()
 
     def to_antimony(self, index: int = 0) -> str:
         """Return one circuit as an Antimony model."""
@@ -216,7 +213,8 @@ class CircuitSet:
             f"<h1>{escape(self.name)}</h1>",
             *(f"<p>{escape(sentence)}</p>" for sentence in self.messages),
             image(picture, "networks and trajectories of the designed circuits"),
-            "<p>Green arrows activate, red bars repress; levels as parts of each gene's largest.</p>",
+            "<p>Green arrows activate, red bars repress; levels as parts of each gene's largest. "
+            "Of switches two trajectories are drawn, one dashed.</p>",
             html_table(cells, head=head),
             f"<pre>{escape(to_json(self.summary()))}</pre>",
         ]

@@ -71,22 +71,57 @@ def oscillates(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"
     return torch.cat(pieces)
 
 
+@dataclass(frozen=True)
+class Ends:
+    """Where circuits go from several initial states.
+
+    Parameters
+    ----------
+    initial
+        Levels at the start ``(starts, batch, genes)``.
+    log_levels
+        Logarithms of the levels in the end, not below a thousandth of each gene's largest.
+    at_rest
+        Whether a trajectory has come to rest ``(starts, batch)``.
+    """
+
+    initial: Tensor
+    log_levels: Tensor
+    at_rest: Tensor
+
+    @staticmethod
+    def of(x: Float[Tensor, "batch 7 genes genes"]) -> Ends:
+        """Integrate circuits from six initial states each, the same parts of their largest levels."""
+        kinetics = unpack(x)
+        largest = kinetics.presence * kinetics.production / kinetics.degradation
+        parts = 10 ** (1.5 * (sobol_places(_N_INITIAL, (x.shape[-1],), seed=5).to(x) - 1))
+        initial = parts[:, None] * largest
+        many = unpack(x.repeat(_N_INITIAL, 1, 1, 1))
+        kept = simulate(many, initial.flatten(0, 1), t_end=_T_END / 2, dt=_DT, n_kept=8)
+        ends, earlier = (state.reshape(initial.shape) for state in (kept[-1], kept[-2]))
+        scale = ends + 1e-3 * largest
+        at_rest = ((ends - earlier).abs() <= _REST * scale).all(-1)
+        present = kinetics.presence > 0
+        return Ends(initial, torch.where(present, scale, 1.0).log(), at_rest)
+
+    def filled(self, value: float) -> Tensor:
+        """Return the logarithms, with `value` for trajectories that have not come to rest."""
+        return self.log_levels.masked_fill(~self.at_rest[..., None], value)
+
+    def farthest(self) -> Tensor:
+        """Return the two initial states whose ends are farthest apart ``(2, batch, genes)``."""
+        (high, top), (low, bottom) = self.filled(-torch.inf).max(0), self.filled(torch.inf).min(0)
+        gene = (high - low).nan_to_num(neginf=-1.0).argmax(1, keepdim=True)
+        rows = torch.arange(len(gene), device=gene.device)
+        starts = [which.gather(1, gene)[:, 0] for which in (top, bottom)]
+        return torch.stack([self.initial[start, rows] for start in starts])
+
+
 def is_bistable(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
     """Integrate each circuit from six initial states; at least two come to rest apart by a factor of two."""
-    kinetics, n = unpack(x), len(x)
-    largest = kinetics.presence * kinetics.production / kinetics.degradation
-    parts = 10 ** (1.5 * (sobol_places(_N_INITIAL, (x.shape[-1],), seed=5).to(x) - 1))
-    initial = (parts[:, None] * largest).flatten(0, 1)
-    many = unpack(x.repeat(_N_INITIAL, 1, 1, 1))
-    kept = simulate(many, initial, t_end=_T_END / 2, dt=_DT, n_kept=8)
-    ends = kept[-1].reshape(_N_INITIAL, n, -1)
-    scale = ends + 1e-3 * largest
-    at_rest = ((kept[-1] - kept[-2]).abs().reshape(ends.shape) <= _REST * scale).all(-1)
-    log_ends = scale.log()
-    high = log_ends.masked_fill(~at_rest[..., None], -torch.inf).amax(0)
-    low = log_ends.masked_fill(~at_rest[..., None], torch.inf).amin(0)
-    apart = ((high - low) > math.log(_LEAST_RATIO)) & (kinetics.presence > 0)
-    return apart.any(-1) & (at_rest.sum(0) >= 2)
+    ends = Ends.of(x)
+    distance = ends.filled(-torch.inf).amax(0) - ends.filled(torch.inf).amin(0)
+    return (distance > math.log(_LEAST_RATIO)).any(-1) & (ends.at_rest.sum(0) >= 2)
 
 
 def is_at_rest(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:

@@ -71,9 +71,11 @@ def _draw_loop(axes: Axes, angle: float, sign: float) -> None:
 
 
 def draw_trajectory(
-    axes: Axes, x: Tensor, initial: Tensor, *, t_end: float = 150.0, is_relative: bool = True
+    axes: Axes, x: Tensor, initial: Tensor, *, t_end: float = 150.0, style: str = "-"
 ) -> None:
     """Draw the levels of one circuit ``(7, genes, genes)`` from initial levels ``(genes,)``.
+
+    Levels are shown as parts of each gene's largest, production / degradation.
 
     Parameters
     ----------
@@ -83,25 +85,22 @@ def draw_trajectory(
         The circuit and where it starts.
     t_end
         Time shown.
-    is_relative
-        Whether levels are shown as parts of each gene's largest, production / degradation.
+    style
+        Of the lines, matplotlib's word for it.
     """
     kinetics = unpack(x[None])
     levels = simulate(kinetics, initial[None], t_end=t_end, dt=0.1, n_kept=500)[:, 0]
-    levels = torch.cat([initial[None], levels])
-    if is_relative:
-        levels = levels * (kinetics.degradation / kinetics.production)
+    levels = torch.cat([initial[None], levels]) * (kinetics.degradation / kinetics.production)
     times = torch.linspace(0, t_end, len(levels))
     for i in range(int(kinetics.presence.sum())):
-        axes.plot(times, levels[:, i].cpu(), color=_COLOURS[i % len(_COLOURS)], lw=1.1)
+        axes.plot(times, levels[:, i].cpu(), color=_COLOURS[i % len(_COLOURS)], lw=1.1, ls=style)
     axes.tick_params(labelsize=7)
 
 
-def start_levels(x: Tensor, parts: Tensor | None = None) -> Tensor:
-    """Return initial levels ``(batch, genes)``: parts of each gene's largest, uneven ones if None."""
+def start_levels(x: Tensor) -> Tensor:
+    """Return initial levels ``(batch, genes)``: uneven parts of each gene's largest."""
     kinetics = unpack(x)
-    if parts is None:
-        parts = torch.linspace(0.5, 0.1, x.shape[-1], dtype=x.dtype, device=x.device)
+    parts = torch.linspace(0.5, 0.1, x.shape[-1], dtype=x.dtype, device=x.device)
     return parts * kinetics.presence * kinetics.production / kinetics.degradation
 
 
