@@ -142,7 +142,9 @@ def entry_spec(name: str | Path) -> ProblemSpec | CorrectionSpec:
     file = spec_file("problems", name)
     text = read_text(file)
     is_correction = parse_toml(text, file=str(file)).get("kind") == "correction"
-    return parse_spec(text, CorrectionSpec if is_correction else ProblemSpec, file=str(file))
+    if is_correction:
+        return parse_spec(text, CorrectionSpec, file=str(file))
+    return parse_spec(text, ProblemSpec, file=str(file))
 
 
 def _solvable(spec: ProblemSpec | CorrectionSpec, name: str | Path) -> ProblemSpec:

@@ -75,8 +75,8 @@ class Solution:
     posterior
         Draws from ``p(x | y)``, with their mean, spread and intervals; None for methods that give one answer.
     x_range
-        ``G(z)``, the part of x in the generator's range ``(batch, *in_shape)``, of methods that leave it; else
-        None, and x itself is G(z).
+        ``G(z)``, the part of x in the generator's range ``(batch, *in_shape)``, of methods that leave it;
+        else None, and x itself is G(z).
     """
 
     x: Tensor
@@ -160,8 +160,8 @@ class Solution:
         import numpy as np
 
         folder.mkdir(parents=True, exist_ok=True)
-        names = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents")
-        names += ("margins", "x_range")
+        searched = ("objective", "restart_objectives", "restart_latents")
+        names = ("x", "z", "prediction", "misfit", *searched, "margins", "x_range")
         arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
         if self.posterior is not None:
             arrays["posterior_mean"] = self.posterior.mean.cpu().numpy()

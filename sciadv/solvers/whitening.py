@@ -42,7 +42,8 @@ class Whitened:
     def complete(self, in_range: Tensor) -> Tensor:
         """Return ``G(z) + E[nu | y, z]`` of generated candidates ``(batch, *in_shape)``."""
         unexplained = self.problem.measurements - self.problem.forward(in_range)
-        return in_range + (self.mean + unexplained @ self.gain.T).reshape(in_range.shape)
+        completed: Tensor = in_range + (self.mean + unexplained @ self.gain.T).reshape(in_range.shape)
+        return completed
 
 
 def in_double(prior: Prior) -> Prior:

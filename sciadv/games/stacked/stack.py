@@ -19,7 +19,7 @@ from sciadv.errors import InputError
 from sciadv.games.game import Game
 from sciadv.games.game_rules import GameOptions, Rules
 from sciadv.games.objectives import Objective
-from sciadv.games.penalties import Discriminator, Penalty
+from sciadv.games.penalties import Discriminator, Penalty, WeightPenalty
 from sciadv.games.updates import Update
 
 
@@ -191,7 +191,9 @@ def stack_games(  # noqa: PLR0913  # those of Game that a sweep sets
         StackedModule(generators),
         StackedModule(discriminators),
         objective=StackedObjective(rules.objective, n_runs),
-        penalties=[StackedPenalty(penalty, n_runs) for penalty in rules.penalties],
+        penalties=[  # a sum over weights is a sum over runs already
+            one if isinstance(one, WeightPenalty) else StackedPenalty(one, n_runs) for one in rules.penalties
+        ],
         update=rules.update,
         learning_rate=learning_rate,
         ema=ema,
