@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sciadv.cli import bench, catalogue, correct, design, solve, train
+from sciadv.cli import bench, catalogue, correct, demo, design, solve, train
 
 __all__ = ["app", "main"]
 
@@ -20,7 +20,7 @@ app.command("show")(catalogue.show)
 app.command("solve")(solve.solve)
 app.command("design")(design.design)
 app.command("correct")(correct.correct)
-app.command("demo")(solve.demo)
+app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("bench")(bench.bench)
 

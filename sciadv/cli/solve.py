@@ -1,4 +1,4 @@
-"""``sciadv solve`` and ``sciadv demo``: from measurements to a folder of results."""
+"""``sciadv solve``: from measurements to a folder of results."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from sciadv.schema import ProblemSpec
     from sciadv.solution import Solution
     from sciadv.solvers import Monitor, Progress
-
-#: How many of the UCI digits the demo solves.
-DEMO_MEASUREMENTS = 100
-DEMO_OUT = Path("sciadv-demo")
 
 
 @dataclass(frozen=True)
@@ -83,22 +79,6 @@ def solve(  # noqa: PLR0913  # a command's options are its arguments
 ) -> None:
     """Solve a problem and write solution.npz, summary.json, figure.png and report.html."""
     run_request(Request(problem, out, measurements, solver, restarts, device, seed, first))
-
-
-@plain_errors
-def demo(
-    *,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = DEMO_OUT,
-) -> None:
-    """Reconstruct handwritten digits at 32 x 32 from the 8 x 8 counts that scikit-learn ships."""
-    say("The UCI digits are measurements: 8 x 8 counts of the ink in 4 x 4 blocks of a 32 x 32 bitmap.")
-    say("sciadv searches a generator of 32 x 32 digits for the bitmaps that explain the counts.\n")
-    import torch
-
-    torch.set_num_threads(1)  # products this small gain nothing from threads, and lose much on a busy machine
-    run_request(Request("digits-superresolution", out, first=DEMO_MEASUREMENTS))
-    say(f"\nLook at {out / 'figure.png'} and open {out / 'report.html'}.")
-    say("How many of the bitmaps a classifier reads correctly: sciadv bench digits-superresolution")
 
 
 def run_request(request: Request) -> Solution:

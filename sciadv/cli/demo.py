@@ -1,0 +1,137 @@
+"""``sciadv demo``: the four uses on shipped priors, each with its figure, on one page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciadv.cli.edge import check_output_folder, plain_errors, say
+from sciadv.cli.solve import Request, run_request
+
+OUT = Path("sciadv-demo")
+PAGE = "report.html"
+#: How many of the UCI digits are reconstructed, designs and circuits made, cells simulated.
+N_DIGITS, N_DESIGNS, N_CIRCUITS, N_CELLS = 100, 20, 4, 600
+
+
+@dataclass(frozen=True)
+class Story:
+    """One use as it was shown: its title, what came out in sentences, and the PNG file of its figure."""
+
+    title: str
+    words: tuple[str, ...]
+    figure: Path
+
+
+@plain_errors
+def demo(
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = OUT,
+) -> None:
+    """Reconstruct digits, design a surface, design a gene circuit, correct batches; show all on one page."""
+    import torch
+
+    check_output_folder(out)
+    torch.set_num_threads(1)  # products this small gain nothing from threads, and lose much on a busy machine
+    stories = []
+    for use, shown in USES.items():
+        say(f"\n{use}")
+        began = time.perf_counter()
+        stories.append(shown(out))
+        say(f"  {time.perf_counter() - began:.0f} s, figure in {stories[-1].figure}")
+    write_page(stories, out)
+    say(f"\nOpen {out / PAGE}. Each use has a page of its own in its folder.")
+
+
+def reconstruct(out: Path) -> Story:
+    """Find the 32 x 32 bitmaps behind the UCI digits, which are 8 x 8 counts of their ink."""
+    folder = out / "reconstruct"
+    solution = run_request(Request("digits-superresolution", folder, first=N_DIGITS))
+    words = (
+        "The UCI digits are real measurements: 8 x 8 counts of the ink in 4 x 4 blocks of 32 x 32 bitmaps. "
+        "sciadv searches a generator of digits, trained on MNIST, for the bitmaps that explain the counts.",
+        f"{len(solution.status)} digits in {solution.seconds:.1f} s; the first: {solution.messages[0]}.",
+    )
+    return Story("Reconstruct: handwritten digits from block counts", words, folder / "figure.png")
+
+
+def surface(out: Path) -> Story:
+    """Find textures with a friction coefficient of 0.08 whose contact does not yield."""
+    import sciadv
+
+    folder = out / "design"
+    found = sciadv.design("nanotexture-friction", target={"friction_coefficient": 0.08}, n=N_DESIGNS)
+    found.save(folder)
+    words = (
+        "Which sinusoidal textures of a polymer slide with a friction coefficient of 0.08 and do not yield? "
+        "The generator has learnt the contact mechanics alone, without data; the search is the same.",
+        *found.messages,
+    )
+    return Story("Design: textures with a wanted friction", words, folder / "figure.png")
+
+
+def circuit(out: Path) -> Story:
+    """Find gene circuits that oscillate."""
+    import sciadv
+
+    folder = out / "circuits"
+    found = sciadv.design("gene-oscillator", n=N_CIRCUITS)
+    found.save(folder)
+    words = (
+        "Which regulatory circuits never come to rest? The generator has learnt real gene networks, and the "
+        "forward operator is a simulator of many circuits at once.",
+        *found.messages,
+    )
+    return Story("Circuits: gene oscillators", words, folder / "figure.png")
+
+
+def batches(out: Path) -> Story:
+    """Take the batch out of simulated counts."""
+    from sciadv import BatchCorrector
+    from sciadv.omics import batch_unpredictability, simulate_counts
+    from sciadv.omics.maps import flat_map
+    from sciadv.plotting import plot_maps
+
+    folder = out / "correct"
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = simulate_counts(N_CELLS, 200, n_batches=3, n_types=4, seed=0)
+    corrector = BatchCorrector(method="adversarial", seed=0)
+    corrector.fit(cells.counts, batch=cells.batch)
+    codes = {"before": corrector.uncorrected(cells.counts), "after": corrector.embed(cells.counts)}
+    maps = {name: flat_map(code, has_umap=False) for name, code in codes.items()}
+    told = {name: batch_unpredictability(z, cells.batch, cells.cell_type) for name, z in codes.items()}
+    groups = {"batch": cells.batch, "cell type": cells.cell_type}
+    plot_maps(maps, groups, what="principal components (SIMULATED counts)").savefig(folder / "figure.png")
+    words = (
+        f"SIMULATED counts of {N_CELLS} cells in 3 batches. An encoder plays against a discriminator that "
+        "looks for the batch; no cell types are given.",
+        f"Batch unpredictability within cell types (0: told at once, 1: no better than chance): "
+        f"{told['before']:.2f} before, {told['after']:.2f} after.",
+    )
+    return Story("Correct: batches of cells (simulated counts)", words, folder / "figure.png")
+
+
+USES: dict[str, Callable[[Path], Story]] = {
+    "1 of 4. Reconstruct: the UCI digits at 32 x 32, from 8 x 8 counts": reconstruct,
+    "2 of 4. Design: surface textures with a friction coefficient of 0.08": surface,
+    "3 of 4. Circuits: genes that oscillate": circuit,
+    "4 of 4. Correct: batches of simulated cells": batches,
+}
+
+
+def write_page(stories: list[Story], out: Path) -> None:
+    """Write the page that shows all uses; it needs no other file."""
+    from sciadv.page import escape, html_page, image
+
+    sections = ["<h1>sciadv: four uses of one search</h1>"]
+    for story in stories:
+        body = "".join(f"<p>{escape(sentence)}</p>" for sentence in story.words)
+        sections.append(
+            f"<h2>{escape(story.title)}</h2>{body}{image(story.figure.read_bytes(), story.title)}"
+        )
+    (out / PAGE).write_text(html_page("sciadv demo", sections), encoding="utf-8")
