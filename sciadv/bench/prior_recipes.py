@@ -270,7 +270,7 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(0.5, 1, (), 0.5, 3, 4, 2, 20)
+QUICK = Plan(0.3, 1, (), 0.3, 3, 2, 2, 40)
 
 
 @dataclass(frozen=True)
