@@ -6,6 +6,7 @@ import copy
 import csv
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -343,6 +344,13 @@ def images() -> Tensor:
     return torch.rand(32, 1, 6, 6, generator=torch.Generator().manual_seed(2))
 
 
+def named(value: object) -> str:
+    """Name a setting without its address in memory."""
+    if not isinstance(value, GameOptions):
+        return str(value)
+    return " ".join(f.name for f in fields(value) if getattr(value, f.name) != getattr(GameOptions(), f.name))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -359,7 +367,7 @@ def images() -> Tensor:
         {"options": GameOptions(feedback=Feedback(lambda x: x.mean((1, 2, 3)), Elite(8), share=0.5))},
         {"options": GameOptions(clip=WeightClipping(0.1), optimizer=make_part("optimizer", "rmsprop"))},
     ],
-    ids=str,
+    ids=lambda settings: " ".join(f"{key}-{named(value)}" for key, value in settings.items()),
 )
 def test_every_technique_changes_the_game_it_is_put_in(settings) -> None:
     plain, changed = image_game(), image_game(**settings)
