@@ -226,6 +226,7 @@ def topology_text(signs: Tensor) -> str:
 
     Examples
     --------
+    >>> import torch
     >>> topology_text(-torch.eye(3).roll(1, 1))
     'ABi_BCi_CAi'
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Literal, final, get_args
+from typing import final
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from sciadv.physics.friction import hysteresis_friction, shear_friction
 from sciadv.physics.wavy import wavy_contact, wavy_full_contact_pressure
 from sciadv.types import Shape
 
-Surface = Literal["sinusoidal", "wavy"]
+SURFACES = ("sinusoidal", "wavy")
 
 
 @final
@@ -94,7 +94,7 @@ class Texture(NonlinearForward):
         nominal_pressure: float,
         shear_strength: float,
         properties: Sequence[str] = ("friction_coefficient",),
-        surface: Surface = "sinusoidal",
+        surface: str = "sinusoidal",
         pressure_coefficient: float = 0.0,
         work_of_adhesion: float = 0.0,
         loss_factor: float = 0.0,
@@ -106,8 +106,8 @@ class Texture(NonlinearForward):
             raise InputError(
                 f"a texture is (amplitude, wavelength), of shape (2,), but in_shape is {in_shape}"
             )
-        if surface not in get_args(Surface):
-            raise InputError(f"surface must be one of {get_args(Surface)}, but it is {surface!r}")
+        if surface not in SURFACES:
+            raise InputError(f"surface must be one of {SURFACES}, but it is {surface!r}")
         positive = {"contact_modulus": contact_modulus, "nominal_pressure": nominal_pressure}
         positive["shear_strength"] = shear_strength
         _expect(positive, is_positive=True)

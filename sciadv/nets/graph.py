@@ -214,7 +214,8 @@ def _joined(chosen: Tensor, logits: Tensor, pairs: Tensor) -> Tensor:
     off_diagonal = pairs * (1 - torch.eye(n, dtype=logits.dtype, device=logits.device))
     both = both.masked_fill(off_diagonal == 0, -torch.inf)
     genes = torch.arange(n, device=logits.device)
-    inside = (genes == 0).to(logits.dtype).expand(logits.shape[0], n)
+    first = pairs.diagonal(dim1=1, dim2=2).argmax(1)  # a gene that is there
+    inside = (genes == first[:, None]).to(logits.dtype)
     tree = torch.zeros_like(pairs)
     for _ in range(n - 1):
         crossing = inside[:, :, None] * (1 - inside)[:, None]

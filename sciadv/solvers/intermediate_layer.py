@@ -92,7 +92,7 @@ def l1_ball(values: Tensor, radius: float) -> Tensor:
     --------
     >>> import torch
     >>> l1_ball(torch.tensor([[3.0, -1.0], [0.2, 0.1]]), 2.0)
-    tensor([[2.0000, 0.0000],
+    tensor([[2.0000, -0.0000],
             [0.2000, 0.1000]])
     """
     flat = values.flatten(1).abs()

@@ -25,7 +25,7 @@ ROWS: list[Row] = [{"row": "ours", "mse": 0.1, "n": 3}, {"row": "theirs", "mse":
 
 
 def bar(row: str, metric: str, op: str, bound: float) -> SimpleNamespace:
-    return SimpleNamespace(name=f"{metric} of {row}", row=row, metric=metric, op=op, bound=bound)
+    return SimpleNamespace(name=f"{metric} of {row}", row=row, metric=metric, op=op, bound=bound, bench=None)
 
 
 @pytest.mark.parametrize(

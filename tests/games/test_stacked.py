@@ -72,7 +72,7 @@ def test_a_stack_trains_each_run_as_if_it_were_alone(update: str) -> None:
     for run in range(RUNS):
         alone = Game(G[run], D[run], update=update, n_latent=2, batch=BATCH, learning_rate=1e-3)
         losses = alone.play.losses
-        cut = losses._cut
+        cut = losses.cut
 
         def latents_of_the_stack(source, draw, run=run, cut=cut):
             (part,) = cut(source, draw)
@@ -84,7 +84,7 @@ def test_a_stack_trains_each_run_as_if_it_were_alone(update: str) -> None:
             )
             return (type(part)(part.real, rows(z, run, BATCH), part.draw, part.number),)
 
-        losses._cut = latents_of_the_stack
+        losses.cut = latents_of_the_stack
         for _ in range(4):
             alone.step(of_run(run))
         trained = stack.play.losses.generator.module(run)
