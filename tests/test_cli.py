@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from sciadv import Prior
 from sciadv.cli import app
+from sciadv.cli import demo as demo_module
 from sciadv.cli import solve as solve_module
 from sciadv.cli.edge import check_output_folder
 from sciadv.errors import InputError
@@ -285,12 +286,22 @@ def test_ctrl_c_before_the_search_writes_nothing(folder, monkeypatch):
     assert not (folder / "out").exists()
 
 
-def test_the_demo_solves_the_catalogues_digits(folder, monkeypatch):
-    asked = []
-    monkeypatch.setattr(solve_module, "run_request", asked.append)
-    said = run("demo")
-    assert asked == [solve_module.Request("digits-superresolution", Path("sciadv-demo"), first=100)]
-    assert "sciadv-demo/figure.png" in said.out
+def test_the_demo_shows_each_use_with_its_figure_on_one_page(folder, monkeypatch):
+    monkeypatch.setattr(demo_module, "N_DIGITS", 3)
+    monkeypatch.setattr(demo_module, "N_DESIGNS", 4)
+    assert [use.split(":")[0] for use in demo_module.USES] == [
+        "1 of 4. Reconstruct",
+        "2 of 4. Design",
+        "3 of 4. Circuits",
+        "4 of 4. Correct",
+    ]
+    quick = dict(list(demo_module.USES.items())[:2])  # the other two run in the examples' tests
+    monkeypatch.setattr(demo_module, "USES", quick)
+    run("demo")
+    assert (Path("sciadv-demo") / "reconstruct" / "solution.npz").is_file()
+    page = (Path("sciadv-demo") / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "4 of 4 designs" in page
 
 
 @pytest.fixture
