@@ -39,13 +39,14 @@ def circuit_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa
 
     def write(folder: Path) -> None:
         prior = game.prior(name=recipe.name).to("cpu")
-        _write(recipe, prior, data, folder)
+        _write(recipe, prior, data, folder, cpu_seconds=training.cpu_seconds)
 
     game.play.show(data)
-    return Job(GameTraining(game.play, spec.game.steps), write)
+    training = GameTraining(game.play, spec.game.steps)
+    return Job(training, write)
 
 
-def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path) -> None:
+def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path, *, cpu_seconds: float) -> None:
     """Measure a prior's samples and write its folder, which `Prior.load` reads."""
     header = {
         "title": recipe.spec.title,
@@ -57,6 +58,7 @@ def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path) -> None:
         "n_latent": str(prior.n_latent),
         "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),
         **prior.card,
+        "training_cpu_seconds": f"{cpu_seconds:.0f}",
         **_quality(prior, data.keys, seed=int(recipe.spec.seed) + 1),
     }
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe.name, header))
