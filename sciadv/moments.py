@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sciadv.weights import write_tensors
+
 MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
 #: Images of more pixels keep this many principal directions and a diagonal in their file.
 _DENSE_PIXELS, _RANK = 1100, 192
@@ -26,10 +28,7 @@ class Moments:
 
     def save(self, path: Path) -> Path:
         """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
-        from safetensors.torch import save_file
-
-        save_file(_pack(self), path)
-        return path
+        return write_tensors(path, _pack(self), {})
 
     @staticmethod
     def load(path: Path) -> Moments | None:
@@ -63,8 +62,6 @@ class Residual:
 
     def save(self, folder: Path) -> Path:
         """Write ``residual.safetensors``: upper triangles, or factors and diagonals of large covariances."""
-        from safetensors.torch import save_file
-
         tensors = {
             f"{name}.{key}": value
             for name, moments in (("image", self.image), ("logits", self.logits))
@@ -72,10 +69,9 @@ class Residual:
         }
         low, high = self.reference.min(), self.reference.max()
         level = 255 * (self.reference - low) / (high - low).clamp_min(1e-12)
-        tensors["reference"] = level.round().to(torch.uint8).cpu().contiguous()
-        tensors["reference_range"] = torch.stack([low, high]).float().cpu()
-        save_file(tensors, folder / RESIDUAL)
-        return folder / RESIDUAL
+        tensors["reference"] = level.round().to(torch.uint8)
+        tensors["reference_range"] = torch.stack([low, high]).float()
+        return write_tensors(folder / RESIDUAL, tensors, {})
 
     @staticmethod
     def load(folder: Path) -> Residual | None:
@@ -103,7 +99,7 @@ def moments_of(samples: Tensor) -> Moments:
 
 def _pack(moments: Moments) -> dict[str, Tensor]:
     pixels = prod(moments.mean.shape)
-    packed = {"mean": moments.mean.float().cpu().contiguous()}
+    packed = {"mean": moments.mean.float()}
     covariance = moments.covariance.cpu()
     if pixels <= _DENSE_PIXELS:
         row, column = torch.triu_indices(pixels, pixels)
@@ -111,7 +107,7 @@ def _pack(moments: Moments) -> dict[str, Tensor]:
     values, vectors = torch.linalg.eigh(covariance.double())
     factor = vectors[:, -_RANK:] * values[-_RANK:].clamp_min(0).sqrt()
     diagonal = (covariance.double().diagonal() - factor.square().sum(1)).clamp_min(0)
-    return packed | {"factor": factor.float().contiguous(), "diagonal": diagonal.float()}
+    return packed | {"factor": factor.float(), "diagonal": diagonal.float()}
 
 
 def _unpack(packed: dict[str, Tensor]) -> Moments:

@@ -10,6 +10,7 @@ import math
 import platform
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def _jsonable(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_jsonable(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_page(folder: Path, summary: object, picture: bytes, page: str) -> None:
+    """Write ``summary.json``, ``figure.png`` and ``report.html`` to a folder, which must be there."""
+    (folder / "summary.json").write_text(to_json(summary), encoding="utf-8")
+    (folder / "figure.png").write_bytes(picture)
+    (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def html_page(title: str, sections: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciadv.page import escape, html_page, html_table, image, png, to_json, versions
+from sciadv.page import escape, html_page, html_table, image, png, versions, write_page
 from sciadv.plotting import SHORT, plot_misfit, plot_restarts, plot_solution, status_counts
 
 if TYPE_CHECKING:
@@ -77,10 +77,9 @@ def summary(problem: Problem, solution: Solution, run: Run) -> dict[str, object]
 def write_results(problem: Problem, solution: Solution, run: Run, folder: Path) -> Path:
     """Write the files of `RESULTS` to a folder, which is made if need be."""
     solution.save(folder)
-    (folder / "summary.json").write_text(to_json(summary(problem, solution, run)), encoding="utf-8")
     picture = png(plot_solution(problem, solution))
-    (folder / "figure.png").write_bytes(picture)
-    (folder / "report.html").write_text(_page(problem, solution, run, picture=picture), encoding="utf-8")
+    page = _page(problem, solution, run, picture=picture)
+    write_page(folder, summary(problem, solution, run), picture, page)
     return folder
 
 

@@ -16,7 +16,7 @@ from sciadv.circuits.plot import draw_network, draw_trajectory, gene_name, start
 from sciadv.errors import InputError
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
-from sciadv.page import escape, html_page, html_table, image, png, to_json, versions
+from sciadv.page import escape, html_page, html_table, image, png, to_json, versions, write_page
 from sciadv.physics.kinetics import Kinetics, check_circuits, unpack
 from sciadv.solution import Solution
 
@@ -200,10 +200,8 @@ class CircuitSet:
             writer.writerows(rows)
         for k, row in enumerate(rows):
             (folder / row["antimony"]).write_text(self.to_antimony(k), encoding="utf-8")
-        (folder / "summary.json").write_text(to_json(self.summary()), encoding="utf-8")
         picture = png(self.plot())
-        (folder / "figure.png").write_bytes(picture)
-        (folder / "report.html").write_text(self._page(rows, picture), encoding="utf-8")
+        write_page(folder, self.summary(), picture, self._page(rows, picture))
         return folder
 
     def _page(self, rows: list[dict[str, Any]], picture: bytes) -> str:

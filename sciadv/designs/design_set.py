@@ -14,7 +14,7 @@ from torch import Tensor
 from sciadv.designs.picture import plot_designs
 from sciadv.forward import Quantity
 from sciadv.likelihood import Tolerance
-from sciadv.page import html_page, html_table, image, png, to_json, versions
+from sciadv.page import escape, html_page, html_table, image, png, to_json, versions, write_page
 from sciadv.problem import Problem
 
 if TYPE_CHECKING:
@@ -171,10 +171,8 @@ class DesignSet:
         """Write ``designs.csv``, ``summary.json``, ``figure.png`` and ``report.html``."""
         folder.mkdir(parents=True, exist_ok=True)
         self.to_csv(folder / "designs.csv")
-        (folder / "summary.json").write_text(to_json(self.summary()), encoding="utf-8")
         picture = png(self.plot())
-        (folder / "figure.png").write_bytes(picture)
-        (folder / "report.html").write_text(self._page(picture), encoding="utf-8")
+        write_page(folder, self.summary(), picture, self._page(picture))
         return folder
 
     def _page(self, picture: bytes) -> str:
@@ -190,7 +188,7 @@ class DesignSet:
             f"Designs: {self.problem.name}",
             [
                 f"<h1>Designs of {self.problem.name} for {_words(self.target)}</h1>",
-                *(f"<p>{sentence}</p>" for sentence in self.messages),
+                *(f"<p>{escape(sentence)}</p>" for sentence in self.messages),
                 image(picture, "the designs over the map of the property, and their values"),
                 "<h2>Designs</h2>" + html_table(numbers, head=list(rows[0])),
                 "<h2>To do it again</h2>" + html_table(facts),
