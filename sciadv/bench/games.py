@@ -107,9 +107,15 @@ class Cell:
         return f"{self.section}: {self.name}, {self.data}"
 
 
-def jitter(images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+@dataclass(frozen=True)
+class Jitter:
     """Move points a little: what keeps a sample of a mixture a sample of it."""
-    return images + 0.02 * torch.randn(images.shape, generator=generator, dtype=images.dtype)
+
+    std: float = 0.02
+
+    def __call__(self, images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Return ``(batch, 2)`` points moved."""
+        return images + self.std * torch.randn(images.shape, generator=generator, dtype=images.dtype)
 
 
 #: Penalties beside the default: objective, penalties, what else belongs to the technique.
@@ -123,7 +129,7 @@ PENALTY_CELLS: dict[str, Cell] = {
         ("r1 + r2, every 4", "non-saturating", (R1(GAMMA, 4), R2(GAMMA, 4)), "alternating", GameOptions()),
         ("dragan", "non-saturating", (Dragan(),), "alternating", GameOptions()),
         ("zero-centred", "non-saturating", (ZeroCentred(GAMMA),), "alternating", GameOptions()),
-        ("consistency", "non-saturating", (Consistency(jitter),), "alternating", GameOptions()),
+        ("consistency", "non-saturating", (Consistency(Jitter()),), "alternating", GameOptions()),
         ("label smoothing", "non-saturating", (LabelSmoothing(),), "alternating", GameOptions()),
         ("instance noise", "non-saturating", (), "alternating", GameOptions(noise=InstanceNoise(0.3, 400))),
         ("wgan-gp", "wasserstein", (WassersteinGradientPenalty(),), "alternating", GameOptions()),
