@@ -17,7 +17,7 @@ from sciadv.constraint import Constraint
 from sciadv.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.folders import Catalogue, catalogue_root, entry_names, find_entry
-from sciadv.forward import Forward, PropertyModel, compose, forward_kind
+from sciadv.forward import Forward, Magnitude, PropertyModel, compose, forward_kind
 from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem
@@ -250,7 +250,10 @@ def build_forward(spec: Table, in_shape: Shape, *, folder: Path) -> Forward:
         first, *others = spec.parts
         inner = build_forward(first, in_shape, folder=folder)
         for part in others:
-            inner = compose(build_forward(part, inner.out_shape, folder=folder), inner)
+            if _kind(part) == "magnitude":
+                inner = Magnitude(inner)
+            else:
+                inner = compose(build_forward(part, inner.out_shape, folder=folder), inner)
         return inner
     constructor, settings = forward_kind(_kind(spec)), _settings(spec, folder)
     signature = inspect.signature(constructor)

@@ -166,6 +166,16 @@ def test_a_chain_applies_its_first_part_first(tmp_path):
     assert forward(torch.zeros(1, 1, 4, 4)).item() == pytest.approx(0.4 / 0.08)
 
 
+def test_a_magnitude_is_that_of_the_parts_before_it(tmp_path):
+    pad, fourier = '{kind = "zero-pad", height = 8, width = 8}', '{kind = "masked-fourier", mask = "all.npy"}'
+    parts = f'[{pad}, {fourier}, {{kind = "magnitude"}}]'
+    np.save(tmp_path / "all.npy", np.ones((8, 8), bool))
+    forward = build_forward(forward_table(f'kind = "chain"\nparts = {parts}'), (1, 4, 4), folder=tmp_path)
+    image = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    seen = torch.fft.fftshift(torch.fft.fft2(image, s=(8, 8), norm="ortho").abs(), dim=(-2, -1))
+    torch.testing.assert_close(forward(image), seen.flatten(2))  # a shift has no magnitude
+
+
 def test_a_forward_of_another_package_is_found(monkeypatch, tmp_path):
     class Point:
         name = "coarse"

@@ -83,7 +83,16 @@ def test_specs_cannot_be_changed():
 
 
 def test_every_registered_forward_has_a_table():
-    assert {_kind_of(table) for table in _tables_in(ForwardSpec)} - {None, "chain"} == set(FORWARDS)
+    kinds = {_kind_of(table) for table in _tables_in(ForwardSpec)} - {None, "chain"}
+    assert kinds | {"magnitude"} == set(FORWARDS)  # a magnitude is always of the parts of a chain before it
+
+
+def test_a_magnitude_is_of_something():
+    chain = (
+        'kind = "chain"\nparts = [{kind = "magnitude"}, {kind = "gaussian", n_measurements = 3, seed = 0}]'
+    )
+    with pytest.raises(InputError, match="cannot be the first"):
+        parse_problem(FORWARD, chain)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from sciadv.forward.gene_circuit import GeneCircuit
 from sciadv.forward.magnitude import Magnitude
 from sciadv.forward.mask import Mask
 from sciadv.forward.matrix import Matrix
+from sciadv.forward.pad import ZeroPad
 from sciadv.forward.quantity import PropertyModel, Quantity
 from sciadv.forward.radon import ParallelBeam, filtered_back_projection
 from sciadv.forward.sensing import GaussianSensing
@@ -43,6 +44,7 @@ __all__ = [
     "PropertyModel",
     "Quantity",
     "Texture",
+    "ZeroPad",
     "as_forward",
     "compose",
     "filtered_back_projection",
@@ -65,11 +67,13 @@ FORWARDS: dict[str, Callable[..., Forward]] = {
     "gaussian": GaussianSensing,
     "gaussian-blur": GaussianBlur,
     "gene-circuit": GeneCircuit,
+    "magnitude": Magnitude,
     "mask": Mask,
     "masked-fourier": MaskedFourier,
     "matrix": Matrix,
     "parallel-beam": ParallelBeam,
     "texture": Texture,
+    "zero-pad": ZeroPad,
 }
 
 

@@ -67,6 +67,20 @@ class MaskedFourierForward(Table):
     is_centred: bool | None = None
 
 
+class MagnitudeForward(Table):
+    """`sciadv.forward.Magnitude` of the parts of a chain before it."""
+
+    kind: Literal["magnitude"]
+
+
+class ZeroPadForward(Table):
+    """`sciadv.forward.ZeroPad`."""
+
+    kind: Literal["zero-pad"]
+    height: Count
+    width: Count
+
+
 class ParallelBeamForward(Table):
     """`sciadv.forward.ParallelBeam`; `n_angles` spreads that many evenly over 180 degrees."""
 
@@ -166,6 +180,7 @@ Operator = (
     | Annotated[MatrixForward, Tag("matrix")]
     | Annotated[ParallelBeamForward, Tag("parallel-beam")]
     | Annotated[TextureForward, Tag("texture")]
+    | Annotated[ZeroPadForward, Tag("zero-pad")]
     | Annotated[PluginForward, Tag("plugin")]
 )
 
@@ -175,8 +190,18 @@ class ChainForward(Table):
 
     kind: Literal["chain"]
     parts: Annotated[
-        tuple[Annotated[Operator, Discriminator(_forward_tag)], ...], Field(strict=False, min_length=1)
+        tuple[
+            Annotated[Operator | Annotated[MagnitudeForward, Tag("magnitude")], Discriminator(_forward_tag)],
+            ...,
+        ],
+        Field(strict=False, min_length=1),
     ]
+
+    @model_validator(mode="after")
+    def _magnitude_of_something(self) -> ChainForward:
+        if isinstance(self.parts[0], MagnitudeForward):
+            raise ValueError("a magnitude is of the parts before it, so it cannot be the first")
+        return self
 
 
 ForwardSpec = Annotated[Operator | Annotated[ChainForward, Tag("chain")], Discriminator(_forward_tag)]

@@ -16,10 +16,12 @@ from sciadv.forward import (
     GaussianBlur,
     GaussianSensing,
     GeneCircuit,
+    Magnitude,
     Mask,
     MaskedFourier,
     Matrix,
     ParallelBeam,
+    ZeroPad,
     stack,
 )
 from sciadv.forward.base import Scaling
@@ -84,6 +86,8 @@ OPERATORS: dict[str, tuple[str | None, Callable[[], Forward]]] = {
     "crosshole": ("crosshole", crosshole),
     "crosshole-columns": ("crosshole", lambda: crosshole(cell_order="F")),
     "facies-slowness": ("facies-slowness", lambda: FaciesSlowness((1, 5, 4))),
+    "magnitude": ("magnitude", lambda: Magnitude(MaskedFourier((1, 6, 7), mask((6, 7))))),
+    "zero-pad": ("zero-pad", lambda: ZeroPad((2, 3, 4), 8, 7)),
     "scaling": (None, lambda: Scaling((2, 3), -1.5)),
     "scaled": (None, lambda: 2.5 * MaskedFourier((1, 6, 7), mask((6, 7)))),
     "composition": (None, lambda: Mask(mask((1, 3, 4))) @ BlockSum(SHAPE, 2)),
