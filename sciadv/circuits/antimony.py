@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 
 from sciadv.circuits.plot import gene_name
+from sciadv.errors import InputError
 from sciadv.physics.kinetics import Kinetics, check_circuits, unpack
+
+_HEAD = (
+    "  // levels and time in arbitrary units: g [levels / time], k [1 / time], K [levels], n and fold [1]",
+    "  compartment cell = 1;",
+)
 
 
 def to_antimony(x: Tensor, *, name: str = "circuit", initial: Tensor | None = None) -> str:
@@ -28,7 +34,7 @@ def to_antimony(x: Tensor, *, name: str = "circuit", initial: Tensor | None = No
     Raises
     ------
     InputError
-        It is not one circuit.
+        It is not one circuit, the name is no identifier, or the initial levels are not one >= 0 a gene.
 
     Examples
     --------
@@ -38,17 +44,22 @@ def to_antimony(x: Tensor, *, name: str = "circuit", initial: Tensor | None = No
     'model toggle()'
     """
     kinetics = unpack(check_circuits(x[None].double()))
+    if not (name.isidentifier() and name.isascii()):
+        raise InputError(f"a model's name has letters, digits and _ only, but it is {name!r}")
     n = int(kinetics.presence.sum())
     largest = kinetics.production[0] / kinetics.degradation[0]
     if initial is None:
         initial = torch.linspace(0.5, 0.1, x.shape[-1], dtype=torch.float64) * largest
-    lines, values = [f"model {name}()", "  compartment cell = 1;"], []
-    for j in range(n):
-        gene = gene_name(j)
+    if initial.shape != largest.shape or not bool(((initial >= 0) & initial.isfinite()).all()):
+        raise InputError(
+            f"initial levels must be {len(largest)} finite numbers >= 0, one a gene, but they are {initial}"
+        )
+    genes = [gene_name(j) for j in range(n)]
+    lines, values = [f"model {name}()", *_HEAD, *(f"  species {gene} in cell;" for gene in genes)], []
+    for j, gene in enumerate(genes):
         factors = [_factor(kinetics, i, j) for i in range(n) if float(kinetics.sign[0, i, j])]
         rate = " * ".join([f"g_{gene}", *factors])
         lines += [
-            f"  species {gene} in cell;",
             f"  production_{gene}: => {gene}; {rate};",
             f"  degradation_{gene}: {gene} => ; k_{gene} * {gene};",
         ]

@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import math
-import re
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import torch
 from scipy.integrate import solve_ivp
 
 from sciadv import Gaussian, Prior, Problem, Tolerance
+from sciadv.circuits.antimony import to_antimony
 from sciadv.circuits.circuit_set import CircuitSet, topology_text
 from sciadv.circuits.data import FILES, Network, Topologies, has_networks, load_networks, subgraphs
 from sciadv.circuits.design import design_circuits, different_starts
@@ -81,39 +81,42 @@ def test_a_set_writes_what_it_promises(designs, tmp_path):
     assert "show bistability" in page
 
 
-def test_antimony_reloads_and_an_independent_solver_finds_the_same_trajectory():
-    antimony = pytest.importorskip("antimony")
-    x = random_circuits(3, 4, seed=11)
-    for circuit in CircuitSet(x, "oscillation").circuits:
-        found = CircuitSet(circuit[None], "oscillation")
+@pytest.mark.parametrize("n_genes", [1, 4])
+def test_antimony_becomes_sbml_that_an_independent_solver_integrates_to_the_same_trajectory(n_genes):
+    antimony, libsbml = pytest.importorskip("antimony"), pytest.importorskip("libsbml")
+    for k, circuit in enumerate(random_circuits(3, n_genes, seed=11)):
         antimony.clearPreviousLoads()
-        assert antimony.loadAntimonyString(found.to_antimony()) >= 0, antimony.getLastError()
-        again = antimony.getAntimonyString("circuit_0")  # what the library has understood, written by it
-        rates, start, genes = _equations(again)
+        text = CircuitSet(circuit[None], "oscillation").to_antimony()
+        assert antimony.loadAntimonyString(text) >= 0, antimony.getLastError()
+        document = libsbml.readSBMLFromString(antimony.getSBMLString("circuit_0"))
+        assert document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) == 0, k
+        rates, start = _sbml_equations(document.getModel(), libsbml)
         times = np.linspace(0, 20, 9)
         theirs = solve_ivp(rates, (0, 20), start, method="LSODA", t_eval=times, rtol=1e-10, atol=1e-12).y
-        initial = torch.tensor([start])
         kinetics = unpack(circuit[None].double())
-        ours = simulate(kinetics, initial, t_end=20.0, dt=0.02, n_kept=8)[:, 0]
-        np.testing.assert_allclose(ours.numpy()[:, : len(genes)], theirs.T[1:], rtol=1e-5)
+        ours = simulate(kinetics, torch.tensor([start]), t_end=20.0, dt=0.02, n_kept=8)[:, 0]
+        np.testing.assert_allclose(ours.numpy(), theirs.T[1:], rtol=1e-5)
 
 
-def _equations(text: str):
-    """Read species, parameters and reactions of an Antimony model, and return its equations."""
-    values = {name: float(v) for name, v in re.findall(r"(\w+) = (-?[\d.]+(?:e[+-]?\d+)?);", text)}
-    reactions = re.findall(r"\w+:\s*(\w*)\s*=>\s*(\w*)\s*;\s*([^;]+);", text)
-    genes = sorted({product for _, product, _ in reactions if product})
-    laws = [(consumed, made, law.replace("^", "**")) for consumed, made, law in reactions]
+def _sbml_equations(model, libsbml):
+    """Read species, parameters and kinetic laws of an SBML model, and return its equations."""
+    values = {p.getId(): p.getValue() for p in model.getListOfParameters()}
+    values |= {c.getId(): c.getSize() for c in model.getListOfCompartments()}
+    start = {s.getId(): s.getInitialConcentration() for s in model.getListOfSpecies()}
+    laws = [(r, libsbml.formulaToL3String(r.getKineticLaw().getMath())) for r in model.getListOfReactions()]
 
     def rates(t, levels):
-        names = {**values, **dict(zip(genes, levels, strict=True))}
-        change = dict.fromkeys(genes, 0.0)
-        for consumed, made, law in laws:
-            rate = eval(law, {"__builtins__": {}}, names)  # the model that was written above
-            change[made or consumed] += rate if made else -rate
-        return [change[gene] for gene in genes]
+        names = {**values, **dict(zip(start, levels, strict=True))}
+        change = dict.fromkeys(start, 0.0)
+        for reaction, law in laws:
+            rate = eval(law.replace("^", "**"), {"__builtins__": {}}, names)  # the model's own mathematics
+            for species in reaction.getListOfProducts():
+                change[species.getSpecies()] += species.getStoichiometry() * rate
+            for species in reaction.getListOfReactants():
+                change[species.getSpecies()] -= species.getStoichiometry() * rate
+        return list(change.values())
 
-    return rates, [values[gene] for gene in genes], genes
+    return rates, list(start.values())
 
 
 def test_pyg_and_padded_batch_are_inverse():
@@ -211,6 +214,9 @@ def test_missing_and_broken_networks_are_told_in_words(tmp_path, monkeypatch):
         (lambda p: CircuitSet(p.prior.sample(2, seed=0)[:0], "stability"), "no circuits in this set"),
         (lambda p: CircuitSet(p.prior.sample(2, seed=0), "dancing"), "behaviour must be one of oscillation"),
         (lambda p: CircuitSet(p.prior.sample(2, seed=0), "stability").to_antimony(5), "circuits 0 to 1"),
+        (lambda p: to_antimony(p.prior.sample(1, seed=0)), "circuits have shape"),
+        (lambda p: to_antimony(p.prior.sample(1, seed=0)[0], name="my model"), "letters, digits and _"),
+        (lambda p: to_antimony(p.prior.sample(1, seed=0)[0], initial=-torch.ones(3)), "numbers >= 0"),
         (lambda p: largest_samples(image_prior(), 3, seed=0), "not gene circuits"),
         (lambda p: from_pyg([]), "no graphs"),
         (lambda p: from_pyg(to_pyg(p.prior.sample(2, seed=0)), n_genes=2), "more than n_genes = 2"),
