@@ -30,7 +30,8 @@ from sciadv.folders import entry_names, find_entry
 from sciadv.games.game import Game
 from sciadv.games.game_rules import GameOptions, OptimizerFactory
 from sciadv.games.penalties import R1, R2, Penalty, WassersteinGradientPenalty
-from sciadv.games.prior_training import PriorSchedule, PriorTraining
+from sciadv.games.prior_schedule import PriorSchedule
+from sciadv.games.prior_training import PriorTraining
 from sciadv.games.trainer.loop import DivergedError
 from sciadv.games.updates import Alternating, Update
 from sciadv.metrics import load_classifier

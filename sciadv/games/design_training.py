@@ -18,6 +18,7 @@ from torch import Tensor
 from sciadv.critics import PhysicsDiscriminator, diversity
 from sciadv.errors import InputError
 from sciadv.games.checkpoint import load_training_tensors, training_tensors
+from sciadv.games.trainer.guard import GradientGuard, named_weights
 from sciadv.games.trainer.order import step_generator
 from sciadv.nets.design import DesignDecoder
 from sciadv.prior import Prior
@@ -99,6 +100,8 @@ class DesignTraining:
         self.averaged = copy.deepcopy(generator).requires_grad_(False)
         self.optimizer = torch.optim.Adam(generator.parameters(), lr=schedule.learning_rate)
         self.n_done, self.cpu_seconds = 0, 0.0
+        guard = GradientGuard(lambda: self.n_done)
+        guard.watch("generator", self.optimizer, named_weights(generator=generator))
 
     @property
     def n_steps(self) -> int:

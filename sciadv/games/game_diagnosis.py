@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from sciadv.games.diagnostics import mode_collapse, rotation_share, saturation, vanished_gradient
+from sciadv.games.diagnostics import Alarm, mode_collapse, rotation_share, saturation, vanished_gradient
 from sciadv.games.game_losses import MinibatchGame
 from sciadv.games.two_player import evaluate
 from sciadv.types import as_generator
@@ -21,6 +22,14 @@ _TURNS, _FALLS = 0.5, 0.25
 def is_saturated(real: float, fake: float) -> bool:
     """Whether mean D(real) and D(fake) say that the discriminator has won."""
     return real > SATURATED and fake < 1 - SATURATED
+
+
+def since(saturated: Alarm, step: int | None) -> Alarm:
+    """Say since which step a discriminator is saturated, where a log knows it."""
+    if not saturated.fired or step is None:
+        return saturated
+    what, numbers = saturated.message.split(":", 1)
+    return replace(saturated, message=f"{what} since step {step}:{numbers}")
 
 
 def diagnose(
@@ -57,11 +66,8 @@ def diagnose(
     _, gradient = evaluate(game, 0)
     evaluate(game, 1)
     if not game.rules.objective.reads_features:
-        saturated = saturation(*game.judged, threshold=SATURATED)
-        if saturated.fired and saturated_since is not None:
-            words = saturated.message.split(":", 1)
-            alarms.append(f"{words[0]} since step {saturated_since}:{words[1]}")
-        elif saturated.fired:
+        saturated = since(saturation(*game.judged, threshold=SATURATED), saturated_since)
+        if saturated.fired:
             alarms.append(saturated.message)
     vanished = vanished_gradient(gradient)
     if vanished.fired:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.games.game_rules import Adaptive, Rules
 from sciadv.games.objectives import Relativistic
+from sciadv.games.objectives.relativistic import centred
 from sciadv.games.penalties import WeightPenalty
 from sciadv.games.trainer.distributed import average_gradients, gather, rank, world_size
 from sciadv.games.trainer.order import Sampler, batch_indices, step_generator
@@ -295,10 +296,7 @@ class MinibatchGame:
             for both in zip(*self._judged.values(), strict=True)
         )
         real, fake = real[:, 0], fake[:, 0]
-        if isinstance(self.rules.objective, Relativistic):
-            middle = (real.mean() + fake.mean()) / 2
-            return real - middle, fake - middle
-        return real, fake
+        return centred(real, fake) if isinstance(self.rules.objective, Relativistic) else (real, fake)
 
 
 class _Given(torch.autograd.Function):

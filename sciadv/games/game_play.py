@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from sciadv.errors import InputError
 from sciadv.games.augment import ADA
@@ -18,7 +17,8 @@ from sciadv.games.game_losses import MinibatchGame, Source
 from sciadv.games.game_report import BestSoFar
 from sciadv.games.game_rules import Rules
 from sciadv.games.trainer.distributed import average_in_place, average_numbers, share_first
-from sciadv.games.trainer.loop import diverged, first_not_finite
+from sciadv.games.trainer.guard import GradientGuard, named_weights
+from sciadv.games.trainer.loop import diverged
 from sciadv.games.trainer.order import Sampler, step_generator
 from sciadv.games.trainer.state import Facts, Parts, Stateful, collect, restore_state
 from sciadv.games.updates import UpdateState
@@ -79,15 +79,15 @@ class Play:
         self.losses = MinibatchGame(generator, discriminator, rules, latent_shape=shape)
         self.averaged = MovingAverage(generator, decay=ema)
         self.optimizers = rules.optimizers(self.losses.players, rates)
+        self._guard = GradientGuard(lambda: self.n_done)
         for name, optimizer in zip(_PLAYERS, self.optimizers, strict=True):
-            optimizer.register_step_pre_hook(self._watch(name))
+            self._guard.watch(name, optimizer, named_weights(**{name: getattr(self.losses, name)}))
         self.batch, self.seed = batch, seed
         self.update_state: UpdateState | None = None
         self.best = BestSoFar()
         self._rates, self._ema = rates, ema
         self.n_classes = 0
         self._is_virtual = tuple(has_virtual_norm(net) for net in (generator, discriminator))
-        self._norms: dict[str, float] = {}
         self._saturated_since: int | None = None
 
     @property
@@ -164,25 +164,12 @@ class Play:
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
 
-    def _watch(self, name: str) -> Any:
-        """Return a hook that notes a player's gradient norm, and stops the step when it is not finite."""
-        weights = dict(getattr(self.losses, name).named_parameters())
-
-        def note(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # torch's hook
-            norms = [torch.linalg.vector_norm(p.grad) for p in weights.values() if p.grad is not None]
-            self._norms[name] = float(torch.linalg.vector_norm(torch.stack(norms)))
-            if not math.isfinite(self._norms[name]):
-                broken = first_not_finite((key, p.grad) for key, p in weights.items()) or "sum of squares"
-                raise diverged(f"the gradient of {name}.{broken}", self.n_done + 1)
-
-        return note
-
     def _numbers(self, state: UpdateState) -> dict[str, float]:
         numbers = dict(zip(_PLAYERS, state.losses, strict=True))
         real, fake = (float(logits.float().sigmoid().mean()) for logits in self.losses.judged)
         if math.isfinite(real) and math.isfinite(fake):
             numbers |= {"real": real, "fake": fake}
-        numbers |= {f"{name}_gradient": norm for name, norm in self._norms.items()}
+        numbers |= {f"{name}_gradient": norm for name, norm in self._guard.norms.items()}
         if isinstance(self.rules.augment, ADA):
             numbers["augment_p"] = self.rules.augment.p
         numbers = average_numbers(numbers, self.losses.players[0][0].device)

@@ -13,6 +13,7 @@ from sciadv.errors import InputError
 from sciadv.games.checkpoint import load_training_tensors, training_tensors
 from sciadv.games.game_run import GameTraining
 from sciadv.games.trainer.distributed import average_gradients, average_numbers, rank, world_size
+from sciadv.games.trainer.guard import GradientGuard, named_weights
 from sciadv.games.trainer.order import step_generator
 from sciadv.prior import Prior
 
@@ -68,6 +69,7 @@ class GameThenInversion:
         self._batch, self._n_inverted = batch, 0
         self._generator: nn.Module | None = None
         self.optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate)
+        GradientGuard(lambda: self.n_done).watch("inversion", self.optimizer, named_weights(encoder=encoder))
 
     @property
     def n_done(self) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -21,68 +21,23 @@ from torch.nn import functional
 
 from sciadv.errors import InputError
 from sciadv.games.checkpoint import load_training_tensors, training_tensors
+from sciadv.games.game_diagnosis import is_saturated
 from sciadv.games.linear_estimates import linear_estimates
 from sciadv.games.objectives import Relativistic
+from sciadv.games.objectives.relativistic import centred
 from sciadv.games.penalties import R1, R2
+from sciadv.games.prior_diagnosis import diagnose_prior
+from sciadv.games.prior_schedule import PriorSchedule
 from sciadv.games.trainer.distributed import average_gradients, average_numbers, rank, world_size
+from sciadv.games.trainer.guard import GradientGuard, named_weights
 from sciadv.games.trainer.order import batch_indices, step_generator
 from sciadv.moments import Moments
 from sciadv.prior import Prior
 
-#: Stream of the latents of sample grids.
-_GRID = 40
+#: Streams of the latents of sample grids, and of those of the diagnosis.
+_GRID, _DIAGNOSIS = 40, 41
 #: The slope of the generator is measured at every so-many-th latent of a batch, over this step.
 _SLOPE_EVERY, _SLOPE_STEP = 4, 0.1
-
-
-@dataclass(frozen=True)
-class PriorSchedule:
-    """How long and how fast.
-
-    Parameters
-    ----------
-    elbo_steps, game_steps, estimate_steps
-        Steps of the first, second and third phase.
-    batch
-        Images per step.
-    divergence_steps
-        First steps over which the divergence's weight in the ELBO rises from 0 to 1, so that the latents are
-        used before they are made to follow N(0, I) (Sønderby et al., Ladder Variational Autoencoders, NeurIPS
-        2016, section 2.3): for images so large that they otherwise never are.
-    learning_rate
-        Adam's step in the first and third phase, falling to a hundredth along a cosine.
-    game_learning_rate
-        Adam's step of all players in the second phase, falling linearly to a tenth in its second half.
-    elbo_weight, game_weight
-        Weights of the negative ELBO (in nats per image) and of the generator's loss in the second phase.
-    game_divergence
-        Weight of the divergence in the second phase's ELBO. Above 1 posteriors are wider, so that the
-        generator changes more slowly and a search meets fewer local minima.
-    smoothness
-        Weight of ``E |J(z) u|^2`` in the second phase, z and u drawn from N(0, I), J the generator's
-        Jacobian: against steep walls between the places of different images (kin to the path length
-        regularisation of Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020,
-        section 3.2).
-    gamma, penalty_every
-        Weight of R1 and R2, and the steps between two of them (lazily, times the steps).
-    ema
-        Decay of the averaged generator and encoder in the second phase.
-    """
-
-    elbo_steps: int = 8000
-    game_steps: int = 8000
-    estimate_steps: int = 0
-    batch: int = 64
-    divergence_steps: int = 0
-    learning_rate: float = 1e-3
-    game_learning_rate: float = 3e-4
-    elbo_weight: float = 0.01
-    game_weight: float = 0.3
-    game_divergence: float = 1.0
-    smoothness: float = 0.0
-    gamma: float = 0.1
-    penalty_every: int = 8
-    ema: float = 0.999
 
 
 def negative_elbo(
@@ -180,6 +135,21 @@ class PriorTraining:
             R2(schedule.gamma, every=schedule.penalty_every),
         )
         self.optimizers = self._optimizers()
+        self._guard = self._guarded()
+        self._saturated_since: int | None = None
+
+    def _guarded(self) -> GradientGuard:
+        """Watch the gradient of every optimizer."""
+        guard, both = GradientGuard(lambda: self.n_done), ("generator", "encoder")
+        moved = {
+            "elbo": both,
+            "generator": both,
+            "discriminator": ("discriminator",),
+            "estimate": ("encoder",),
+        }
+        for name, optimizer in self.optimizers.items():
+            guard.watch(name, optimizer, named_weights(**{net: self.nets[net] for net in moved[name]}))
+        return guard
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Adam for the ELBO and for the estimates; Adam with the game's momenta for each player."""
@@ -239,7 +209,10 @@ class PriorTraining:
             losses = self._estimate_step(x, generator, rate)
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
-        return average_numbers(losses, x.device)
+        numbers = average_numbers(losses, x.device)
+        saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
+        self._saturated_since = (self._saturated_since or self.n_done) if saturated else None
+        return numbers
 
     def _cosine(self, done: float) -> float:
         """Return the learning rate at a share of a phase, falling to a hundredth."""
@@ -259,7 +232,7 @@ class PriorTraining:
         z = torch.cat([z, z])
         loss = 0.5 * ((z - mean).square() * (-log_variance).exp() + log_variance).sum(1).mean()
         self._descend("estimate", loss, rate)
-        return {"estimate": loss.item()}
+        return {"estimate": loss.item(), **self._gradients("estimate")}
 
     def _reconstruct(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return logits at a posterior draw and the negative ELBO, of this process's part of the batch."""
@@ -276,14 +249,19 @@ class PriorTraining:
     def _elbo_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
         loss = self._reconstruct(x, generator)[1].mean()
         self._descend("elbo", loss, rate)
-        return {"negative_elbo": loss.item()}
+        return {"negative_elbo": loss.item(), **self._gradients("elbo")}
+
+    def _gradients(self, *players: str) -> dict[str, float]:
+        """Return the norms of the gradients of the step."""
+        return {f"{player}_gradient": self._guard.norms[player] for player in players}
 
     def _game_step(self, x: Tensor, generator: torch.Generator, rate: float) -> dict[str, float]:
         discriminator = self.nets["discriminator"]
         logits, elbo = self._reconstruct(x, generator)
         fake = self._fakes(logits, generator)
         x = self._own(x)
-        loss_d = self.objective.discriminator_loss(discriminator(x), discriminator(fake.detach()))
+        judged = discriminator(x), discriminator(fake.detach())
+        loss_d = self.objective.discriminator_loss(*judged)
         if self.n_done % self.schedule.penalty_every == 0:
             loss_d = loss_d + sum(penalty(discriminator, x, fake.detach()) for penalty in self.penalties)
         self._descend("discriminator", loss_d, rate)
@@ -296,10 +274,14 @@ class PriorTraining:
             loss = loss + self.schedule.smoothness * self._slope(generator, x.device)
         self._descend("generator", loss, rate)
         discriminator.requires_grad_(True)
+        of_real, of_fake = (logits.sigmoid().mean().item() for logits in centred(*judged))
         return {
             "negative_elbo": elbo.mean().item(),
             "discriminator": loss_d.item(),
             "generator": loss_g.item(),
+            "real": of_real,
+            "fake": of_fake,
+            **self._gradients("generator", "discriminator"),
         }
 
     def _fakes(self, logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -353,8 +335,15 @@ class PriorTraining:
         return {} if self.judge is None else self.judge(self.prior(name=""))
 
     def diagnose(self) -> tuple[str, ...]:
-        """Say in words how the training went."""
-        return (f"{self.n_done} steps; the losses are in metrics.csv",)
+        """Say in words what is wrong with the averaged networks, or that nothing is."""
+        return diagnose_prior(
+            self.averaged["generator"],
+            self.averaged["encoder"],
+            self.images,
+            discriminator=self.nets.get("discriminator") if self.schedule.game_steps else None,
+            saturated_since=self._saturated_since,
+            numbers=step_generator(self.seed, 0, stream=_DIAGNOSIS),
+        )
 
     def stop_reason(self) -> str | None:
         """Never stop before the end."""
@@ -370,10 +359,15 @@ class PriorTraining:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on."""
         tensors = training_tensors(self._all_nets(), self.optimizers)
-        facts = {"n_done": self.n_done, "cpu_seconds": self.cpu_seconds}
+        facts = {
+            "n_done": self.n_done,
+            "cpu_seconds": self.cpu_seconds,
+            "saturated_since": self._saturated_since,
+        }
         return {name: t.detach().clone() for name, t in tensors.items()}, facts
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
         load_training_tensors(tensors, self._all_nets(), self.optimizers)
         self.n_done, self.cpu_seconds = int(facts["n_done"]), float(facts["cpu_seconds"])
+        self._saturated_since = facts.get("saturated_since")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
-from sciadv.games.prior_training import PriorSchedule
+from sciadv.games.prior_schedule import PriorSchedule
 from sciadv.schema.circuits import CircuitRecipe
 from sciadv.schema.design import DesignRecipe
 from sciadv.schema.game import GameTable, InversionTable, Named

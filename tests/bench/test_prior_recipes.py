@@ -13,7 +13,7 @@ from sciadv.bench import prior_recipes
 from sciadv.bench.contract import Row, Settings
 from sciadv.bench.prior_recipes import Adversarial, Cell, Elbo, Plan, recipes
 from sciadv.bench.prior_recipes_table import ranked, summary_rows, table
-from sciadv.games.prior_training import PriorSchedule
+from sciadv.games.prior_schedule import PriorSchedule
 from sciadv.nets import build_seeded
 
 SMALL = {"channels": 2}

@@ -10,7 +10,8 @@ import torch
 from sciadv.errors import InputError
 from sciadv.games.game_report import GameStatus
 from sciadv.games.linear_estimates import linear_estimates
-from sciadv.games.prior_training import PriorSchedule, PriorTraining
+from sciadv.games.prior_schedule import PriorSchedule
+from sciadv.games.prior_training import PriorTraining
 from sciadv.games.trainer import Training, load_training, run
 from sciadv.moments import Moments, moments_of
 from sciadv.nets import build_seeded
@@ -72,8 +73,37 @@ def test_a_training_that_diverges_goes_back_and_says_what_and_when() -> None:
     played = training()
     report = run(played, every=2, monitor=lambda p: p.step == 3 and poison(played))
     assert report.status is GameStatus.DIVERGED
-    assert "negative_elbo became NaN or Inf at step 4" in report.message
+    assert "the weight encoder.body.0.weight became NaN or Inf at step 4" in report.message
     assert report.n_steps == played.n_done == 2
+
+
+def test_each_step_tells_gradients_and_the_games_steps_what_the_discriminator_says() -> None:
+    losses = losses_of(training())
+    assert set(losses[1]) == {"negative_elbo", "elbo_gradient"}
+    assert {"real", "fake", "generator_gradient", "discriminator_gradient"} < set(losses[11])
+    assert all(value > 0 for value in losses[11].values())
+    assert losses[11]["real"] + losses[11]["fake"] == pytest.approx(1, abs=1e-3)  # counted from the middle
+
+
+class Sure(torch.nn.Module):
+    """Takes bright images for real."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 100 * x.flatten(1).mean(1)
+
+
+def test_the_diagnosis_counts_used_latents_and_sees_collapse_and_saturation() -> None:
+    played = training()
+    assert "of 3 numbers of the latent are used" in run(played).diagnosis[-1]
+    with torch.no_grad():
+        for p in (p for net in played.averaged.values() for p in net.parameters()):
+            p.zero_()  # every image gives N(0, I), every latent the same image
+        played.averaged["generator"].body[-1].bias -= 20  # a black one
+    played.nets["discriminator"], played._saturated_since = Sure(), 4
+    saturated, collapsed, used = played.diagnose()
+    assert saturated.startswith("discriminator saturated since step 4: D(real) = 1.000, D(fake) = 0.000")
+    assert "0% of the data's spread: modes are collapsing" in collapsed
+    assert used.startswith("0 of 3 numbers of the latent are used")
 
 
 def poison(played: PriorTraining) -> None:

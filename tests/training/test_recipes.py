@@ -235,7 +235,7 @@ def test_the_estimate_adds_the_phases_up() -> None:
     assert found.n_steps == 1000
     assert found.seconds == pytest.approx(1000 * found.seconds_per_step[0])
     assert found.memory > 2**20
-    assert set(found.losses) == {"negative_elbo"}
+    assert set(found.losses) == {"negative_elbo", "elbo_gradient"}
 
 
 def test_the_command_says_how_the_training_went() -> None:

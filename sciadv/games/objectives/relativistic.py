@@ -61,6 +61,12 @@ class Relativistic(Objective):
         return softplus(real_logits - fake_logits).mean()
 
 
+def centred(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Count logits from the middle between both means, since the pairing fixes no zero."""
+    middle = (real_logits.mean() + fake_logits.mean()) / 2
+    return real_logits - middle, fake_logits - middle
+
+
 def _expect_pairs(real_logits: Tensor, fake_logits: Tensor) -> None:
     if real_logits.shape != fake_logits.shape:
         raise InputError(

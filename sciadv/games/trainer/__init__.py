@@ -1,6 +1,7 @@
 """What every training shares: data order, the loop with its checkpoints, logs, several processes."""
 
 from sciadv.games.trainer.distributed import average_gradients, is_first, process_group, world_size
+from sciadv.games.trainer.guard import GradientGuard, named_weights
 from sciadv.games.trainer.log import TrainingLog, save_grid
 from sciadv.games.trainer.loop import (
     DivergedError,
@@ -19,6 +20,7 @@ from sciadv.games.trainer.state import collect, restore_state
 
 __all__ = [
     "DivergedError",
+    "GradientGuard",
     "Resumable",
     "Sampler",
     "Training",
@@ -32,6 +34,7 @@ __all__ = [
     "first_not_finite",
     "is_first",
     "load_training",
+    "named_weights",
     "process_group",
     "restore_state",
     "run",

@@ -1,0 +1,55 @@
+"""The schedule of a prior's training: lengths, rates and weights of its three phases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PriorSchedule:
+    """How long and how fast.
+
+    Parameters
+    ----------
+    elbo_steps, game_steps, estimate_steps
+        Steps of the first, second and third phase.
+    batch
+        Images per step.
+    divergence_steps
+        First steps over which the divergence's weight in the ELBO rises from 0 to 1, so that the latents are
+        used before they are made to follow N(0, I) (Sønderby et al., Ladder Variational Autoencoders, NeurIPS
+        2016, section 2.3): for images so large that they otherwise never are.
+    learning_rate
+        Adam's step in the first and third phase, falling to a hundredth along a cosine.
+    game_learning_rate
+        Adam's step of all players in the second phase, falling linearly to a tenth in its second half.
+    elbo_weight, game_weight
+        Weights of the negative ELBO (in nats per image) and of the generator's loss in the second phase.
+    game_divergence
+        Weight of the divergence in the second phase's ELBO. Above 1 posteriors are wider, so that the
+        generator changes more slowly and a search meets fewer local minima.
+    smoothness
+        Weight of ``E |J(z) u|^2`` in the second phase, z and u drawn from N(0, I), J the generator's
+        Jacobian: against steep walls between the places of different images (kin to the path length
+        regularisation of Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020,
+        section 3.2).
+    gamma, penalty_every
+        Weight of R1 and R2, and the steps between two of them (lazily, times the steps).
+    ema
+        Decay of the averaged generator and encoder in the second phase.
+    """
+
+    elbo_steps: int = 8000
+    game_steps: int = 8000
+    estimate_steps: int = 0
+    batch: int = 64
+    divergence_steps: int = 0
+    learning_rate: float = 1e-3
+    game_learning_rate: float = 3e-4
+    elbo_weight: float = 0.01
+    game_weight: float = 0.3
+    game_divergence: float = 1.0
+    smoothness: float = 0.0
+    gamma: float = 0.1
+    penalty_every: int = 8
+    ema: float = 0.999
