@@ -106,6 +106,7 @@ def _page(problem: Problem, solution: Solution, run: Run, *, picture: bytes) -> 
         image(png(_figure_of(restarts)), "how many restarts agree") + "</div>",
         "<h2>How each search ended</h2>"
         + html_table(_endings(solution), head=("", "measurements", "for example")),
+        "<h2>Diagnosis</h2>" + _diagnosis(solution),
         f"<h2>The first {min(N_EXAMPLES, problem.n_problems)} measurements</h2>" + _examples(solution),
         "<h2>Settings</h2>" + html_table((key, _plain(value)) for key, value in solution.settings.items()),
         "<h2>To do it again</h2>" + html_table(_origin(summary(problem, solution, run))),
@@ -144,10 +145,19 @@ def _endings(solution: Solution) -> list[tuple[str, str, str]]:
     return [(SHORT[status[i]], str(status.count(status[i])), solution.messages[i]) for i in first]
 
 
+def _diagnosis(solution: Solution) -> str:
+    """Say how many measurements raise each flag, those that none raises included."""
+    if solution.diagnosis is None:
+        return "<p>Not diagnosed: `sciadv.solve` does it.</p>"
+    rows = [(words, str(int(mask.sum()))) for mask, words in solution.diagnosis.flags.values()]
+    return html_table(rows, head=("", "measurements"))
+
+
 def _examples(solution: Solution) -> str:
-    shown = zip(solution.messages[:N_EXAMPLES], _agreeing_restarts(solution, N_EXAMPLES), strict=True)
-    rows = [(str(i), sentence, agreeing) for i, (sentence, agreeing) in enumerate(shown)]
-    return html_table(rows, head=("", "how well, and why it stopped", "restarts that agree"))
+    words = [""] * len(solution.status) if solution.diagnosis is None else solution.diagnosis.words
+    told = (solution.messages, words, _agreeing_restarts(solution, N_EXAMPLES))
+    rows = [(str(i), *row) for i, row in enumerate(zip(*told, strict=False)) if i < N_EXAMPLES]
+    return html_table(rows, head=("", "how well, and why it stopped", "diagnosis", "restarts that agree"))
 
 
 def _agreeing_restarts(solution: Solution, n: int) -> list[str]:

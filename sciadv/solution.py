@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sciadv.diagnosis import Diagnosis
 from sciadv.errors import SolveError
 from sciadv.posterior import Posterior
 
@@ -77,6 +78,8 @@ class Solution:
     x_range
         ``G(z)``, the part of x in the generator's range ``(batch, *in_shape)``, of methods that leave it;
         else None, and x itself is G(z).
+    diagnosis
+        How far to trust each answer, in words: `sciadv.solve` attaches it.
     """
 
     x: Tensor
@@ -95,6 +98,7 @@ class Solution:
     margins: Tensor | None = None
     posterior: Posterior | None = None
     x_range: Tensor | None = None
+    diagnosis: Diagnosis | None = None
 
     @property
     def feasible(self) -> Tensor | None:
@@ -137,6 +141,7 @@ class Solution:
             "seconds": self.seconds,
             "settings": self.settings,
             **({} if self.posterior is None else {"posterior": self.posterior.summary()}),
+            **({} if self.diagnosis is None else {"diagnosis": self.diagnosis.summary()}),
         }
 
     def check(self) -> Solution:
@@ -156,7 +161,7 @@ class Solution:
         return self
 
     def save(self, folder: Path) -> Path:
-        """Write ``solution.npz`` (x, z, prediction, misfit, restarts, posterior …) and ``summary.json``."""
+        """Write ``solution.npz`` (x, z, prediction, misfit, restarts, flags …), ``summary.json``."""
         import numpy as np
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,6 +172,9 @@ class Solution:
             arrays["posterior_mean"] = self.posterior.mean.cpu().numpy()
             arrays["posterior_standard_deviation"] = self.posterior.standard_deviation.cpu().numpy()
             arrays["posterior_latents"] = self.posterior.latents.cpu().numpy()
+        if self.diagnosis is not None:
+            raised = self.diagnosis.flags.items()
+            arrays |= {f"is_{name}": mask.cpu().numpy() for name, (mask, _) in raised}
         np.savez_compressed(
             folder / "solution.npz", **arrays, status=np.array([s.name.lower() for s in self.status])
         )

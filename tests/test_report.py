@@ -90,6 +90,7 @@ def test_the_report_says_what_is_needed_to_do_it_again(problem, solution):
 def test_the_report_says_how_well_and_which_restarts_agreed(problem, solution):
     text = parsed(report_html(problem, solution, RUN)).text
     assert all(message in text for message in solution.messages)
+    assert all(words in text for words in solution.diagnosis.words)
     assert "The first 3 measurements" in text
     assert re.search(r"\d(, \d+)* of \d+", text)
 

@@ -189,4 +189,7 @@ def _say_solution(solution: Solution, out: Path) -> None:
     for status in dict.fromkeys(solution.status):
         count, example = solution.status.count(status), solution.messages[solution.status.index(status)]
         say(f"  {count:>5}  {example}" + ("" if count == 1 else "  (the first of them)"))
+    if solution.diagnosis is not None:
+        for sentence in solution.diagnosis.counts():
+            say(f"  {sentence}")
     say(f"wrote {', '.join(str(out / name) for name in RESULTS)}")

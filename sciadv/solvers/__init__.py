@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
@@ -14,8 +15,10 @@ from sciadv.solvers.auto import Auto
 from sciadv.solvers.binary_cells import BinaryCells
 from sciadv.solvers.csgm import CSGM
 from sciadv.solvers.deep_image_prior import DeepImagePrior
+from sciadv.solvers.diagnosis import diagnose
 from sciadv.solvers.differential_evolution import DifferentialEvolution
 from sciadv.solvers.fbp import FBP
+from sciadv.solvers.hio import HIO
 from sciadv.solvers.hmc import HMC
 from sciadv.solvers.image_adaptive import ImageAdaptive
 from sciadv.solvers.intermediate_layer import IntermediateLayer
@@ -31,6 +34,7 @@ from sciadv.solvers.search import Monitor, Progress
 from sciadv.solvers.smc import SequentialMonteCarlo
 from sciadv.solvers.sparse_deviation import SparseDeviation
 from sciadv.solvers.tangent_kernel import TangentKernel
+from sciadv.solvers.wirtinger_flow import WirtingerFlow
 
 
 @runtime_checkable
@@ -70,11 +74,14 @@ SOLVERS: dict[str, type[Solver]] = {
     "lmmse": LMMSE,
     "lasso": Lasso,
     "fbp": FBP,
+    "wirtinger-flow": WirtingerFlow,
+    "hio": HIO,
 }
 
 __all__ = [
     "CSGM",
     "FBP",
+    "HIO",
     "HMC",
     "LMMSE",
     "MALA",
@@ -99,6 +106,8 @@ __all__ = [
     "Solver",
     "SparseDeviation",
     "TangentKernel",
+    "WirtingerFlow",
+    "diagnose",
     "make_solver",
     "solve",
     "solver_names",
@@ -145,7 +154,7 @@ def solve(
     device: str | None = None,
     monitor: Monitor | None = None,
 ) -> Solution:
-    """Solve every measurement of a problem, all restarts in one batch.
+    """Solve every measurement of a problem, all restarts in one batch, and diagnose the answers.
 
     Parameters
     ----------
@@ -182,8 +191,12 @@ def solve(
     >>> solution = solve(Problem(prior=prior, forward=matrix, likelihood=Gaussian(0.01), measurements=y))
     >>> solution.x.shape, sorted({status.name for status in solution.status})
     (torch.Size([3, 1, 4, 5]), ['EXPLAINED'])
+    >>> solution.diagnosis.words[0].split(". ")[-1]
+    'Explained to the noise level.'
     """
     solver = make_solver(method, restarts=restarts) if isinstance(method, str) else method
     if not isinstance(method, str) and restarts is not None:
         raise InputError("give restarts to the solver itself, as in LevenbergMarquardt(restarts=5)")
-    return solver.solve(problem if device is None else problem.to(device), seed=seed, monitor=monitor)
+    posed = problem if device is None else problem.to(device)
+    solution = solver.solve(posed, seed=seed, monitor=monitor)
+    return replace(solution, diagnosis=diagnose(posed, solution, seed=seed))

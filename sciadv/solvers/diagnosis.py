@@ -8,12 +8,12 @@ kind no more than `ALARM` are flagged. Bright images have larger misfits: it is 
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from sciadv.diagnosis import Diagnosis
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -23,69 +23,8 @@ from sciadv.solvers.search import noise_threshold
 from sciadv.solvers.whitening import Whitened, whiten
 from sciadv.types import as_generator
 
-#: P-values below this raise the out-of-distribution flag; a little less than the 5 % of false alarms aimed
-#: at, since the reference images are training images, which a prior represents a little better than others.
-ALARM = 0.04
-#: A data misfit that noise exceeds with less than this probability is not explained.
-_UNLIKELY = 0.01
 #: Restarts within this much of the best objective, and farther apart than this per latent, are other modes.
 _NATS, _APART = 3.0, 0.5
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One row per measurement.
-
-    Parameters
-    ----------
-    chi_square
-        ``|F(x) - y|^2 / sigma^2 / m``, about 1 for noise alone; else the misfit squared.
-    p_value
-        Probability that noise alone gives a chi-square as large; NaN without Gaussian noise of known sigma.
-    is_out_of_range
-        Whether no ``G(z)`` that was found explains the data to the noise level.
-    distribution_p_value
-        Share of reference images whose misfit is as large, at equal brightness; None where the prior has no
-        statistics or the problem is not linear with Gaussian noise.
-    agreement
-        Share of restarts that end where the best does; None without restarts.
-    is_multimodal
-        Whether restarts far apart explain the data about as well as the best; None without restarts.
-    """
-
-    chi_square: Tensor
-    p_value: Tensor
-    is_out_of_range: Tensor | None
-    distribution_p_value: Tensor | None
-    agreement: Tensor | None
-    is_multimodal: Tensor | None
-
-    @property
-    def is_out_of_distribution(self) -> Tensor | None:
-        """Whether fewer than `ALARM` of the reference images have such a misfit."""
-        return None if self.distribution_p_value is None else self.distribution_p_value < ALARM
-
-    @property
-    def words(self) -> list[str]:
-        """A few sentences per measurement, with advice."""
-        return [" ".join(self._sentences(row)) for row in range(len(self.chi_square))]
-
-    def _sentences(self, row: int) -> list[str]:
-        p, chi_square = float(self.p_value[row]), float(self.chi_square[row])
-        said = [
-            f"Chi-square per datum {chi_square:.3g}" + (f" (p = {p:.2g})" if math.isfinite(p) else "") + "."
-        ]
-        explained = not p < _UNLIKELY
-        said.append("Explained to the noise level." if explained else "Not explained to the noise level.")
-        if self.is_out_of_range is not None and bool(self.is_out_of_range[row]):
-            said.append("No image of the generator explains it: expand the range (method 'tangent-kernel').")
-        if self.is_out_of_distribution is not None and bool(self.is_out_of_distribution[row]):
-            said.append("This prior has never seen such images: do not trust what the data do not show.")
-        if self.is_multimodal is not None and bool(self.is_multimodal[row]):
-            said.append("Several answers explain it about as well: look at the posterior (method 'laplace').")
-        elif self.agreement is not None and float(self.agreement[row]) < 0.5:
-            said.append("Most restarts end elsewhere: take more starts.")
-        return said
 
 
 def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosis:
@@ -102,20 +41,25 @@ def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosi
 
     Notes
     -----
-    Cost: a latent search of the measurements and of the prior's reference images (`representation-error`),
-    where the prior has statistics; else nothing.
+    Cost: nothing but a prediction, until `Diagnosis.distribution_p_value` is asked for: a latent search
+    (`representation-error`) of the measurements and of the prior's reference images, where it has statistics.
     """
+    likelihood = problem.likelihood
     chi_square = solution.misfit.double().square()
-    is_gaussian = isinstance(problem.likelihood, Gaussian) and problem.likelihood.has_noise_level
     half = torch.tensor(0.5 * problem.n_measurements, dtype=torch.float64, device=chi_square.device)
     p_value = torch.special.gammaincc(half.expand_as(chi_square), half * chi_square)
+    is_chi_square = isinstance(likelihood, Gaussian) and likelihood.has_noise_level
+    explained = solution.misfit <= noise_threshold(problem) if likelihood.has_noise_level else None
     return Diagnosis(
-        chi_square=chi_square,
-        p_value=p_value if is_gaussian else torch.full_like(chi_square, torch.nan),
+        misfit=solution.misfit,
+        unit=solution.unit,
+        p_value=p_value if is_chi_square else torch.full_like(chi_square, torch.nan),
+        is_explained=explained,
         is_out_of_range=_out_of_range(problem, solution),
-        distribution_p_value=_distribution_p_value(problem, seed),
+        left_range=solution.x_range is not None,
         agreement=solution.agreement,
         is_multimodal=_multimodal(solution),
+        compare=lambda: _distribution_p_value(problem, seed),
     )
 
 
@@ -129,6 +73,8 @@ def _out_of_range(problem: Problem, solution: Solution) -> Tensor | None:
 
 
 def _multimodal(solution: Solution) -> Tensor | None:
+    if solution.posterior is not None and solution.posterior.n_modes is not None:
+        return solution.posterior.n_modes > 1
     if solution.restart_objectives is None or solution.restart_latents is None:
         return None
     best = solution.restart_objectives.argmin(1)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from sciadv.datasets import is_available, load_images
+from sciadv.diagnosis import ALARM, Diagnosis
 from sciadv.forward import GaussianSensing
-from sciadv.likelihood import Gaussian
+from sciadv.likelihood import Gaussian, Tolerance
 from sciadv.prior import Prior
 from sciadv.problem import Problem
-from sciadv.solvers import LevenbergMarquardt
-from sciadv.solvers.diagnosis import ALARM, Diagnosis, diagnose
+from sciadv.solvers import LevenbergMarquardt, solve
+from sciadv.solvers.diagnosis import diagnose
 from sciadv.testing.solver import linear_problem
 
 
@@ -25,7 +28,11 @@ def test_the_p_value_is_that_of_chi_square() -> None:
     expected = stats.chi2.sf(12 * found.chi_square.numpy(), 12)
     torch.testing.assert_close(found.p_value, torch.as_tensor(expected))
     assert found.distribution_p_value is None
-    assert "Explained to the noise level." in found.words[0]
+    assert found.is_explained is not None
+    for words, is_explained in zip(found.words, found.is_explained.tolist(), strict=True):
+        assert ("Explained to the noise level." in words) is is_explained
+        assert ("Not explained" in words) is not is_explained
+    assert bool(found.is_explained.any())
 
 
 def test_data_that_no_candidate_explains_are_out_of_range() -> None:
@@ -50,6 +57,42 @@ def test_two_far_answers_that_explain_the_data_are_told() -> None:
     assert "Several answers" in diagnose(problem, two).words[0]
     worse = replace(two, restart_objectives=torch.tensor([[1.0, 90.0]]))
     assert "Several answers" not in diagnose(problem, worse).words[0]
+
+
+def test_every_solution_carries_its_diagnosis_and_saves_its_flags(tmp_path: Path) -> None:
+    problem = linear_problem(n_problems=3)
+    far = problem.with_measurements(problem.measurements + 5 * torch.tensor([[1.0, -1.0] * 6]))
+    solution = solve(far, "levenberg-marquardt", restarts=2)
+    assert solution.diagnosis is not None
+    assert solution.diagnosis.words[0] == diagnose(far, solution).words[0]
+    assert solution.summary()["diagnosis"] == {
+        "unexplained": 3,
+        "out_of_range": 3,
+        "ambiguous": 0,
+        "hard_to_search": 0,
+    }
+    assert solution.diagnosis.counts()[0] == "3 of 3: Not explained to the noise level."
+    solution.save(tmp_path)
+    with np.load(tmp_path / "solution.npz") as saved:
+        assert saved["is_out_of_range"].tolist() == [True, True, True]
+
+
+def test_nothing_is_called_explained_where_the_noise_level_is_unknown() -> None:
+    problem = replace(linear_problem(n_problems=2), likelihood=Gaussian(None))
+    solution = solve(problem, "levenberg-marquardt", restarts=2)
+    assert solution.diagnosis is not None
+    assert solution.diagnosis.is_explained is None
+    assert "unexplained" not in solution.diagnosis.flags
+    assert solution.diagnosis.words[0].endswith("The noise level is unknown.")
+
+
+def test_a_tolerance_is_judged_by_itself_and_not_by_chi_square() -> None:
+    problem = replace(linear_problem(n_problems=2), likelihood=Tolerance(1e-3))
+    far = problem.with_measurements(problem.measurements + 5 * torch.tensor([[1.0, -1.0] * 6]))
+    diagnosis = solve(far, "levenberg-marquardt", restarts=2).diagnosis
+    assert diagnosis is not None
+    assert "Chi-square" not in diagnosis.words[0]
+    assert "Not explained" in diagnosis.words[0]
 
 
 def digits(images: torch.Tensor) -> Diagnosis:
