@@ -1,5 +1,6 @@
 """Metrics: of images, of distributions, of classifiers, of uncertainties. Tensors in, numbers out."""
 
+from sciadv.metrics.ambiguity import relative_error
 from sciadv.metrics.calibration import Calibration, calibration, interval, probability_transform
 from sciadv.metrics.chains import effective_sample_size, r_hat
 from sciadv.metrics.classes import (
@@ -50,6 +51,7 @@ __all__ = [
     "probability_transform",
     "psnr",
     "r_hat",
+    "relative_error",
     "save_classifier",
     "slerp",
     "ssim",
