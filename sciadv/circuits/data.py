@@ -1,7 +1,9 @@
 """Small circuits cut out of real regulatory networks: what a prior of circuits learns from.
 
-Files are read from ``circuits`` under ``SCIADV_DATA``; nothing is fetched. An edge whose sign is unknown,
-dual or contradictory is left out; of E. coli and man only genes that regulate others are taken.
+Files are read from ``circuits`` under ``SCIADV_DATA``; nothing is fetched. Priors learn from Boolean models
+alone, which may be reproduced freely; the networks of E. coli and man, whose terms bind what is made of them,
+are held out. An edge whose sign is unknown, dual or contradictory is left out; of E. coli and man only genes
+that regulate others are taken.
 """
 
 from __future__ import annotations
@@ -29,13 +31,12 @@ from sciadv.physics.kinetics import circuits_of
 _ECOLI = "genenetweaver/ecoli_transcriptional_network_regulonDB_6_7.tsv.gz"
 _HUMAN = "trrust_human/trrust_rawdata.human.tsv.gz"
 _BOOLEAN = "biodivine_boolean/models.jsonl.gz"
-FILES = (_ECOLI, _HUMAN, _BOOLEAN)
-#: What the files are, where from, and on which terms, for cards.
-LICENCES = {
-    _ECOLI: "RegulonDB 6.7 by GeneNetWeaver; academic and non-commercial use",
-    _HUMAN: "TRRUST v2; CC BY-SA 4.0",
-    _BOOLEAN: "Biodivine Boolean Models; free reproduction, models by their authors",
-}
+#: Files of each split, and whole networks among them by their names.
+FILES = {"train": (_BOOLEAN,), "test": (_BOOLEAN, _ECOLI, _HUMAN)}
+_WHOLE = {_ECOLI: "E. coli", _HUMAN: "human"}
+#: What the training file is and on which terms, for cards. What is held out: RegulonDB 6.7 by GeneNetWeaver
+#: (academic and non-commercial use) and TRRUST v2 (CC BY-SA 4.0).
+LICENCE = "Biodivine Boolean Models, commit 314b2fe; free reproduction, models by their authors"
 #: One in so many Boolean models is held out, by its number.
 _EVERY = 5
 _WORDS = {"+": 1, "-": -1, "Activation": 1, "Repression": -1}
@@ -50,20 +51,24 @@ class Network:
     signs: Signs
 
 
-def circuit_files() -> dict[str, Path]:
-    """Return the files of real networks by their names.
+def circuit_files(split: str) -> dict[str, Path]:
+    """Return the files of real networks of a split by their names.
 
     Raises
     ------
+    UnknownNameError
+        There is no such split.
     InputError
         ``SCIADV_DATA`` is not set, or a file is not there.
     """
+    if split not in FILES:
+        raise UnknownNameError("split", split, FILES)
     root = os.environ.get("SCIADV_DATA")
     if not root:
         raise InputError(
             "real regulatory networks are read from the folder 'circuits' under SCIADV_DATA, which is not set"
         )
-    found = {name: Path(root) / "circuits" / name for name in FILES}
+    found = {name: Path(root) / "circuits" / name for name in FILES[split]}
     missing = [name for name, path in found.items() if not path.is_file()]
     if missing:
         raise InputError(
@@ -74,14 +79,14 @@ def circuit_files() -> dict[str, Path]:
 
 def has_networks() -> bool:
     """Whether all files of real networks are there."""
-    root = os.environ.get("SCIADV_DATA")
-    return bool(root) and all((Path(str(root)) / "circuits" / name).is_file() for name in FILES)
+    root, names = os.environ.get("SCIADV_DATA"), set().union(*FILES.values())
+    return bool(root) and all((Path(str(root)) / "circuits" / name).is_file() for name in names)
 
 
 def data_sha256() -> str:
-    """Return the hash of all files of real networks together."""
+    """Return the hash of the files that are learnt from, together."""
     digest = hashlib.sha256()
-    for path in circuit_files().values():
+    for path in circuit_files("train").values():
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -89,7 +94,7 @@ def data_sha256() -> str:
 def load_networks(split: str) -> list[Network]:
     """Load the real networks of a split; a network is in one split only.
 
-    Training: E. coli, and four in five Boolean models. Held out: human (TRRUST), every fifth Boolean model.
+    Training: four in five Boolean models. Held out: E. coli, human (TRRUST), every fifth Boolean model.
 
     Parameters
     ----------
@@ -103,11 +108,12 @@ def load_networks(split: str) -> list[Network]:
     InputError
         The files are not there or not what they should be.
     """
-    if split not in ("train", "test"):
-        raise UnknownNameError("split", split, ("train", "test"))
-    files = circuit_files()
-    single = (_ECOLI, "E. coli") if split == "train" else (_HUMAN, "human")
-    networks = [Network(single[1], _signs(_table_edges(_lines(files[single[0]]))))]
+    files = circuit_files(split)
+    networks = [
+        Network(_WHOLE[name], _signs(_table_edges(_lines(path))))
+        for name, path in files.items()
+        if name in _WHOLE
+    ]
     for line in _lines(files[_BOOLEAN]):
         model = json.loads(line)
         is_held_out = int(model["meta"]["id"]) % _EVERY == 0

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciadv.errors import UnknownNameError
-from sciadv.forward.gene_circuit import perturbed, sobol_places
+from sciadv.forward.gene_circuit import perturbed, sobol_places, without_kinetics
 from sciadv.nets.graph import N_EDGE, N_GENE
 from sciadv.physics.hill import simulate
 from sciadv.physics.kinetics import unpack
@@ -192,8 +192,7 @@ def fresh(x: Float[Tensor, "batch 7 genes genes"], n_sets: int, *, spread: float
     places = sobol_places(n_sets, (N_EDGE + N_GENE, *x.shape[2:]), seed=seed).to(x)
     if spread < 1:
         return perturbed(x, 2 * spread * places)
-    without = torch.cat([x[:, :1], torch.zeros_like(x[:, 1:-1]), x[:, -1:]], 1)
-    return perturbed(without, places)
+    return perturbed(without_kinetics(x), places)
 
 
 def robustness(

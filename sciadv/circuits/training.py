@@ -13,12 +13,12 @@ from sciadv.forward.gene_circuit import GeneCircuit
 from sciadv.games.replay import Elite, Feedback
 from sciadv.nets.graph import CHANNELS
 
-#: Parameter sets of a score, and their spread.
-_N_SETS, _SPREAD = 3, 0.2
+#: Parameter sets of a score: those near the circuit's own, their spread, and those anywhere.
+_N_SETS, _SPREAD, _N_ANYWHERE = 2, 0.2, 6
 
 
 class OscillationScore:
-    """Mean oscillation score of circuits over a few parameter sets, less a cost for every edge.
+    """Mean oscillation score of circuits over parameter sets near and anywhere, less a cost for every edge.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ class OscillationScore:
     """
 
     def __init__(self, n_genes: int, *, edge_cost: float) -> None:
-        self.forward = GeneCircuit((len(CHANNELS), n_genes, n_genes), n_sets=_N_SETS, spread=_SPREAD)
+        shape = (len(CHANNELS), n_genes, n_genes)
+        self.forward = GeneCircuit(shape, n_sets=_N_SETS, spread=_SPREAD, n_anywhere=_N_ANYWHERE)
         self.edge_cost = edge_cost
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -151,7 +151,8 @@ def _search(
         )
         solver = replace(solver, starts=near)
         again = solve(problem.with_measurements(goals[rows]), solver, seed=seed, monitor=monitor)
-        solution = _with_rows(solution, rows, again)
+        seconds = solution.seconds + again.seconds
+        solution = replace(solution.with_rows(rows, again), seconds=seconds)
     return solution
 
 
@@ -167,28 +168,6 @@ def _near_hits(
     nearest = (distance + tie).topk(min(STARTS, len(hits)), largest=False).indices
     nearest = nearest[:, torch.arange(STARTS, device=nearest.device) % nearest.shape[1]]
     return solution.z[hits[nearest]] + moves.to(solution.z)
-
-
-def _with_rows(solution: Solution, rows: Tensor, other: Solution) -> Solution:
-    """Return a solution whose `rows` are those of another one."""
-
-    def put(mine: Tensor | None, theirs: Tensor | None) -> Tensor | None:
-        return mine if mine is None or theirs is None else mine.index_copy(0, rows, theirs)
-
-    status = list(solution.status)
-    for row, one in zip(rows.tolist(), other.status, strict=True):
-        status[row] = one
-    return replace(
-        solution,
-        x=solution.x.index_copy(0, rows, other.x),
-        z=put(solution.z, other.z),
-        prediction=solution.prediction.index_copy(0, rows, other.prediction),
-        misfit=solution.misfit.index_copy(0, rows, other.misfit),
-        objective=put(solution.objective, other.objective),
-        margins=put(solution.margins, other.margins),
-        status=status,
-        seconds=solution.seconds + other.seconds,
-    )
 
 
 def propose(

@@ -31,12 +31,13 @@ _SAME = 0.05
 
 
 def sobol_places(n: int, shape: tuple[int, ...], *, seed: int) -> Tensor:
-    """Return `n` points of a scrambled Sobol sequence in [-1, 1], ``(n, *shape)``."""
+    """Return `n` points of a scrambled Sobol sequence in [-1, 1], ``(n, *shape)``; `n` may be 0."""
     n_numbers = int(torch.tensor(shape).prod())
     engine = torch.quasirandom.SobolEngine(  # type: ignore[no-untyped-call]  # torch leaves it untyped
         n_numbers, scramble=True, seed=seed
     )
-    return 2 * engine.draw(n).reshape(n, *shape) - 1
+    points = engine.draw(max(n, 1))[:n]
+    return 2 * points.reshape(n, *shape) - 1
 
 
 def perturbed(
@@ -51,6 +52,11 @@ def perturbed(
     return torch.cat([sign, kinetics, presence], 2)
 
 
+def without_kinetics(x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch 7 genes genes"]:
+    """Return the topology of circuits alone: every kinetic parameter in the middle of its range."""
+    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:-1]), x[:, -1:]], 1)
+
+
 @final
 class GeneCircuit(NonlinearForward):
     """Score circuits ``(7, genes, genes)`` at several parameter sets: above 0 shows the behaviour.
@@ -63,7 +69,8 @@ class GeneCircuit(NonlinearForward):
       growth of a real eigenvalue, which comes to 0 where one state splits into two.
     - stability: minus the largest growth of any eigenvalue.
 
-    The first set is the circuit's own parameters, the others lie within `spread` around them.
+    The first set is the circuit's own parameters, the next lie within `spread` around them, and the last
+    `n_anywhere` anywhere in the ranges, whatever the circuit's own are: these scores are the topology's.
 
     Parameters
     ----------
@@ -72,11 +79,13 @@ class GeneCircuit(NonlinearForward):
     behaviour
         "oscillation", "bistability" or "stability".
     n_sets
-        Parameter sets.
+        Parameter sets: its own, and others near them.
     spread
         Largest shift of a parameter, as a part of its range, in [0, 1].
+    n_anywhere
+        Further parameter sets, uniform over the ranges.
     seed
-        Seed of the shifts.
+        Seed of the sets.
     dtype, device
         Of the circuits.
 
@@ -85,7 +94,7 @@ class GeneCircuit(NonlinearForward):
     UnknownNameError
         There is no such behaviour.
     InputError
-        The shape is not that of circuits, or `n_sets` or `spread` is out of range.
+        The shape is not that of circuits, or `n_sets`, `spread` or `n_anywhere` is out of range.
 
     Notes
     -----
@@ -93,20 +102,22 @@ class GeneCircuit(NonlinearForward):
 
     Examples
     --------
-    >>> GeneCircuit((7, 3, 3), "oscillation", n_sets=4).out_shape
-    (4,)
+    >>> GeneCircuit((7, 3, 3), "oscillation", n_sets=4, n_anywhere=8).out_shape
+    (12,)
     """
 
     shifts: Tensor
+    places: Tensor
     starts: Tensor
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # which parameter sets
         self,
         in_shape: tuple[int, ...],
         behaviour: str = "oscillation",
         *,
         n_sets: int = 8,
         spread: float = 0.2,
+        n_anywhere: int = 0,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
@@ -118,22 +129,27 @@ class GeneCircuit(NonlinearForward):
             )
         if behaviour not in _MARGINS:
             raise UnknownNameError("behaviour", behaviour, _MARGINS)
-        if n_sets < 1 or not 0 <= spread <= 1:
-            raise InputError(f"expected n_sets >= 1 and spread in [0, 1], but got {n_sets} and {spread}")
-        super().__init__(in_shape, (n_sets,), dtype=dtype, device=device)
+        if n_sets < 1 or n_anywhere < 0 or not 0 <= spread <= 1:
+            raise InputError(
+                f"expected n_sets >= 1, spread in [0, 1] and n_anywhere >= 0, but got {n_sets}, {spread} and "
+                f"{n_anywhere}"
+            )
+        super().__init__(in_shape, (n_sets + n_anywhere,), dtype=dtype, device=device)
         self.behaviour, self.spread = behaviour, spread
         shape = (N_EDGE + N_GENE, *in_shape[1:])
         shifts = 2 * spread * sobol_places(n_sets, shape, seed=seed)
         shifts[0] = 0
+        places = sobol_places(n_anywhere, shape, seed=seed + 1)
         starts = 10 ** (sobol_places(_N_STARTS, in_shape[1:2], seed=seed) - 1)
         self.register_buffer("shifts", shifts.to(device, dtype), persistent=False)
+        self.register_buffer("places", places.to(device, dtype), persistent=False)
         self.register_buffer("starts", starts.to(device, dtype), persistent=False)
 
     def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch sets"]:
         """Return the scores."""
-        many = perturbed(x, self.shifts).flatten(0, 1)
-        scores = (self.margins(many) / _SCALE).tanh()
-        return scores.reshape(len(self.shifts), len(x)).T
+        near, anywhere = perturbed(x, self.shifts), perturbed(without_kinetics(x), self.places)
+        scores = (self.margins(torch.cat([near, anywhere]).flatten(0, 1)) / _SCALE).tanh()
+        return scores.reshape(self.out_shape[0], len(x)).T
 
     def margins(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
         """Return the margins m of circuits at their own parameters."""

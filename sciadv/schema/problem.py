@@ -146,6 +146,7 @@ class GeneCircuitForward(Table):
     behaviour: Literal["oscillation", "bistability", "stability"]
     n_sets: Count | None = None
     spread: Annotated[float, Field(ge=0, le=1)] | None = None
+    n_anywhere: Annotated[int, Field(ge=0)] | None = None
     seed: Seed | None = None
 
 

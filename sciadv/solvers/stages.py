@@ -11,16 +11,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
+from sciadv.solvers.leaving import finish
 from sciadv.solvers.modes import Modes, find_modes, generate
 from sciadv.solvers.past_range import knows_its_error
-from sciadv.solvers.representation_error import RepresentationError, finish
+from sciadv.solvers.representation_error import RepresentationError
 from sciadv.solvers.search import Monitor
 from sciadv.solvers.tangent_kernel import TangentKernel
 from sciadv.solvers.whitening import Whitened, whiten
@@ -57,15 +57,15 @@ def solve_in_stages(
     rows = torch.tensor([not is_fine for is_fine in explained], device=found.x.device).nonzero().squeeze(1)
     stages = ["range" if is_fine else "past the range" for is_fine in explained]
     if len(rows) and not found.was_interrupted:
-        part, begun = problem.subset(rows), _take(found, rows)
+        part, begun = problem.subset(rows), found.rows(rows)
         if problem.n_measurements < 2 * problem.prior.n_latent:
             stage = "posterior mean"
             few = replace(whitened, problem=whitened.problem.subset(rows))
             outside = finish(part, begun, posterior_mean(few, begun, seed=seed))
         else:
             method = TangentKernel(restarts)
-            stage, outside = method.name, method.leave_range(part, method.model(part), begun, monitor=monitor)
-        solution = _put(solution, rows, outside)
+            stage, outside = method.name, method.leave_range(part, begun, monitor=monitor)
+        solution = solution.with_rows(rows, outside)
         stages = ["range" if is_fine else stage for is_fine in explained]
     counts = Counter(stages)
     return replace(
@@ -122,26 +122,3 @@ def _log_density(modes: Modes, latents: Tensor) -> Tensor:
         half_log_det = factor.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
         parts.append(modes.weights[:, k, None].log() + half_log_det - 0.5 * distance)
     return torch.stack(parts).logsumexp(0)
-
-
-_PER_ROW = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "restart_latents", "x_range")
-
-
-def _take(solution: Solution, rows: Tensor) -> Solution:
-    """Return the solution of some measurements."""
-    fields = {name: getattr(solution, name) for name in _PER_ROW}
-    taken: dict[str, Any] = {name: None if value is None else value[rows] for name, value in fields.items()}
-    return replace(solution, **taken, status=[solution.status[row] for row in rows.tolist()])
-
-
-def _put(solution: Solution, rows: Tensor, other: Solution) -> Solution:
-    """Return the solution with some measurements' answers replaced."""
-    moved: dict[str, Any] = {}
-    status = list(solution.status)
-    for name in _PER_ROW:
-        mine, theirs = getattr(solution, name), getattr(other, name)
-        if mine is not None and theirs is not None:
-            moved[name] = mine.index_copy(0, rows, theirs.to(mine.dtype))
-    for row, ended in zip(rows.tolist(), other.status, strict=True):
-        status[row] = ended
-    return replace(solution, **moved, status=status)

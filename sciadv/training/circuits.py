@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from sciadv.circuits.data import LICENCES, Topologies, data_sha256, load_networks
+from sciadv.circuits.data import LICENCE, Topologies, data_sha256, load_networks
 from sciadv.circuits.draw import largest_samples
 from sciadv.circuits.judge import oscillates
 from sciadv.circuits.plot import plot_circuits
@@ -51,9 +51,9 @@ def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path, *, cpu_sec
     header = {
         "title": recipe.spec.title,
         "kind": recipe.spec.kind,
-        "data": f"{len(data.keys)} different subgraphs of E. coli and of four in five Boolean models",
+        "data": f"{len(data.keys)} different subgraphs of four in five Boolean models of real networks",
         "data_sha256": data_sha256(),
-        "data_licence": "; ".join(LICENCES.values()),
+        "data_licence": LICENCE,
         "licence": "Apache-2.0 (weights)",
         "n_latent": str(prior.n_latent),
         "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),

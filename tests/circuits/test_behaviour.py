@@ -117,6 +117,18 @@ def test_an_absent_edge_has_a_gradient():
     assert bool(gradient.isfinite().all())
 
 
+def test_scores_anywhere_are_those_of_the_topology_and_the_same_for_every_kinetics():
+    A = GeneCircuit((7, 3, 3), "oscillation", n_sets=2, n_anywhere=6, dtype=torch.float64)
+    slow, quick = (circuits_of(RING.double(), places=place) for place in (-0.5, 0.5))
+    assert not torch.equal(A(slow)[:, :2], A(quick)[:, :2])
+    assert torch.equal(A(slow)[:, 2:], A(quick)[:, 2:])
+    assert A(slow)[:, 2:].unique().numel() > 1
+    x = slow.requires_grad_()
+    (gradient,) = torch.autograd.grad(A(x)[:, 2:].sum(), x)
+    assert float(gradient[:, 1:-1].abs().max()) == 0.0
+    assert float(gradient[:, 0].abs().max()) > 0.0
+
+
 def test_score_does_not_depend_on_labels_or_padding():
     x = random_circuits(20, 3, seed=8)
     A = GeneCircuit((7, 3, 3), "stability", n_sets=1)
@@ -199,6 +211,7 @@ def _keys(signs: torch.Tensor) -> set[tuple[int, int]]:
         (lambda: GeneCircuit((1, 28, 28)), InputError, "prior one of circuits"),
         (lambda: GeneCircuit((7, 3, 3), "dancing"), UnknownNameError, "no behaviour is named 'dancing'"),
         (lambda: GeneCircuit((7, 3, 3), n_sets=0), InputError, "n_sets >= 1"),
+        (lambda: GeneCircuit((7, 3, 3), n_anywhere=-1), InputError, "n_anywhere >= 0"),
         (lambda: GeneCircuit((7, 3, 3), spread=2.0), InputError, r"spread in \[0, 1\]"),
         (lambda: robustness(symmetric(RING, 4.0), "dancing"), UnknownNameError, "dancing"),
         (lambda: canonical_keys(torch.zeros(1, 7, 7)), InputError, "at most 6 nodes"),
