@@ -13,7 +13,7 @@ from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.adam import adam_move
-from sciadv.solvers.representation_error import outcome
+from sciadv.solvers.leaving import outcome
 from sciadv.solvers.search import Monitor, Progress
 
 #: Tensors that are searched, each ``(rows, ...)``, by name.

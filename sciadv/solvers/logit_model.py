@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sciadv.prior import Prior
+from sciadv.solvers.data_model import DataModel
 from sciadv.solvers.kernels import Kernel
 from sciadv.solvers.output import OutputActivation
 from sciadv.solvers.search import SETTLED
@@ -31,9 +32,9 @@ class LogitState:
     dual
         ``(rows, pixels)``.
     misfit
-        ``|A x - y|^2 / m`` in units of the noise's variance ``(rows,)``.
+        As the likelihood gives it ``(rows,)``.
     objective
-        ``1/2 |A x - y|^2 + 1/2 |z|^2 + 1/2 nu' K^-1 nu`` ``(rows,)``.
+        ``-log p(y | F(x)) + 1/2 |z|^2 + 1/2 nu' K^-1 nu`` ``(rows,)``.
     active
         Rows that have not ended.
     """
@@ -61,7 +62,7 @@ class LogitState:
 
 @dataclass(frozen=True)
 class LogitModel:
-    """``A act(l(z) + mean + nu)``, ``z ~ N(0, I)``, ``nu ~ N(0, K)``, in units of the noise and in float64.
+    """``F(act(l(z) + mean + nu))``, ``z ~ N(0, I)``, ``nu ~ N(0, K)``, in float64.
 
     Parameters
     ----------
@@ -69,10 +70,8 @@ class LogitModel:
         The generator.
     output
         The activation at its output.
-    matrix
-        A over the noise's sigma ``(measurements, pixels)``.
     data
-        y over sigma ``(rows, measurements)``.
+        The measurements as a function of images.
     mean
         Mean of the change of the logits ``(pixels,)``.
     kernel
@@ -81,8 +80,7 @@ class LogitModel:
 
     prior: Prior
     output: OutputActivation
-    matrix: Tensor
-    data: Tensor
+    data: DataModel
     mean: Tensor
     kernel: Kernel
 
@@ -90,17 +88,23 @@ class LogitModel:
         """Return the state at the generator's own candidates."""
         nu = z.new_zeros(len(z), len(self.mean))
         state = LogitState(z, nu, nu, z[:, 0], z[:, 0], torch.arange(len(z), device=z.device))
-        return self._scored(state, self.data)
+        return self._scored(state, state.active)
+
+    def subset(self, rows: Tensor) -> LogitModel:
+        """Return the model of some of the measurements."""
+        return replace(self, data=self.data.subset(rows))
 
     def step(self, state: LogitState, tolerance: float) -> LogitState:
         """Do one damped step on every active row, and end those that have converged or are explained."""
-        chunk = max(1, _MAX_NUMBERS // self.matrix.numel())
+        chunk = max(1, _MAX_NUMBERS // (self.data.n_pixels * self.data.problem.n_measurements))
+        has_noise_level = self.data.problem.likelihood.has_noise_level
         ended = []
         for rows in torch.split(state.active, chunk):
             here = state.take(rows)
-            there = self._line_search(here, *self._step(here, self.data[rows]), self.data[rows])
-            relative = (here.objective - there.objective) / here.objective
-            ended.append((relative <= tolerance) | ((there.misfit <= 1) & (relative < SETTLED)))
+            there = self._line_search(here, *self._step(here, rows), rows)
+            relative = (here.objective - there.objective) / here.objective.abs().clamp_min(1e-30)
+            at_noise = (there.misfit <= 1) & has_noise_level
+            ended.append((relative <= tolerance) | (at_noise & (relative < SETTLED)))
             state = state.put(rows, there)
         return replace(state, active=state.active[~torch.cat(ended)])
 
@@ -108,27 +112,39 @@ class LogitModel:
         """Return the images ``(rows, pixels)``."""
         return self.output.apply(self.output.logits(self.prior, state.z) + self.mean + state.nu)
 
-    def _scored(self, state: LogitState, data: Tensor) -> LogitState:
-        residual = self.candidates(state) @ self.matrix.T - data
-        misfit = residual.square().mean(1)
+    def _scored(self, state: LogitState, rows: Tensor) -> LogitState:
+        misfit, energy = self.data.score(self.candidates(state), rows)
         law = state.z.square().sum(1) + (state.dual * state.nu).sum(1)
-        return replace(state, misfit=misfit, objective=0.5 * (residual.square().sum(1) + law))
+        return replace(state, misfit=misfit, objective=energy + 0.5 * law)
 
-    def _step(self, here: LogitState, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _step(self, here: LogitState, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the latents, changes and duals that solve the linearised problem."""
         logits, jacobian = self._logits_and_jacobian(here.z)
         x = self.output.apply(logits + self.mean + here.nu)
-        pushed = self.output.slope(x)[:, :, None] * self.matrix.T  # D' (rows, pixels, measurements)
-        spread, along = self.kernel(here.z, pushed), jacobian.transpose(1, 2) @ pushed
-        system = pushed.transpose(1, 2) @ spread + along.transpose(1, 2) @ along
-        system.diagonal(dim1=1, dim2=2).add_(1)
+        derivative, residual = self.data.linearise(x, rows)
+        pushed = self.output.slope(x)[:, :, None] * derivative  # D (rows, pixels, measurements)
         moved = (jacobian @ here.z[:, :, None]).squeeze(2) + here.nu
-        right = data - x @ self.matrix.T + (moved[:, None] @ pushed).squeeze(1)
-        factor = torch.linalg.cholesky_ex(0.5 * (system + system.transpose(1, 2)))[0]
-        c = torch.cholesky_solve(right[:, :, None], factor)
-        return (along @ c).squeeze(2), (spread @ c).squeeze(2), (pushed @ c).squeeze(2)
+        right = residual + (moved[:, None] @ pushed).squeeze(1)
+        dual = self._solve(here.z, jacobian, pushed, right[:, :, None])
+        z = (dual.transpose(1, 2) @ jacobian).squeeze(1)
+        return z, self.kernel(here.z, dual).squeeze(2), dual.squeeze(2)
 
-    def _line_search(self, here: LogitState, z: Tensor, nu: Tensor, dual: Tensor, data: Tensor) -> LogitState:
+    def _solve(self, z: Tensor, jacobian: Tensor, pushed: Tensor, right: Tensor) -> Tensor:
+        """Return ``D (I + D' T D)^-1 r = (I + D D' T)^-1 D r``, ``T = J J' + K``, by the smaller system."""
+        n_pixels, n_measurements = pushed.shape[1:]
+        columns = pushed if n_measurements <= n_pixels else pushed @ pushed.transpose(1, 2)
+        spread = self.kernel(z, columns) + jacobian @ (jacobian.transpose(1, 2) @ columns)
+        if n_measurements <= n_pixels:
+            system = pushed.transpose(1, 2) @ spread
+            system.diagonal(dim1=1, dim2=2).add_(1)
+            factor = torch.linalg.cholesky_ex(0.5 * (system + system.transpose(1, 2)))[0]
+            return pushed @ torch.cholesky_solve(right, factor)
+        system = spread.transpose(1, 2)
+        system.diagonal(dim1=1, dim2=2).add_(1)
+        dual: Tensor = torch.linalg.solve_ex(system, pushed @ right)[0]
+        return dual
+
+    def _line_search(self, here: LogitState, z: Tensor, nu: Tensor, dual: Tensor, rows: Tensor) -> LogitState:
         """Go towards the linearised solution as far as lowers the objective; rows that cannot stay."""
         reached, length = here, 1.0
         pending = here.active
@@ -141,7 +157,7 @@ class LogitModel:
                     nu=start.nu + length * (nu[pending] - start.nu),
                     dual=start.dual + length * (dual[pending] - start.dual),
                 ),
-                data[pending],
+                rows[pending],
             )
             lower = trial.objective < start.objective  # False for NaN
             reached = reached.put(pending[lower], trial.take(lower.nonzero().squeeze(1)))

@@ -46,7 +46,7 @@ class OutputActivation:
         exact as far as the dtype resolves saturated pixels: use float64.
         """
         own = getattr(prior.generator, "logits", None)
-        if callable(own):
+        if callable(own) and self.name != "identity":
             z = z if isinstance(prior.latent_shape, int) else z.reshape(-1, *prior.latent_shape)
             logits: Tensor = own(z)
             return logits.flatten(1)

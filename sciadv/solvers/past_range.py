@@ -14,12 +14,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.representation_error import finish
-from sciadv.solvers.whitening import Whitened, require_residual, whiten
+from sciadv.solvers.leaving import finish
+from sciadv.solvers.whitening import Whitened, is_linear_gaussian, require_residual, whiten
 from sciadv.types import as_generator
 
 #: Draws that are completed at once; bounds the memory.
@@ -28,8 +27,7 @@ _CHUNK = 2048
 
 def knows_its_error(problem: Problem) -> bool:
     """Whether nu can be drawn in closed form: known statistics, a linear operator, known Gaussian noise."""
-    is_gaussian = isinstance(problem.likelihood, Gaussian) and problem.likelihood.sigma is not None
-    return problem.prior.residual is not None and problem.forward.is_linear and is_gaussian
+    return problem.prior.residual is not None and is_linear_gaussian(problem)
 
 
 def sample_past_range(

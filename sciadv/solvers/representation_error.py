@@ -10,14 +10,27 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
-from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.search import Monitor, noise_threshold
-from sciadv.solvers.whitening import Whitened, whiten
+from sciadv.solution import Solution
+from sciadv.solvers.data_model import data_model
+from sciadv.solvers.kernels import learned_kernel
+from sciadv.solvers.leaving import finish, leave_range, to_the_minimum
+from sciadv.solvers.logit_model import LogitModel
+from sciadv.solvers.output import IDENTITY
+from sciadv.solvers.search import Monitor
+from sciadv.solvers.whitening import (
+    Whitened,
+    in_double,
+    is_linear_gaussian,
+    latent_problem,
+    require_residual,
+    whiten,
+)
+
+#: Gauss-Newton steps with a nonlinear operator or other noise, and the least relative decrease of one.
+_N_STEPS, _TOLERANCE = 30, 1e-5
 
 
 @dataclass(frozen=True)
@@ -30,18 +43,25 @@ class RepresentationError:
 
     ``Solution.x_range`` is G(z).
 
+    With a nonlinear operator or other noise, damped Gauss-Newton steps in z and nu together go on from a
+    latent search to the minimum of ``-log p(y | F(G(z) + nu)) + 1/2 |z|^2 + 1/2 (nu - mu)' C^-1 (nu - mu)``,
+    which is the same x where both apply. Of a nonlinear operator with Gaussian noise the search knows what nu
+    does to the data on average; with other noise it does not.
+
     Parameters
     ----------
     restarts
-        Starts per measurement; if None, see `to_the_minimum`.
+        Starts per measurement; if None, see `sciadv.solvers.leaving.to_the_minimum`.
     clip
         Range that x is clipped to, such as ``(0.0, 1.0)``: nearer to a truth in that range, but farther from
         the data. None leaves it as it is.
 
     Notes
     -----
-    Cost beside the search: ``pixels`` operator calls and a factorisation, shared by all measurements. All in
-    float64, so that the size of the batch does not change an answer.
+    Cost beside the search: ``pixels`` operator calls and a factorisation, shared by all measurements; of a
+    nonlinear operator, so many calls and a factorisation for each step of each measurement. All in float64,
+    so that the size of the batch does not change an answer, but for a nonlinear operator, which keeps its
+    own dtype.
     """
 
     restarts: int | None = None
@@ -54,14 +74,15 @@ class RepresentationError:
         Raises
         ------
         InputError
-            The operator is not linear, the noise is not Gaussian of known sigma, or the prior has no residual
-            statistics.
+            The prior has no statistics of its representation error.
         """
         started = time.perf_counter()
-        whitened = whiten(problem, self.name)
-        found = self.search(whitened, seed=seed, monitor=monitor)
-        x = whitened.complete(found.x)
-        solution = finish(problem, found, x if self.clip is None else x.clamp(*self.clip))
+        if is_linear_gaussian(problem):
+            whitened = whiten(problem, self.name)
+            found = self.search(whitened, seed=seed, monitor=monitor)
+            solution = finish(problem, found, self._clipped(whitened.complete(found.x)))
+        else:
+            solution = self._by_steps(problem, seed=seed, monitor=monitor)
         return replace(solution, method=self.name, seconds=time.perf_counter() - started)
 
     def search(self, whitened: Whitened, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -70,38 +91,21 @@ class RepresentationError:
             whitened.problem, seed=seed, monitor=monitor
         )
 
+    def _by_steps(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
+        """Search the latent, then step in latent and nu together."""
+        prior = in_double(problem.prior)
+        image = require_residual(prior, self.name).image
+        data = data_model(problem)
+        mean, covariance = image.mean.flatten().to(data.y.device), image.covariance.to(data.y.device)
+        model = LogitModel(prior, IDENTITY, data, mean.double(), learned_kernel(covariance.double()))
+        latent = latent_problem(problem, self.name)
+        found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
+        solution = leave_range(
+            problem, model, found, n_iterations=_N_STEPS, tolerance=_TOLERANCE, monitor=monitor
+        )
+        if self.clip is None or solution.x_range is None:
+            return solution
+        return finish(problem, replace(solution, x=solution.x_range), self._clipped(solution.x))
 
-def to_the_minimum(problem: Problem, restarts: int | None) -> LevenbergMarquardt:
-    """Return the latent search that goes on to the objective's minimum, whatever the noise level.
-
-    Without a number of restarts it takes 3 where there are at least two data per latent number, else 10,
-    since few data leave many local minima.
-    """
-    enough = problem.n_measurements >= 2 * problem.prior.n_latent
-    return LevenbergMarquardt(restarts=restarts or (3 if enough else 10), stop_at_noise=False)
-
-
-def finish(problem: Problem, found: Solution, x: Tensor) -> Solution:
-    """Return the solution whose answer is x from that of the latent search that found its G(z)."""
-    x = x.to(problem.prior.dtype)
-    with torch.no_grad():
-        prediction = problem.forward(x)
-    misfit = problem.likelihood.misfit(prediction, problem.measurements)
-    return replace(
-        found,
-        x=x,
-        x_range=found.x.to(x.dtype),
-        prediction=prediction,
-        misfit=misfit,
-        status=[outcome(float(m), problem, was) for m, was in zip(misfit, found.status, strict=True)],
-        margins=problem.margins(x),
-    )
-
-
-def outcome(misfit: float, problem: Problem, ended: Status) -> Status:
-    """Return the status of a search that `ended` so, by the misfit of its answer to the problem itself."""
-    if not misfit < float("inf"):
-        return Status.NOT_FINITE
-    if misfit <= noise_threshold(problem):
-        return Status.EXPLAINED
-    return Status.CONVERGED if ended is Status.EXPLAINED else ended
+    def _clipped(self, x: Tensor) -> Tensor:
+        return x if self.clip is None else x.clamp(*self.clip)

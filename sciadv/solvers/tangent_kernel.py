@@ -15,17 +15,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from sciadv.errors import InputError
-from sciadv.forward import Matrix
-from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
+from sciadv.solution import Solution
+from sciadv.solvers.data_model import data_model
 from sciadv.solvers.kernels import learned_kernel, tangent_kernel
-from sciadv.solvers.linear import noise_variance, operator_matrix, require_linear
-from sciadv.solvers.logit_model import LogitModel, LogitState
+from sciadv.solvers.leaving import leave_range, to_the_minimum
+from sciadv.solvers.logit_model import LogitModel
 from sciadv.solvers.output import output_activation
-from sciadv.solvers.representation_error import outcome, to_the_minimum
-from sciadv.solvers.search import Monitor, Progress, noise_threshold
-from sciadv.solvers.whitening import in_double, require_residual, whiten
+from sciadv.solvers.search import Monitor
+from sciadv.solvers.whitening import in_double, latent_problem, require_residual
 
 KERNELS = ("auto", "learned", "last-layer", "full")
 
@@ -78,123 +76,40 @@ class TangentKernel:
             or needs statistics that the prior has not.
         """
         started = time.perf_counter()
-        model, latent = self.model(problem), self._latent_problem(problem)
+        latent = latent_problem(problem, self.name)
         found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
-        solution = self.leave_range(problem, model, found, monitor=monitor)
+        solution = self.leave_range(problem, found, monitor=monitor)
         settings = {**found.settings, "kernel": self.kernel, "tolerance": self.tolerance}
         return replace(solution, seconds=time.perf_counter() - started, settings=settings)
 
     def model(self, problem: Problem) -> LogitModel:
-        """Return the model of the measurements, in float64 and in units of the noise.
+        """Return the model of the measurements, in float64.
 
         Raises
         ------
         InputError
             As `solve`.
         """
-        require_linear(problem.forward, self.name)
-        sigma = noise_variance(problem, self.name).sqrt()
         if self.kernel not in KERNELS:
             raise InputError(f"kernel must be one of {', '.join(KERNELS)}, but it is {self.kernel!r}")
-        prior = in_double(problem.prior)
-        output = output_activation(prior)
-        matrix = operator_matrix(problem.forward) / sigma[:, None]
-        data = real_view(problem.measurements).double() / sigma
+        prior, data = in_double(problem.prior), data_model(problem)
+        output, device = output_activation(prior), data.y.device
         if self.kernel == "learned" or (self.kernel == "auto" and prior.residual is not None):
             logits = require_residual(prior, "the learned kernel").logits
-            kernel = learned_kernel(logits.covariance.to(matrix))
-            return LogitModel(prior, output, matrix, data, logits.mean.flatten().to(matrix), kernel)
+            kernel = learned_kernel(logits.covariance.to(device).double())
+            return LogitModel(prior, output, data, logits.mean.flatten().to(device).double(), kernel)
         kernel = tangent_kernel(prior, output, every_layer=self.kernel == "full")
-        return LogitModel(prior, output, matrix, data, matrix.new_zeros(matrix.shape[1]), kernel)
+        mean = torch.zeros(data.n_pixels, dtype=torch.float64, device=device)
+        return LogitModel(prior, output, data, mean, kernel)
 
-    def leave_range(
-        self, problem: Problem, model: LogitModel, found: Solution, *, monitor: Monitor | None = None
-    ) -> Solution:
-        """Go on from a latent search: step until all have ended, and once more where data are unexplained.
-
-        Parameters
-        ----------
-        problem
-            What is solved.
-        model
-            Its `model`.
-        found
-            The solution of a latent search, whose restarts are the starts.
-        monitor
-            Called after each step.
-        """
-        assert found.z is not None  # a latent search has latents
-        began, tell = time.perf_counter(), monitor or (lambda _: None)
-        was_interrupted, iteration = found.was_interrupted, 0
-        with torch.no_grad(), model.prior.frozen():
-            state = model.init(found.z.double())
-            try:
-                while len(state.active) and iteration < self.n_iterations and not was_interrupted:
-                    state, iteration = model.step(state, self.tolerance), iteration + 1
-                    misfit, seconds = float(state.misfit.median().sqrt()), time.perf_counter() - began
-                    n_alive, n_rows = len(state.active), len(state.z)
-                    tell(Progress(iteration, self.n_iterations, n_alive, n_rows, misfit, seconds))
-                state = state if was_interrupted else self._second_start(problem, model, state, found)
-            except KeyboardInterrupt:
-                was_interrupted = True
-            return _solution(problem, model, state, found, was_interrupted=was_interrupted)
-
-    def _second_start(
-        self, problem: Problem, model: LogitModel, state: LogitState, found: Solution
-    ) -> LogitState:
-        """Step from the second-best restart where the data are not explained; keep the lower objective."""
-        missed = (state.misfit > noise_threshold(problem) ** 2).nonzero().squeeze(1)
-        if len(missed) == 0 or found.restart_objectives is None or found.restart_latents is None:
-            return state
-        if found.restart_objectives.shape[1] == 1:
-            return state
-        second = found.restart_objectives[missed].argsort(1)[:, 1]
-        again = replace(model, data=model.data[missed])
-        trial = again.init(found.restart_latents[missed, second].double())
-        for _ in range(self.n_iterations):
-            if len(trial.active) == 0:
-                break
-            trial = again.step(trial, self.tolerance)
-        is_lower = (trial.objective < state.objective[missed]).nonzero().squeeze(1)
-        return state.put(missed[is_lower], trial.take(is_lower))
-
-    def _latent_problem(self, problem: Problem) -> Problem:
-        """Return the whitened problem where the prior has its statistics, else the problem, in float64."""
-        if problem.prior.residual is not None:
-            return whiten(problem, self.name).problem
-        operator = Matrix(
-            operator_matrix(problem.forward),
-            problem.forward.in_shape,
-            dtype=torch.float64,
-            device=problem.measurements.device,
+    def leave_range(self, problem: Problem, found: Solution, *, monitor: Monitor | None = None) -> Solution:
+        """Go on from the solution of a latent search, see `sciadv.solvers.leaving.leave_range`."""
+        solution = leave_range(
+            problem,
+            self.model(problem),
+            found,
+            monitor=monitor,
+            n_iterations=self.n_iterations,
+            tolerance=self.tolerance,
         )
-        sigma = noise_variance(problem, self.name).sqrt()
-        y = real_view(problem.measurements).double()
-        return Problem(in_double(problem.prior), operator, Gaussian(sigma), y, problem.latent_weight)
-
-
-def _solution(
-    problem: Problem, model: LogitModel, state: LogitState, found: Solution, *, was_interrupted: bool
-) -> Solution:
-    shape, dtype = (-1, *problem.forward.in_shape), problem.prior.dtype
-    x = model.candidates(state).reshape(shape).to(dtype)
-    prediction = problem.forward(x)
-    misfit = problem.likelihood.misfit(prediction, problem.measurements)
-    running = torch.zeros_like(misfit, dtype=torch.bool)
-    running[state.active] = True
-    unfinished = Status.INTERRUPTED if was_interrupted else Status.MAX_ITERATIONS
-    return replace(
-        found,
-        x=x,
-        x_range=problem.prior(state.z.to(dtype)),
-        z=state.z.to(dtype),
-        prediction=prediction,
-        misfit=misfit,
-        objective=state.objective.to(dtype),
-        status=[
-            outcome(float(m), problem, unfinished if is_running else Status.CONVERGED)
-            for m, is_running in zip(misfit, running, strict=True)
-        ],
-        method="tangent-kernel",
-        margins=problem.margins(x),
-    )
+        return replace(solution, method=self.name)

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.forward import Matrix
+from sciadv.forward import Forward, Matrix
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.moments import Residual
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solvers.data_model import data_model
 from sciadv.solvers.linear import noise_variance, operator_matrix, require_linear
+
+#: Prior draws at which a nonlinear operator's derivative is taken, and their seed.
+_N_DRAWS, _SEED = 16, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,15 @@ class Whitened:
         unexplained = self.problem.measurements - self.problem.forward(in_range)
         completed: Tensor = in_range + (self.mean + unexplained @ self.gain.T).reshape(in_range.shape)
         return completed
+
+
+def is_linear_gaussian(problem: Problem) -> bool:
+    """Whether the operator is linear and the noise Gaussian of known sigma: nu has a closed form."""
+    return problem.forward.is_linear and _is_gaussian(problem)
+
+
+def _is_gaussian(problem: Problem) -> bool:
+    return isinstance(problem.likelihood, Gaussian) and problem.likelihood.sigma is not None
 
 
 def in_double(prior: Prior) -> Prior:
@@ -102,3 +116,71 @@ def whiten(problem: Problem, method: str) -> Whitened:
     posed = Problem(in_double(problem.prior), operator, Gaussian(1.0), whitened[:, n_pixels:].T.contiguous())
     gain = torch.linalg.solve_triangular(factor, crossed.T, upper=False).T
     return Whitened(posed, gain, mean)
+
+
+def latent_problem(problem: Problem, method: str) -> Problem:
+    """Return the problem of z alone that starts a search for z and nu together.
+
+    With the statistics of nu in Gaussian noise: whitened exactly for a linear operator, on average for a
+    nonlinear one. Otherwise the problem itself, in float64 where it is linear and Gaussian.
+
+    Raises
+    ------
+    InputError
+        Gaussian noise of unknown sigma: nu would explain all data.
+    """
+    if not isinstance(problem.likelihood, Gaussian):
+        return problem
+    sigma, is_linear = noise_variance(problem, method).sqrt(), problem.forward.is_linear
+    if problem.prior.residual is not None:
+        return whiten(problem, method).problem if is_linear else _whiten_on_average(problem, method)
+    if not is_linear:
+        return problem
+    device = problem.measurements.device
+    matrix = operator_matrix(problem.forward)
+    operator = Matrix(matrix, problem.forward.in_shape, dtype=torch.float64, device=device)
+    y = real_view(problem.measurements).double()
+    return Problem(in_double(problem.prior), operator, Gaussian(sigma), y, problem.latent_weight)
+
+
+class _WhitenedForward(Forward):
+    """``W F(x)``, float64, of an operator that keeps its own dtype."""
+
+    is_linear = False
+
+    def __init__(self, inner: Forward, weight: Tensor) -> None:
+        super().__init__(inner.in_shape, (len(weight),), dtype=torch.float64, device=inner.device)
+        self.inner, self.weight = inner, weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._white(self.inner(x.to(self.inner.dtype)))
+
+    def jvp(self, x: Tensor, tangent: Tensor) -> Tensor:
+        return self._white(self.inner.jvp(x.to(self.inner.dtype), tangent.to(self.inner.dtype)))
+
+    def vjp(self, x: Tensor, cotangent: Tensor) -> Tensor:
+        pulled, shape = (cotangent @ self.weight).to(self.inner.dtype), (len(x), *self.inner.out_shape)
+        is_complex = pulled.shape[1] == 2 * prod(self.inner.out_shape)
+        along = torch.view_as_complex(pulled.reshape(*shape, 2)) if is_complex else pulled.reshape(shape)
+        return self.inner.vjp(x.to(self.inner.dtype), along).double()
+
+    def _white(self, y: Tensor) -> Tensor:
+        return real_view(y).double() @ self.weight.T
+
+
+def _whiten_on_average(problem: Problem, method: str) -> Problem:
+    """Whiten by the mean over prior draws of ``J C J' + N`` and ``J mu``, with J the derivative at a draw."""
+    image = require_residual(problem.prior, method).image
+    data, device = data_model(problem), problem.measurements.device
+    mean, covariance = image.mean.flatten().to(device).double(), image.covariance.to(device).double()
+    total = noise_variance(problem, method).diag()
+    shift = total.new_zeros(len(total))
+    for x in problem.prior.sample(_N_DRAWS, seed=_SEED):  # bounds the memory: a Jacobian at once
+        jacobian = data.jacobian(x.double().flatten()[None])[0]
+        total = total + jacobian.T @ covariance @ jacobian / _N_DRAWS
+        shift = shift + mean @ jacobian / _N_DRAWS
+    factor = torch.linalg.cholesky(0.5 * (total + total.T))
+    unit = torch.eye(len(factor), dtype=factor.dtype, device=device)
+    forward = _WhitenedForward(problem.forward, torch.linalg.solve_triangular(factor, unit, upper=False))
+    y = (real_view(data.y) - shift) @ forward.weight.T
+    return Problem(in_double(problem.prior), forward, Gaussian(1.0), y)

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from sciadv.errors import InputError
-from sciadv.forward.crosshole import FaciesSlowness
 from sciadv.likelihood import Gaussian
 from sciadv.moments import Moments, Residual
 from sciadv.prior import Prior
@@ -85,15 +84,6 @@ def test_the_error_is_smaller_than_that_of_the_generators_range() -> None:
 def test_without_statistics_the_error_says_how_to_learn_them() -> None:
     with pytest.raises(InputError, match="learn_residual"):
         RepresentationError().solve(linear_problem())
-
-
-def test_a_nonlinear_operator_is_refused() -> None:
-    problem = leaving_problem()
-    forward = FaciesSlowness((1, 4, 6))
-    with torch.no_grad():
-        y = forward(problem.prior.sample(1, seed=0))
-    with pytest.raises(InputError, match="linear"):
-        RepresentationError().solve(Problem(problem.prior, forward, Gaussian(0.1), y))
 
 
 def test_unknown_noise_is_refused() -> None:

@@ -124,8 +124,8 @@ def test_no_general_optimiser_finds_a_lower_objective_from_its_answer(activation
     def objective(at: Tensor) -> Tensor:
         z, nu = at[:3], at[3:]
         x = model.output.apply(model.output.logits(model.prior, z[None])[0] + model.mean + nu)
-        residual = model.matrix @ x - model.data[0]
-        return 0.5 * (residual @ residual + z @ z + nu @ precision @ nu)
+        energy = model.data.score(x[None], torch.tensor([0]))[1][0]
+        return energy + 0.5 * (z @ z + nu @ precision @ nu)
 
     def with_gradient(at: object) -> tuple[float, object]:
         leaf = torch.as_tensor(at, dtype=torch.float64).requires_grad_(True)

@@ -1,0 +1,136 @@
+"""From a latent search to an answer past the generator's range: what the solvers that leave it share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+
+from sciadv.problem import Problem
+from sciadv.solution import Solution, Status
+from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.logit_model import LogitModel, LogitState
+from sciadv.solvers.search import Monitor, Progress, noise_threshold
+
+
+def to_the_minimum(problem: Problem, restarts: int | None) -> LevenbergMarquardt:
+    """Return the latent search that goes on to the objective's minimum, whatever the noise level.
+
+    Without a number of restarts it takes 3 where there are at least two data per latent number, else 10,
+    since few data leave many local minima.
+    """
+    enough = problem.n_measurements >= 2 * problem.prior.n_latent
+    return LevenbergMarquardt(restarts=restarts or (3 if enough else 10), stop_at_noise=False)
+
+
+def finish(problem: Problem, found: Solution, x: torch.Tensor) -> Solution:
+    """Return the solution whose answer is x from that of the latent search that found its G(z)."""
+    x = x.to(problem.prior.dtype)
+    with torch.no_grad():
+        prediction = problem.forward(x)
+    misfit = problem.likelihood.misfit(prediction, problem.measurements)
+    return replace(
+        found,
+        x=x,
+        x_range=found.x.to(x.dtype),
+        prediction=prediction,
+        misfit=misfit,
+        status=[outcome(float(m), problem, was) for m, was in zip(misfit, found.status, strict=True)],
+        margins=problem.margins(x),
+        unit=problem.likelihood.unit,
+    )
+
+
+def outcome(misfit: float, problem: Problem, ended: Status) -> Status:
+    """Return the status of a search that `ended` so, by the misfit of its answer to the problem itself."""
+    if not misfit < float("inf"):
+        return Status.NOT_FINITE
+    if not problem.likelihood.has_noise_level:
+        running = ended in {Status.INTERRUPTED, Status.MAX_ITERATIONS}
+        return ended if running else Status.CONVERGED_UNKNOWN_NOISE
+    if misfit <= noise_threshold(problem):
+        return Status.EXPLAINED
+    return Status.CONVERGED if ended is Status.EXPLAINED else ended
+
+
+def leave_range(
+    problem: Problem,
+    model: LogitModel,
+    found: Solution,
+    *,
+    n_iterations: int,
+    tolerance: float,
+    monitor: Monitor | None = None,
+) -> Solution:
+    """Go on from a latent search: step until all have ended, and once more where data are unexplained.
+
+    Parameters
+    ----------
+    problem
+        What is solved.
+    model
+        Its measurements as a function of latent and change.
+    found
+        The solution of a latent search, whose restarts are the starts.
+    n_iterations
+        Steps per start at most.
+    tolerance
+        A measurement has converged when a step decreases its objective by less than this part of it.
+    monitor
+        Called after each step.
+    """
+    assert found.z is not None  # a latent search has latents
+    began, tell = time.perf_counter(), monitor or (lambda _: None)
+    was_interrupted, iteration = found.was_interrupted, 0
+    with torch.no_grad(), model.prior.frozen():
+        state = model.init(found.z.double())
+        try:
+            while len(state.active) and iteration < n_iterations and not was_interrupted:
+                state, iteration = model.step(state, tolerance), iteration + 1
+                misfit, seconds = float(state.misfit.median()), time.perf_counter() - began
+                tell(Progress(iteration, n_iterations, len(state.active), len(state.z), misfit, seconds))
+            if not was_interrupted:
+                state = _second_start(problem, model, state, found, n_iterations, tolerance)
+        except KeyboardInterrupt:
+            was_interrupted = True
+        return _solution(problem, model, state, found, was_interrupted=was_interrupted)
+
+
+def _second_start(  # as many as `leave_range` has
+    problem: Problem,
+    model: LogitModel,
+    state: LogitState,
+    found: Solution,
+    n_iterations: int,
+    tolerance: float,
+) -> LogitState:
+    """Step from the second-best restart where the data are not explained; keep the lower objective."""
+    missed = (state.misfit > noise_threshold(problem)).nonzero().squeeze(1)
+    if len(missed) == 0 or found.restart_objectives is None or found.restart_latents is None:
+        return state
+    if found.restart_objectives.shape[1] == 1:
+        return state
+    second = found.restart_objectives[missed].argsort(1)[:, 1]
+    again = model.subset(missed)
+    trial = again.init(found.restart_latents[missed, second].double())
+    for _ in range(n_iterations):
+        if len(trial.active) == 0:
+            break
+        trial = again.step(trial, tolerance)
+    is_lower = (trial.objective < state.objective[missed]).nonzero().squeeze(1)
+    return state.put(missed[is_lower], trial.take(is_lower))
+
+
+def _solution(
+    problem: Problem, model: LogitModel, state: LogitState, found: Solution, *, was_interrupted: bool
+) -> Solution:
+    dtype = problem.prior.dtype
+    running = torch.zeros_like(state.misfit, dtype=torch.bool)
+    running[state.active] = True
+    unfinished = Status.INTERRUPTED if was_interrupted else Status.MAX_ITERATIONS
+    ended = [unfinished if is_running else Status.CONVERGED for is_running in running.tolist()]
+    x = model.candidates(state).reshape(-1, *problem.forward.in_shape)
+    z = state.z.to(dtype)
+    reached = replace(found, x=problem.prior(z), z=z, objective=state.objective.to(dtype), status=ended)
+    return finish(problem, reached, x)
