@@ -15,16 +15,27 @@ from torch import Tensor
 from sciadv.weights import write_tensors
 
 MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
-#: Images of more pixels keep this many principal directions and a diagonal in their file.
-_DENSE_PIXELS, _RANK = 1100, 192
+#: Images of more pixels keep this many principal directions, in half precision, and a diagonal in their file.
+DENSE_PIXELS, _RANK = 1100, 384
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of a set of images."""
+    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of a set of images.
+
+    Parameters
+    ----------
+    mean, covariance
+        The moments.
+    factor, diagonal
+        ``(pixels, rank)`` and ``(pixels,)`` with ``covariance = factor factor' + diag(diagonal)``, where the
+        covariance was read from a file that keeps these; see `factored`.
+    """
 
     mean: Tensor
     covariance: Tensor
+    factor: Tensor | None = None
+    diagonal: Tensor | None = None
 
     def save(self, path: Path) -> Path:
         """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
@@ -97,24 +108,51 @@ def moments_of(samples: Tensor) -> Moments:
     return Moments(mean.reshape(samples.shape[1:]).float().cpu(), covariance.float().cpu())
 
 
+def factored(moments: Moments) -> tuple[Tensor, Tensor]:
+    """Return a factor ``(pixels, rank)`` and a diagonal ``(pixels,)``: the covariance is about their sum.
+
+    Those the moments were read with, or the leading principal directions and the variance they leave.
+    """
+    if moments.factor is not None and moments.diagonal is not None:
+        return moments.factor, moments.diagonal
+    covariance = moments.covariance.double()
+    factor = _leading_factor(covariance, min(_RANK, len(covariance)))
+    diagonal = (covariance.diagonal() - factor.square().sum(1)).clamp_min(0)
+    return factor.float(), diagonal.float()
+
+
+def _leading_factor(covariance: Tensor, rank: int) -> Tensor:
+    """Return F ``(pixels, rank)`` with F F' about the leading part of a covariance, by subspace iteration.
+
+    Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53 (2011) 217-288, algorithms
+    4.4 and 5.3.
+    """
+    draw = torch.Generator().manual_seed(0)
+    n_columns = min(rank + 32, len(covariance))
+    basis = torch.randn(len(covariance), n_columns, generator=draw, dtype=covariance.dtype)
+    for _ in range(4):
+        basis = torch.linalg.qr(covariance @ basis.to(covariance.device))[0]
+    values, vectors = torch.linalg.eigh(basis.T @ covariance @ basis)
+    return (basis @ vectors[:, -rank:]) * values[-rank:].clamp_min(0).sqrt()
+
+
 def _pack(moments: Moments) -> dict[str, Tensor]:
     pixels = prod(moments.mean.shape)
     packed = {"mean": moments.mean.float()}
     covariance = moments.covariance.cpu()
-    if pixels <= _DENSE_PIXELS:
+    if pixels <= DENSE_PIXELS:
         row, column = torch.triu_indices(pixels, pixels)
         return packed | {"upper": covariance[row, column].float()}
-    values, vectors = torch.linalg.eigh(covariance.double())
-    factor = vectors[:, -_RANK:] * values[-_RANK:].clamp_min(0).sqrt()
-    diagonal = (covariance.double().diagonal() - factor.square().sum(1)).clamp_min(0)
-    return packed | {"factor": factor.float(), "diagonal": diagonal.float()}
+    factor, diagonal = factored(moments)
+    return packed | {"factor": factor.half().cpu(), "diagonal": diagonal.float().cpu()}
 
 
 def _unpack(packed: dict[str, Tensor]) -> Moments:
     mean = packed["mean"]
     pixels = mean.numel()
     if "factor" in packed:
-        return Moments(mean, packed["factor"] @ packed["factor"].T + packed["diagonal"].diag())
+        factor, diagonal = packed["factor"].float(), packed["diagonal"]
+        return Moments(mean, factor @ factor.T + diagonal.diag(), factor, diagonal)
     row, column = torch.triu_indices(pixels, pixels)
     covariance = torch.zeros(pixels, pixels)
     covariance[row, column] = packed["upper"]

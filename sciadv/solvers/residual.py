@@ -10,7 +10,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.forward.base import Scaling
 from sciadv.likelihood import Gaussian
-from sciadv.moments import Moments, Residual, moments_of
+from sciadv.moments import DENSE_PIXELS, Moments, Residual, moments_of
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
@@ -44,7 +44,7 @@ def learn_residual(
     n_reference
         The last so many are not learned from but kept: `sciadv.diagnosis` tells by them what is normal.
     n_iterations
-        Jacobians an image at most.
+        Jacobians an image at most; 0 for the latents where the search starts.
     seed
         Seed of the codebook of a prior without an encoder.
 
@@ -67,11 +67,12 @@ def learn_residual(
             f"{', '.join(map(str, prior.out_shape))}), as prior {prior.name!r} generates them"
         )
     x = images[: len(images) - n_reference].to(prior.device, prior.dtype)
-    with prior.frozen(), torch.no_grad():
-        first = _by_chunks(prior, _first_latents(prior, x, seed))
-    start = moments_of(x - first).covariance.double()
-    s = float((start.square().sum() / start.trace().clamp_min(1e-30)).clamp_min(1e-12).sqrt())
-    latents = torch.cat([_nearest(prior, part, s, n_iterations, seed) for part in torch.split(x, _CHUNK)])
+    latents = _first_latents(prior, x, seed)
+    if n_iterations > 0:
+        with prior.frozen(), torch.no_grad():
+            start = moments_of(x - _by_chunks(prior, latents)).covariance.double()
+        s = float((start.square().sum() / start.trace().clamp_min(1e-30)).clamp_min(1e-12).sqrt())
+        latents = torch.cat([_nearest(prior, part, s, n_iterations, seed) for part in torch.split(x, _CHUNK)])
     with prior.frozen(), torch.no_grad():
         image = moments_of(x - _by_chunks(prior, latents))
         logits = moments_of(_logit_residual(prior, output_activation(prior), x, latents))
@@ -130,9 +131,17 @@ def with_residual(prior: Prior, images: Tensor) -> Prior:
         The trained prior.
     images
         Its training images ``(n, *out_shape)`` in the generator's range; the first `N_IMAGES` are taken.
+
+    Notes
+    -----
+    The nearest latent of a large image is its encoder's: a search would take an hour for 8300 of 64 x 64.
     """
     x = images[:N_IMAGES]
-    return replace(prior, residual=learn_residual(prior, x, n_reference=min(300, len(x) // 10)))
+    is_large = prior.encoder is not None and x[0].numel() > DENSE_PIXELS
+    n_reference, n_iterations = min(300, len(x) // 10), 0 if is_large else 8
+    return replace(
+        prior, residual=learn_residual(prior, x, n_reference=n_reference, n_iterations=n_iterations)
+    )
 
 
 def residual_facts(prior: Prior) -> dict[str, str]:
