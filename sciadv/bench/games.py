@@ -6,18 +6,17 @@ no row is left out, and none has settings of its own but those that stand in it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.parts import PENDING, Part, measure_parts
 from sciadv.games.game_rules import GameOptions
 from sciadv.games.objectives import OBJECTIVES, Objective
 from sciadv.games.penalties import (
@@ -25,11 +24,13 @@ from sciadv.games.penalties import (
     R2,
     Consistency,
     Dragan,
+    HistoricalAveraging,
     InstanceNoise,
     LabelSmoothing,
     Penalty,
     WassersteinGradientPenalty,
     WeightClipping,
+    WeightPenalty,
     ZeroCentred,
 )
 from sciadv.games.stacked import Coverage, Mixture, StackedModule, grid, ring, stack_games
@@ -97,7 +98,7 @@ class Cell:
     name: str
     data: str
     objective: str | Objective = "relativistic"
-    penalties: tuple[Penalty, ...] = (R1(GAMMA), R2(GAMMA))
+    penalties: tuple[Penalty | WeightPenalty, ...] = (R1(GAMMA), R2(GAMMA))
     update: str | Update = "alternating"
     options: GameOptions = field(default_factory=GameOptions)
 
@@ -132,6 +133,7 @@ PENALTY_CELLS: dict[str, Cell] = {
         ("consistency", "non-saturating", (Consistency(Jitter()),), "alternating", GameOptions()),
         ("label smoothing", "non-saturating", (LabelSmoothing(),), "alternating", GameOptions()),
         ("instance noise", "non-saturating", (), "alternating", GameOptions(noise=InstanceNoise(0.3, 400))),
+        ("historical averaging", "non-saturating", (HistoricalAveraging(),), "alternating", GameOptions()),
         ("wgan-gp", "wasserstein", (WassersteinGradientPenalty(),), "alternating", GameOptions()),
         ("wgan-gp, 5 : 1", "wasserstein", (WassersteinGradientPenalty(),), Alternating(5), GameOptions()),
         ("weight clipping", "wasserstein", (), "alternating", GameOptions(clip=WeightClipping(0.1))),
@@ -243,25 +245,27 @@ def verdict(row: Row, n_steps: int) -> str:
 
 
 def run(settings: Settings) -> list[Row]:
-    """Measure every combination, taking finished ones from the cache; then a summary row for each section."""
+    """Measure every combination, those of earlier runs from the cache; a summary row for each section.
+
+    Interrupted, it ends with the rows that are there; the same call goes on from them.
+    """
     plan = QUICK if settings.quick else FULL
-    cells, rows = plan_cells(plan), []
-    for i, cell in enumerate(cells):
-        file = (
-            None if settings.cache is None else settings.cache / f"{_fingerprint(cell, plan, settings)}.json"
-        )
-        if file is not None and file.is_file():
-            rows.append(json.loads(file.read_text(encoding="utf-8")))
-            continue
-        settings.report(f"{i + 1} of {len(cells)}: {cell.row}")
-        rows.append(measure(cell, plan, settings.seed))
-        if file is not None:
-            _write(file, rows[-1])
+    rows = measure_parts([_part(cell, plan, settings) for cell in plan_cells(plan)], settings)
     return rows + summaries(rows)
+
+
+def _part(cell: Cell, plan: Plan, settings: Settings) -> Part:
+    parts = [repr(cell.penalties), repr(cell.update), repr(cell.options.noise), repr(cell.options.clip)]
+    n_steps = plan.n_steps[cell.section][cell.data]
+    constants = [plan.n_runs, n_steps, settings.seed, HIDDEN, BATCH, LEARNING_RATE, GAMMA]
+    facts = {"section": cell.section, "name": cell.name, "data": cell.data}
+    depends = (cell.row, *parts, *constants)
+    return Part(cell.row, facts, depends, partial(measure, cell, plan, settings.seed))
 
 
 def summaries(rows: Sequence[Row]) -> list[Row]:
     """Count, for each section and mixture, the combinations all of whose runs cover all modes."""
+    rows = [row for row in rows if not row.get(PENDING)]
     plural = {"objective": "objectives", "update": "updates", "penalty": "penalties"}
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -278,50 +282,12 @@ def summaries(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _fingerprint(cell: Cell, plan: Plan, settings: Settings) -> str:
-    """Name a row by all it depends on but the code."""
-    parts = [repr(cell.penalties), repr(cell.update), repr(cell.options.noise), repr(cell.options.clip)]
-    constants = [
-        plan.n_runs,
-        plan.n_steps[cell.section][cell.data],
-        settings.seed,
-        HIDDEN,
-        BATCH,
-        LEARNING_RATE,
-        GAMMA,
-    ]
-    text = json.dumps([cell.row, *parts, *constants])
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return "-".join(cell.row.replace(":", "").replace(",", "").replace("+", "and").split()) + f"-{digest}"
-
-
-def _write(file: Path, row: Row) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(row), encoding="utf-8")
-    partial.replace(file)  # a file is whole or absent
-
-
 def table(rows: list[Row]) -> str:
     """Write the rows as Markdown, a table a section."""
     header = ["", "data", "full cover", "modes, mean", "least", "within 3 sigma", "steps", "CPU s", "verdict"]
     parts = []
     for section in ("objective", "update", "penalty"):
-        lines = [
-            [
-                row["name"],
-                row["data"],
-                f"{row['n_full']}/{row['n_runs']}",
-                f"{row['modes_mean']:.1f}/{row['n_modes']}",
-                row["modes_least"],
-                f"{row['quality']:.3f}",
-                row["n_steps"],
-                f"{row['cpu_seconds']:.1f}",
-                row["verdict"],
-            ]
-            for row in rows
-            if row["section"] == section
-        ]
+        lines = [_line(row) for row in rows if row["section"] == section]
         if lines:
             parts.append(markdown_table([section, *header[1:]], lines))
     counts = [
@@ -333,11 +299,27 @@ def table(rows: list[Row]) -> str:
     return "\n\n".join([*parts, "\n".join(counts)])
 
 
+def _line(row: Row) -> list[object]:
+    if row.get(PENDING):
+        return [row["name"], row["data"], *["-"] * 6, "not measured yet"]
+    return [
+        row["name"],
+        row["data"],
+        f"{row['n_full']}/{row['n_runs']}",
+        f"{row['modes_mean']:.1f}/{row['n_modes']}",
+        row["modes_least"],
+        f"{row['quality']:.3f}",
+        row["n_steps"],
+        f"{row['cpu_seconds']:.1f}",
+        row["verdict"],
+    ]
+
+
 def draw(figure: Figure, rows: list[Row]) -> None:
     """Draw the mean share of modes as bars, a panel a section; full cover in blue."""
     sections = ("objective", "update", "penalty")
     for axes, section in zip(figure.subplots(1, 3), sections, strict=True):
-        shown = [row for row in rows if row["section"] == section][::-1]
+        shown = [row for row in rows if row["section"] == section and not row.get(PENDING)][::-1]
         colours = ["C0" if row["verdict"] == "covers" else "C1" for row in shown]
         labels = [f"{row['name']}, {row['data']}" for row in shown]
         axes.barh(labels, [row["modes_mean"] / row["n_modes"] for row in shown], color=colours)

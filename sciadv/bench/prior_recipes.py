@@ -8,12 +8,10 @@ recipes; none was tuned for this table.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +19,7 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from sciadv.bench.contract import Bench, Row, Settings, one_thread
+from sciadv.bench.parts import PENDING, Part, measure_parts
 from sciadv.bench.prior_quality import measure_prior
 from sciadv.bench.prior_recipes_table import draw, ranked, summary_rows, table
 from sciadv.bench.prior_sensing import sensing
@@ -330,51 +329,26 @@ def measure(cell: Cell, recipe: Recipe, plan: Plan) -> Row:
 
 
 def run(settings: Settings) -> list[Row]:
-    """Measure every cell, taking finished ones from the cache; then a summary row for each recipe.
+    """Measure every cell, those of earlier runs from the cache; a summary row for each recipe and data set.
 
-    Interrupted, it ends with the rows that are there; the same call goes on from them.
+    Interrupted, it ends with the rows that are there; the same call goes on from them. Which recipes are the
+    best, for the other data sets, is known when all are measured on MNIST.
     """
-    plan, rows = QUICK if settings.quick else FULL, list[Row]()
+    plan = QUICK if settings.quick else FULL
     seeds = range(settings.seed, settings.seed + plan.n_seeds)
-    names = list(recipes((1, 28, 28)))
-    try:
-        cells = [Cell("mnist", name, seed, plan.budget) for seed in seeds for name in names]
-        _measure_all(cells, plan, settings, rows)
+    cells = [Cell("mnist", name, seed, plan.budget) for seed in seeds for name in recipes((1, 28, 28))]
+    rows = measure_parts([_part(cell, plan) for cell in cells], settings)
+    if not any(row.get(PENDING) for row in rows):
         best = ranked(summary_rows(rows))[: plan.n_best]
         cells = [Cell(data, n, settings.seed, plan.other_budget) for data in plan.other_data for n in best]
-        _measure_all(cells, plan, settings, rows)
-    except KeyboardInterrupt:
-        settings.report(f"interrupted after {len(rows)} trainings; run it again to go on")
+        rows += measure_parts([_part(cell, plan) for cell in cells], settings)
     return rows + summary_rows(rows)
 
 
-def _measure_all(cells: Sequence[Cell], plan: Plan, settings: Settings, rows: list[Row]) -> None:
-    """Append the row of each cell to `rows`."""
-    for i, cell in enumerate(cells):
-        shape = load_split(cell.data, "test").shape[1:]
-        recipe = recipes(shape)[cell.recipe]
-        file = None if settings.cache is None else settings.cache / f"{_fingerprint(cell, recipe, plan)}.json"
-        if file is not None and file.is_file():
-            rows.append(json.loads(file.read_text(encoding="utf-8")))
-            continue
-        settings.report(f"{i + 1} of {len(cells)}: {cell.row}")
-        rows.append(measure(cell, recipe, plan))
-        if file is not None:
-            _write(file, rows[-1])
-
-
-def _fingerprint(cell: Cell, recipe: Recipe, plan: Plan) -> str:
-    """Name a cell's row by all it depends on but the code."""
-    text = json.dumps([cell.row, repr(recipe), plan.n_represented, plan.n_sensed, plan.every])
-    name = cell.row.replace(", ", "-").replace(" ", "-")
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def _write(file: Path, row: Row) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(row), encoding="utf-8")
-    partial.replace(file)  # a file is whole or absent
+def _part(cell: Cell, plan: Plan) -> Part:
+    recipe = recipes(load_split(cell.data, "test").shape[1:])[cell.recipe]
+    depends = (cell.row, repr(recipe), plan.n_represented, plan.n_sensed, plan.every)
+    return Part(cell.row, asdict(cell), depends, partial(measure, cell, recipe, plan))
 
 
 BENCH = Bench(

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from sciadv.bench.contract import Row, markdown_table
+from sciadv.bench.parts import PENDING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +31,10 @@ _RANKED_BY = ("frechet", "representation_error_mean", "sensing_error_25", "sensi
 
 
 def summary_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return one row for each recipe and data set: means over seeds, and spreads ``<column>_sd``."""
+    """Return one row for each recipe and data set: means over seeds, and spreads ``<column>_sd``.
+
+    A seed that is not measured yet is in ``pending``; a recipe without any other has no numbers.
+    """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["data"], row["recipe"]), []).append(row)
@@ -38,11 +42,18 @@ def summary_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def _summary(data: str, recipe: str, group: list[Row]) -> Row:
+    pending = [str(one["seed"]) for one in group if one.get(PENDING)]
+    group = [one for one in group if not one.get(PENDING)]
     row: Row = {
         "row": f"{recipe}, {data}",
         "data": data,
         "recipe": recipe,
         "seeds": " ".join(str(one["seed"]) for one in group),
+        "pending": " ".join(pending),
+    }
+    if not group:
+        return row
+    row |= {
         "n_steps": round(fmean(one["n_steps"] for one in group)),
         "cpu_seconds": fmean(one["cpu_seconds"] for one in group),
         "n_diverged": sum(bool(one["trouble"]) for one in group),
@@ -57,8 +68,11 @@ def _summary(data: str, recipe: str, group: list[Row]) -> Row:
 
 
 def ranked(summaries: Sequence[Row]) -> list[str]:
-    """Return the recipes from best to worst: by the sum of their ranks in `_RANKED_BY`, equal weight each."""
-    places = {row["recipe"]: 0 for row in summaries}
+    """Return the recipes from best to worst: by the sum of their ranks in `_RANKED_BY`, equal weight each.
+
+    Those that are not measured yet come last.
+    """
+    places = {row["recipe"]: 0 if row["seeds"] else len(_RANKED_BY) * len(summaries) for row in summaries}
     for column in _RANKED_BY:
         shown = [row for row in summaries if column in row]
         for place, row in enumerate(sorted(shown, key=lambda row: float(row[column]))):
@@ -77,11 +91,18 @@ def table(rows: list[Row]) -> str:
         parts.append(f"**{data}**\n\n{markdown_table(header, lines)}")
     diverged = [row for row in rows if row.get("trouble")]
     parts += ["\n".join(f"- {row['row']}: {row['trouble']}" for row in diverged)] if diverged else []
+    if any(row["pending"] for row in summaries):
+        parts.append(
+            "Not all are measured yet; the best recipes are then trained on the other data."
+        )
     return "\n\n".join(parts)
 
 
 def _line(row: Row) -> list[str]:
-    cells = [row["recipe"], row["seeds"], str(row["n_steps"]), f"{row['cpu_seconds']:.0f}"]
+    if not row["seeds"]:
+        return [row["recipe"], "not measured yet", *["-"] * (2 + len(COLUMNS))]
+    seeds = row["seeds"] + (f" (not yet: {row['pending']})" if row["pending"] else "")
+    cells = [row["recipe"], seeds, str(row["n_steps"]), f"{row['cpu_seconds']:.0f}"]
     for column, (_, form) in COLUMNS.items():
         text = "-" if column not in row else format(row[column], form)
         spread = row.get(f"{column}_sd") if column in _RANKED_BY else None
@@ -91,7 +112,7 @@ def _line(row: Row) -> list[str]:
 
 def draw(figure: Figure, rows: list[Row]) -> None:
     """Draw feature-FID, representation error and the sensing errors on MNIST, a bar a recipe."""
-    summaries = {row["recipe"]: row for row in rows if "seeds" in row and row["data"] == "mnist"}
+    summaries = {row["recipe"]: row for row in rows if row.get("seeds") and row["data"] == "mnist"}
     names = ranked(list(summaries.values()))[::-1]
     panels = figure.subplots(1, len(_RANKED_BY), sharey=True)
     for axes, column in zip(panels, _RANKED_BY, strict=True):

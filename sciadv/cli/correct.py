@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sciadv.cli.edge import output_console, plain_errors, progress_console, say
-from sciadv.cli.train import training_progress
 from sciadv.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,11 +63,13 @@ def correct(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Correct batch effects; write the corrected .h5ad, and report.html beside it."""
+    from sciadv.games.trainer.progress import live_progress
+
     request = Request(data, out, batch, label, method, device, seed)
     corrector = _corrector(request)
     _check_out(request)
     adata = _read(request.data)
-    with training_progress() as monitor:
+    with live_progress() as monitor:
         corrected = corrector.correct(adata, monitor=monitor)
     try:
         corrected.write_h5ad(request.out)

@@ -20,14 +20,12 @@ from sciadv.cli.edge import (
     EXIT_INTERRUPTED,
     check_output_folder,
     plain_errors,
-    progress_console,
     say,
     say_error,
 )
 
 if TYPE_CHECKING:
     from sciadv.games.game_report import GameReport
-    from sciadv.games.trainer.loop import TrainingMonitor, TrainingProgress
     from sciadv.schema import Recipe
 
 
@@ -85,9 +83,10 @@ def train(
 
 
 def _train(recipe: Recipe, folder: Path, *, resume: bool, device: str, every: int) -> GameReport:
+    from sciadv.games.trainer.progress import live_progress
     from sciadv.training import train_recipe
 
-    with training_progress() as monitor, _interruption() as is_interrupted:
+    with live_progress() as monitor, _interruption() as is_interrupted:
         return train_recipe(
             recipe,
             folder,
@@ -157,52 +156,3 @@ def _interruption() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(seen)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def training_progress() -> Iterator[TrainingMonitor]:
-    """Show a bar and the numbers of the step while it is open; nothing where stderr is no terminal."""
-    from rich.console import Group
-    from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    console = progress_console()
-    bar = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-        console=console,
-    )
-    if not console.is_terminal:
-        yield lambda progress: None  # noqa: ARG005  a monitor's signature
-        return
-    task, line = bar.add_task("train", total=None), Text("-", style="dim")
-    with Live(Group(bar, line), console=console, transient=True):
-        began: list[tuple[float, int]] = []
-
-        def monitor(progress: TrainingProgress) -> None:
-            now = time.perf_counter()
-            began.append((now, progress.step)) if not began else None
-            steps, seconds = progress.step - began[0][1], now - began[0][0]
-            speed = {"images/s": steps * progress.batch / seconds} if steps and seconds else {}
-            numbers = progress.losses | progress.quality | speed
-            words = ", ".join(f"{_WORDS.get(name, name)} {value:.3g}" for name, value in numbers.items())
-            bar.update(task, completed=progress.step, total=progress.n_steps)
-            line.plain = words
-
-        yield monitor
-
-
-#: How the numbers of a step are called in the bar, where their names are too long.
-_WORDS = {
-    "generator": "G",
-    "discriminator": "D",
-    "real": "D(real)",
-    "fake": "D(fake)",
-    "generator_gradient": "|grad G|",
-    "discriminator_gradient": "|grad D|",
-    "negative_elbo": "-ELBO",
-    "frechet": "FID",
-}

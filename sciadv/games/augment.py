@@ -132,6 +132,10 @@ class DiffAugment:
         self.policy = policy
         self.length = value_range[1] - value_range[0]
 
+    def __repr__(self) -> str:
+        """Say the policy."""
+        return f"DiffAugment({self.policy})"
+
     def __call__(self, images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Return augmented images of the same shape."""
         _expect_images(images)
@@ -223,6 +227,13 @@ class ADA:
         self.p = p
         self.r_t = 0.0
         self._sign_sum, self._n_signs, self._n_batches = 0.0, 0, 0
+
+    def __repr__(self) -> str:
+        """Say the settings."""
+        return (
+            f"ADA(target={self.target}, n_images={self.n_images}, interval={self.interval}, "
+            f"symmetric={self.symmetric})"
+        )
 
     def update(self, real_logits: Tensor) -> None:
         """Note the discriminator's outputs on a real batch, and every `interval` batches adjust p."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import final
 
@@ -17,8 +18,10 @@ from sciadv.games.game_rules import GameOptions, Rules
 from sciadv.games.game_run import GameTraining
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
+from sciadv.games.trainer.distributed import is_first
 from sciadv.games.trainer.loop import TrainingMonitor, load_training, save_training
 from sciadv.games.trainer.order import Sampler
+from sciadv.games.trainer.progress import live_progress
 from sciadv.games.trainer.run import run
 from sciadv.games.updates import Update
 from sciadv.prior import Moments, Prior
@@ -40,7 +43,8 @@ class Game:
         A name of `sciadv.games.objectives.OBJECTIVES`, a table such as ``{"kind": "least-squares",
         "real_label": 0.9}`` (so for all parts), or an `Objective`.
     penalties
-        Names of `sciadv.games.penalties.PENALTIES`, or `Penalty` objects.
+        Names of `sciadv.games.penalties.PENALTIES`, or `Penalty` objects; also ``"weight-clipping"``,
+        ``"instance-noise"``, ``"replay"`` and ``"top-k"``, which are no terms of a loss (`GameOptions`).
     update
         A name of `sciadv.games.updates.UPDATES`, or an `Update`.
     learning_rate
@@ -153,7 +157,7 @@ class Game:
         *,
         steps: int,
         labels: Tensor | None = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
         resume: bool = False,
         every: int = 500,
         monitor: TrainingMonitor | None = None,
@@ -178,12 +182,13 @@ class Game:
             ``quality.csv`` (a row an evaluation), ``metrics.json``, ``samples-*.png`` of fixed latents, and
             TensorBoard's events where it is installed. None writes nothing.
         resume
-            Whether to go on from the checkpoint where there is one.
+            Whether to go on from the checkpoint where there is one. Without it a new game refuses to write
+            over the checkpoint of another run.
         every
             Steps between two checkpoints, sample grids, evaluations of `stop`, and copies of the state to
             which a diverged training goes back.
         monitor
-            Called after each step.
+            Called after each step. If left out, a terminal shows a bar, the time left and the live numbers.
         stop
             Metric on which to stop early.
 
@@ -196,18 +201,24 @@ class Game:
         Raises
         ------
         InputError
-            The data do not fit, or the checkpoint is of another game.
+            The data or networks do not fit, the checkpoint is of another game, or it is there and `resume`
+            is not set.
         WeightsError
             The checkpoint is broken.
         """
         if steps < 1 or every < 1:
             raise InputError(f"fit needs steps >= 1 and every >= 1, but they are {steps} and {every}")
         self.play.show(images, labels)  # refuses data that do not fit before anything is made
-        if resume and checkpoint is not None and checkpoint.is_file():
-            self.load(checkpoint)
+        file = None if checkpoint is None else Path(checkpoint)
+        if file is not None and file.is_file():
+            if resume:
+                self.load(file)
+            elif not self.n_done:
+                raise InputError(f"{file} is there: go on from it (resume=True) or delete it first")
         self.play.share()
         training = GameTraining(self.play, steps, stop)
-        return run(training, checkpoint=checkpoint, every=every, monitor=monitor)
+        with live_progress() if monitor is None and is_first() else nullcontext(monitor) as told:
+            return run(training, checkpoint=file, every=every, monitor=told)
 
     def diagnose(self, images: Tensor | Sampler, *, labels: Tensor | None = None) -> tuple[str, ...]:
         """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""
@@ -242,7 +253,7 @@ class Game:
         """
         return self.play.prior(name=name, card=card or {}, moments=moments, is_best=True, label=label)
 
-    def save(self, checkpoint: Path) -> None:
+    def save(self, checkpoint: str | Path) -> None:
         """Write all that the next step depends on, atomically; of several processes the first one writes.
 
         Raises
@@ -250,9 +261,9 @@ class Game:
         DivergedError
             A weight is NaN or infinite; nothing is written.
         """
-        save_training(self.play, checkpoint)
+        save_training(self.play, Path(checkpoint))
 
-    def load(self, checkpoint: Path) -> None:
+    def load(self, checkpoint: str | Path) -> None:
         """Go on from a checkpoint of the same game.
 
         Raises
@@ -262,7 +273,7 @@ class Game:
         InputError
             It was written by a game of other rules.
         """
-        load_training(self.play, checkpoint)
+        load_training(self.play, Path(checkpoint))
 
 
 def _latent_shape(generator: nn.Module, given: int | Shape | None) -> int | Shape:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, final
 
@@ -12,96 +13,17 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.games.game_rules import Adaptive, Rules
+from sciadv.games.game_source import Part, Source
 from sciadv.games.objectives import Relativistic
 from sciadv.games.objectives.relativistic import centred
 from sciadv.games.penalties import WeightPenalty
 from sciadv.games.trainer.distributed import average_gradients, gather, rank, world_size
-from sciadv.games.trainer.order import Sampler, batch_indices, step_generator
+from sciadv.games.trainer.order import step_generator
 from sciadv.games.two_player import Player, Point
 from sciadv.types import Shape
 
 #: Streams of a draw's random numbers; the parts of a batch have those from `_PARTS` on.
-_LATENTS, _DATA, _REPLAY, _PARTS = 0, 1, 2, 3
-
-
-@final
-@dataclass(frozen=True)
-class Source:
-    """Where minibatches come from, and how large they are.
-
-    Parameters
-    ----------
-    data
-        Samples ``(n, ...)``, uint8 for images in [0, 1] in steps of 1/255, or floats as they are; or a
-        sampler of endless data.
-    batch
-        Samples a minibatch, over all processes together.
-    seed
-        Seed of order, latents and noise.
-    labels
-        Class ``(n,)`` of each sample, from 0, for networks that take labels; None for none.
-
-    Raises
-    ------
-    InputError
-        Fewer samples than a batch, samples that are neither uint8 nor finite floats, or labels that are not
-        one whole number a sample.
-    """
-
-    data: Tensor | Sampler
-    batch: int
-    seed: int
-    labels: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if self.labels is not None and (
-            not isinstance(self.data, Tensor)
-            or self.labels.shape != self.data.shape[:1]
-            or self.labels.dtype != torch.int64
-        ):
-            raise InputError("labels are one whole number (int64) for each sample of a data set")
-        if not isinstance(self.data, Tensor):
-            return
-        if len(self.data) < self.batch:
-            raise InputError(
-                f"the data set has {len(self.data)} samples, fewer than one batch of {self.batch}; "
-                f"give more, or a smaller batch"
-            )
-        if self.data.dtype != torch.uint8 and not self.data.is_floating_point():
-            raise InputError(
-                f"samples are uint8 (0 to 255) or floats, but these are {self.data.dtype}; convert them"
-            )
-
-    def labels_of(self, draw: int) -> Tensor | None:
-        """Return the classes of the batch of a draw."""
-        if self.labels is None:
-            return None
-        index = batch_indices(len(self.labels), self.batch, draw, seed=self.seed)
-        return self.labels[index.to(self.labels.device)]
-
-    def real(self, draw: int) -> Tensor:
-        """Return the batch of a draw, as floats."""
-        if not isinstance(self.data, Tensor):
-            return self.data(self.batch, step_generator(self.seed, draw, stream=_DATA))
-        index = batch_indices(len(self.data), self.batch, draw, seed=self.seed)
-        batch = self.data[index.to(self.data.device)]
-        return batch.float() / 255 if batch.dtype == torch.uint8 else batch
-
-
-@final
-@dataclass(frozen=True)
-class Part:
-    """A part of a minibatch: real samples, latents, classes of both, and the seed of what is drawn for it."""
-
-    real: Tensor
-    z: Tensor
-    draw: int
-    number: int
-    labels: Tensor | None = None
-
-    def through(self, generator: Callable[..., Tensor]) -> Tensor:
-        """Return the fakes of the part's latents, of its classes where there are any."""
-        return generator(self.z) if self.labels is None else generator(self.z, self.labels)
+_LATENTS, _REPLAY, _PARTS = 0, 2, 3
 
 
 @final
@@ -179,15 +101,6 @@ class MinibatchGame:
             for k in range(first, first + n_own)
         )
 
-    def judge_plainly(self, part: Part) -> Tensor:
-        """Return the discriminator's outputs on real samples as they are."""
-        outputs: Tensor = (
-            self.discriminator(part.real)
-            if part.labels is None
-            else self.discriminator(part.real, part.labels)
-        )
-        return outputs
-
     def loss(self, player: Player) -> Tensor:
         """Return the scalar that a player minimises, the mean over the parts of this process."""
         if len(self.parts) == 1:
@@ -196,7 +109,12 @@ class MinibatchGame:
         return _mean_loss([partial(self._seeded_loss, player, part) for part in self.parts], moving)
 
     def _seeded_loss(self, player: Player, part: Part) -> Tensor:
-        """Return the loss with torch's own random numbers, which dropout draws, fixed for the part."""
+        with self._seeded(part):
+            return self._loss(player, part)
+
+    @contextmanager
+    def _seeded(self, part: Part) -> Iterator[None]:
+        """Within it torch's own random numbers, which dropout draws, are those of the part."""
         assert self.source is not None
         device = part.real.device
         cuda = [device.index or 0] if device.type == "cuda" else []
@@ -204,7 +122,22 @@ class MinibatchGame:
         with torch.random.fork_rng(devices=cuda):
             for generator in (torch.default_generator, *(torch.cuda.default_generators[i] for i in cuda)):
                 generator.manual_seed(numbers.initial_seed())  # forked: networks take no generator
-            return self._loss(player, part)
+            yield
+
+    def watched(self) -> Callable[[], Tensor]:
+        """Draw a minibatch; return a function: the discriminator's outputs on it now, real then fake."""
+        self.draw()
+        parts = self.parts
+
+        def outputs() -> Tensor:
+            given = []
+            for part in parts:
+                with self._seeded(part):
+                    fake = part.through(self.generator)
+                    given += [p.judged_by(self.discriminator) for p in (part, replace(part, real=fake))]
+            return torch.cat(given)
+
+        return outputs
 
     def _loss(self, player: Player, part: Part) -> Tensor:
         assert self.source is not None

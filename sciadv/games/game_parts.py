@@ -16,7 +16,8 @@ from sciadv.errors import InputError, UnknownNameError, did_you_mean
 from sciadv.games.augment import ADA, DiffAugment
 from sciadv.games.objectives import OBJECTIVES
 from sciadv.games.objectives.mmd import GaussianMixture, Kernel, RationalQuadratic
-from sciadv.games.penalties import PENALTIES, Augmentation
+from sciadv.games.penalties import PENALTIES, Augmentation, InstanceNoise, WeightClipping
+from sciadv.games.replay import ReplayBuffer, TopK
 from sciadv.games.updates import UPDATES
 
 #: How a file names a part: its kind, or a table of its kind and settings.
@@ -86,6 +87,24 @@ KERNELS: dict[str, Callable[..., Kernel]] = {
     "rational-quadratic": RationalQuadratic,
     "gaussian-mixture": GaussianMixture,
 }
+#: Regularisers that are no term of a loss: options of a game that its penalties may name too.
+REGULARISERS: dict[str, Callable[..., object]] = {
+    "instance-noise": InstanceNoise,
+    "weight-clipping": WeightClipping,
+    "replay": ReplayBuffer,
+    "top-k": TopK,
+}
+_IN_NETWORKS = "a setting of discriminators in sciadv.nets, or a layer of sciadv.nets.layers for your own"
+#: Where a regulariser is found that is not among a game's penalties.
+_ELSEWHERE = {
+    "spectral-norm": _IN_NETWORKS,
+    "minibatch-stddev": _IN_NETWORKS,
+    "minibatch-discrimination": _IN_NETWORKS,
+    "virtual-batch-norm": _IN_NETWORKS,
+    "diffaugment": 'an augmentation: augment = "diffaugment"',
+    "ada": 'an augmentation: augment = "ada"',
+    "elite": "GameOptions(feedback=...), with a score of yours",
+}
 #: Settings of parts that are parts themselves, by name of the setting.
 _INNER: dict[str, tuple[str, Mapping[str, object]]] = {
     "inner": ("update", UPDATES),
@@ -94,7 +113,7 @@ _INNER: dict[str, tuple[str, Mapping[str, object]]] = {
 }
 CATALOGUES: dict[str, Mapping[str, object]] = {
     "objective": OBJECTIVES,
-    "penalty": PENALTIES,
+    "penalty": {**PENALTIES, **REGULARISERS},
     "update": UPDATES,
     "augmentation": AUGMENTATIONS,
     "optimizer": OPTIMIZERS,
@@ -134,6 +153,8 @@ def make_part(what: str, given: object, catalogue: Mapping[str, object] | None =
     name = table.pop("kind", None)
     if not isinstance(name, str):
         raise InputError(f"a table of {what} needs a kind: {', '.join(sorted(parts))}")
+    if what == "penalty" and name in _ELSEWHERE:
+        raise InputError(f"{name} is not one of a game's penalties, but {_ELSEWHERE[name]}")
     if name not in parts:
         raise UnknownNameError(what, name, parts)
     part = parts[name]
@@ -142,7 +163,8 @@ def make_part(what: str, given: object, catalogue: Mapping[str, object] | None =
     if isinstance(part, type):
         missing = [k for k, p in inspect.signature(part).parameters.items() if p.default is p.empty]
         if absent := sorted(set(missing) - set(settings)):
-            raise InputError(f"{what} {name} needs {', '.join(absent)}")
+            needed = ", ".join(f'"{key}": ...' for key in absent)
+            raise InputError(f'{what} {name} has no default; give {{"kind": "{name}", {needed}}}')
         return part(**settings)
     return replace(part, **settings) if settings else copy.copy(part)  # type: ignore[type-var]  # a dataclass
 
@@ -177,8 +199,8 @@ def settings_of(kind: type, name: str, table: Mapping[str, object]) -> dict[str,
 
 def part_name(part: object) -> str:
     """Say a part in words that are the same in every process: its name, its fields, or its class."""
-    if isinstance(part, str):
-        return part
+    if isinstance(part, str | float):
+        return str(part)
     if isinstance(part, Mapping):
         settings = ", ".join(f"{key}={part_name(part[key])}" for key in sorted(part) if key != "kind")
         return f"{part.get('kind')}({settings})"

@@ -13,9 +13,10 @@ from sciadv.errors import InputError
 from sciadv.games.augment import ADA
 from sciadv.games.ema import MovingAverage
 from sciadv.games.game_diagnosis import diagnose, is_saturated
-from sciadv.games.game_losses import MinibatchGame, Source
+from sciadv.games.game_losses import MinibatchGame
 from sciadv.games.game_report import BestSoFar
 from sciadv.games.game_rules import Rules
+from sciadv.games.game_source import Source, check_networks
 from sciadv.games.trainer.distributed import average_in_place, average_numbers, share_first
 from sciadv.games.trainer.guard import GradientGuard, named_weights
 from sciadv.games.trainer.loop import diverged
@@ -74,6 +75,10 @@ class Play:
         batch: int,
         seed: int,
     ) -> None:
+        if batch < 1 or min(rates) < 0:
+            raise InputError(
+                f"a game needs batch >= 1 and learning rates >= 0, but they are {batch} and {rates}"
+            )
         self.rules, self.latent_shape = rules, latent_shape
         shape = (latent_shape,) if isinstance(latent_shape, int) else latent_shape
         self.losses = MinibatchGame(generator, discriminator, rules, latent_shape=shape)
@@ -100,14 +105,17 @@ class Play:
         self.losses.n_done = n
 
     def show(self, data: Tensor | Sampler, labels: Tensor | None = None) -> None:
-        """Take data, and their classes, to play on; begin statistics of virtual batch norms with them.
+        """Take data, and their classes, to play on.
 
         Raises
         ------
         InputError
-            The data or the labels do not fit.
+            The data or the labels do not fit, or the networks do not fit them.
         """
-        self.losses.source = Source(data, self.batch, self.seed, labels)
+        source = Source(data, self.batch, self.seed, labels)
+        if self.losses.source is None and not any(self._is_virtual):
+            check_networks(self.losses.generator, self.losses.discriminator, self.losses.cut(source, 0)[0])
+        self.losses.source = source
         self.n_classes = 0 if labels is None else int(labels.max()) + 1
 
     def step(self, *, n_steps: int | None = None) -> dict[str, float]:
@@ -154,7 +162,7 @@ class Play:
                     part.through(net)
         if self._is_virtual[1]:
             with taking_reference(losses.discriminator):
-                losses.judge_plainly(part)
+                part.judged_by(losses.discriminator)
 
     def _schedule(self, n_steps: int | None) -> None:
         """Let the learning rates fall linearly in the second half, to `final_rate` of them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, final, runtime_checkable
 
 from torch import Tensor
@@ -87,6 +88,32 @@ class GameOptions:
         if self.precision not in ("float32", "bfloat16"):
             raise UnknownNameError("precision", str(self.precision), ("float32", "bfloat16"))
 
+    def in_words(self) -> str:
+        """Say what differs from the defaults, but for the number of parts, which only rounding sees."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "accumulate"}
+        default = GameOptions()
+        changed = {name: value for name, value in given.items() if value != getattr(default, name)}
+        return ", ".join(f"{name}={part_name(value)}" for name, value in changed.items())
+
+
+#: The options that are regularisers, by their classes.
+_OPTIONS: dict[type, str] = {
+    InstanceNoise: "noise",
+    WeightClipping: "clip",
+    ReplayBuffer: "replay",
+    TopK: "top_k",
+}
+
+
+def _with_regularisers(options: GameOptions, named: Sequence[object]) -> GameOptions:
+    """Put regularisers that were given among the penalties where they act."""
+    for part in named:
+        option = _OPTIONS[type(part)]
+        if getattr(options, option) is not None:
+            raise InputError(f"{part_name(part)} is given twice: leave it out of the penalties or options")
+        options = replace(options, **{option: part})  # type: ignore[arg-type]  # its type is the option's
+    return options
+
 
 @final
 @dataclass(frozen=True)
@@ -131,9 +158,11 @@ class Rules:
         """
         if isinstance(penalties, str):
             raise InputError(f"penalties are a list of names or objects; write [{penalties!r}]")
+        parts = [make_part("penalty", part) for part in penalties]
+        options = _with_regularisers(options, [part for part in parts if isinstance(part, tuple(_OPTIONS))])
         chosen = Rules(
             make_part("objective", objective),
-            tuple(make_part("penalty", part) for part in penalties),
+            tuple(part for part in parts if not isinstance(part, tuple(_OPTIONS))),
             make_part("update", update),
             None if augment is None else make_part("augmentation", augment),
             options,
@@ -142,6 +171,7 @@ class Rules:
                 "penalties": " ".join(part_name(part) for part in penalties),
                 "update": part_name(update),
                 "augment": "" if augment is None else part_name(augment),
+                "options": options.in_words(),
             },
         )
         chosen._check()
@@ -167,10 +197,22 @@ class Rules:
     def optimizers(
         self, players: tuple[Sequence[Tensor], Sequence[Tensor]], rates: tuple[float, float]
     ) -> Optimizers:
-        """Make both players' optimizers; weight clipping follows each step of the discriminator's."""
+        """Make both players' optimizers; weight clipping follows each step of the discriminator's.
+
+        Raises
+        ------
+        InputError
+            An optimizer needs to evaluate the loss itself.
+        """
         generator, discriminator = (
             self.options.optimizer(list(player), rate) for player, rate in zip(players, rates, strict=True)
         )
+        for optimizer in (generator, discriminator):
+            if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
+                raise InputError(
+                    f"{type(optimizer).__name__} evaluates the loss itself, which a game cannot let it; use "
+                    f"an optimizer that steps along given gradients, such as Adam"
+                )
         clip, weights = self.options.clip, list(players[1])
         if clip is not None:
 

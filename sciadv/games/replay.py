@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -38,6 +39,10 @@ class ReplayBuffer:
             )
         self.capacity = capacity
         self.samples: Tensor | None = None
+
+    def __repr__(self) -> str:
+        """Say the capacity."""
+        return f"ReplayBuffer({self.capacity})"
 
     def __len__(self) -> int:
         return 0 if self.samples is None else self.samples.shape[0]
@@ -205,6 +210,7 @@ class Feedback:
 
 
 @final
+@dataclass(frozen=True, kw_only=True)
 class TopK:
     """The fakes with the highest logits only: the generator's gradient forgets the hopeless ones.
 
@@ -225,10 +231,14 @@ class TopK:
     S. Sinha, Z. Zhao, A. Goyal, C. Raffel, A. Odena, Top-k training of GANs, NeurIPS 2020, Algorithm 1.
     """
 
-    def __init__(self, *, floor: float = 0.5, decay: float = 0.999) -> None:
-        if not (0 < floor <= 1 and 0 < decay <= 1):
-            raise InputError(f"top-k needs floor and decay in (0, 1], but they are {floor} and {decay}")
-        self.floor, self.decay = floor, decay
+    floor: float = 0.5
+    decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not (0 < self.floor <= 1 and 0 < self.decay <= 1):
+            raise InputError(
+                f"top-k needs floor and decay in (0, 1], but they are {self.floor} and {self.decay}"
+            )
 
     def __call__(self, fake_logits: Tensor, step: int) -> Tensor:
         """Return the indices of the samples that the generator learns from at a step, best first."""

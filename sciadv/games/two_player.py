@@ -47,6 +47,15 @@ class TwoPlayerGame(Protocol):
         ...
 
 
+@runtime_checkable
+class WatchedGame(Protocol):
+    """A game whose discriminator's outputs can be watched while the players move."""
+
+    def watched(self) -> Callable[[], Tensor]:
+        """Draw a minibatch; return a function that gives the outputs on it at the present parameters."""
+        ...
+
+
 def _draw_nothing() -> None:
     return None
 

@@ -89,3 +89,25 @@ def test_the_bench_goes_on_from_its_cache_and_shows_every_row(tmp_path: Path, mo
     figure = Figure()
     draw(figure, rows)
     assert len(figure.axes) == 3
+
+
+def test_an_interrupted_bench_shows_what_is_measured_and_what_is_not(tmp_path: Path, monkeypatch) -> None:
+    cells = [cell for cell in plan_cells(TINY) if cell.name in ("hinge", "mmd", "none")]
+    monkeypatch.setattr(games, "plan_cells", lambda plan: cells)
+    monkeypatch.setattr(games, "QUICK", TINY)
+    real, told = games.measure, []
+
+    def measure_one(cell: Cell, plan: Plan, seed: int):
+        if cell.name == "mmd":
+            raise KeyboardInterrupt
+        return real(cell, plan, seed)
+
+    monkeypatch.setattr(games, "measure", measure_one)
+    rows = games.run(Settings(quick=True, cache=tmp_path, report=told.append))
+    text = table(rows)
+    assert "interrupted: 2 of 3 not measured yet" in told[-1]
+    assert "| mmd | ring | - | - | - | - | - | - | not measured yet |" in text
+    assert "objectives, ring: 0 of 1 combinations cover" in text
+    draw(Figure(), rows)
+    monkeypatch.setattr(games, "measure", real)
+    assert "not measured yet" not in table(games.run(Settings(quick=True, cache=tmp_path)))

@@ -11,6 +11,7 @@ import torch
 
 from sciadv.bench import prior_recipes
 from sciadv.bench.contract import Row, Settings
+from sciadv.bench.parts import PENDING
 from sciadv.bench.prior_recipes import Adversarial, Cell, Elbo, Plan, recipes
 from sciadv.bench.prior_recipes_table import ranked, summary_rows, table
 from sciadv.games.prior_schedule import PriorSchedule
@@ -96,9 +97,13 @@ def test_finished_parts_are_not_trained_again(tmp_path: Path, monkeypatch: pytes
     settings = Settings(quick=True, cache=tmp_path)
     first = prior_recipes.run(settings)
     assert len([row for row in first if "trouble" in row]) == 3
+    text = table(first)
+    assert text.count("| not measured yet | - |") == 5
+    assert "Not all are measured yet" in text
     second = prior_recipes.run(settings)
     assert len([row for row in second if "trouble" in row]) == 8
     assert len(asked) == 4 + 5
+    assert "not measured yet" not in table(second)
 
 
 def test_a_summary_is_the_mean_and_spread_over_seeds() -> None:
@@ -107,6 +112,14 @@ def test_a_summary_is_the_mean_and_spread_over_seeds() -> None:
     assert summary["frechet"] == 20
     assert math.isclose(summary["frechet_sd"], 10)
     assert summary["seeds"] == "0 1 2"
+
+
+def test_a_seed_that_is_not_measured_yet_is_named_beside_the_mean_of_the_others() -> None:
+    row = a_row("gan", 1)
+    waiting = {"row": "gan, 2", "recipe": "gan", "data": "mnist", "seed": 2, PENDING: True}
+    (summary,) = summary_rows([row, waiting])
+    assert (summary["seeds"], summary["pending"], summary["frechet"]) == ("1", "2", 20.0)
+    assert "| gan | 1 (not yet: 2) |" in table([row, waiting, summary])
 
 
 def test_ranks_weigh_what_a_prior_does_in_a_solve() -> None:

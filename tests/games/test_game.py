@@ -293,6 +293,7 @@ def test_bfloat16_computes_networks_in_half_and_penalties_and_second_derivatives
 
     dtypes = []
     played = game(penalties=[Watch()], options=GameOptions(precision="bfloat16"))
+    played.play.show(points())  # which looks at the networks once
     played.play.losses.discriminator.register_forward_hook(lambda _, x, y: dtypes.append(y.dtype))
     before = copies(weights(played))
     played.step(points())

@@ -55,7 +55,7 @@ def test_losses_of_a_stack_are_the_sums_of_its_runs(objective: str) -> None:
         assert torch.allclose(stacked, penalty, atol=1e-12)
 
 
-@pytest.mark.parametrize("update", [n for n in UPDATES if n not in ("one-pass", "trust-region")])
+@pytest.mark.parametrize("update", [n for n in UPDATES if n != "one-pass" and "trust-region" not in n])
 def test_a_stack_trains_each_run_as_if_it_were_alone(update: str) -> None:
     G, D = nets(2, 2, 0), nets(2, 1, 1)
     mixture = ring()

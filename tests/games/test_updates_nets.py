@@ -92,7 +92,7 @@ def assert_same(a, b, atol: float = 0.0) -> None:
         assert torch.allclose(x, y, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("name", [n for n in UPDATES if n != "one-pass"])
+@pytest.mark.parametrize("name", [n for n in UPDATES if n not in ("one-pass", "output-trust-region")])
 def test_every_update_moves_both_players_reproducibly_and_leaves_no_gradients(name):
     ends = []
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_every_update_moves_both_players_reproducibly_and_leaves_no_gradients(na
     assert_same(*ends)
 
 
-@pytest.mark.parametrize("name", [n for n in UPDATES if n != "one-pass"])
+@pytest.mark.parametrize("name", [n for n in UPDATES if n not in ("one-pass", "output-trust-region")])
 def test_a_run_taken_up_from_its_state_is_the_unbroken_run(name):
     whole = RingGame()
     run(UPDATES[name], whole, adam(whole), 6)

@@ -150,7 +150,7 @@ def stack_games(  # noqa: PLR0913  # those of Game that a sweep sets
     *,
     n_latent: int,
     objective: str | Objective = "relativistic",
-    penalties: Sequence[str | Penalty] = ("r1", "r2"),
+    penalties: Sequence[str | Penalty | WeightPenalty] = ("r1", "r2"),
     update: str | Update = "alternating",
     learning_rate: float | tuple[float, float] = 1e-3,
     batch: int = 64,
@@ -200,5 +200,5 @@ def stack_games(  # noqa: PLR0913  # those of Game that a sweep sets
         batch=n_runs * batch,
         n_latent=n_latent,
         seed=seed,
-        options=options,
+        options=rules.options,
     )

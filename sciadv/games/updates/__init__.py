@@ -31,6 +31,7 @@ UPDATES: dict[str, Update] = {
     "lookahead": Lookahead(),
     "unrolled": Unrolled(),
     "trust-region": TrustRegion(),
+    "output-trust-region": OutputTrustRegion(),
     "one-pass": OnePass(),
 }
 

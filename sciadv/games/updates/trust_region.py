@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -11,9 +11,21 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from sciadv.errors import InputError
-from sciadv.games.two_player import TwoPlayerGame, copies, difference, parameters
+from sciadv.games.two_player import TwoPlayerGame, WatchedGame, copies, difference, parameters
 from sciadv.games.updates.base import Optimizers, Update, UpdateState
 from sciadv.games.updates.simultaneous import Simultaneous
+
+
+def bernoulli_divergence(old: Tensor, new: Tensor) -> Tensor:
+    """Mean ``KL(s(old) || s(new))`` of Bernoulli laws given by logits, s the sigmoid."""
+    p = old.sigmoid()
+    terms = p * (logsigmoid(old) - logsigmoid(new)) + (1 - p) * (logsigmoid(-old) - logsigmoid(-new))
+    return terms.mean()
+
+
+def gaussian_divergence(old: Tensor, new: Tensor) -> Tensor:
+    """Mean ``KL(N(old, 1) || N(new, 1)) = |new - old|^2 / 2`` of unit Gaussians around samples."""
+    return (new - old).square().flatten(1).sum(1).mean() / 2
 
 
 @final
@@ -79,9 +91,10 @@ class OutputTrustRegion(Update):
     ----------
     outputs
         What is watched, at the parameters' present values: discriminator logits on a fixed batch, a
-        generator's images of fixed latent codes.
+        generator's images of fixed latent codes. None for what the game itself offers (`WatchedGame`): a
+        `Game` draws a minibatch a step and gives the discriminator's outputs on its real and fake samples.
     radius
-        Largest change, > 0.
+        Largest change, > 0; over several processes, of the mean change.
     change
         Scalar change from old to new outputs; `bernoulli_divergence` for logits, `gaussian_divergence`
         for samples.
@@ -93,7 +106,7 @@ class OutputTrustRegion(Update):
     Raises
     ------
     InputError
-        `radius` <= 0 or `n_halvings` < 1.
+        `radius` <= 0 or `n_halvings` < 1; in a step, that there are no outputs to watch.
 
     References
     ----------
@@ -101,9 +114,9 @@ class OutputTrustRegion(Update):
     Eq. 12 and appendix C, for the region in KL and the backtracking.
     """
 
-    outputs: Callable[[], Tensor]
-    radius: float
-    change: Callable[[Tensor, Tensor], Tensor]
+    outputs: Callable[[], Tensor] | None = field(default=None, repr=False)
+    radius: float = 0.01
+    change: Callable[[Tensor, Tensor], Tensor] = field(default=bernoulli_divergence, repr=False)
     inner: Update = Simultaneous()  # noqa: RUF009  has no state
     n_halvings: int = 20
 
@@ -121,31 +134,28 @@ class OutputTrustRegion(Update):
     def step(self, game: TwoPlayerGame, optimizers: Optimizers, state: UpdateState) -> UpdateState:
         """Move both players in place; return the next state."""
         theta = parameters(game)
-        before, old = copies(theta), self._watch()
+        outputs = self._outputs(game)
+        with torch.no_grad():
+            before, old = copies(theta), outputs().clone()
         inner = self.inner.step(game, optimizers, state.inner or self.inner.init(game))
         state = replace(state.after(inner.losses), inner=inner)
         for _ in range(self.n_halvings):
-            if float(self.change(old, self._watch())) <= self.radius:
+            with torch.no_grad():
+                change = self.change(old, outputs())
+            if float(game.reduce((change,))[0]) <= self.radius:
                 return state
             _go_part(theta, before, 0.5)
         _go_part(theta, before, 0.0)
         return state
 
-    @torch.no_grad()
-    def _watch(self) -> Tensor:
-        return self.outputs().clone()
-
-
-def bernoulli_divergence(old: Tensor, new: Tensor) -> Tensor:
-    """Mean ``KL(s(old) || s(new))`` of Bernoulli laws given by logits, s the sigmoid."""
-    p = old.sigmoid()
-    terms = p * (logsigmoid(old) - logsigmoid(new)) + (1 - p) * (logsigmoid(-old) - logsigmoid(-new))
-    return terms.mean()
-
-
-def gaussian_divergence(old: Tensor, new: Tensor) -> Tensor:
-    """Mean ``KL(N(old, 1) || N(new, 1)) = |new - old|^2 / 2`` of unit Gaussians around samples."""
-    return (new - old).square().flatten(1).sum(1).mean() / 2
+    def _outputs(self, game: TwoPlayerGame) -> Callable[[], Tensor]:
+        if self.outputs is not None:
+            return self.outputs
+        if not isinstance(game, WatchedGame):
+            raise InputError(
+                f"a {type(game).__name__} has no outputs to watch; give a function of them to the update"
+            )
+        return game.watched()
 
 
 def _norm(tensors: Sequence[Tensor]) -> float:
