@@ -9,15 +9,19 @@ times is at most 1.05 ns, with noise of 1 ns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.parts import Part, measure_parts
 from sciadv.bench.peer_dream import run_dream
 from sciadv.catalogue import load_problem
+from sciadv.datasets import is_available, load_images
 from sciadv.metrics import calibration
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -31,6 +35,7 @@ PROBLEM = "gpr-crosshole"
 #: RMSE of the travel times that counts as the noise level [ns].
 NOISE_LEVEL = 1.05
 ONE_START = "annealing, one random start"
+PEER = "dream-zs, case 1"
 PLAIN_START = "levenberg-marquardt, one random start"
 
 
@@ -48,6 +53,8 @@ class Plan:
         Runs of auto on case 1.
     n_posterior
         Models drawn from the prior whose posterior is sampled.
+    n_crops
+        Held-out crops of the training image, models that the generator has not made.
     n_generations
         Of DREAM(ZS), at most.
     """
@@ -56,11 +63,14 @@ class Plan:
     n_starts: int = 100
     n_seeds: int = 10
     n_posterior: int = 40
+    n_crops: int = 24
     n_generations: int = 6000
 
 
 FULL = Plan()
-QUICK = Plan(8, 8, 1, 4, 100)
+QUICK = Plan(8, 8, 1, 4, 2, 100)
+#: First test crop of the training image that the bench uses; solvers were developed on those before it.
+FIRST_CROP = 500
 
 
 def rmse(problem: Problem, x: Tensor) -> Tensor:
@@ -73,7 +83,17 @@ def rmse(problem: Problem, x: Tensor) -> Tensor:
 def draw_models(case: Problem, n: int, *, seed: int) -> Problem:
     """Return the problem of `n` models drawn from the prior, with their travel times and noise."""
     generator = as_generator(seed)
-    truth = case.prior.sample(n, seed=generator)
+    return measured(case, case.prior.sample(n, seed=generator), generator)
+
+
+def held_out_models(case: Problem, n: int, *, seed: int) -> Problem:
+    """Return the problem of `n` crops of the part of the training image that no prior was trained on."""
+    crops = load_images("channels", "test").images[FIRST_CROP : FIRST_CROP + n, None]
+    return measured(case, torch.from_numpy(crops).to(case.prior.dtype) / 255, as_generator(seed))
+
+
+def measured(case: Problem, truth: Tensor, generator: torch.Generator) -> Problem:
+    """Return the problem of models ``(n, 1, height, width)``, with their travel times and noise."""
     with torch.no_grad():
         y = case.likelihood.sample(case.forward(truth), generator=generator)
     return replace(case, measurements=y, truth=truth)
@@ -126,29 +146,53 @@ def start_row(name: str, problem: Problem, *, seed: int) -> Row:
     }
 
 
-def auto_row(problem: Problem, *, seed: int) -> Row:
-    """Measure `auto` on models drawn from the prior, one run each."""
+def auto_row(name: str, problem: Problem, *, seed: int) -> Row:
+    """Measure `auto` on many models, one run each."""
+    alive: list[int] = []
     with one_thread(), cpu_seconds() as seconds:
-        x = Auto().solve(problem, seed=seed).x
-    errors = rmse(problem, x)
+        solution = Auto().solve(problem, seed=seed, monitor=lambda progress: alive.append(progress.n_alive))
     return {
-        "row": "auto",
+        **scores(name, problem, solution.x),
+        "gradients_per_run": sum(alive) / problem.n_problems,
+        "law_loosened_for": solution.settings.get("law_loosened_for", 0),
+        "cpu_seconds_per_run": seconds() / problem.n_problems,
+    }
+
+
+def binary_row(name: str, problem: Problem, *, seed: int) -> Row:
+    """Measure `binary-cells` on many models, one run each."""
+    with one_thread(), cpu_seconds() as seconds:
+        x = BinaryCells().solve(problem, seed=seed).x
+    return {**scores(name, problem, x), "cpu_seconds_per_run": seconds() / problem.n_problems}
+
+
+def scores(name: str, problem: Problem, x: Tensor) -> Row:
+    """Return what every row of many models has."""
+    assert problem.truth is not None
+    errors, truth = rmse(problem, x), problem.truth
+    accuracy = ((x > 0.5) == (truth > 0.5)).double().flatten(1).mean(1)
+    return {
+        "row": name,
         "n_runs": len(x),
         "success": float((errors <= NOISE_LEVEL).double().mean()),
         "rmse_median": float(errors.median()),
         "rmse_max": float(errors.max()),
-        "cpu_seconds_per_run": seconds() / len(x),
+        "accuracy_mean": float(accuracy.mean()),
+        "accuracy_min": float(accuracy.min()),
     }
 
 
 def case_row(case: Problem, plan: Plan, *, seed: int) -> Row:
     """Measure `auto` and the binary model on case 1, one run per seed."""
     assert case.truth is not None
-    found, binary = [], []
+    alive: list[int] = []
     with one_thread(), cpu_seconds() as seconds:
-        found += [Auto().solve(case, seed=seed + i) for i in range(plan.n_seeds)]
+        found = [
+            Auto().solve(case, seed=seed + i, monitor=lambda progress: alive.append(progress.n_alive))
+            for i in range(plan.n_seeds)
+        ]
     with one_thread(), cpu_seconds() as more_seconds:
-        binary += [BinaryCells().turn(case, solution) for solution in found]
+        binary = [BinaryCells().turn(case, solution) for solution in found]
     errors = torch.cat([rmse(case, solution.x) for solution in found])
     accuracy = [_accuracy(solution.x, case.truth) for solution in found]
     return {
@@ -158,6 +202,9 @@ def case_row(case: Problem, plan: Plan, *, seed: int) -> Row:
         "rmse_median": float(errors.median()),
         "rmse_max": float(errors.max()),
         "accuracy_min": min(accuracy),
+        "accuracy_mean": sum(accuracy) / len(accuracy),
+        "gradients_per_run": sum(alive) / plan.n_seeds,
+        "law_loosened_for": sum(int(bool(s.settings.get("law_loosened_for"))) for s in found),
         "rounded_rmse_max": max(float(rmse(case, (s.x > 0.5).to(s.x))) for s in found),
         "binary_rmse_max": max(float(rmse(case, s.x)) for s in binary),
         "binary_accuracy_min": min(_accuracy(s.x, case.truth) for s in binary),
@@ -197,7 +244,7 @@ def dream_row(case: Problem, plan: Plan, *, seed: int) -> Row:
             if float(state.misfit.median()) <= NOISE_LEVEL:
                 break
     return {
-        "row": "dream-zs, case 1",
+        "row": PEER,
         "n_runs": 1,
         "success": float(float(state.misfit.median()) <= NOISE_LEVEL),
         "rmse_median": float(state.misfit.median()),
@@ -208,24 +255,41 @@ def dream_row(case: Problem, plan: Plan, *, seed: int) -> Row:
 
 
 def run(settings: Settings) -> list[Row]:
-    """Measure single starts, auto, the posterior and the peer."""
-    plan, seed = QUICK if settings.quick else FULL, settings.seed
-    case = load_problem(PROBLEM)
+    """Measure single starts, auto, the posterior and the peer; finished rows are kept in the cache."""
+    return measure_parts(
+        parts(load_problem(PROBLEM), QUICK if settings.quick else FULL, settings.seed), settings
+    )
+
+
+def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
+    """List the rows, each with what measures it."""
     drawn = draw_models(case, plan.n_draws, seed=1000 + seed)
-    settings.report(f"single random starts on {plan.n_draws} models drawn from the prior")
-    rows = [start_row(name, drawn, seed=2000 + seed) for name in (ONE_START, PLAIN_START)]
-    settings.report(f"single random starts on case 1, {plan.n_starts} of them")
-    many = repeated(case, plan.n_starts)
-    rows += [start_row(f"{name}, case 1", many, seed=3000 + seed) for name in (ONE_START, PLAIN_START)]
-    settings.report(f"auto on case 1, {plan.n_seeds} seeds")
-    rows.append(case_row(case, plan, seed=seed))
-    settings.report(f"auto on {plan.n_draws} models drawn from the prior")
-    rows.append(auto_row(drawn, seed=seed))
-    settings.report(f"posterior of {plan.n_posterior} models drawn from the prior")
-    rows.append(posterior_row(drawn.subset(slice(plan.n_posterior)), seed=seed))
-    settings.report(f"DREAM(ZS) on case 1, up to {plan.n_generations} generations of 8 chains")
-    rows.append(dream_row(case, plan, seed=seed))
-    return rows
+    many, few = repeated(case, plan.n_starts), drawn.subset(slice(plan.n_posterior))
+    found: list[tuple[str, Callable[[], Row]]] = []
+    for name in (ONE_START, PLAIN_START):
+        found += [
+            (name, partial(start_row, name, drawn, seed=2000 + seed)),
+            (f"{name}, case 1", partial(start_row, f"{name}, case 1", many, seed=3000 + seed)),
+        ]
+    found += [
+        ("auto, case 1", partial(case_row, case, plan, seed=seed)),
+        ("auto", partial(auto_row, "auto", drawn, seed=seed)),
+    ]
+    if is_available("channels"):
+        crops = held_out_models(case, plan.n_crops, seed=4000 + seed)
+        found += [
+            (name, partial(measure, name, crops, seed=seed))
+            for name, measure in (
+                ("auto, held-out crops", auto_row),
+                ("binary-cells, held-out crops", binary_row),
+            )
+        ]
+    found += [
+        ("posterior", partial(posterior_row, few, seed=seed)),
+        (PEER, partial(dream_row, case, plan, seed=seed)),
+    ]
+    depends = (vars(plan), seed, case.latent_weight, case.prior.card.get("weights_sha256", ""))
+    return [Part(name, {}, (name, *depends), measure) for name, measure in found]
 
 
 def table(rows: list[Row]) -> str:
@@ -237,9 +301,11 @@ def table(rows: list[Row]) -> str:
     lines = [
         [
             row["row"],
-            row["n_runs"],
+            cell(row, "n_runs", 0),
             cell(row, "success", 2),
             cell(row, "rmse_median", 3),
+            cell(row, "rmse_max", 3),
+            cell(row, "accuracy_mean", 3),
             cell(row, "gradients_per_run", 0),
             cell(row, "forward_runs", 0),
             cell(row, "cpu_seconds_per_run", 2),
@@ -251,6 +317,8 @@ def table(rows: list[Row]) -> str:
         "runs",
         "RMSE <= 1.05 ns",
         "median RMSE [ns]",
+        "largest",
+        "facies accuracy",
         "gradients a run",
         "forward runs",
         "CPU s a run",

@@ -8,6 +8,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import Adam
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.loosening import can_loosen, loosen
 from sciadv.solvers.search import Monitor, has_forward_mode
 from sciadv.solvers.stages import has_stages, solve_in_stages
 
@@ -20,6 +21,9 @@ _PASSES_PER_GRADIENT = 3.0
 @dataclass(frozen=True)
 class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
+
+    Data that it leaves unexplained lead past the generator's range where the prior says how, or, with a
+    nonlinear operator, to a looser latent law (`sciadv.solvers.loosening`).
 
     The cost is counted in generator passes per measurement: ``n_latent + 8 x 3`` passes for each of 10 starts
     of Levenberg-Marquardt (a Jacobian, then gradients), ``300 x 3`` for each of 10 of Adam. So Adam is picked
@@ -44,6 +48,8 @@ class Auto:
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
         solution = solver.solve(problem, seed=seed, monitor=monitor)
+        if not problem.forward.is_linear and can_loosen(problem) and isinstance(solver, LevenbergMarquardt):
+            solution = loosen(problem, solution, seed=seed, monitor=monitor)
         return replace(solution, settings={"picked_by_auto": f"{solver.name}: {reason}", **solution.settings})
 
     def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:

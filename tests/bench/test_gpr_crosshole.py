@@ -23,7 +23,7 @@ from sciadv.catalogue import problem_spec
 from sciadv.forward import CrossholeTravelTime, FaciesSlowness
 from sciadv.nets import build_seeded
 from sciadv.testing import linear_problem
-from sciadv.testing.posterior import gaussian_posterior
+from sciadv.testing.posterior import gaussian_posterior, moments_of_two_modes, two_modes
 
 
 def small_case() -> Problem:
@@ -67,10 +67,32 @@ def test_the_peer_samples_a_gaussian_posterior():
     assert float((z.std(0) / spread - 1).abs().max()) < 0.25
 
 
+def test_the_peer_samples_both_modes_of_a_posterior_by_their_probability():
+    problem = two_modes(1.0)
+    states = [s.z for s in run_dream(problem, n_chains=8, n_generations=4000, seed=0)]
+    z = torch.stack(states[500:]).flatten().double()
+    mean, spread, right = moments_of_two_modes(problem)
+    assert abs(float((z > 0.15).double().mean()) - float(right[0])) < 0.06
+    assert float(z.std()) == pytest.approx(float(spread[0]), rel=0.05)
+    assert float(z.mean()) == pytest.approx(float(mean[0]), abs=0.1)
+
+
+def test_a_finished_row_is_not_measured_again(monkeypatch, tmp_path):
+    case = small_case()
+    monkeypatch.setattr(gpr_crosshole, "load_problem", lambda name: replace(case, name=name))
+    monkeypatch.setattr(gpr_crosshole, "is_available", lambda name: False)
+    monkeypatch.setattr(gpr_crosshole, "QUICK", Plan(2, 2, 1, 2, 0, 5))
+    first = run(Settings(quick=True, cache=tmp_path))
+    told: list[str] = []
+    assert run(Settings(quick=True, cache=tmp_path, report=told.append)) == first
+    assert told == []
+
+
 def test_every_bar_of_the_problem_finds_its_row(monkeypatch):
     case = small_case()
     monkeypatch.setattr(gpr_crosshole, "load_problem", lambda name: replace(case, name=name))
-    monkeypatch.setattr(gpr_crosshole, "QUICK", Plan(3, 2, 1, 2, 5))
+    monkeypatch.setattr(gpr_crosshole, "is_available", lambda name: False)
+    monkeypatch.setattr(gpr_crosshole, "QUICK", Plan(3, 2, 1, 2, 0, 5))
     rows = {row["row"]: row for row in run(Settings(quick=True))}
     for bar in problem_spec("gpr-crosshole").bench.bars:
         assert bar.metric in rows[bar.row]
