@@ -1,8 +1,9 @@
-"""The designers of gene circuits: the catalogue's problems, searched from starts that differ."""
+"""The designer of gene circuits: for problems whose forward is what a circuit does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from sciadv.catalogue import load_problem
 from sciadv.circuits.circuit_set import CircuitSet
@@ -11,7 +12,8 @@ from sciadv.errors import InputError
 from sciadv.solvers import Monitor
 
 
-def design_oscillators(
+def design_gene_circuits(
+    name: str | Path,
     target: Mapping[str, float],
     n: int,
     *,
@@ -19,25 +21,13 @@ def design_oscillators(
     device: str = "cpu",
     monitor: Monitor | None = None,
 ) -> CircuitSet:
-    """Design circuits that oscillate: ``sciadv design gene-oscillator``."""
-    return _design("gene-oscillator", target, n, seed=seed, device=device, monitor=monitor)
+    """Design circuits that show the behaviour of a problem; see `sciadv.design`.
 
-
-def design_switches(
-    target: Mapping[str, float],
-    n: int,
-    *,
-    seed: int = 0,
-    device: str = "cpu",
-    monitor: Monitor | None = None,
-) -> CircuitSet:
-    """Design circuits with two stable states: ``sciadv design gene-bistable-switch``."""
-    return _design("gene-bistable-switch", target, n, seed=seed, device=device, monitor=monitor)
-
-
-def _design(
-    name: str, target: Mapping[str, float], n: int, *, seed: int, device: str, monitor: Monitor | None
-) -> CircuitSet:
+    Raises
+    ------
+    InputError
+        A target was given: the behaviour is the target.
+    """
     if target:
         raise InputError(
             f"{name} takes no --target: its behaviour is the target, but {', '.join(target)} was given"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,7 +12,7 @@ from sciadv.catalogue import entry_spec
 from sciadv.designs.search import design_by_search
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.folders import entry_names
-from sciadv.schema import ProblemSpec, TargetMeasurements
+from sciadv.schema import CorrectionSpec, ProblemSpec, TargetMeasurements
 from sciadv.solvers import Monitor
 from sciadv.types import as_device
 
@@ -41,10 +40,11 @@ class Designs(Protocol):
 
 @runtime_checkable
 class Designer(Protocol):
-    """A function that designs: ``designer(target, n, seed=..., device=..., monitor=...) -> Designs``."""
+    """A function that designs for a problem, by its name or path; other arguments are those of `design`."""
 
     def __call__(
         self,
+        name: str | Path,
         target: Mapping[str, float],
         n: int,
         *,
@@ -56,22 +56,25 @@ class Designer(Protocol):
         ...
 
 
-#: Problems whose candidates are more than a row of numbers, and the ``module:function`` that designs them.
-DESIGNERS: dict[str, str] = {
-    "gene-bistable-switch": "sciadv.designs.circuits:design_switches",
-    "gene-oscillator": "sciadv.designs.circuits:design_oscillators",
-}
+#: Forwards whose candidates are more than a row of numbers, and the ``module:function`` that designs them.
+DESIGNERS: dict[str, str] = {"gene-circuit": "sciadv.designs.circuits:design_gene_circuits"}
 
 
 def design_names() -> list[str]:
-    """List what can be designed: `DESIGNERS`, and the problems of the catalogue that have a target."""
-    with_target = [
-        name
-        for name in entry_names("problems")
-        if isinstance(spec := entry_spec(name), ProblemSpec)
-        and isinstance(spec.measurements, TargetMeasurements)
-    ]
-    return sorted({*DESIGNERS, *with_target})
+    """List the problems of the catalogue that can be designed."""
+    specs = {name: entry_spec(name) for name in entry_names("problems")}
+    return sorted(name for name, spec in specs.items() if _can_be_designed(spec))
+
+
+def _can_be_designed(spec: ProblemSpec | CorrectionSpec) -> bool:
+    """Whether a problem has a forward of `DESIGNERS`, or a target."""
+    return isinstance(spec, ProblemSpec) and (
+        _kind(spec) in DESIGNERS or isinstance(spec.measurements, TargetMeasurements)
+    )
+
+
+def _kind(spec: ProblemSpec) -> str:
+    return str(getattr(spec.forward, "kind", ""))
 
 
 def design(
@@ -114,17 +117,17 @@ def design(
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise InputError(f"the target {key} must be a finite number, but it is {value!r}")
     where = str(as_device(device))
-    return _designer(name)(asked, n, seed=seed, device=where, monitor=monitor)
+    return _designer(name)(name, asked, n, seed=seed, device=where, monitor=monitor)
 
 
 def _designer(name: str | Path) -> Designer:
     """Return the function that designs for a problem."""
-    if str(name) in DESIGNERS:
-        module, function = DESIGNERS[str(name)].split(":")
-        found: Designer = getattr(import_module(module), function)
-        return found
-    if isinstance(name, str) and "/" not in name and not name.endswith(".toml"):
-        known = design_names()
-        if name not in known:
-            raise UnknownNameError("problem that can be designed", name, known)
-    return partial(design_by_search, name)
+    is_name = isinstance(name, str) and "/" not in name and not name.endswith(".toml")
+    if is_name and name not in (known := design_names()):
+        raise UnknownNameError("problem that can be designed", str(name), known)
+    spec = entry_spec(name)
+    if not isinstance(spec, ProblemSpec) or _kind(spec) not in DESIGNERS:
+        return design_by_search
+    module, function = DESIGNERS[_kind(spec)].split(":")
+    found: Designer = getattr(import_module(module), function)
+    return found
