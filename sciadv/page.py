@@ -9,7 +9,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that an answer depends on."""
-    import numpy as np
-    import torch
+def versions(packages: Iterable[str] = ("sciadv", "torch", "numpy")) -> dict[str, str]:
+    """Return the versions of Python and of packages that an answer depends on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
-    return {
-        "sciadv": version("sciadv"),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "unknown"
 
 
 def to_json(value: object) -> str:

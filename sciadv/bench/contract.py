@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 
+from sciadv import page
 from sciadv.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -242,14 +242,7 @@ def _cpu_name() -> str:
 
 def versions(peers: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of what a bench ran on."""
-    return {name: _version(name) for name in (*_PACKAGES, *peers)}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # a checkout that is not installed
-        return "unknown"
+    return page.versions((*_PACKAGES, *peers))
 
 
 def write_outputs(result: BenchResult, bench: Bench, out: Path) -> None:

@@ -6,12 +6,10 @@ one sample's output never depends on another's and double backward stays cheap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
-from sciadv.nets.sizes import feature_maps, halved, keeps_settings
+from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
 
 
 class ConvDecoder(nn.Module):
@@ -33,12 +31,7 @@ class ConvDecoder(nn.Module):
 
     @keeps_settings
     def __init__(
-        self,
-        *,
-        n_latent: int = 20,
-        image_shape: Sequence[int] = (1, 28, 28),
-        channels: int = 32,
-        halvings: int = 2,
+        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, channels: int = 32, halvings: int = 2
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -71,7 +64,7 @@ class ConvDecoder(nn.Module):
         return self.logits(z).sigmoid()
 
 
-def _downward(image_shape: Sequence[int], channels: int, halvings: int = 2) -> tuple[nn.Sequential, int]:
+def _downward(image_shape: ImageShape, channels: int, halvings: int = 2) -> tuple[nn.Sequential, int]:
     """Return the convolutions that encoder, discriminator and classifier share, and how many features."""
     height, width = halved(image_shape, halvings)
     layers: list[nn.Module] = []
@@ -91,12 +84,7 @@ class ConvEncoder(nn.Module):
 
     @keeps_settings
     def __init__(
-        self,
-        *,
-        n_latent: int = 20,
-        image_shape: Sequence[int] = (1, 28, 28),
-        channels: int = 32,
-        halvings: int = 2,
+        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, channels: int = 32, halvings: int = 2
     ) -> None:
         super().__init__()
         self.body, n_features = _downward(image_shape, channels, halvings)
@@ -118,9 +106,7 @@ class ConvDiscriminator(nn.Module):
     settings: dict[str, object]
 
     @keeps_settings
-    def __init__(
-        self, *, image_shape: Sequence[int] = (1, 28, 28), channels: int = 32, halvings: int = 2
-    ) -> None:
+    def __init__(self, *, image_shape: ImageShape = MNIST, channels: int = 32, halvings: int = 2) -> None:
         super().__init__()
         self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1))
@@ -137,9 +123,7 @@ class ConvClassifier(nn.Module):
     settings: dict[str, object]
 
     @keeps_settings
-    def __init__(
-        self, *, image_shape: Sequence[int] = (1, 28, 28), n_classes: int = 10, channels: int = 32
-    ) -> None:
+    def __init__(self, *, image_shape: ImageShape = MNIST, n_classes: int = 10, channels: int = 32) -> None:
         super().__init__()
         self.body, n_features = _downward(image_shape, channels)
         self.hidden = nn.Sequential(nn.Linear(n_features, 128), nn.ReLU())

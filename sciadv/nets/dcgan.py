@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, final
 
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from sciadv.nets.layers import (
     VirtualBatchNorm,
     spectrally_normalised,
 )
-from sciadv.nets.sizes import feature_maps, halved, keeps_settings
+from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
 
 Norm = Literal["batch", "virtual", "none"]
 Minibatch = Literal["stddev", "discrimination"]
@@ -80,7 +79,7 @@ class DCGANGenerator(nn.Module):
         self,
         *,
         n_latent: int = 100,
-        image_shape: Sequence[int] = (1, 28, 28),
+        image_shape: ImageShape = MNIST,
         channels: int = 32,
         halvings: int = 2,
         norm: Norm = "batch",
@@ -151,7 +150,7 @@ class DCGANDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        image_shape: Sequence[int] = (1, 28, 28),
+        image_shape: ImageShape = MNIST,
         channels: int = 32,
         halvings: int = 2,
         norm: Norm = "batch",

@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from sciadv.nets.sizes import keeps_settings
+from sciadv.nets.sizes import MNIST, ImageShape, keeps_settings
 
 
 def _hidden_layers(sizes: Sequence[int]) -> nn.Sequential:
@@ -30,11 +30,7 @@ class MLPDecoder(nn.Module):
 
     @keeps_settings
     def __init__(
-        self,
-        *,
-        n_latent: int = 20,
-        image_shape: Sequence[int] = (1, 28, 28),
-        hidden: Sequence[int] = (500, 500),
+        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, hidden: Sequence[int] = (500, 500)
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -58,11 +54,7 @@ class MLPEncoder(nn.Module):
 
     @keeps_settings
     def __init__(
-        self,
-        *,
-        n_latent: int = 20,
-        image_shape: Sequence[int] = (1, 28, 28),
-        hidden: Sequence[int] = (500, 500),
+        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, hidden: Sequence[int] = (500, 500)
     ) -> None:
         super().__init__()
         self.hidden = _hidden_layers([prod(image_shape), *hidden])

@@ -5,7 +5,6 @@ No grouped convolutions, which are several times slower on a CPU, and no normali
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn import functional
 from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
 from sciadv.nets.layers import spectrally_normalised
-from sciadv.nets.sizes import feature_maps, halved, keeps_settings
+from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
 
 #: Weight of a block's residual, so that a deep network begins near a linear one (Mescheder et al. 2018).
 _RESIDUAL = 0.1
@@ -77,7 +76,7 @@ class ResidualGenerator(nn.Module):
         self,
         *,
         n_latent: int = 64,
-        image_shape: Sequence[int] = (1, 28, 28),
+        image_shape: ImageShape = MNIST,
         channels: int = 32,
         halvings: int = 2,
         n_classes: int = 0,
@@ -174,7 +173,7 @@ class ResidualDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        image_shape: Sequence[int] = (1, 28, 28),
+        image_shape: ImageShape = MNIST,
         channels: int = 32,
         halvings: int = 2,
         n_classes: int = 0,

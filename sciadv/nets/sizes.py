@@ -9,11 +9,15 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from torch import nn
 
+#: (channels, height, width), and that of MNIST, for which networks are made when nothing else is said.
+ImageShape = Sequence[int]
+MNIST: ImageShape = (1, 28, 28)
+
 Parameters = ParamSpec("Parameters")
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def halved(image_shape: Sequence[int], halvings: int) -> tuple[int, int]:
+def halved(image_shape: ImageShape, halvings: int) -> tuple[int, int]:
     """Height and width after so many halvings, rounded up.
 
     Examples

@@ -107,7 +107,14 @@ DiscriminatorTable = Annotated[
 
 
 def net_settings(
-    table: GeneratorTable | EncoderTable | DiscriminatorTable, image_shape: Iterable[int], **more: object
+    table: GeneratorTable | EncoderTable | DiscriminatorTable,
+    image_shape: Iterable[int],
+    *,
+    n_latent: int | None = None,
 ) -> dict[str, object]:
-    """Return the settings of a network for `sciadv.nets.build_net`, for images of a shape."""
-    return {"kind": table.kind, "image_shape": list(image_shape), **more, **table.settings()}
+    """Return the settings of a network for `sciadv.nets.build_net`, for images of a shape.
+
+    An encoder gets the length of the generator's latent.
+    """
+    latent = {} if n_latent is None else {"n_latent": n_latent}
+    return {"kind": table.kind, "image_shape": list(image_shape), **latent, **table.settings()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.errors import InputError
 
@@ -30,12 +30,7 @@ class Penalty(Protocol):
         ...
 
     def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        fake: Tensor,
-        *,
-        generator: torch.Generator | None = None,
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, *, generator: Generator | None = None
     ) -> Tensor:
         """Return the scalar to add to the discriminator's loss; `generator` feeds the random penalties."""
         ...
@@ -59,7 +54,7 @@ class WeightPenalty(Protocol):
 
 
 def squared_gradient_norm(
-    discriminator: Discriminator, x: Tensor, *, generator: torch.Generator | None = None
+    discriminator: Discriminator, x: Tensor, *, generator: Generator | None = None
 ) -> Tensor:
     """Squared Euclidean norm of the discriminator's gradient in its input, for each sample; ``(batch,)``.
 
@@ -81,7 +76,7 @@ def squared_gradient_norm(
     return gradient.flatten(1).square().sum(1)
 
 
-def slopes(discriminator: Discriminator, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+def slopes(discriminator: Discriminator, x: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Norm of the discriminator's gradient in its input, for each sample; ``(batch,)``.
 
     Where the gradient is zero the norm has no derivative; it is taken as zero there.
@@ -91,7 +86,7 @@ def slopes(discriminator: Discriminator, x: Tensor, *, generator: torch.Generato
     return torch.where(flat, torch.ones_like(squares), squares).sqrt().masked_fill(flat, 0.0)
 
 
-def mix(real: Tensor, fake: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+def mix(real: Tensor, fake: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Points ``u x + (1 - u) y`` between paired real and fake samples, u uniform and one a pair.
 
     Raises
@@ -147,9 +142,7 @@ class ZeroSlope:
     def __post_init__(self) -> None:
         check_strength(type(self).__name__, self.gamma, self.every)
 
-    def over(
-        self, discriminator: Discriminator, x: Tensor, *, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def over(self, discriminator: Discriminator, x: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Return the penalty over the samples `x`."""
         squares = squared_gradient_norm(discriminator, x, generator=generator)
         return self.every * self.gamma / 2 * squares.mean()

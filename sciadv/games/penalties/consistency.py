@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, final, runtime_checkable
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.games.augment import DiffAugment
 from sciadv.games.penalties.base import Discriminator, check_strength
@@ -16,7 +15,7 @@ from sciadv.games.penalties.base import Discriminator, check_strength
 class Augmentation(Protocol):
     """A random change of a batch of images that keeps what they show."""
 
-    def __call__(self, images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(self, images: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Return the changed images, of the same shape."""
         ...
 
@@ -55,12 +54,7 @@ class Consistency:
         check_strength("consistency regularisation", min(self.lam_real, self.lam_fake), self.every)
 
     def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        fake: Tensor,
-        *,
-        generator: torch.Generator | None = None,
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, *, generator: Generator | None = None
     ) -> Tensor:
         """Return the penalty; `generator` draws the augmentations."""
         of_real = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.games.penalties.base import Discriminator, check_strength, slopes
 
@@ -52,7 +52,7 @@ class Dragan:
         real: Tensor,
         fake: Tensor,  # noqa: ARG002  the interface has it
         *,
-        generator: torch.Generator | None = None,
+        generator: Generator | None = None,
     ) -> Tensor:
         """Return the penalty; `fake` is not read, `generator` draws the noise."""
         noise = torch.randn(real.shape, generator=generator, dtype=real.dtype, device=real.device)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.errors import InputError
 from sciadv.games.penalties.base import Discriminator
@@ -57,7 +56,7 @@ class LabelSmoothing:
         real: Tensor,
         fake: Tensor,  # noqa: ARG002  the interface has it
         *,
-        generator: torch.Generator | None = None,  # noqa: ARG002  the interface has it
+        generator: Generator | None = None,  # noqa: ARG002  the interface has it
     ) -> Tensor:
         """Return the term; `fake` and `generator` are not read."""
         return (1 - self.alpha) * discriminator(real).mean()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.games.penalties.base import Discriminator, ZeroSlope
 
@@ -36,7 +35,7 @@ class R2(ZeroSlope):
         real: Tensor,  # noqa: ARG002  the interface has it
         fake: Tensor,
         *,
-        generator: torch.Generator | None = None,
+        generator: Generator | None = None,
     ) -> Tensor:
         """Return the penalty; `real` is not read."""
         return self.over(discriminator, fake, generator=generator)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.games.penalties.base import Discriminator, check_strength, mix, slopes
 
@@ -49,12 +48,7 @@ class WassersteinGradientPenalty:
         check_strength("the WGAN gradient penalty", self.lam, self.every)
 
     def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        fake: Tensor,
-        *,
-        generator: torch.Generator | None = None,
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, *, generator: Generator | None = None
     ) -> Tensor:
         """Return the penalty; `generator` draws the points between the samples."""
         excess = slopes(discriminator, mix(real, fake, generator=generator), generator=generator) - 1

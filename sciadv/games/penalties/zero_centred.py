@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from sciadv.games.penalties.base import Discriminator, check_strength, mix, squared_gradient_norm
 
@@ -41,12 +40,7 @@ class ZeroCentred:
         check_strength("the zero-centred gradient penalty", self.lam, self.every)
 
     def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        fake: Tensor,
-        *,
-        generator: torch.Generator | None = None,
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, *, generator: Generator | None = None
     ) -> Tensor:
         """Return the penalty; `generator` draws the points between the samples."""
         between = mix(real, fake, generator=generator)

@@ -11,8 +11,7 @@ import copy
 from collections.abc import Sequence
 from typing import ClassVar, final
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from sciadv.errors import InputError
@@ -133,12 +132,7 @@ class StackedPenalty:
         return self.penalty.every
 
     def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        fake: Tensor,
-        *,
-        generator: torch.Generator | None = None,
+        self, discriminator: Discriminator, real: Tensor, fake: Tensor, *, generator: Generator | None = None
     ) -> Tensor:
         """Return the sum of the runs' penalties."""
         return self.n_runs * self.penalty(discriminator, real, fake, generator=generator)
