@@ -10,7 +10,7 @@ from sciadv.solvers.adam import Adam
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.loosening import can_loosen, loosen
 from sciadv.solvers.search import Monitor, has_forward_mode
-from sciadv.solvers.stages import has_stages, solve_in_stages
+from sciadv.solvers.stages import expand_range, has_stages, solve_in_stages
 
 #: Steps of Levenberg-Marquardt per start, most of which end early (measured: 6 to 9).
 _STEPS = 8
@@ -23,7 +23,7 @@ class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
 
     Data that it leaves unexplained lead past the generator's range where the prior says how, or, with a
-    nonlinear operator, to a looser latent law (`sciadv.solvers.loosening`).
+    nonlinear operator, first to a looser latent law (`sciadv.solvers.loosening`).
 
     The cost is counted in generator passes per measurement: ``n_latent + 8 x 3`` passes for each of 10 starts
     of Levenberg-Marquardt (a Jacobian, then gradients), ``300 x 3`` for each of 10 of Adam. So Adam is picked
@@ -50,6 +50,8 @@ class Auto:
         solution = solver.solve(problem, seed=seed, monitor=monitor)
         if not problem.forward.is_linear and can_loosen(problem) and isinstance(solver, LevenbergMarquardt):
             solution = loosen(problem, solution, seed=seed, monitor=monitor)
+        if isinstance(solver, LevenbergMarquardt):
+            solution = expand_range(problem, solution, self.restarts, seed=seed)
         return replace(solution, settings={"picked_by_auto": f"{solver.name}: {reason}", **solution.settings})
 
     def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:

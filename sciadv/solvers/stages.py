@@ -76,6 +76,40 @@ def solve_in_stages(
     )
 
 
+def expand_range(
+    problem: Problem, solution: Solution, restarts: int | None = None, *, seed: int = 0
+) -> Solution:
+    """Answer by `TangentKernel` what a latent search has left unexplained, with any operator and any noise.
+
+    A problem whose prior has no statistics, whose noise level is unknown, or that has constraints keeps its
+    solution.
+
+    Parameters
+    ----------
+    problem
+        What was searched.
+    solution
+        The solution of a latent search.
+    restarts, seed
+        As of a solver.
+    """
+    asked = problem.prior.residual is not None and problem.likelihood.has_noise_level
+    left = torch.tensor([status is not Status.EXPLAINED for status in solution.status])
+    rows = left.to(solution.x.device).nonzero().squeeze(1)
+    if not asked or problem.constraints or solution.was_interrupted or len(rows) == 0:
+        return solution
+    outside = TangentKernel(restarts).solve(problem.subset(rows), seed=seed)
+    outside = replace(outside, restart_objectives=None, restart_latents=None)  # of another search
+    kept = replace(solution, x_range=solution.x).with_rows(rows, outside)
+    counts = {"range": len(left) - len(rows), outside.method: len(rows)}
+    return replace(
+        kept,
+        method=outside.method if len(rows) == len(left) else solution.method,
+        seconds=solution.seconds + outside.seconds,
+        settings={**solution.settings, "stages": counts},
+    )
+
+
 def posterior_mean(whitened: Whitened, found: Solution, *, seed: int = 0) -> Tensor:
     """Return ``E[x | y]`` ``(batch, *in_shape)`` by importance sampling from Laplace's mixture.
 

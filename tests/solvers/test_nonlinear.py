@@ -13,7 +13,7 @@ from sciadv.forward import Forward, Magnitude, Matrix, NonlinearForward
 from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT
 from sciadv.moments import Moments, Residual
 from sciadv.problem import Problem
-from sciadv.solvers import RepresentationError, Solver, TangentKernel
+from sciadv.solvers import Auto, RepresentationError, Solver, TangentKernel
 from sciadv.solvers.data_model import data_model
 from sciadv.testing import check_solver
 from sciadv.testing.solver import linear_problem
@@ -161,3 +161,17 @@ def test_conforms_with_a_nonlinear_operator() -> None:
     problem = measured(bare, operators()[0][0], Gaussian(0.02), x)
     check_solver(RepresentationError(), problem=problem)
     check_solver(TangentKernel(), problem=problem)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["exp", "poisson"])
+def test_auto_leaves_the_range_where_a_nonlinear_problem_is_not_explained_in_it(which: int) -> None:
+    forward, likelihood = operators()[which]
+    bare, x = leaving(12, n=5)
+    inside = bare.prior.sample(1, seed=3)
+    problem = measured(bare, forward, likelihood, torch.cat([x, inside]))
+    found = Auto().solve(problem)
+    assert found.settings["stages"]["tangent-kernel"] >= 4
+    assert found.x_range is not None
+    assert bool((found.x[5] == found.x_range[5]).all())
+    assert float(found.misfit.max()) < 1.5
+    assert (found.x[:5] - x).square().mean() < (found.x_range[:5] - x).square().mean()
