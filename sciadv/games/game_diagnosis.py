@@ -8,7 +8,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sciadv.games.diagnostics import Alarm, mode_collapse, rotation_share, saturation, vanished_gradient
+from sciadv.errors import InputError
+from sciadv.games.diagnostics import (
+    Alarm,
+    hessian_anisotropy,
+    mode_collapse,
+    output_directions,
+    rotation_share,
+    saturation,
+    vanished_gradient,
+)
 from sciadv.games.game_losses import MinibatchGame
 from sciadv.games.two_player import evaluate
 from sciadv.types import as_generator
@@ -17,6 +26,8 @@ from sciadv.types import as_generator
 SATURATED = 0.99
 #: Shares of the antisymmetric part from which rotation, and below which descent, decides.
 _TURNS, _FALLS = 0.5, 0.25
+#: A curvature that is smaller than another by this factor is flat beside it.
+_FLAT = 10.0
 
 
 def is_saturated(real: float, fake: float) -> bool:
@@ -72,21 +83,49 @@ def diagnose(
     vanished = vanished_gradient(gradient)
     if vanished.fired:
         alarms.append(vanished.message)
-    real = torch.cat([part.real for part in game.parts])
+    real, collapses = torch.cat([part.real for part in game.parts]), False
     if len(real) > 1:
         with torch.no_grad():
             fake = torch.cat([part.through(average) for part in game.parts])
             collapsed = mode_collapse(fake.float(), real.float())
-        if collapsed.fired:
+        if collapses := collapsed.fired:
             alarms.append(collapsed.message)
-    if len(game.parts) > 1:
-        game.parts = game.parts[:1]  # second derivatives exist within a part only
+    game.parts = game.parts[:1]  # second derivatives exist within a part only
+    if collapses:
+        alarms += _curvature(game)
     numbers = as_generator(seed, game.players[0][0].device)
     try:
         rotation = rotation_sentence(rotation_share(game, generator=numbers, n_probes=n_probes))
     except (RuntimeError, NotImplementedError) as error:  # networks that cannot be differentiated twice
         rotation = f"rotation share not measured: {str(error).splitlines()[0]}"
     return *(alarms or ["no alarm: not saturated, gradients alive, samples spread like the data"]), rotation
+
+
+def _curvature(game: MinibatchGame) -> list[str]:
+    """Say how the generator's loss is curved along spreading its samples and along moving them together.
+
+    A list of one sentence, or of none where the networks have no second derivatives, or the generator no
+    such directions.
+    """
+    part, weights = game.parts[0], game.players[0]
+    try:
+        directions = output_directions(lambda: part.through(game.generator), weights)
+        found = hessian_anisotropy(lambda: game.loss(0), weights, directions)
+    except (RuntimeError, NotImplementedError, InputError):
+        return []
+    return [curvature_sentence(found.curvatures["spread"], found.curvatures["shift"])]
+
+
+def curvature_sentence(spread: float, shift: float) -> str:
+    """Say what curvatures along spreading and along moving together mean for a collapsed generator."""
+    numbers = (
+        f"the generator's loss is curved by {spread:.2g} along spreading its samples, by {shift:.2g} along "
+    )
+    if abs(spread) * _FLAT < abs(shift):
+        return numbers + "moving them together: it is flat where they would spread, nothing drives them apart"
+    if spread < 0:
+        return numbers + "moving them together: it falls where they spread, more steps may drive them apart"
+    return numbers + "moving them together: it rises where they spread, the game holds them together"
 
 
 def rotation_sentence(share: float) -> str:

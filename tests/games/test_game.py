@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.games.augment import ADA
 from sciadv.games.game import Game
+from sciadv.games.game_diagnosis import curvature_sentence
 from sciadv.games.game_parts import AUGMENTATIONS, make_part
 from sciadv.games.game_report import EarlyStopping, GameError, GameStatus
 from sciadv.games.game_rules import GameOptions
@@ -571,6 +572,29 @@ def test_the_diagnosis_says_since_when_the_discriminator_is_saturated_and_change
     assert played.diagnose(data) == report.diagnosis
     assert played.play.losses.n_draws == n_draws
     assert all(torch.equal(a, b) for a, b in zip(before, weights(played), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("spread", "shift", "words"),
+    [
+        (5.3e-4, 0.667, "nothing drives them apart"),
+        (-0.1, 0.2, "it falls"),
+        (0.3, 0.2, "holds them together"),
+    ],
+)
+def test_curvatures_of_a_collapsed_generator_in_words(spread: float, shift: float, words: str) -> None:
+    assert words in curvature_sentence(spread, shift)
+
+
+def test_the_diagnosis_of_a_collapsed_game_tells_its_curvature() -> None:
+    played = game()
+    played.step(points())
+    with torch.no_grad():
+        for net in (played.play.losses.generator, played.averaged):
+            net[0].weight *= 1e-3  # the latents hardly count
+    told = played.diagnose(points())
+    assert any("modes are collapsing" in sentence for sentence in told)
+    assert any("curved by" in sentence for sentence in told)
 
 
 def test_the_diagnosis_of_a_game_that_cannot_be_differentiated_twice_says_so() -> None:
