@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from sciadv.errors import UnknownNameError
+from sciadv.forward.acoustic import AcousticCrosswell
 from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
@@ -26,6 +27,7 @@ from sciadv.forward.texture import Texture
 
 __all__ = [
     "FORWARDS",
+    "AcousticCrosswell",
     "BlockSum",
     "Blur",
     "CrossholeTravelTime",
@@ -60,6 +62,7 @@ __all__ = [
 
 #: The operators a file can name by `kind`.
 FORWARDS: dict[str, Callable[..., Forward]] = {
+    "acoustic-crosswell": AcousticCrosswell,
     "block-sum": BlockSum,
     "blur": Blur,
     "crosshole": CrossholeTravelTime,

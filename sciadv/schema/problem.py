@@ -125,6 +125,20 @@ class FaciesSlownessForward(Table):
     velocity_facies: Positive | None = None
 
 
+class AcousticCrosswellForward(Table):
+    """`sciadv.forward.AcousticCrosswell`; SI units."""
+
+    kind: Literal["acoustic-crosswell"]
+    cell_size: Positive | None = None
+    velocity_background: Positive | None = None
+    velocity_facies: Positive | None = None
+    frequency: Positive | None = None
+    n_samples: Count | None = None
+    interval: Positive | None = None
+    source_rows: Numbers | None = None
+    receiver_rows: Numbers | None = None
+
+
 class TextureForward(Table):
     """`sciadv.forward.Texture`; SI units."""
 
@@ -169,7 +183,8 @@ def _forward_tag(value: Any) -> str | None:
 
 
 Operator = (
-    Annotated[BlockSumForward, Tag("block-sum")]
+    Annotated[AcousticCrosswellForward, Tag("acoustic-crosswell")]
+    | Annotated[BlockSumForward, Tag("block-sum")]
     | Annotated[BlurForward, Tag("blur")]
     | Annotated[CrossholeForward, Tag("crosshole")]
     | Annotated[FaciesSlownessForward, Tag("facies-slowness")]

@@ -16,7 +16,11 @@ def test_operator_keeps_every_promise(operator: Forward):
 
 
 def test_every_registered_kind_is_tested(covered_kinds: set[str]):
-    assert covered_kinds | {"texture"} == set(FORWARDS)  # a texture, of designs in metres: test_texture.py
+    elsewhere = {
+        "texture",
+        "acoustic-crosswell",
+    }  # in metres: test_texture.py; with deepwave: test_acoustic.py
+    assert covered_kinds | elsewhere == set(FORWARDS)
 
 
 def test_all_modes_of_differentiation_agree(operator: Forward, generator: torch.Generator):
