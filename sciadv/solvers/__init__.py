@@ -34,6 +34,7 @@ from sciadv.solvers.search import Monitor, Progress
 from sciadv.solvers.smc import SequentialMonteCarlo
 from sciadv.solvers.sparse_deviation import SparseDeviation
 from sciadv.solvers.tangent_kernel import TangentKernel
+from sciadv.solvers.tv import TV
 from sciadv.solvers.wirtinger_flow import WirtingerFlow
 
 
@@ -73,6 +74,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "smc": SequentialMonteCarlo,
     "lmmse": LMMSE,
     "lasso": Lasso,
+    "tv": TV,
     "fbp": FBP,
     "wirtinger-flow": WirtingerFlow,
     "hio": HIO,
@@ -87,6 +89,7 @@ __all__ = [
     "MALA",
     "PCN",
     "SOLVERS",
+    "TV",
     "Adam",
     "Annealing",
     "Auto",
