@@ -17,6 +17,7 @@ from sciadv.bench import (
     omics,
     prior_recipes,
     priors,
+    seismic_crosswell,
 )
 from sciadv.bench.contract import (
     Bench,
@@ -45,6 +46,7 @@ BENCHES: dict[str, Bench] = {
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
     "priors": priors.BENCH,
+    "seismic-crosswell": seismic_crosswell.BENCH,
 }
 
 __all__ = ["BENCHES", "Bench", "BenchResult", "run_bench"]
