@@ -29,6 +29,7 @@ from sciadv.solvers.lmmse import LMMSE
 from sciadv.solvers.mala import MALA
 from sciadv.solvers.multi_code import MultiCode
 from sciadv.solvers.pcn import PCN
+from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton
 from sciadv.solvers.representation_error import RepresentationError
 from sciadv.solvers.search import Monitor, Progress
 from sciadv.solvers.smc import SequentialMonteCarlo
@@ -58,6 +59,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "adam": Adam,
     "representation-error": RepresentationError,
     "tangent-kernel": TangentKernel,
+    "regularised-gauss-newton": RegularisedGaussNewton,
     "csgm": CSGM,
     "sparse-deviation": SparseDeviation,
     "multi-code": MultiCode,
@@ -104,6 +106,7 @@ __all__ = [
     "Monitor",
     "MultiCode",
     "Progress",
+    "RegularisedGaussNewton",
     "RepresentationError",
     "SequentialMonteCarlo",
     "Solver",

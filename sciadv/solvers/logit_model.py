@@ -119,7 +119,7 @@ class LogitModel:
 
     def _step(self, here: LogitState, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the latents, changes and duals that solve the linearised problem."""
-        logits, jacobian = self._logits_and_jacobian(here.z)
+        logits, jacobian = self.output.logits(self.prior, here.z), self.output.jacobian(self.prior, here.z)
         x = self.output.apply(logits + self.mean + here.nu)
         derivative, residual = self.data.linearise(x, rows)
         pushed = self.output.slope(x)[:, :, None] * derivative  # D (rows, pixels, measurements)
@@ -165,16 +165,3 @@ class LogitModel:
             if len(pending) == 0:
                 break
         return reached
-
-    def _logits_and_jacobian(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``l(z)`` ``(rows, pixels)`` and ``dl/dz`` ``(rows, pixels, n_latent)``, by forward mode."""
-
-        def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-            logits, tangent = torch.func.jvp(
-                lambda at: self.output.logits(self.prior, at), (z,), (direction.expand_as(z),)
-            )[:2]
-            return logits, tangent
-
-        unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-        logits, tangents = torch.func.vmap(push, out_dims=(None, 0))(unit)  # type: ignore[arg-type]  # torch's hint lacks None
-        return logits, tangents.permute(1, 2, 0)

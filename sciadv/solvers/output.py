@@ -54,6 +54,18 @@ class OutputActivation:
         margin = 1e-12 if x.dtype == torch.float64 else 1e-6
         return self.invert(x.clamp(self.low + margin, self.high - margin))
 
+    def jacobian(self, prior: Prior, z: Tensor) -> Tensor:
+        """Return ``dl/dz`` ``(batch, pixels, n_latent)``, by forward mode."""
+
+        def push(direction: Tensor) -> Tensor:
+            tangent: Tensor = torch.func.jvp(
+                lambda at: self.logits(prior, at), (z,), (direction.expand_as(z),)
+            )[1]
+            return tangent
+
+        unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+        return torch.func.vmap(push)(unit).permute(1, 2, 0)
+
 
 SIGMOID = OutputActivation("sigmoid", torch.sigmoid, lambda x: x * (1 - x), torch.logit, 0.0, 1.0)
 TANH = OutputActivation("tanh", torch.tanh, lambda x: 1 - x * x, torch.atanh, -1.0, 1.0)

@@ -1,0 +1,98 @@
+"""Steps past the range under a falling noise level: what they minimise, and what only they find."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sciadv import Gaussian, Poisson, Prior, Problem
+from sciadv.errors import InputError
+from sciadv.forward import GaussianSensing, Magnitude
+from sciadv.metrics import relative_error
+from sciadv.moments import Moments, Residual
+from sciadv.nets import build_seeded
+from sciadv.solvers import RegularisedGaussNewton, TangentKernel, make_solver
+from sciadv.solvers.logit_steps import conjugate_gradients, logit_steps
+from sciadv.testing import check_solver
+from sciadv.testing.solver import linear_problem
+
+SHAPE, SIZE = (1, 6, 6), 36
+
+
+def prior_of():
+    spec = {"kind": "mlp-decoder", "n_latent": 4, "image_shape": list(SHAPE), "hidden": [16]}
+    draw = torch.Generator().manual_seed(1)
+    factor = 0.4 * torch.randn(SIZE, SIZE, generator=draw) / SIZE**0.5
+    logits = Moments(0.1 * torch.randn(SHAPE, generator=draw), factor @ factor.T + 0.01 * torch.eye(SIZE))
+    image = Moments(torch.zeros(SHAPE), 0.05 * logits.covariance)
+    return Prior(build_seeded(spec, 0), 4, residual=Residual(image, logits, torch.zeros(2, *SHAPE)))
+
+
+def truths(prior, n=3):
+    """Draw images that the generator has not made: its logits with a change of the residual's law."""
+    draw, residual = torch.Generator().manual_seed(4), prior.residual.logits
+    factor = torch.linalg.cholesky(residual.covariance)
+    change = torch.randn(n, SIZE, generator=draw) @ factor.T + residual.mean.flatten()
+    return torch.sigmoid(torch.logit(prior.sample(n, seed=2)) + change.reshape(n, *SHAPE))
+
+
+def problem_of(forward, sigma):
+    prior = prior_of()
+    x = truths(prior)
+    with torch.no_grad():
+        y = forward(x)
+    y = y + sigma * torch.randn(y.shape, generator=torch.Generator().manual_seed(5))
+    return Problem(prior, forward, Gaussian(sigma), y, truth=x)
+
+
+def magnitudes(sigma=0.003):
+    return problem_of(Magnitude(GaussianSensing(SHAPE, 3 * SIZE, seed=1)), sigma)
+
+
+def test_images_outside_the_range_are_found_from_magnitudes():
+    problem = magnitudes()
+    found = RegularisedGaussNewton().solve(problem)
+    assert bool((relative_error(found.x, problem.truth) < 5e-3).all())
+    assert bool((relative_error(found.x_range, problem.truth) > 0.1).all())  # the generator does not reach it
+    torch.testing.assert_close(found.x_range, problem.prior(found.z), atol=1e-5, rtol=0)
+
+
+def test_a_linear_problem_has_the_answer_of_the_dense_systems():
+    problem = problem_of(GaussianSensing(SHAPE, 20, seed=2), 0.5)
+    found = RegularisedGaussNewton().solve(problem)
+    dense = TangentKernel(tolerance=1e-6).solve(problem)
+    torch.testing.assert_close(found.objective, dense.objective, rtol=0.01, atol=0)
+
+
+def test_conjugate_gradients_solve_each_row_by_itself():
+    draw = torch.Generator().manual_seed(0)
+    root = torch.randn(3, 5, 8, generator=draw)
+    right = torch.randn(3, 8, generator=draw)
+    matrix = root.transpose(1, 2) @ root + torch.eye(8)
+
+    def solve(rows):
+        return conjugate_gradients(lambda v: (matrix[rows] @ v[:, :, None]).squeeze(2), right[rows])
+
+    together = solve([0, 1, 2])
+    left = right - (matrix @ together[:, :, None]).squeeze(2)
+    assert bool((left.norm(dim=1) < 0.021 * right.norm(dim=1)).all())
+    torch.testing.assert_close(together[1:2], solve([1]), atol=1e-5, rtol=1e-5)
+
+
+def test_leaving_the_range_counts_as_noise_in_the_search_before():
+    steps = logit_steps(magnitudes(), "test")
+    assert float(steps.noise_in_range().sigma) > 20 * 0.003
+    none = replace(steps, factor=torch.zeros_like(steps.factor), mean=torch.zeros_like(steps.mean))
+    assert float(none.noise_in_range().sigma) == pytest.approx(0.003, rel=1e-3)
+
+
+def test_it_keeps_the_promises_of_all_solvers():
+    assert isinstance(make_solver("regularised-gauss-newton"), RegularisedGaussNewton)
+    check_solver(RegularisedGaussNewton(), problem=magnitudes())
+
+
+def test_what_it_needs_is_said():
+    with pytest.raises(InputError, match="statistics"):
+        RegularisedGaussNewton().solve(linear_problem())
+    with pytest.raises(InputError, match="needs Gaussian noise"):
+        RegularisedGaussNewton().solve(replace(magnitudes(), likelihood=Poisson()))
