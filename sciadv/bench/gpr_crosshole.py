@@ -265,15 +265,12 @@ def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
     """List the rows, each with what measures it."""
     drawn = draw_models(case, plan.n_draws, seed=1000 + seed)
     many, few = repeated(case, plan.n_starts), drawn.subset(slice(plan.n_posterior))
-    found: list[tuple[str, Callable[[], Row]]] = []
-    for name in (ONE_START, PLAIN_START):
-        found += [
-            (name, partial(start_row, name, drawn, seed=2000 + seed)),
-            (f"{name}, case 1", partial(start_row, f"{name}, case 1", many, seed=3000 + seed)),
-        ]
-    found += [
+    found: list[tuple[str, Callable[[], Row]]] = [
+        (ONE_START, partial(start_row, ONE_START, drawn, seed=2000 + seed)),
         ("auto, case 1", partial(case_row, case, plan, seed=seed)),
         ("auto", partial(auto_row, "auto", drawn, seed=seed)),
+        ("posterior", partial(posterior_row, few, seed=seed)),
+        (PEER, partial(dream_row, case, plan, seed=seed)),
     ]
     if is_available("channels"):
         crops = held_out_models(case, plan.n_crops, seed=4000 + seed)
@@ -285,8 +282,12 @@ def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
             )
         ]
     found += [
-        ("posterior", partial(posterior_row, few, seed=seed)),
-        (PEER, partial(dream_row, case, plan, seed=seed)),
+        (name, partial(start_row, name, problem, seed=draws + seed))
+        for name, problem, draws in (
+            (f"{ONE_START}, case 1", many, 3000),
+            (PLAIN_START, drawn, 2000),
+            (f"{PLAIN_START}, case 1", many, 3000),
+        )
     ]
     depends = (vars(plan), seed, case.latent_weight, case.prior.card.get("weights_sha256", ""))
     return [Part(name, {}, (name, *depends), measure) for name, measure in found]

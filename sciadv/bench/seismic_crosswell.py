@@ -55,7 +55,7 @@ class Plan:
     """
 
     n_models: int = 2
-    n_gradients: int = 100
+    n_gradients: int = 60
     with_auto: bool = True
 
 
@@ -213,17 +213,19 @@ def parts(problem: Problem, plan: Plan, seed: int) -> list[Part]:
         "levenberg-marquardt, one random start": LevenbergMarquardt(1, starts="random", halve_at=()),
         "annealing, one random start": Annealing(),
     }
-    if plan.with_auto:
-        latent["auto"] = Auto()
     groups = {
         group: problem.subset(slice(where.start, where.start + plan.n_models))
         for group, where in GROUPS.items()
     }
     measures: dict[str, Callable[[Problem, Row], Row]] = {
+        name: partial(latent_row, solver=solver, seed=seed) for name, solver in latent.items()
+    }
+    measures |= {
         name: partial(plain_row, invert=invert, start=start, n_gradients=plan.n_gradients)
         for name, (invert, start) in plain.items()
     }
-    measures |= {name: partial(latent_row, solver=solver, seed=seed) for name, solver in latent.items()}
+    if plan.with_auto:
+        measures["auto"] = partial(latent_row, solver=Auto(), seed=seed)
     depends = (vars(plan), seed, problem.prior.card.get("weights_sha256", ""))
     found = []
     for name, measure in measures.items():
