@@ -15,6 +15,8 @@ from sciadv.bench import (
     gpr_crosshole,
     nanotexture_friction,
     omics,
+    out_of_distribution,
+    phase_retrieval,
     prior_recipes,
     priors,
     seismic_crosswell,
@@ -45,6 +47,8 @@ BENCHES: dict[str, Bench] = {
     "nanotexture-friction": nanotexture_friction.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
+    "out-of-distribution": out_of_distribution.BENCH,
+    "phase-retrieval": phase_retrieval.BENCH,
     "priors": priors.BENCH,
     "seismic-crosswell": seismic_crosswell.BENCH,
 }

@@ -112,6 +112,8 @@ class RegularisedGaussNewton:
         try:
             for k in range(z.shape[1]):
                 missed = (best.misfit > (_ELSEWHERE if k else 1)).nonzero().squeeze(1)
+                if len(missed) == 0:
+                    break
                 for rows in torch.split(missed, _CHUNK):
                     reached = self._steps(steps, z[rows, k], rows, monitor)
                     is_better = (reached.misfit < best.misfit[rows]).nonzero().squeeze(1)

@@ -15,11 +15,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.leaving import finish
 from sciadv.solvers.modes import Modes, find_modes, generate
 from sciadv.solvers.past_range import knows_its_error
+from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton
 from sciadv.solvers.representation_error import RepresentationError
 from sciadv.solvers.search import Monitor
 from sciadv.solvers.tangent_kernel import TangentKernel
@@ -79,7 +81,9 @@ def solve_in_stages(
 def expand_range(
     problem: Problem, solution: Solution, restarts: int | None = None, *, seed: int = 0
 ) -> Solution:
-    """Answer by `TangentKernel` what a latent search has left unexplained, with any operator and any noise.
+    """Answer past the range what a latent search has left unexplained, with any operator and any noise.
+
+    By `RegularisedGaussNewton` where a nonlinear operator has Gaussian noise, else by `TangentKernel`.
 
     A problem whose prior has no statistics, whose noise level is unknown, or that has constraints keeps its
     solution.
@@ -98,7 +102,9 @@ def expand_range(
     rows = left.to(solution.x.device).nonzero().squeeze(1)
     if not asked or problem.constraints or solution.was_interrupted or len(rows) == 0:
         return solution
-    outside = TangentKernel(restarts).solve(problem.subset(rows), seed=seed)
+    needs_steps = isinstance(problem.likelihood, Gaussian) and not problem.forward.is_linear
+    solver = RegularisedGaussNewton(restarts or 10) if needs_steps else TangentKernel(restarts)
+    outside = solver.solve(problem.subset(rows), seed=seed)
     outside = replace(outside, restart_objectives=None, restart_latents=None)  # of another search
     kept = replace(solution, x_range=solution.x).with_rows(rows, outside)
     counts = {"range": len(left) - len(rows), outside.method: len(rows)}
