@@ -21,7 +21,7 @@ from sciadv.solvers.jacobian import latent_jacobian
 from sciadv.solvers.starts import StartPoints, Starts, start_points
 
 #: Two restarts have met when they are nearer than this part of the distance of two independent prior draws.
-MET = 0.05
+MET = 0.1
 #: A row at the noise level ends when its objective falls by less than this part of it.
 SETTLED = 1e-2
 
