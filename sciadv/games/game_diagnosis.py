@@ -118,14 +118,13 @@ def _curvature(game: MinibatchGame) -> list[str]:
 
 def curvature_sentence(spread: float, shift: float) -> str:
     """Say what curvatures along spreading and along moving together mean for a collapsed generator."""
-    numbers = (
-        f"the generator's loss is curved by {spread:.2g} along spreading its samples, by {shift:.2g} along "
-    )
+    numbers = f"the generator's loss is curved by {spread:.2g} along spreading its samples"
+    numbers += f" and by {shift:.2g} along moving them together: "
     if abs(spread) * _FLAT < abs(shift):
-        return numbers + "moving them together: it is flat where they would spread, nothing drives them apart"
+        return numbers + "it is flat where they would spread, nothing drives them apart"
     if spread < 0:
-        return numbers + "moving them together: it falls where they spread, more steps may drive them apart"
-    return numbers + "moving them together: it rises where they spread, the game holds them together"
+        return numbers + "it falls where they spread, more steps may drive them apart"
+    return numbers + "it rises where they spread, the game holds them together"
 
 
 def rotation_sentence(share: float) -> str:

@@ -84,21 +84,21 @@ class MinibatchGame:
                 f"a batch of {source.batch} cannot be cut into {n_parts} equal parts "
                 f"({n_own} a process, {world_size()} processes); choose a multiple"
             )
+        whole, size, first = self.whole(source, draw), source.batch // n_parts, rank() * n_own
+        return tuple(whole.slice(k, size) for k in range(first, first + n_own))
+
+    def whole(self, source: Source, draw: int) -> Part:
+        """Return the whole minibatch of a draw, that of all processes together."""
         device, dtype = self.players[0][0].device, self.players[0][0].dtype
         numbers = step_generator(source.seed, draw, stream=_LATENTS)
         z = torch.randn(source.batch, *self.latent_shape, generator=numbers, dtype=dtype)
-        real, size = source.real(draw), source.batch // n_parts
         labels = source.labels_of(draw)
-        first = rank() * n_own
-        return tuple(
-            Part(
-                real[k * size : (k + 1) * size].to(device, dtype),
-                z[k * size : (k + 1) * size].to(device),
-                draw,
-                k,
-                None if labels is None else labels[k * size : (k + 1) * size].to(device),
-            )
-            for k in range(first, first + n_own)
+        return Part(
+            source.real(draw).to(device, dtype),
+            z.to(device),
+            draw,
+            0,
+            None if labels is None else labels.to(device),
         )
 
     def loss(self, player: Player) -> Tensor:

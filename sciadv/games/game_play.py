@@ -92,7 +92,6 @@ class Play:
         self.best = BestSoFar()
         self._rates, self._ema = rates, ema
         self.n_classes = 0
-        self._is_virtual = tuple(has_virtual_norm(net) for net in (generator, discriminator))
         self._saturated_since: int | None = None
 
     @property
@@ -113,8 +112,9 @@ class Play:
             The data or the labels do not fit, or the networks do not fit them.
         """
         source = Source(data, self.batch, self.seed, labels)
-        if self.losses.source is None and not any(self._is_virtual):
-            check_networks(self.losses.generator, self.losses.discriminator, self.losses.cut(source, 0)[0])
+        both = self.losses.generator, self.losses.discriminator
+        if self.losses.source is None and not any(map(has_virtual_norm, both)):
+            check_networks(*both, self.losses.cut(source, 0)[0])
         self.losses.source = source
         self.n_classes = 0 if labels is None else int(labels.max()) + 1
 
@@ -137,32 +137,33 @@ class Play:
         """
         losses, update = self.losses, self.rules.update
         self._schedule(n_steps)
-        self._refer()
+        self._refer(losses.generator, losses.discriminator)
         state = update.init(losses) if self.update_state is None else self.update_state
         self.update_state = update.step(losses, self.optimizers, state)
         losses.settle()
         average_in_place([*losses.generator.buffers(), *losses.discriminator.buffers()])
         self.averaged.update(losses.generator)
+        self._refer(self.averaged.module)
         numbers = self._numbers(self.update_state)
         losses.n_done += 1
         return numbers
 
-    def _refer(self) -> None:
-        """Pass the reference batch, the first one, through networks with virtual batch norms.
+    def _refer(self, *nets: nn.Module) -> None:
+        """Pass the reference batch, the whole first one, through networks with virtual batch norms.
 
         Their statistics follow the weights; the averaged generator's are those of the averaged weights.
         """
         losses = self.losses
-        if losses.source is None or not (self._is_virtual[0] or self._is_virtual[1]):
+        nets = tuple(net for net in nets if has_virtual_norm(net))
+        if not nets or losses.source is None:
             return
-        (part, *_) = losses.cut(losses.source, 0)
-        if self._is_virtual[0]:
-            for net in (losses.generator, self.averaged.module):
-                with taking_reference(net):
-                    part.through(net)
-        if self._is_virtual[1]:
-            with taking_reference(losses.discriminator):
-                part.judged_by(losses.discriminator)
+        reference = losses.whole(losses.source, 0)
+        for net in nets:
+            with taking_reference(net):
+                if net is losses.discriminator:
+                    reference.judged_by(net)
+                else:
+                    reference.through(net)
 
     def _schedule(self, n_steps: int | None) -> None:
         """Let the learning rates fall linearly in the second half, to `final_rate` of them."""

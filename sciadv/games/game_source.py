@@ -96,6 +96,12 @@ class Part:
     number: int
     labels: Tensor | None = None
 
+    def slice(self, k: int, size: int) -> Part:
+        """Return the k-th part of so many samples."""
+        rows = slice(k * size, (k + 1) * size)
+        labels = None if self.labels is None else self.labels[rows]
+        return Part(self.real[rows], self.z[rows], self.draw, k, labels)
+
     def through(self, generator: Callable[..., Tensor]) -> Tensor:
         """Return the fakes of the part's latents, of its classes where there are any."""
         return generator(self.z) if self.labels is None else generator(self.z, self.labels)

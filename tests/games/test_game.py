@@ -477,6 +477,9 @@ def test_a_game_keeps_the_reference_of_virtual_batch_norms_and_resumes(tmp_path:
     prior = whole.prior()
     z = prior.sample_latent(4, seed=0)
     assert torch.allclose(prior(z)[:1], prior(z[:1]), atol=1e-6)  # of no batch but the reference
+    before = prior(z)
+    whole.play._refer(whole.averaged)
+    assert torch.equal(whole.prior()(z), before)  # whose statistics are those of the averaged weights
 
 
 def test_ada_follows_the_discriminator_and_its_p_is_logged() -> None:

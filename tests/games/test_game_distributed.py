@@ -20,6 +20,7 @@ from sciadv.games.game_rules import GameOptions
 from sciadv.games.penalties import WassersteinGradientPenalty
 from sciadv.games.replay import ReplayBuffer
 from sciadv.games.trainer import process_group, world_size
+from sciadv.nets.layers import VirtualBatchNorm
 
 
 def sgd(parameters, rate):
@@ -33,13 +34,16 @@ def nets(dtype, seed=0):
     return G.to(dtype), D.to(dtype)
 
 
-def played(dtype=torch.float64, steps=6, seed=0, **settings):
+def played(dtype=torch.float64, steps=6, seed=0, virtual=False, **settings):
     """Every process has weights of its own seed: the first one's count."""
     images = torch.linspace(0, 1, 640).reshape(40, 1, 4, 4)
     G, D = nets(dtype, seed)
+    if virtual:
+        D = nn.Sequential(D[0], D[1], VirtualBatchNorm(16).to(dtype), *D[2:])
+        G = nn.Sequential(G[0], VirtualBatchNorm(16).to(dtype), *G[1:])
     game = Game(G, D, n_latent=3, batch=8, learning_rate=1e-2, **settings)
     game.fit(images, steps=steps)
-    return [p.detach() for p in [*G.parameters(), *D.parameters()]]
+    return [p.detach() for p in [*G.parameters(), *D.parameters(), *game.averaged.parameters()]]
 
 
 def main(out):
@@ -49,7 +53,11 @@ def main(out):
         torch.save({
             "float32, sgd": played(torch.float32, options=GameOptions(optimizer=sgd), seed=rank),
             **{name: played(update=name)
-               for name in ("alternating", "extragradient", "optimistic", "lookahead", "consensus")},
+               for name in ("alternating", "extragradient", "optimistic", "lookahead", "consensus",
+                            "symplectic", "unrolled", "trust-region", "output-trust-region")},
+            "virtual batch norm": played(virtual=True),
+            "historical averaging": played(penalties=["historical-averaging"]),
+            "top-k": played(penalties=["top-k", "instance-noise"], options=parts),
             "random penalty": played(penalties=[WassersteinGradientPenalty()], options=parts),
             "ada": played(augment=ADA(target=-1.0, n_images=80, interval=1), options=parts),
             "replay": played(options=GameOptions(accumulate=parts.accumulate, replay=ReplayBuffer(16))),

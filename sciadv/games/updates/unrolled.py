@@ -40,8 +40,9 @@ class Unrolled(Update):
     Notes
     -----
     On the bilinear game ``sigma u v`` the generator sees ``d/du sigma u (v + k rate sigma u)``, the
-    descent of a game with curvature ``2 k rate sigma^2`` for it. Over several processes each one unrolls
-    on its own minibatch, and the result is averaged. Costs about ``3 k`` more gradients a step.
+    descent of a game with curvature ``2 k rate sigma^2`` for it. Over several processes every derivative is
+    averaged, so that all unroll the same steps of the whole minibatch. Costs about ``3 k`` more gradients a
+    step.
 
     References
     ----------
@@ -63,25 +64,25 @@ class Unrolled(Update):
         move(optimizers[1], game.players[1], gradient)
         game.draw()
         loss_0, gradient = self.generator_gradient(game)
-        move(optimizers[0], game.players[0], game.reduce(gradient))
+        move(optimizers[0], game.players[0], gradient)
         return state.after((loss_0, loss_1))
 
     def generator_gradient(self, game: TwoPlayerGame) -> tuple[float, Point]:
-        """Return the generator's loss k steps ahead and its gradient, not averaged over processes."""
+        """Return the generator's loss k steps ahead and its gradient, averaged over processes."""
         theta, phi = list(game.players[0]), list(game.players[1])
         passed: list[Point] = []
         for _ in range(self.k):
             passed.append(copies(phi))
             with frozen(theta):
-                descent = derivative(game.loss(1), phi)
+                descent = game.reduce(derivative(game.loss(1), phi))
             add(phi, descent, -self.rate)
         loss = game.loss(0)
-        both = derivative(loss, theta + phi)
+        both = game.reduce(derivative(loss, theta + phi))
         g, mu = both[: len(theta)], both[len(theta) :]
         for at in reversed(passed):
             restore(phi, at)
             descent = derivative(game.loss(1), phi, create_graph=True)
-            both = derivative(descent, theta + phi, mu)
+            both = game.reduce(derivative(descent, theta + phi, mu))
             g = tuple(a - self.rate * b for a, b in zip(g, both[: len(theta)], strict=True))
             mu = tuple(a - self.rate * b for a, b in zip(mu, both[len(theta) :], strict=True))
         return float(loss.detach()), g
