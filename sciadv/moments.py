@@ -133,7 +133,8 @@ def _leading_factor(covariance: Tensor, rank: int) -> Tensor:
     for _ in range(4):
         basis = torch.linalg.qr(covariance @ basis.to(covariance.device))[0]
     values, vectors = torch.linalg.eigh(basis.T @ covariance @ basis)
-    return (basis @ vectors[:, -rank:]) * values[-rank:].clamp_min(0).sqrt()
+    leading: Tensor = (basis @ vectors[:, -rank:]) * values[-rank:].clamp_min(0).sqrt()
+    return leading
 
 
 def _pack(moments: Moments) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compos
 from sciadv.forward.block import BlockSum
 from sciadv.forward.blur import Blur, GaussianBlur
 from sciadv.forward.crosshole import CrossholeTravelTime, FaciesSlowness
-from sciadv.forward.fourier import MaskedFourier
+from sciadv.forward.fourier import MaskedFourier, cartesian_mask
 from sciadv.forward.gene_circuit import GeneCircuit
 from sciadv.forward.magnitude import Magnitude
 from sciadv.forward.mask import Mask
@@ -48,6 +48,7 @@ __all__ = [
     "Texture",
     "ZeroPad",
     "as_forward",
+    "cartesian_mask",
     "compose",
     "filtered_back_projection",
     "forward_kind",

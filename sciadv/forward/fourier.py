@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -95,3 +96,53 @@ class MaskedFourier(LinearForward):
         image = torch.fft.ifft2(k_space, norm="ortho")
         image = torch.fft.fftshift(image, dim=(-2, -1)) if self.is_centred else image
         return as_dtype(image, image.dtype if self.dtype.is_complex else y.dtype.to_real())
+
+
+def cartesian_mask(width: int, acceleration: int, *, seed: int) -> Tensor:
+    """Choose columns of a centred k-space, ``width // acceleration`` of them: boolean ``(width,)``.
+
+    The central ones, 8 % of all at an acceleration of 4 and 4 % at 8 as in fastMRI [1]_, are all there. The
+    others are drawn with a density that falls as the square of the distance to the edge, since images have
+    their energy at low frequencies [2]_.
+
+    Parameters
+    ----------
+    width
+        Columns of k-space.
+    acceleration
+        Columns there are for each that is sampled, >= 1.
+    seed
+        Seed of the draws.
+
+    Raises
+    ------
+    InputError
+        The acceleration is below 1 or leaves no column.
+
+    References
+    ----------
+    .. [1] J. Zbontar et al. fastMRI: an open dataset and benchmarks for accelerated MRI. 2018,
+       arXiv:1811.08839, section 4.8.
+    .. [2] M. Lustig, D. Donoho, J. M. Pauly. Sparse MRI: the application of compressed sensing for rapid MR
+       imaging. Magnetic Resonance in Medicine 58 (2007) 1182-1195.
+
+    Examples
+    --------
+    >>> mask = cartesian_mask(64, 8, seed=0)
+    >>> int(mask.sum()), bool(mask[31:34].all())
+    (8, True)
+    """
+    if acceleration < 1 or acceleration > width:
+        raise InputError(f"expected an acceleration from 1 to {width}, but got {acceleration}")
+    n_columns = width // acceleration
+    n_centre = min(n_columns, max(1, round(0.32 * width / acceleration)))
+    mask = np.zeros(width, dtype=bool)
+    first = width // 2 - n_centre // 2
+    mask[first : first + n_centre] = True
+    distance = np.abs(np.arange(width) - width // 2) / (width / 2)
+    density = np.where(mask, 0.0, (1 - distance) ** 2 + 1e-3)
+    chosen = np.random.default_rng(seed).choice(
+        width, n_columns - n_centre, replace=False, p=density / density.sum()
+    )
+    mask[chosen] = True
+    return torch.from_numpy(mask)

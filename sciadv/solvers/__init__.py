@@ -24,6 +24,7 @@ from sciadv.solvers.image_adaptive import ImageAdaptive
 from sciadv.solvers.intermediate_layer import IntermediateLayer
 from sciadv.solvers.laplace import Laplace
 from sciadv.solvers.lasso import Lasso
+from sciadv.solvers.learned_tv import LearnedTV
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.lmmse import LMMSE
 from sciadv.solvers.mala import MALA
@@ -59,6 +60,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "adam": Adam,
     "representation-error": RepresentationError,
     "tangent-kernel": TangentKernel,
+    "learned-tv": LearnedTV,
     "regularised-gauss-newton": RegularisedGaussNewton,
     "csgm": CSGM,
     "sparse-deviation": SparseDeviation,
@@ -102,6 +104,7 @@ __all__ = [
     "IntermediateLayer",
     "Laplace",
     "Lasso",
+    "LearnedTV",
     "LevenbergMarquardt",
     "Monitor",
     "MultiCode",

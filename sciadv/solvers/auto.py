@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.adam import Adam
+from sciadv.solvers.learned_tv import LearnedTV, is_large
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.loosening import can_loosen, loosen
 from sciadv.solvers.search import Monitor, has_forward_mode
@@ -39,7 +40,14 @@ class Auto:
     name: str = "auto"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Leave the generator's range where the prior says how (see `sciadv.solvers.stages`), else pick."""
+        """Leave the generator's range where the prior says how (see `sciadv.solvers.stages`), else pick.
+
+        Where images are too large for covariances of all their pixels, `LearnedTV` leaves it.
+        """
+        if is_large(problem):
+            solution = LearnedTV().solve(problem, seed=seed, monitor=monitor)
+            told = "learned-tv: the prior has statistics of what it cannot represent, of large images"
+            return replace(solution, settings={"picked_by_auto": told, **solution.settings})
         solver, reason = self.pick(problem)
         if has_stages(problem) and isinstance(solver, LevenbergMarquardt):
             solution = solve_in_stages(problem, self.restarts, seed=seed, monitor=monitor)

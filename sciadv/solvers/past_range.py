@@ -14,6 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from sciadv.moments import DENSE_PIXELS
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -26,8 +27,13 @@ _CHUNK = 2048
 
 
 def knows_its_error(problem: Problem) -> bool:
-    """Whether nu can be drawn in closed form: known statistics, a linear operator, known Gaussian noise."""
-    return problem.prior.residual is not None and is_linear_gaussian(problem)
+    """Whether nu can be drawn in closed form: known statistics, a linear operator, known Gaussian noise.
+
+    And images small enough for covariances of all their pixels: for larger ones there is `LearnedTV`.
+    """
+    residual = problem.prior.residual
+    is_small = residual is not None and residual.image.mean.numel() <= DENSE_PIXELS
+    return is_small and is_linear_gaussian(problem)
 
 
 def sample_past_range(
