@@ -15,6 +15,7 @@ from torch import Tensor
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.loosening import can_loosen, loosen
 from sciadv.solvers.search import Monitor
 from sciadv.solvers.starts import Starts, choose_starts
 
@@ -25,6 +26,8 @@ _STEPS, _TOLERANCE = 60, 1e-3
 @dataclass(frozen=True)
 class Annealing:
     """Solve with the latent law's weight at ``factor^2`` times its value, for falling factors, the last 1.
+
+    Data above the noise there lead on, to a looser law (`sciadv.solvers.loosening`).
 
     Parameters
     ----------
@@ -67,11 +70,14 @@ class Annealing:
                 break
         last = LevenbergMarquardt(self.restarts, self.n_iterations, z, halve_at=())
         solution = last.solve(problem, seed=seed, monitor=monitor)
+        history += solution.history
+        if can_loosen(problem):
+            solution = loosen(problem, solution, seed=seed, monitor=monitor)
         told = {"restarts": self.restarts, "factors": self.factors, "seed": seed}
         return replace(
             solution,
             method=self.name,
-            history=history + solution.history,
+            history=history,
             seconds=time.perf_counter() - started,
             settings={**solution.settings, **told},
         )

@@ -29,7 +29,7 @@ def can_loosen(problem: Problem) -> bool:
 
 
 def loosen(problem: Problem, found: Solution, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-    """Weaken the latent law of measurements that a latent search left unexplained, until they are explained.
+    """Weaken the latent law of measurements that a latent search left above the noise, until they are not.
 
     The search goes on from its best restarts at each weight, until the chi-square is within one standard
     deviation above its mean. A measurement that no weight explains keeps what it had: the law is not given up
@@ -45,7 +45,7 @@ def loosen(problem: Problem, found: Solution, *, seed: int = 0, monitor: Monitor
         As of a solver.
     """
     settled = (1 + (2 / problem.n_measurements) ** 0.5) ** 0.5
-    rows, begun = _kept(found, torch.tensor([s is not Status.EXPLAINED for s in found.status]))
+    rows, begun = _kept(found, found.misfit > settled)
     n_asked = len(rows)
     for part in _PARTS:
         if len(rows) == 0 or begun.was_interrupted:
