@@ -35,7 +35,7 @@ class Diagnosis:
     left_range
         Whether the answer is more than its G(z), as those of `representation-error` and `tangent-kernel` are.
     agreement
-        Share of restarts that end where the best does; None without restarts.
+        Share of restarts that end near the best one; None without restarts.
     is_multimodal
         Whether restarts or modes far apart explain the data about as well as the best; None without any.
     compare
@@ -73,7 +73,7 @@ class Diagnosis:
 
     @property
     def disagrees(self) -> Tensor | None:
-        """Whether most restarts end worse than the best, and none as well but elsewhere."""
+        """Whether most restarts end far from the best, and all of these worse."""
         if self.agreement is None or self.is_multimodal is None:
             return None
         return (self.agreement < 0.5) & ~self.is_multimodal

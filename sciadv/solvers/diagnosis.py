@@ -1,14 +1,6 @@
-"""What a solution is worth, in words: explained, in the generator's range, of a kind that the prior knows.
-
-A measurement is out of the prior's distribution if its whitened misfit is larger than those of the prior's
-reference images under the same operator and noise: a conformal p-value (Vovk, Gammerman and Shafer,
-Algorithmic Learning in a Random World, 2005, section 2.2), so that of all measurements of the reference's
-kind no more than `ALARM` are flagged. Bright images have larger misfits: it is compared at equal brightness.
-"""
+"""Diagnose a solution: what its misfit, its restarts and the prior's reference images say of it."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,11 +9,8 @@ from sciadv.diagnosis import Diagnosis
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.past_range import knows_its_error
-from sciadv.solvers.representation_error import RepresentationError
+from sciadv.solvers.conformal import distribution_p_value
 from sciadv.solvers.search import noise_threshold
-from sciadv.solvers.whitening import Whitened, whiten
-from sciadv.types import as_generator
 
 #: Restarts within this much of the best objective, and farther apart than this per latent, are other modes.
 _NATS, _APART = 3.0, 0.5
@@ -41,8 +30,8 @@ def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosi
 
     Notes
     -----
-    Cost: nothing but a prediction, until `Diagnosis.distribution_p_value` is asked for: a latent search
-    (`representation-error`) of the measurements and of the prior's reference images, where it has statistics.
+    Cost: nothing but a prediction, until `Diagnosis.distribution_p_value` is asked for: see
+    `sciadv.solvers.conformal.distribution_p_value`.
     """
     likelihood = problem.likelihood
     chi_square = solution.misfit.double().square()
@@ -57,9 +46,9 @@ def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosi
         is_explained=explained,
         is_out_of_range=_out_of_range(problem, solution),
         left_range=solution.x_range is not None,
-        agreement=solution.agreement,
+        agreement=_agreement(solution),
         is_multimodal=_multimodal(solution),
-        compare=lambda: _distribution_p_value(problem, seed),
+        compare=lambda: distribution_p_value(problem, seed=seed),
     )
 
 
@@ -72,42 +61,26 @@ def _out_of_range(problem: Problem, solution: Solution) -> Tensor | None:
     return misfit > noise_threshold(problem)
 
 
+def _agreement(solution: Solution) -> Tensor | None:
+    """Return the share of restarts that end near the best one, whatever value they were stopped at."""
+    return None if solution.restart_latents is None else (~_apart(solution)).double().mean(1)
+
+
 def _multimodal(solution: Solution) -> Tensor | None:
     if solution.posterior is not None and solution.posterior.n_modes is not None:
         return solution.posterior.n_modes > 1
     if solution.restart_objectives is None or solution.restart_latents is None:
         return None
+    near_best = solution.restart_objectives < solution.restart_objectives.amin(1, keepdim=True) + _NATS
+    return (near_best & _apart(solution)).any(1)
+
+
+def _apart(solution: Solution) -> Tensor:
+    """Return which restarts end far from the best ``(batch, restarts)``."""
+    assert solution.restart_latents is not None
+    assert solution.restart_objectives is not None  # they come together
     best = solution.restart_objectives.argmin(1)
     rows = torch.arange(len(best), device=best.device)
-    lowest = solution.restart_objectives[rows, best][:, None]
-    apart = (solution.restart_latents - solution.restart_latents[rows, best][:, None]).square().mean(2)
-    return ((solution.restart_objectives < lowest + _NATS) & (apart > _APART**2)).any(1)
-
-
-def _distribution_p_value(problem: Problem, seed: int) -> Tensor | None:
-    """Return the conformal p-value of each measurement's misfit among those of the reference images."""
-    if not knows_its_error(problem) or problem.prior.residual is None:
-        return None
-    reference = problem.prior.residual.reference.to(problem.measurements.device, problem.prior.dtype)
-    generator = as_generator(seed, problem.measurements.device)
-    with torch.no_grad():
-        y = problem.likelihood.sample(problem.forward(reference), generator=generator)
-    posed = replace(problem, measurements=torch.cat([problem.measurements, y]), truth=None, labels=None)
-    whitened = whiten(posed, "diagnosis")
-    misfit, brightness = _whitened_misfit(whitened, seed)
-    n = problem.n_problems
-    ends = torch.quantile(brightness[n:], brightness.new_tensor([0.01, 0.99]))
-    brightness = brightness.clamp(ends[0], ends[1])  # far from the reference, brightness is no excuse
-    design = torch.stack([torch.ones_like(brightness), brightness], 1)
-    fitted = torch.linalg.lstsq(design[n:], misfit[n:, None]).solution
-    excess = misfit - (design @ fitted).squeeze(1)
-    as_large = (excess[None, n:] >= excess[:n, None]).sum(1)
-    p_value: Tensor = (1 + as_large) / (1 + len(reference))
-    return p_value
-
-
-def _whitened_misfit(whitened: Whitened, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the log of the lowest whitened objective and the brightness of the image, ``(batch,)`` each."""
-    found = RepresentationError().search(whitened, seed=seed)
-    assert found.objective is not None  # a latent search has an objective
-    return found.objective.log(), whitened.complete(found.x).flatten(1).mean(1)
+    moved = solution.restart_latents - solution.restart_latents[rows, best][:, None]
+    apart: Tensor = moved.square().mean(2) > _APART**2
+    return apart

@@ -21,8 +21,8 @@ _MARGIN = 0.01
 #: Variance added to each logit: what the smallest residual leaves out.
 _JITTER = 0.02
 _CHUNK = 1000
-#: Training images from which `with_residual` learns at most.
-N_IMAGES = 8300
+#: Training images that `with_residual` takes at most, those for reference included.
+N_IMAGES = 9000
 
 
 def learn_residual(
@@ -130,15 +130,16 @@ def with_residual(prior: Prior, images: Tensor) -> Prior:
     prior
         The trained prior.
     images
-        Its training images ``(n, *out_shape)`` in the generator's range; the first `N_IMAGES` are taken.
+        Its training images ``(n, *out_shape)`` in the generator's range; the first `N_IMAGES` are taken, a
+        ninth of them for reference, of large images 300 at most.
 
     Notes
     -----
-    The nearest latent of a large image is its encoder's: a search would take an hour for 8300 of 64 x 64.
+    The nearest latent of a large image is its encoder's: a search would take an hour for 8000 of 64 x 64.
     """
     x = images[:N_IMAGES]
     is_large = prior.encoder is not None and x[0].numel() > DENSE_PIXELS
-    n_reference, n_iterations = min(300, len(x) // 10), 0 if is_large else 8
+    n_reference, n_iterations = min(300 if is_large else 1000, len(x) // 9), 0 if is_large else 8
     return replace(
         prior, residual=learn_residual(prior, x, n_reference=n_reference, n_iterations=n_iterations)
     )
