@@ -37,6 +37,7 @@ def test_a_measured_row_has_coverage_seconds_and_a_verdict() -> None:
     assert row["row"] == "penalty: r1, ring"
     assert (row["n_full"], row["modes_mean"], row["verdict"]) == (1, 8.0, "covers")
     assert row["quality"] > 0.2
+    assert 0.8 < row["spread"] < 1.1
     assert row["cpu_seconds"] > 0
 
 
@@ -60,12 +61,12 @@ def test_a_combination_that_diverges_says_at_which_step() -> None:
     ("found", "words"),
     [
         (
-            {"n_full": 9, "modes_mean": 7.8, "quality": 0.5, "modes_least": 6},
+            {"n_full": 9, "spread": 1.0, "quality": 0.5, "modes_least": 6},
             "1 of 10 runs lack modes: 2 of 8",
         ),
-        ({"n_full": 0, "modes_mean": 1.0, "quality": 0.9, "modes_least": 1}, "collapsed, or off the data"),
-        ({"n_full": 2, "modes_mean": 5.0, "quality": 0.1, "modes_least": 3}, "not sharp yet, 10% within"),
-        ({"n_full": 10, "modes_mean": 8.0, "quality": 0.1, "modes_least": 8}, "covers"),
+        ({"n_full": 0, "spread": 0.05, "quality": 0.9, "modes_least": 1}, "one place, 5% of the data's"),
+        ({"n_full": 2, "spread": 0.7, "quality": 0.1, "modes_least": 3}, "between the modes, 10% within"),
+        ({"n_full": 10, "spread": 1.0, "quality": 0.1, "modes_least": 8}, "covers"),
     ],
 )
 def test_the_verdict_says_what_is_missing(found, words) -> None:

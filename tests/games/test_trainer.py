@@ -125,6 +125,23 @@ def test_a_loss_that_is_not_finite_takes_the_training_back_to_the_checkpoint(tmp
     assert again.n_done == 4
 
 
+def test_a_weight_that_is_not_finite_is_no_good_state_without_a_checkpoint_either() -> None:
+    class Breaks(Countdown):
+        def step(self) -> dict[str, float]:
+            losses = super().step()
+            self.weight *= math.nan if self.n_done == 4 else 1  # the loss says nothing
+            return losses
+
+        def measure(self) -> dict[str, float]:
+            assert not self.weight.isnan()
+            return super().measure()
+
+    training = Breaks()
+    report = run(training, every=2)
+    assert "the weight w.weight became NaN or Inf at step 4" in report.message
+    assert (report.status, training.n_done, float(training.weight)) == (GameStatus.DIVERGED, 2, 2.0)
+
+
 def test_a_checkpoint_of_other_settings_or_with_a_nan_is_refused(tmp_path: Path) -> None:
     checkpoint, training = tmp_path / "c.safetensors", Countdown()
     save_training(training, checkpoint)

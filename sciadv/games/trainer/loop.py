@@ -130,13 +130,25 @@ def save_training(training: Resumable, checkpoint: Path) -> None:
     DivergedError
         A weight is NaN or infinite; nothing is written.
     """
-    tensors, facts = training.state()
-    broken = first_not_finite((k.removeprefix("net."), t) for k, t in tensors.items() if k.startswith("net."))
-    if broken is not None:
-        raise diverged(broken, training.n_done)
+    tensors, facts = finite_state(training)
     if is_first():
         write_checkpoint(checkpoint, tensors, {**facts, "settings": training.settings()})
     wait()
+
+
+def finite_state(training: Resumable) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return a training's state, which is worth going back to.
+
+    Raises
+    ------
+    DivergedError
+        A weight is NaN or infinite.
+    """
+    tensors, facts = training.state()
+    broken = first_not_finite((k.removeprefix("net."), t) for k, t in tensors.items() if k.startswith("net."))
+    if broken is not None:
+        raise diverged(f"the weight {broken}", training.n_done)
+    return tensors, facts
 
 
 def load_training(training: Resumable, checkpoint: Path) -> None:

@@ -20,6 +20,7 @@ from sciadv.games.trainer.loop import (
     TrainingMonitor,
     TrainingProgress,
     diverged,
+    finite_state,
     save_training,
 )
 
@@ -103,6 +104,7 @@ class _Run:
             while training.n_done < training.n_steps and training.stop_reason() is None:
                 self._step()
                 if training.n_done % self.every == 0 or training.n_done == training.n_steps:
+                    finite_state(training)  # before anything is measured on it or written
                     self._keep()
                     good = training.state()
                 self._tell()
