@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import final
@@ -10,8 +10,8 @@ from typing import final
 import numpy as np
 
 from sciadv.errors import InputError
-from sciadv.omics.cells import UNKNOWN, Names
-from sciadv.omics.scib import SCORES, has_scib, scib_scores
+from sciadv.omics.cells import Names
+from sciadv.omics.scib import SCORES, scib_scores
 from sciadv.omics.scores import Embedding, batch_unpredictability, label_transfer, probe_accuracy
 
 #: Batch unpredictability above which cells were moved onto others more than chance would.
@@ -60,7 +60,7 @@ def judge(
     batch: Names,
     labels: Names | None = None,
     *,
-    with_scib: bool | None = None,
+    with_scib: bool = True,
     seed: int = 0,
 ) -> Judgement:
     """Judge embeddings of the same cells; the first is that before correction.
@@ -72,53 +72,45 @@ def judge(
     batch, labels
         ``(cells,)``; without labels only the probe judges.
     with_scib
-        Whether to add the scores of scIB, which take tens of CPU seconds; None does where scib-metrics is
-        installed and labels are given.
+        Whether to add the scores of scIB, which take tens of CPU seconds, where they can be given.
     seed
         Seed of the judges.
     """
-    numbers: dict[str, dict[str, float]] = {
-        name: {"probe": probe_accuracy(z, batch, seed=seed), "chance": 1 / len(np.unique(batch))}
-        for name, z in embeddings.items()
-    }
+    numbers: dict[str, dict[str, float]] = {name: {} for name in embeddings}
+    notes = _add(numbers, {name: partial(_probe, z, batch, seed=seed) for name, z in embeddings.items()})
     if labels is None:
-        return Judgement(numbers, ("without labels, whether biology was kept cannot be judged",))
-    notes = _judge_with_labels(numbers, embeddings, batch, labels, seed=seed)
-    wanted = has_scib() if with_scib is None else with_scib
-    if wanted and int((labels != UNKNOWN).sum()) >= 100:
-        for name, found in scib_scores(embeddings, next(iter(embeddings.values())), batch, labels).items():
-            numbers[name] |= found
-    elif with_scib is None:
-        notes.append(
-            "the scores of scIB need scib-metrics (pip install sciadv[omics]) and 100 labelled cells"
-        )
-    return Judgement(numbers, tuple(notes))
-
-
-def _judge_with_labels(
-    numbers: dict[str, dict[str, float]],
-    embeddings: Mapping[str, Embedding],
-    batch: Names,
-    labels: Names,
-    *,
-    seed: int,
-) -> list[str]:
-    """Add what labels let judge to `numbers`; return what could not be judged."""
-    notes = []
+        return Judgement(numbers, (*notes, "without labels, whether biology was kept cannot be judged"))
     for score in (partial(_unpredictability, seed=seed), _transfer):
-        try:
-            found = {name: score(z, batch, labels) for name, z in embeddings.items()}
-        except InputError as error:
-            notes.append(str(error))
-            continue
-        for name, values in found.items():
-            numbers[name] |= values
+        notes += _add(numbers, {name: partial(score, z, batch, labels) for name, z in embeddings.items()})
     notes += [
         f"{name}: the batch is told worse than chance within labels; cells may have been moved onto others"
         for name, found in numbers.items()
         if found.get("unpredictability", 0.0) > _TOO_MUCH
     ]
-    return notes
+    if with_scib:
+        try:
+            scored = scib_scores(embeddings, next(iter(embeddings.values())), batch, labels)
+        except InputError as error:
+            return Judgement(numbers, (*notes, str(error)))
+        numbers = {name: {**found, **scored[name]} for name, found in numbers.items()}
+    return Judgement(numbers, tuple(notes))
+
+
+def _add(
+    numbers: dict[str, dict[str, float]], scores: Mapping[str, Callable[[], dict[str, float]]]
+) -> list[str]:
+    """Add a score of every embedding to `numbers`; return why it cannot be given, where it cannot."""
+    try:
+        found = {name: score() for name, score in scores.items()}
+    except InputError as error:
+        return [str(error)]
+    for name, values in found.items():
+        numbers[name] |= values
+    return []
+
+
+def _probe(z: Embedding, batch: Names, *, seed: int) -> dict[str, float]:
+    return {"probe": probe_accuracy(z, batch, seed=seed), "chance": 1 / len(np.unique(batch))}
 
 
 def _unpredictability(z: Embedding, batch: Names, labels: Names, *, seed: int) -> dict[str, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +59,14 @@ def scib_scores(
     Raises
     ------
     InputError
-        scib-metrics is not installed, or fewer than 100 cells have a label.
+        scib-metrics is not installed, fewer than 100 cells have a label, or all of them the same.
 
     Notes
     -----
     The scores are those of scib-metrics' `Benchmarker` with its defaults, on exact nearest neighbours in
-    place of approximate ones. Two of them (NMI, ARI) come from one run of k-means and move the total by
-    0.01 to 0.02 between seeds of an embedding. 5 to 20 CPU seconds an embedding, most of them compilation.
+    place of approximate ones (those of kBET's diffusion maps included), whose package takes half a minute to
+    compile. Two of them (NMI, ARI) come from one run of k-means and move the total by 0.01 to 0.02 between
+    seeds of an embedding.
 
     References
     ----------
@@ -77,11 +79,13 @@ def scib_scores(
     known = np.flatnonzero(labels != UNKNOWN)
     if len(known) < 100:
         raise InputError(f"the scores of scIB need 100 cells with a label, but {len(known)} have one")
+    if len(np.unique(labels[known])) < 2:
+        raise InputError("the scores of scIB need two labels, but all cells have the same")
+    kept = {name: z[known] for name, z in embeddings.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside scib-metrics, jax and anndata
-        table = _benchmark(
-            {k: z[known] for k, z in embeddings.items()}, before[known], batch[known], labels[known]
-        )
+        with _exact_throughout():
+            table = _benchmark(kept, before[known], batch[known], labels[known])
     return {
         name: {key: float(table.loc[name, title]) for key, title in SCORES.items()} for name in embeddings
     }
@@ -113,11 +117,24 @@ def _benchmark(embeddings: dict[str, Embedding], before: Embedding, batch: Names
     return table
 
 
-def _exact_neighbours(embedding: NDArray[Any], n_neighbors: int) -> Any:
+@contextmanager
+def _exact_throughout() -> Iterator[None]:
+    """Let scib-metrics take exact neighbours where it can be given none, too."""
+    from scib_metrics import nearest_neighbors
+
+    approximate = nearest_neighbors.pynndescent
+    nearest_neighbors.pynndescent = _exact_neighbours
+    try:
+        yield
+    finally:
+        nearest_neighbors.pynndescent = approximate
+
+
+def _exact_neighbours(embedding: NDArray[Any], n_neighbors: int | np.integer) -> Any:
     """Return the nearest neighbours, each cell its own first one, as scib-metrics takes them."""
     from scib_metrics.nearest_neighbors import NeighborsResults
     from sklearn.neighbors import NearestNeighbors
 
-    search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(embedding)
+    search = NearestNeighbors(n_neighbors=int(n_neighbors), algorithm="brute").fit(embedding)
     distances, indices = search.kneighbors(embedding)
     return NeighborsResults(indices=indices, distances=distances)

@@ -42,12 +42,23 @@ def probe_accuracy(embedding: Embedding, batch: Names, *, seed: int = 0) -> floa
 
     A perceptron of two hidden layers of 64 is trained on four fifths, every batch drawn equally often, and
     judged on the last fifth by the mean over batches of the share it finds (balanced accuracy).
+
+    Raises
+    ------
+    InputError
+        A batch has fewer than 5 cells, so that none of it can be held out.
     """
     from sklearn.metrics import recall_score
     from sklearn.model_selection import train_test_split
     from sklearn.neural_network import MLPClassifier
     from sklearn.preprocessing import StandardScaler
 
+    known, counts = np.unique(batch, return_counts=True)
+    if counts.min() < _FOLDS:
+        raise InputError(
+            f"whether a probe finds the batch can be told from {_FOLDS} cells in each on, but "
+            f"{str(known[counts.argmin()])!r} has {counts.min()}"
+        )
     rng = np.random.default_rng(seed)
     train, test = train_test_split(np.arange(len(batch)), test_size=0.2, random_state=seed, stratify=batch)
     names = np.unique(batch)

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from sciadv.bench import omics
 from sciadv.bench.contract import Settings, judge_bars
-from sciadv.bench.omics import METHODS, Task, draw, measure, read_set, run, summarise, table
+from sciadv.bench.omics import HALF, METHODS, Task, draw, measure, read_set, run, summarise, table
 from sciadv.catalogue import entry_spec, load_problem
 from sciadv.errors import InputError
 from sciadv.omics import simulate_counts
+from sciadv.omics.judge import Judgement
 
 
 @pytest.fixture
@@ -32,6 +33,33 @@ def test_every_method_is_judged_alike_whatever_its_length(task, monkeypatch) -> 
     assert {"cpu_seconds", "probe", "chance", "unpredictability", "transfer"} <= set(row)
     assert row["chance"] == 0.5
     assert 0.7 < row["unpredictability"] < 1.3  # noise knows no batch
+
+
+def test_half_labelled_cells_are_judged_on_the_half_whose_labels_were_hidden(task, monkeypatch) -> None:
+    seen = {}
+
+    class Corrector:
+        def __init__(self, **_) -> None: ...
+
+        def fit(self, adata, labels):
+            seen["told"] = labels
+            return self
+
+        def embed(self, adata):
+            return task.components
+
+    def remember(embeddings, batch, labels, **_):
+        seen["judged"] = labels
+        return Judgement({"it": {}})
+
+    monkeypatch.setattr(omics, "BatchCorrector", Corrector)
+    monkeypatch.setattr(omics, "has_scib", lambda: False)
+    monkeypatch.setattr(omics, "judge", remember)
+    measure(task, HALF, 0)
+    hidden = seen["told"] == ""
+    assert hidden.sum() == len(task.labels) // 2
+    assert (seen["told"][~hidden] == task.labels[~hidden]).all()
+    assert (seen["judged"] == task.labels[hidden]).all()
 
 
 def test_rows_have_a_value_for_every_bar_and_parts_are_kept(task, monkeypatch, tmp_path) -> None:
@@ -61,6 +89,7 @@ def test_rows_have_a_value_for_every_bar_and_parts_are_kept(task, monkeypatch, t
     assert ours["total"] == pytest.approx(0.78)
     assert all(json.loads(file.read_text()) for file in tmp_path.glob("*.json"))
     assert "0.780 +- 0.016" in table(rows)
+    assert "| pbmc_symphony, unlabelled half, 120 cells |" in table(rows)
     figure = Figure()
     draw(figure, rows)
     assert len(figure.axes) == 4

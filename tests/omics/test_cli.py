@@ -30,7 +30,7 @@ def correct(*arguments: object, code: int = 0) -> str:
 def test_it_writes_the_corrected_cells_and_a_report(file, tmp_path, monkeypatch) -> None:
     from anndata import read_h5ad
 
-    monkeypatch.setattr("sciadv.omics.judge.has_scib", lambda: False)
+    monkeypatch.setattr("sciadv.omics.scib.has_scib", lambda: False)
     monkeypatch.setattr("sciadv.omics.maps.find_spec", lambda name: None)
     out = tmp_path / "corrected.h5ad"
     words = correct(file, "--batch", "batch", "--label", "cell_type", "-o", out)

@@ -120,3 +120,12 @@ def test_maps_are_drawn_with_titles_and_every_group_is_named(known) -> None:
     assert [axes.get_title() for axes in figure.axes] == ["before", "after", "", ""]
     legends = [[text.get_text() for text in axes.get_legend().texts] for axes in figure.axes[1::2]]
     assert legends == [["a", "b"], ["x", "y"]]
+
+
+def test_what_cannot_be_judged_of_few_cells_is_said_and_nothing_breaks(monkeypatch) -> None:
+    batch, labels = np.repeat(["a", "b", "c"], 3), np.tile(["x", "y", "z"], 3)
+    found = judge({"before": np.eye(9), "after": np.eye(9)}, batch, labels)
+    assert "probe" not in found.numbers["after"]
+    assert "'a' has 3" in found.notes[0]
+    assert any("scores of scIB need" in note for note in found.notes)
+    assert found.rows()[0][0].startswith("labels carried over")
