@@ -19,6 +19,7 @@ from sciadv.bench import (
     phase_retrieval,
     prior_recipes,
     priors,
+    restorations,
     seismic_crosswell,
 )
 from sciadv.bench.contract import (
@@ -51,6 +52,7 @@ BENCHES: dict[str, Bench] = {
     "phase-retrieval": phase_retrieval.BENCH,
     "priors": priors.BENCH,
     "seismic-crosswell": seismic_crosswell.BENCH,
+    **restorations.BENCHES,
 }
 
 __all__ = ["BENCHES", "Bench", "BenchResult", "run_bench"]

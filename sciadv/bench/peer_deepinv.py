@@ -19,14 +19,13 @@ from sciadv.forward import LinearForward, scale, to_deepinv
 from sciadv.prior import Prior
 
 
-def solve(prior: Prior, forward: LinearForward, y: Tensor) -> Tensor:
+def solve(prior: Prior, forward: LinearForward, y: Tensor, *, factor: float) -> Tensor:
     """Reconstruct by `deepinv.models.CSGMGenerator` with its defaults; ``(batch, *in_shape)``.
 
     One measurement at a time, since the peer keeps one latent for a whole batch. The operator is scaled by
-    ``1 / sqrt(measurements)``, as the peer's own compressed sensing is.
+    `factor`: by ``measurements ** -0.5`` a random matrix is as the peer's own compressed sensing is.
     """
     deepinv = load()
-    factor = forward.out_shape[0] ** -0.5
     physics = to_deepinv(scale(forward, factor))
     model = deepinv.models.CSGMGenerator(_Backbone(prior)).eval()
     with torch.random.fork_rng(devices=[]):  # the peer draws its starts from torch's global generator
