@@ -84,9 +84,9 @@ for name, network in networks.items():
 # %% One figure and one number
 figure = Figure(figsize=(7, 3), layout="constrained")
 left, right = figure.subplots(1, 2)
-left.imshow(torch.cat([*collapsed(6)[:, 0]], 1), cmap="gray")
+left.imshow(torch.cat([*collapsed(6)[:, 0]], 1).numpy(), cmap="gray")
 left.set(title="what the generator makes", xticks=[], yticks=[])
-places = torch.arange(len(reports))
+places = torch.arange(len(reports)).numpy()
 for shift, name in ((-0.2, "frechet"), (0.2, "frechet_floor")):
     heights = [getattr(report, name) for report in reports.values()]
     right.bar(places + shift, heights, 0.4, label={"frechet": "generator"}.get(name, "real data"))
