@@ -20,6 +20,7 @@ from sciadv.bench import (
     prior_recipes,
     priors,
     restorations,
+    scans,
     seismic_crosswell,
 )
 from sciadv.bench.contract import (
@@ -40,11 +41,13 @@ from sciadv.errors import UnknownNameError
 BENCHES: dict[str, Bench] = {
     "compressed-sensing": compressed_sensing.BENCH,
     "compressed-sensing-full": compressed_sensing_full.BENCH,
+    "ct-sparse-view": scans.CT_BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
     "digits-uncertainty": digits_uncertainty.BENCH,
     "games": games.BENCH,
     "gene-oscillator": gene_oscillator.BENCH,
     "gpr-crosshole": gpr_crosshole.BENCH,
+    "mri-undersampled": scans.MR_BENCH,
     "nanotexture-friction": nanotexture_friction.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,

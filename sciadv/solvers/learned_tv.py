@@ -37,6 +37,8 @@ from sciadv.solvers.tv import divergence, gradient
 from sciadv.solvers.whitening import is_linear_gaussian, require_residual
 from sciadv.types import as_generator
 
+#: Mean squared residual in units of the noise's variance with few and with many data.
+_FEW_DATA, _MANY_DATA = 0.95, 0.5
 #: Length of a gradient below which the total variation is quadratic.
 _FLAT = 0.01
 #: Weight of a value outside the range: about that of a datum as precise as a grey value.
@@ -63,9 +65,9 @@ def is_large(problem: Problem) -> bool:
 class LearnedTV:
     """Minimise ``|A x - y|^2 / (2 sigma^2) + s R(x)``, R from what the prior knows and the total variation.
 
-    ``R = trust (1/2 |x - G(z) - mu|^2_C + 1/2 |z|^2) + weight TV(x)`` over x and z, with mean mu and
-    covariance C of the prior's representation error. s is found for each measurement such that
-    ``|A x - y|^2`` is `chi_square` per datum: the data are explained, and their noise is not fitted.
+    ``R = 1/2 |x - G(z) - mu|^2_C + 1/2 |z|^2 + weight TV(x)`` over x and z, with mean mu and covariance C of
+    the prior's representation error. s is found for each measurement such that ``|A x - y|^2`` is `chi_square`
+    per datum: the data are explained, and their noise is not fitted.
 
     Each of `n_outer` rounds linearises G at z, which makes z a Gaussian part of x, does `n_inner` steps of
     reweighted least squares, and moves z to where x puts it. ``Solution.x_range`` is G(z).
@@ -74,10 +76,10 @@ class LearnedTV:
     ----------
     weight
         Of the total variation [1 / unit of x].
-    trust
-        Of the learned law.
     chi_square
-        Mean squared residual in units of the noise's variance that s is set for.
+        Mean squared residual in units of the noise's variance that s is set for. If None, 0.95, or 0.5 where
+        the data are more than half as many as the pixels: even the best image then follows much of their
+        noise, and one that leaves a residual of 1 is too smooth.
     n_samples
         Draws of the posterior; none if 0. They lie around the answer as the posterior of the learned law
         alone does, which is what such images and noise are known to do; each by one solve with perturbed data
@@ -91,9 +93,8 @@ class LearnedTV:
     passes; ``2 n_conjugate`` calls more a draw.
     """
 
-    weight: float = 80.0
-    trust: float = 0.5
-    chi_square: float = 1.0
+    weight: float = 15.0
+    chi_square: float | None = None
     n_samples: int = 0
     n_outer: int = 3
     n_inner: int = 3
@@ -136,7 +137,7 @@ class LearnedTV:
             x, scale = at.x, at.scale
             for _ in range(self.n_inner):
                 x = objective.quadratic(x, law, scale).minimum(x, self.n_conjugate)
-                scale = scale * (self.chi_square / objective.chi_square(x)).clamp(0.3, 3)
+                scale = scale * (objective.target / objective.chi_square(x)).clamp(0.3, 3)
             at = _Point(x, law.latent(x.flatten(1)), scale, law)
             yield at
             if monitor is not None:
@@ -147,7 +148,7 @@ class LearnedTV:
         """Draw around x as the learned law's posterior does, row by row."""
         parts = []
         for row in range(len(x)):
-            one, own = slice(row, row + 1), replace(objective.row(row), weight=0.0, trust=1.0)
+            one, own = slice(row, row + 1), replace(objective.row(row), weight=0.0)
             chosen = replace(law, mean=law.mean[one], columns=law.columns[one], whitened=law.whitened[one])
             form = own.quadratic(x[one], chosen, x.new_ones(1))
             moved = form.draws(self.n_samples, 2 * self.n_conjugate, as_generator(seed))
@@ -186,7 +187,7 @@ class _Objective:
     mean: Tensor
     around: Tensor
     weight: float
-    trust: float
+    target: float
 
     @staticmethod
     def of(problem: Problem, solver: LearnedTV) -> _Objective:
@@ -199,9 +200,9 @@ class _Objective:
         mean = residual.image.mean.flatten().to(y.device, prior.dtype)
         around = data_diagonal(forward, problem.likelihood.curvature(y, y)[:1])
         output = output_activation(prior)
-        return _Objective(
-            problem, forward, output, factor, diagonal, mean, around, solver.weight, solver.trust
-        )
+        many = problem.n_measurements > 0.5 * mean.numel()
+        target = solver.chi_square or (_MANY_DATA if many else _FEW_DATA)
+        return _Objective(problem, forward, output, factor, diagonal, mean, around, solver.weight, target)
 
     def row(self, row: int) -> _Objective:
         """Return the objective of one measurement."""
@@ -222,7 +223,7 @@ class _Objective:
             curvature=self.problem.likelihood.curvature(y, y)[:1],
             y=y,
             law=law,
-            trust=(self.trust * scale).reshape(-1, 1, 1, 1),
+            trust=scale.reshape(-1, 1, 1, 1),
             smooth=self.weight * scale.reshape(-1, 1, 1, 1) / (slope + _FLAT**2).sqrt(),
             outside=outside,
             nearest=nearest,

@@ -86,7 +86,7 @@ def test_the_linear_image_is_that_of_lmmse(forward: LinearForward) -> None:
 @pytest.mark.parametrize("forward", OPERATORS, ids=lambda f: type(f).__name__)
 def test_explains_the_data_without_fitting_their_noise_and_beats_tv(forward: LinearForward) -> None:
     problem = make(forward)
-    solution = solve(problem, LearnedTV(n_outer=5))
+    solution = solve(problem, LearnedTV(n_outer=5, chi_square=0.95))
     assert problem.truth is not None
     assert bool(((solution.misfit**2 > 0.9) & (solution.misfit**2 < 1.1)).all())
     ours = (solution.x - problem.truth).square().mean()

@@ -1,0 +1,37 @@
+"""Make measurements.npz: four breast MR slices of the test split at one of eight columns of k-space.
+
+The slices are of MedNIST (B. J. Erickson, Mayo Clinic), CC BY-SA 4.0; so is the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sciadv.bench.scans import MR_SIGMA
+from sciadv.datasets import load_images
+from sciadv.forward import MaskedFourier, cartesian_mask
+from sciadv.likelihood import Gaussian
+
+SLICES, SEED = (120, 380, 620, 900), 1
+
+
+def main() -> None:
+    """Measure and write the file beside this one."""
+    images = load_images("breast-mr", "test").images[list(SLICES)]
+    x, mask = torch.tensor(images[:, None]).float() / 255, cartesian_mask(64, 8, seed=0)
+    forward = MaskedFourier((1, 64, 64), mask)  # as in problem.toml
+    y = Gaussian(MR_SIGMA).sample(forward(x), generator=torch.Generator().manual_seed(SEED))
+    np.savez_compressed(
+        Path(__file__).with_name("measurements.npz"),
+        y=y.numpy(),
+        mask=mask.numpy(),
+        truth=x.numpy(),
+        licence=np.array("CC BY-SA 4.0: MedNIST, B. J. Erickson, Mayo Clinic"),
+    )
+
+
+if __name__ == "__main__":
+    main()
