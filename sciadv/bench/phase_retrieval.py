@@ -142,7 +142,7 @@ def run(settings: Settings) -> list[Row]:
         for (operator, truths), solvers in METHODS.items():
             for solver in solvers:
                 facts: Row = {"operator": operator, "truths": truths, "method": solver.name, "ratio": ratio}
-                name = f"{operator}, {truths}, {solver.name}, m / n = {ratio:g}"
+                name = f"{operator}, {truths}, {solver.name}, ratio {ratio:g}"
                 depends = (facts, plan.n_seeds, plan.n_images, settings.seed, repr(solver), NOISE)
                 work = partial(_measure, prior, solver, facts, plan, settings.seed)
                 weights = prior.card.get("weights_sha256", "")
