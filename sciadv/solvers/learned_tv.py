@@ -66,8 +66,8 @@ class LearnedTV:
     """Minimise ``|A x - y|^2 / (2 sigma^2) + s R(x)``, R from what the prior knows and the total variation.
 
     ``R = 1/2 |x - G(z) - mu|^2_C + 1/2 |z|^2 + weight TV(x)`` over x and z, with mean mu and covariance C of
-    the prior's representation error. s is found for each measurement such that ``|A x - y|^2`` is `chi_square`
-    per datum: the data are explained, and their noise is not fitted.
+    the prior's representation error. s is found for each measurement such that ``|A x - y|^2`` per datum is
+    `chi_square`: the data are explained, and their noise is not fitted.
 
     Each of `n_outer` rounds linearises G at z, which makes z a Gaussian part of x, does `n_inner` steps of
     reweighted least squares, and moves z to where x puts it. ``Solution.x_range`` is G(z).
@@ -93,7 +93,7 @@ class LearnedTV:
     passes; ``2 n_conjugate`` calls more a draw.
     """
 
-    weight: float = 15.0
+    weight: float = 10.0
     chi_square: float | None = None
     n_samples: int = 0
     n_outer: int = 3
