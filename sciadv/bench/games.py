@@ -149,6 +149,7 @@ PENALTY_CELLS: dict[str, Cell] = {
         ),
         ("dragan, lam 0.1", "non-saturating", (Dragan(0.1),), "alternating", GameOptions()),
         ("weight clipping", "wasserstein", (), "alternating", GameOptions(clip=WeightClipping(0.1))),
+        ("weight clipping, 5 : 1", "wasserstein", (), Alternating(5), GameOptions(clip=WeightClipping(0.1))),
     )
 }
 #: Updates with settings other than the defaults of their names, for Adam's displacements.
