@@ -119,22 +119,7 @@ class Play:
         self.n_classes = 0 if labels is None else int(labels.max()) + 1
 
     def step(self, *, n_steps: int | None = None) -> dict[str, float]:
-        """Do one step of the update on the data shown, and return its numbers.
-
-        Parameters
-        ----------
-        n_steps
-            Steps in all, for the schedule of the learning rate; None for a constant one.
-
-        Returns
-        -------
-        Losses and gradient norms of both players, D(real) and D(fake) (means of the sigmoid).
-
-        Raises
-        ------
-        DivergedError
-            A loss or gradient became NaN or infinite; the optimizers have not used it.
-        """
+        """Do one step of the update on the data shown; numbers and errors are those of `Game.step`."""
         losses, update = self.losses, self.rules.update
         self._schedule(n_steps)
         self._refer(losses.generator, losses.discriminator)
