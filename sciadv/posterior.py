@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciadv.metrics import effective_sample_size, interval, r_hat
+from sciadv.metrics import effective_sample_size, family_sample_size, interval, r_hat
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,8 @@ class Posterior:
         ``log p(y)`` up to the likelihood's constant, ``(batch,)``; None where it is not estimated.
     acceptance
         Share of proposals that were accepted ``(batch,)``; None without proposals.
+    ancestors
+        First particle that each draw descends from ``(batch, n)``, of methods that resample; else None.
     """
 
     samples: Tensor
@@ -37,6 +39,7 @@ class Posterior:
     mode_weights: Tensor | None = None
     log_evidence: Tensor | None = None
     acceptance: Tensor | None = None
+    ancestors: Tensor | None = None
 
     @property
     def n_samples(self) -> int:
@@ -65,6 +68,8 @@ class Posterior:
     @property
     def effective_sample_size(self) -> Tensor:
         """Smallest effective sample size of a latent ``(batch,)``; their number for independent draws."""
+        if self.ancestors is not None:
+            return family_sample_size(self.latents, self.ancestors).amin(1)
         if self.n_chains == 1:
             return torch.full((len(self.samples),), float(self.n_samples), device=self.samples.device)
         return effective_sample_size(self._chains()).amin(1)

@@ -2,7 +2,7 @@
 
 from sciadv.metrics.ambiguity import relative_error
 from sciadv.metrics.calibration import Calibration, calibration, interval, probability_transform
-from sciadv.metrics.chains import effective_sample_size, r_hat
+from sciadv.metrics.chains import effective_sample_size, family_sample_size, r_hat
 from sciadv.metrics.classes import (
     calibration_error,
     class_divergence,
@@ -37,6 +37,7 @@ __all__ = [
     "discriminator_calibration",
     "effective_rank",
     "effective_sample_size",
+    "family_sample_size",
     "frechet_distance",
     "frechet_from_moments",
     "interval",

@@ -65,6 +65,37 @@ def effective_sample_size(chains: Tensor) -> Tensor:
     return n / tau
 
 
+def family_sample_size(draws: Tensor, ancestors: Tensor) -> Tensor:
+    """Return how many independent draws resampled particles are worth, ``(batch, parameters)``.
+
+    The variance of their mean is estimated by the families of the first particles, ``sum over families of
+    (sum of (x - mean))^2 / n^2``, times ``families / (families - 1)``: draws that moves have made independent
+    of their relatives count, copies do not. One family alone says nothing, and counts as one draw. Lee and
+    Whiteley, Variance estimation in the particle filter, Biometrika 105 (2018) 609-625.
+
+    Parameters
+    ----------
+    draws
+        ``(batch, n, parameters)``.
+    ancestors
+        First particle that each descends from, 0 to n - 1, ``(batch, n)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> draws = torch.randn(1, 50, 1, generator=torch.Generator().manual_seed(0)).repeat(1, 8, 1)
+    >>> bool(family_sample_size(draws, torch.arange(50).repeat(1, 8)) < 100)  # 50 particles, 8 copies of each
+    True
+    """
+    n, centred = draws.shape[1], draws.double() - draws.double().mean(1, keepdim=True)
+    index = ancestors[:, :, None].expand_as(draws)
+    sums = torch.zeros_like(centred).scatter_add(1, index, centred)
+    families = torch.zeros_like(centred).scatter_add(1, index, torch.ones_like(centred)).gt(0).sum(1)
+    variance = sums.square().sum(1) / n**2 * families / (families - 1).clamp_min(1)
+    worth = centred.square().mean(1) / variance.clamp_min(1e-300)
+    return torch.where(families > 1, worth, 1.0).clamp(1.0, float(n))
+
+
 def _split(chains: Tensor) -> Tensor:
     """Cut each chain in two, an odd draw in the middle dropped; float64."""
     if chains.ndim != 4 or chains.shape[2] < 4:

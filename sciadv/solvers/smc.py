@@ -97,6 +97,7 @@ class SequentialMonteCarlo:
             cloud.z,
             log_evidence=torch.where(cloud.temperature == 1, cloud.log_evidence, torch.nan),
             acceptance=cloud.acceptance,
+            ancestors=cloud.ancestors,
         )
         return replace(
             solution,
@@ -110,7 +111,12 @@ class SequentialMonteCarlo:
         """Raise the temperature of every measurement as far as its particles allow, resample, and move."""
         moving = cloud.temperature < 1
         cloud, index = _reweighted(cloud, self.kept_share, generator)
-        cloud = replace(cloud, z=_take(cloud.z, index), energy=cloud.energy.gather(1, index))
+        cloud = replace(
+            cloud,
+            z=_take(cloud.z, index),
+            energy=cloud.energy.gather(1, index),
+            ancestors=cloud.ancestors.gather(1, index),
+        )
         with problem.prior.frozen():
             for _ in range(self.n_moves):
                 cloud = _moved(problem, cloud, moving, generator)
@@ -140,6 +146,8 @@ class Cloud:
         Of what t has let in so far ``(batch,)``.
     acceptance
         Mean of the last move ``(batch,)``.
+    ancestors
+        First particle that each descends from ``(batch, particles)``.
     """
 
     z: Tensor
@@ -149,6 +157,7 @@ class Cloud:
     step_size: Tensor
     log_evidence: Tensor
     acceptance: Tensor
+    ancestors: Tensor
 
     def objective(self, problem: Problem) -> Tensor:
         """Return energy plus latent term ``(batch, particles)``."""
@@ -162,7 +171,8 @@ def _first_cloud(problem: Problem, n_particles: int, generator: torch.Generator)
     with problem.prior.frozen():
         energy, misfit = _score(problem, z, torch.arange(problem.n_problems, device=z.device))
     ones = torch.ones_like(energy[:, 0])
-    return Cloud(z, energy, misfit, 0 * ones, 0.5 * ones, 0 * ones, ones)
+    ancestors = torch.arange(n_particles, device=z.device).expand(problem.n_problems, -1)
+    return Cloud(z, energy, misfit, 0 * ones, 0.5 * ones, 0 * ones, ones, ancestors)
 
 
 def _score(problem: Problem, z: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sciadv.errors import InputError
+from sciadv.metrics import family_sample_size
 from sciadv.problem import Problem
 from sciadv.solvers import Laplace, SequentialMonteCarlo
 from sciadv.testing import check_posterior, check_solver, linear_problem
@@ -37,3 +38,25 @@ def test_a_problem_without_latent_law_is_refused():
     flat = Problem(given.prior, given.forward, given.likelihood, given.measurements, latent_weight=0.0)
     with pytest.raises(InputError, match="latent_weight is 0"):
         SequentialMonteCarlo().solve(flat)
+
+
+def test_particles_that_never_move_are_worth_few_draws_and_moved_ones_many():
+    problem = linear_problem(n_problems=2)
+    still, moved = (
+        SequentialMonteCarlo(n_particles=150, n_moves=n).solve(problem).posterior.effective_sample_size
+        for n in (0, 4)
+    )
+    assert float(still.max()) < 15
+    assert float(moved.min()) > 40
+    assert float(moved.max()) <= 150
+
+
+def test_unmoved_copies_do_not_add_to_the_effective_sample_size():
+    draw = torch.Generator().manual_seed(0)
+    particles = torch.randn(2, 60, 3, generator=draw)
+    ancestors = torch.arange(60).repeat(5).expand(2, -1)
+    copied = family_sample_size(particles.repeat(1, 5, 1), ancestors)
+    assert float(copied.max()) < 120
+    assert float(copied.min()) > 30
+    one_family = family_sample_size(particles, torch.zeros(2, 60, dtype=torch.long))
+    assert one_family.tolist() == [[1.0] * 3] * 2
