@@ -3,7 +3,7 @@
 Of all measurements of the reference's kind, no more than a share p get a p-value below p, whatever the score
 (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, section 2.2). The score is minus
 the log evidence of the measurements under the prior, beyond what is usual for reference images that are as
-bright and that are as likely under the training set's Gaussian in any orientation: simple images are
+bright and whose turned or reflected kin are as likely under the training set's Gaussian: simple images are
 explained well by any model, so that a likelihood alone lets them pass (Ren et al., Likelihood Ratios for
 Out-of-Distribution Detection, NeurIPS 2019; Serra et al., Input Complexity and Out-of-Distribution Detection
 with Likelihood-based Generative Models, ICLR 2020).
@@ -134,8 +134,8 @@ def _looks(problem: Problem, seed: int) -> Looks:
     chi_square = (posed.measurements - found.prediction).square().sum(1)
     evidence = m * torch.log1p(chi_square / m) + 0.5 * found.z.square().sum(1) + _half_log_det(posed, found.z)
     excuses = [whitened.complete(found.x).flatten(1).mean(1)]
-    if problem.prior.moments is not None:
-        excuses.append(_any_orientation(problem))
+    if problem.prior.moments is not None and len(problem.forward.in_shape) > 2:
+        excuses.append(_turned_likelihood(problem))
     return Looks(evidence, torch.stack(excuses, 1))
 
 
@@ -150,11 +150,11 @@ def _half_log_det(problem: Problem, z: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _any_orientation(problem: Problem) -> Tensor:
+def _turned_likelihood(problem: Problem) -> Tensor:
     """Return the log density of data of Gaussian images with the training set's moments, turned or reflected.
 
     Turning the image is turning the rows of the operator's matrix. Images that are not square are turned by
-    180 degrees only; candidates that are no images, not at all.
+    180 degrees only.
     """
     moments = problem.prior.moments
     assert moments is not None
@@ -162,7 +162,7 @@ def _any_orientation(problem: Problem) -> Tensor:
     mean, covariance = (t.to(y.device).double() for t in (moments.mean.flatten(), moments.covariance))
     noise = noise_variance(problem, "the diagnosis").diag()
     densities = []
-    for turned in _orientations(matrix.reshape(len(matrix), *problem.forward.in_shape)):
+    for turned in _turned(matrix.reshape(len(matrix), *problem.forward.in_shape)):
         rows = turned.flatten(1)
         factor = torch.linalg.cholesky(rows @ covariance @ rows.T + noise)
         residual = torch.linalg.solve_triangular(factor, (y - rows @ mean).T, upper=False)
@@ -170,9 +170,9 @@ def _any_orientation(problem: Problem) -> Tensor:
     return torch.stack(densities).logsumexp(0)
 
 
-def _orientations(images: Tensor) -> list[Tensor]:
-    if images.ndim < 4:
-        return [images]
+def _turned(images: Tensor) -> list[Tensor]:
+    """Return the images turned and reflected in every way but their own."""
     quarter = 1 if images.shape[-1] == images.shape[-2] else 2
     sides = (images, images.flip(-1))
-    return [torch.rot90(side, k, (-2, -1)) for side in sides for k in range(0, 4, quarter)]
+    every = [torch.rot90(side, k, (-2, -1)) for side in sides for k in range(0, 4, quarter)]
+    return every[1:]
