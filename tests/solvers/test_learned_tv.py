@@ -124,6 +124,17 @@ def test_the_draws_have_the_closed_form_spread() -> None:
     assert 0.3 < float(ratio.mean()) < 3.0
 
 
+def test_an_image_that_the_law_does_not_know_is_left_to_the_total_variation() -> None:
+    problem = make(OPERATORS[0], sigma=0.02)
+    x = torch.zeros(1, *SHAPE)
+    x[..., ::2, :] = 1.0  # stripes, which no draw has
+    posed = Problem(problem.prior, problem.forward, Gaussian(0.02), problem.forward(x), truth=x)
+    solution = LearnedTV().solve(posed)
+    assert solution.settings["n_outside_law"] == 1
+    assert torch.allclose(solution.x, TV().solve(posed).x)
+    assert LearnedTV().solve(problem).settings["n_outside_law"] == 0
+
+
 def test_auto_takes_it_for_large_images_only() -> None:
     size = 36
     assert size**2 > DENSE_PIXELS
