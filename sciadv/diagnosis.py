@@ -39,6 +39,8 @@ class Diagnosis:
         Share of restarts that end near the best one; None without restarts.
     is_multimodal
         Whether restarts or modes far apart explain the data about as well as the best; None without any.
+    noise_level
+        The noise level that the evidence estimates [unit of y]; None where it is known or not estimated.
     compare
         Gives `distribution_p_value`. It may search for the prior's reference images, so it is called when
         first asked.
@@ -52,6 +54,7 @@ class Diagnosis:
     left_range: bool
     agreement: Tensor | None
     is_multimodal: Tensor | None
+    noise_level: Tensor | None
     compare: Callable[[], Tensor | None]
 
     @property
@@ -113,7 +116,10 @@ class Diagnosis:
         if math.isfinite(p):
             said = [f"Chi-square per datum {float(self.chi_square[row]):.3g} (p = {p:.2g})."]
         if self.is_explained is None:
-            return [*said, "The noise level is unknown."]
+            estimate = (
+                "" if self.noise_level is None else f"; by the evidence {float(self.noise_level[row]):.3g}"
+            )
+            return [*said, f"The noise level is unknown{estimate}."]
         return [*said, "Explained to the noise level."] if bool(self.is_explained[row]) else said
 
     def counts(self) -> list[str]:

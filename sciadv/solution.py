@@ -50,6 +50,7 @@ _PER_ROW = (
     "restart_latents",
     "margins",
     "x_range",
+    "noise_level",
 )
 
 
@@ -93,6 +94,9 @@ class Solution:
     x_range
         ``G(z)``, the part of x in the generator's range ``(batch, *in_shape)``, of methods that leave it;
         else None, and x itself is G(z).
+    noise_level
+        Standard deviation of the noise as the evidence estimates it [unit of y] ``(batch,)``, where the
+        problem does not know it and the method can; else None.
     diagnosis
         How far to trust each answer, in words: `sciadv.solve` attaches it.
     """
@@ -113,6 +117,7 @@ class Solution:
     margins: Tensor | None = None
     posterior: Posterior | None = None
     x_range: Tensor | None = None
+    noise_level: Tensor | None = None
     diagnosis: Diagnosis | None = None
 
     @property
@@ -177,6 +182,7 @@ class Solution:
             "restart_agreement_mean": None if self.agreement is None else float(self.agreement.mean()),
             "seconds": self.seconds,
             "settings": self.settings,
+            **({} if self.noise_level is None else {"noise_level_median": float(self.noise_level.median())}),
             **({} if self.posterior is None else {"posterior": self.posterior.summary()}),
             **({} if self.diagnosis is None else {"diagnosis": self.diagnosis.summary()}),
         }
@@ -203,7 +209,7 @@ class Solution:
 
         folder.mkdir(parents=True, exist_ok=True)
         searched = ("objective", "restart_objectives", "restart_latents")
-        names = ("x", "z", "prediction", "misfit", *searched, "margins", "x_range")
+        names = ("x", "z", "prediction", "misfit", *searched, "margins", "x_range", "noise_level")
         arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
         if self.posterior is not None:
             arrays["posterior_mean"] = self.posterior.mean.cpu().numpy()

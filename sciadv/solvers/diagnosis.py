@@ -48,6 +48,7 @@ def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosi
         left_range=solution.x_range is not None,
         agreement=_agreement(solution),
         is_multimodal=_multimodal(solution),
+        noise_level=solution.noise_level,
         compare=lambda: distribution_p_value(problem, seed=seed),
     )
 

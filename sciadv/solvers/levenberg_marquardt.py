@@ -11,15 +11,16 @@ is the damped BFGS update of Powell (Nocedal and Wright, procedure 18.2), which 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import real_view
+from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.jacobian import real_curvature
+from sciadv.solvers.noise_level import noise_level
 from sciadv.solvers.search import Monitor, Point, Search, State, run
 from sciadv.solvers.starts import StartPoints, Starts
 
@@ -110,9 +111,16 @@ class LevenbergMarquardt:
         )
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Search from all starts at once."""
+        """Search from all starts at once; an unknown noise level is told by the evidence."""
         starts = Starts(self.restarts, self.starts, self.halve_at)
-        return run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)
+        found = run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)
+        if (
+            found.z is None
+            or not isinstance(problem.likelihood, Gaussian)
+            or problem.likelihood.has_noise_level
+        ):
+            return found
+        return replace(found, noise_level=noise_level(problem, found.z))
 
 
 def _gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:

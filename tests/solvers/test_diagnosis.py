@@ -83,7 +83,11 @@ def test_nothing_is_called_explained_where_the_noise_level_is_unknown() -> None:
     assert solution.diagnosis is not None
     assert solution.diagnosis.is_explained is None
     assert "unexplained" not in solution.diagnosis.flags
-    assert solution.diagnosis.words[0].endswith("The noise level is unknown.")
+    assert solution.noise_level is not None
+    estimate = float(solution.noise_level[0])
+    assert solution.diagnosis.words[0].endswith(
+        f"The noise level is unknown; by the evidence {estimate:.3g}."
+    )
 
 
 def test_a_tolerance_is_judged_by_itself_and_not_by_chi_square() -> None:
