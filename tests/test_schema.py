@@ -144,7 +144,11 @@ def test_a_magnitude_is_of_something():
             "latent_weight = -1",
             "latent_weight: it should be greater than or equal to 0; it is -1",
         ),
-        ('kind = "block-sum"\n', "", "forward.kind is missing; there are: acoustic-crosswell, block-sum, blur, chain"),
+        (
+            'kind = "block-sum"\n',
+            "",
+            "forward.kind is missing; there are: acoustic-crosswell, block-sum, blur, chain",
+        ),
         (f"[forward]\n{FORWARD}", "forward = 3", "forward.kind is missing"),
         ("[solver]\nrestarts = 3", "[solver.kind]\nrestarts = 3", "solver.kind: it should be a valid string"),
         (

@@ -92,9 +92,7 @@ def table(rows: list[Row]) -> str:
     diverged = [row for row in rows if row.get("trouble")]
     parts += ["\n".join(f"- {row['row']}: {row['trouble']}" for row in diverged)] if diverged else []
     if any(row["pending"] for row in summaries):
-        parts.append(
-            "Not all are measured yet; the best recipes are then trained on the other data."
-        )
+        parts.append("Not all are measured yet; the best recipes are then trained on the other data.")
     return "\n\n".join(parts)
 
 

@@ -18,8 +18,8 @@ from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.auto import Auto
-from sciadv.solvers.linear import noise_variance
 from sciadv.solvers.leaving import finish
+from sciadv.solvers.linear import noise_variance
 from sciadv.solvers.search import Monitor
 
 #: Cells whose effect on the measurements is computed at once.
