@@ -66,7 +66,7 @@ class LevenbergMarquardt:
     Jacobian, about ``n_latent`` passes. Memory: ``rows x n_latent^2`` numbers.
     """
 
-    restarts: int = 13
+    restarts: int = 16
     n_iterations: int = 100
     starts: str | Tensor = "charts"
     tolerance: float = 1e-7
