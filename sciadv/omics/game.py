@@ -52,6 +52,9 @@ class AdversarialSettings:
         Discriminator steps in each step.
     least_steps, epochs
         Steps: at least so many, and at least so many times through the cells.
+    most_epochs
+        Few cells are gone through so many times at most, whatever `least_steps` says: more often, the encoder
+        learns them one by one and moves them onto others of another kind.
     minibatch
         Cells a minibatch, at most.
     learning_rate
@@ -71,11 +74,12 @@ class AdversarialSettings:
     n_discriminator: int = 3
     least_steps: int = 900
     epochs: int = 40
+    most_epochs: int = 120
     minibatch: int = 256
     learning_rate: float = 2e-3
 
     def __post_init__(self) -> None:
-        counts = ("n_components", "n_latent", "n_discriminator", "least_steps", "epochs")
+        counts = ("n_components", "n_latent", "n_discriminator", "least_steps", "epochs", "most_epochs")
         least = {**dict.fromkeys(counts, 1), "n_hidden": 2, "minibatch": 8}
         least |= {"lam": 0, "divergence_weight": 0}
         for name, bound in least.items():
@@ -86,7 +90,8 @@ class AdversarialSettings:
 
     def n_steps(self, n_cells: int) -> int:
         """Return the steps for so many cells."""
-        return max(self.least_steps, self.epochs * n_cells // self.minibatch)
+        few = min(self.least_steps, self.most_epochs * n_cells // self.minibatch)
+        return max(1, few, self.epochs * n_cells // self.minibatch)
 
 
 @final

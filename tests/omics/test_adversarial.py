@@ -97,6 +97,11 @@ def test_the_monitor_is_told_every_step(cells, quick) -> None:
     assert set(told[-1].losses) == {"reconstruction", "discriminator"}
 
 
+def test_few_cells_are_not_gone_through_more_often_than_most_epochs():
+    settings = AdversarialSettings(least_steps=900, epochs=40, most_epochs=120, minibatch=256)
+    assert [settings.n_steps(n) for n in (1, 256, 1920, 5760, 57600)] == [1, 120, 900, 900, 9000]
+
+
 @pytest.mark.slow
 def test_it_hides_the_batch_keeps_cell_types_and_nears_what_there_was_without_batches() -> None:
     cells = simulate_counts(600, 150, n_batches=3, n_types=4, seed=2)
