@@ -12,7 +12,6 @@ the range of the generator can only succeed on these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -146,12 +145,8 @@ def run(settings: Settings) -> list[Row]:
                 depends = (facts, plan.n_seeds, plan.n_images, settings.seed, repr(solver), NOISE)
                 work = partial(_measure, prior, solver, facts, plan, settings.seed)
                 weights = prior.card.get("weights_sha256", "")
-                parts.append(Part(name, facts, (*depends, weights), _named(name, facts, work)))
+                parts.append(Part(name, facts, (*depends, weights), work))
     return measure_parts(parts, settings)
-
-
-def _named(name: str, facts: Row, work: Callable[[], Row]) -> Callable[[], Row]:
-    return lambda: {"row": name, **facts, **work()}
 
 
 def _measure(prior: Prior, solver: Solver, facts: Row, plan: Plan, seed: int) -> Row:

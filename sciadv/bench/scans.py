@@ -7,7 +7,6 @@ noise: it is a problem by itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +26,7 @@ from sciadv.bench.image_table import (
     measure,
     plan_cells,
 )
+from sciadv.bench.parts import keep_part, read_part
 from sciadv.datasets import load_images
 from sciadv.forward import MaskedFourier, ParallelBeam, cartesian_mask
 from sciadv.likelihood import Gaussian
@@ -250,11 +250,10 @@ def _first_parts(plan: Plan, size: int) -> list[int]:
 
 def _tuned_weight(scan: Scan, case: str, prior: Prior, plan: Plan, settings: Settings) -> float:
     """Return the weight with which `tv` has the best mean PSNR on training slices; kept in the cache."""
-    file = None
-    if settings.cache is not None:
-        file = settings.cache / f"tv-{scan.data}-{scan.cases[case]}-{plan.n_tuning}.json"
-        if file.is_file():
-            return float(json.loads(file.read_text(encoding="utf-8"))["weight"])
+    name = f"tv-{scan.data}-{scan.cases[case]}-{plan.n_tuning}.json"
+    kept = read_part(settings.cache, name)
+    if kept is not None:
+        return float(kept["weight"])
     settings.report(f"{case}: choosing the weight of tv on {plan.n_tuning} training slices")
     train = _slices(scan, "train", plan.n_tuning)
     chunks = torch.split(train, 1 if scan.is_single else len(train))
@@ -267,9 +266,7 @@ def _tuned_weight(scan: Scan, case: str, prior: Prior, plan: Plan, settings: Set
             values += psnr(TV(weight).solve(problem).x, problem.truth).tolist()
         quality[weight] = fmean(values)
     best = max(quality, key=lambda weight: quality[weight])
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"weight": best, "psnr": quality}), encoding="utf-8")
+    keep_part(settings.cache, name, {"weight": best, "psnr": quality})
     return best
 
 
