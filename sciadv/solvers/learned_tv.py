@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
-from sciadv.likelihood import real_view
+from sciadv.likelihood import as_data, real_view
 from sciadv.moments import DENSE_PIXELS, factored
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
@@ -330,7 +330,4 @@ class _Quadratic:
 def _noise(n: int, y: Tensor, generator: torch.Generator) -> Tensor:
     """Draw ``(n, *out_shape)`` of unit variance, of each part where data are complex."""
     shape = (n, *real_view(y[:1]).shape[1:])
-    white = torch.randn(shape, generator=generator).to(y.real)
-    if y.is_complex():
-        return torch.view_as_complex(white.reshape(n, *y.shape[1:], 2))
-    return white.reshape(n, *y.shape[1:])
+    return as_data(torch.randn(shape, generator=generator).to(y.real), y.shape[1:])

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from math import prod
 
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian, real_view
+from sciadv.likelihood import Gaussian, as_data, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.linear import noise_variance
 from sciadv.solvers.output import OutputActivation, output_activation
@@ -110,7 +109,7 @@ class LogitSteps:
             )
 
         def pull(data: Tensor) -> Tensor:
-            cotangent = self._as_data(data / self.sigma / scale)
+            cotangent = as_data(data / self.sigma / scale, self.problem.forward.out_shape)
             pulled = slope * self.problem.forward.vjp(images, cotangent).flatten(1)
             return torch.cat([(pulled[:, None] @ along).squeeze(1), pulled @ self.factor], 1)
 
@@ -142,13 +141,6 @@ class LogitSteps:
 
     def _misfit(self, residual: Tensor) -> Tensor:
         return residual.square().mean(1).sqrt()
-
-    def _as_data(self, values: Tensor) -> Tensor:
-        """Shape real numbers as measurements: `real_view` undone."""
-        shape = (len(values), *self.problem.forward.out_shape)
-        if 2 * prod(shape[1:]) == values.shape[1]:
-            return torch.view_as_complex(values.reshape(*shape, 2))
-        return values.reshape(shape)
 
 
 def logit_steps(problem: Problem, method: str) -> LogitSteps:
