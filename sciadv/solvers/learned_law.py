@@ -5,7 +5,6 @@ Nothing of the size of pixels squared is made; systems are solved by conjugate g
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +15,13 @@ from sciadv.forward.base import LinearForward
 from sciadv.moments import factored
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solvers.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.linear import noise_variance, require_linear
 
 #: Variance of a pixel at least: that of grey values in [0, 1] in 256 steps, and a little more.
 _FLOOR = 0.004**2
 #: Steps of conjugate gradients for a linear estimate.
 _N_LINEAR = 60
-_TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -117,28 +116,6 @@ def data_diagonal(forward: LinearForward, curvature: Tensor) -> Tensor:
     return torch.nn.functional.avg_pool2d(estimate, 5, 1, 2, count_include_pad=False).clamp_min(0)
 
 
-def conjugate_gradients(
-    hessian: Callable[[Tensor], Tensor], right: Tensor, x: Tensor, diagonal: Tensor, n_steps: int
-) -> Tensor:
-    """Solve ``H x = right`` for each row from x, all ``(rows, *shape)``, preconditioned by a diagonal."""
-
-    def dot(a: Tensor, b: Tensor) -> Tensor:
-        return (a * b).flatten(1).sum(1).reshape(-1, *([1] * (x.ndim - 1)))
-
-    residual = right - hessian(x)
-    towards = residual / diagonal
-    direction, size = towards, dot(residual, towards)
-    for _ in range(n_steps):
-        curved = hessian(direction)
-        length = size / dot(direction, curved).clamp_min(_TINY)
-        x, residual = x + length * direction, residual - length * curved
-        towards = residual / diagonal
-        following = dot(residual, towards)
-        direction = towards + following / size.clamp_min(_TINY) * direction
-        size = following
-    return x
-
-
 def require_linear_images(problem: Problem, method: str) -> LinearForward:
     """Return the operator of a problem with known Gaussian noise, if it is linear and of images.
 
@@ -185,4 +162,4 @@ def linear_image(problem: Problem) -> Tensor:
     with torch.no_grad():
         around = data_diagonal(forward, curvature) + law.inverse_diagonal.reshape(1, *forward.in_shape)
         right = forward.adjoint(curvature * y) + learned(start)
-        return conjugate_gradients(hessian, right, start, around, _N_LINEAR)
+        return conjugate_gradients(hessian, right, n_steps=_N_LINEAR, start=start, diagonal=around)
