@@ -16,6 +16,7 @@ from sciadv.moments import factored
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers.conjugate_gradients import conjugate_gradients
+from sciadv.solvers.jacobian import push_unit_tangents
 from sciadv.solvers.linear import noise_variance, require_linear
 
 #: Variance of a pixel at least: that of grey values in [0, 1] in 256 steps, and a little more.
@@ -90,14 +91,7 @@ def linearised_law(prior: Prior, z: Tensor, mean: Tensor, factor: Tensor, diagon
     mean, factor, diagonal
         Of nu: ``(pixels,)``, ``(pixels, rank)``, ``(pixels,)``.
     """
-
-    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-        x, tangent = torch.func.jvp(prior, (z,), (direction.expand_as(z),))[:2]
-        return x, tangent
-
-    unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-    along = torch.func.vmap(push, out_dims=(None, 0))  # type: ignore[arg-type]  # torch's hint lacks None
-    x, tangents = along(unit)
+    x, tangents = push_unit_tangents(prior, z)
     jacobian = tangents.flatten(2).permute(1, 2, 0)
     at_zero = x.flatten(1) + mean - (jacobian @ z[:, :, None]).squeeze(2)
     columns = torch.cat([factor.expand(len(z), -1, -1), jacobian], 2)
