@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -35,9 +34,6 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers import CSGM, FBP, TV, Auto, LearnedTV
 from sciadv.solvers.learned_law import linear_image
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Photons that leave the source for each detector pixel and view.
 N_PHOTONS = 1e5
@@ -270,11 +266,6 @@ def _tuned_weight(scan: Scan, case: str, prior: Prior, plan: Plan, settings: Set
     return best
 
 
-def draw(figure: Figure, rows: list[Row]) -> None:
-    """Draw PSNR and SSIM by case and method."""
-    draw_images_table(figure, [row for row in rows if row["method"] != "summary"])
-
-
 def table(rows: list[Row]) -> str:
     """Write the scores, and the weights of `tv`, as Markdown."""
     told = [
@@ -285,21 +276,20 @@ def table(rows: list[Row]) -> str:
     ]
     chosen = [f"{row['case']}: {row['weight']:g}" for row in rows if "weight" in row]
     weights = f"Weight of `tv`, chosen on training slices: {', '.join(chosen)}."
-    scored = [row for row in rows if row["method"] != "summary"]
-    return "\n\n".join([image_table(scored), weights, *told])
+    return "\n\n".join([image_table(rows), weights, *told])
 
 
 CT_BENCH = Bench(
     title="Head CT from 8, 16 and 32 views beside FBP, TV, LMMSE and CSGM",
     problem="ct-sparse-view",
     run=lambda settings: run(CT, settings),
-    draw=draw,
+    draw=draw_images_table,
     table=table,
 )
 MR_BENCH = Bench(
     title="Breast MR from a quarter and an eighth of k-space beside TV, LMMSE and CSGM",
     problem="mri-undersampled",
     run=lambda settings: run(MR, settings),
-    draw=draw,
+    draw=draw_images_table,
     table=table,
 )
