@@ -27,6 +27,7 @@ from sciadv.bench.compressed_sensing_tables import (
     table_rows,
 )
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, one_thread
+from sciadv.bench.held_out import held_out
 from sciadv.bench.parts import keep_part, read_part
 from sciadv.datasets import load_images
 from sciadv.forward import GaussianSensing
@@ -37,8 +38,6 @@ from sciadv.problem import Problem
 from sciadv.solvers import CSGM, LMMSE, Adam, Lasso, LevenbergMarquardt, Solver
 
 SIGMA, LAM = 0.1, 0.1
-#: First test digit that the bench uses; those before it are for tuning.
-FIRST_DIGIT = 5000
 
 
 @dataclass(frozen=True)
@@ -209,14 +208,9 @@ def _fingerprint(cell: Cell, prior: Prior, methods: dict[str, Solver | None]) ->
 
 
 def held_out_digits(plan: Plan) -> Callable[[int], Tensor]:
-    """Return the function that gives a seed's own test digits, from those after `FIRST_DIGIT`."""
-    test = load_images("mnist", "test").images
-
-    def digits(seed: int) -> Tensor:
-        first = FIRST_DIGIT + seed * plan.n_images % (len(test) - FIRST_DIGIT - plan.n_images)
-        return torch.tensor(test[first : first + plan.n_images, None]).float() / 255
-
-    return digits
+    """Return the function that gives a seed's own test digits."""
+    test = load_images("mnist", "test")
+    return lambda seed: held_out(test, plan.n_images, seed=seed)
 
 
 def run(settings: Settings) -> list[Row]:

@@ -88,8 +88,8 @@ def draw_models(case: Problem, n: int, *, seed: int) -> Problem:
 
 def held_out_models(case: Problem, n: int, *, seed: int) -> Problem:
     """Return the problem of `n` crops of the part of the training image that no prior was trained on."""
-    crops = load_images("channels", "test").images[FIRST_CROP : FIRST_CROP + n, None]
-    return measured(case, torch.from_numpy(crops).to(case.prior.dtype) / 255, as_generator(seed))
+    crops = load_images("channels", "test").grey(slice(FIRST_CROP, FIRST_CROP + n))
+    return measured(case, crops.to(case.prior.dtype), as_generator(seed))
 
 
 def measured(case: Problem, truth: Tensor, generator: torch.Generator) -> Problem:

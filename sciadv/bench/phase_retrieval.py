@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.held_out import held_out
 from sciadv.bench.parts import PENDING, Part, measure_parts
 from sciadv.datasets import load_images
 from sciadv.forward import Forward, GaussianSensing, Magnitude, MaskedFourier, ZeroPad
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 PRIOR = "mnist-vae"
 #: Noise as a part of the root mean square of the magnitudes; largest relative error of a success.
 NOISE, SUCCESS = 3e-3, 1e-2
-#: First test digit that the bench uses; those before it are for tuning.
-FIRST_DIGIT = 5000
 OPERATORS = ("gaussian", "fourier")
 
 
@@ -103,8 +102,7 @@ def truths_of(prior: Prior, kind: str, n: int, *, seed: int) -> Tensor:
     """Return test digits of the seed's own, or draws from the prior, ``(n, 1, 28, 28)``."""
     if kind == "draws":
         return prior.sample(n, seed=1000 + seed)
-    first = FIRST_DIGIT + seed * n
-    return torch.tensor(load_images("mnist", "test").images[first : first + n, None]).float() / 255
+    return held_out(load_images("mnist", "test"), n, seed=seed)
 
 
 def judge(solver: Solver, problems: list[Problem], *, up_to_shift: bool) -> Row:

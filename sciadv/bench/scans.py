@@ -191,7 +191,7 @@ FULL, QUICK = Plan(), Plan(1, 2, 0, 1)
 
 def _slices(scan: Scan, split: str, n: int) -> Tensor:
     """Return n slices evenly spread over those of a split that are not empty, ``(n, 1, height, width)``."""
-    images = torch.tensor(load_images(scan.data, split).images[:, None]).float() / 255
+    images = load_images(scan.data, split).grey()
     images = images[(images > BRIGHT).flatten(1).float().mean(1) > LEAST_BRIGHT]
     return images[torch.linspace(0, len(images) - 1, n).long()]
 
