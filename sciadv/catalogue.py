@@ -386,7 +386,7 @@ def simulate(
                 f"{source.images} ({source.split}) has {len(found.images)} images, not {source.n}"
             )
         index = torch.randperm(len(found.images), generator=generator)[: source.n]
-        truth = torch.as_tensor(found.images[index.numpy()])[:, None].float() / 255
+        truth = found.grey(index.tolist())
         labels = torch.as_tensor(found.labels[index.numpy()]).long()
     if truth.shape[1:] != forward.in_shape:
         raise InputError(

@@ -9,13 +9,15 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
 
@@ -133,6 +135,11 @@ class Images:
     images: Bytes
     labels: Bytes
     sha256: str
+
+    def grey(self, rows: slice | Sequence[int] = slice(None)) -> Tensor:
+        """Return all or some of the images as grey values in [0, 1], ``(n, 1, height, width)`` float32."""
+        chosen = self.images[rows if isinstance(rows, slice) else list(rows)]
+        return torch.tensor(chosen)[:, None].float() / 255
 
 
 def load_images(name: str, split: str = "train", *, prepare: str = "none", seed: int = 0) -> Images:

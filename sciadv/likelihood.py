@@ -9,6 +9,8 @@ deviation of each of the two.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -19,6 +21,23 @@ from sciadv.errors import InputError
 def real_view(y: Tensor) -> Tensor:
     """Flatten ``(batch, ...)`` to real ``(batch, measurements)``; a complex number becomes two real ones."""
     return (torch.view_as_real(y) if y.is_complex() else y).flatten(1)
+
+
+def as_data(values: Tensor, out_shape: Sequence[int]) -> Tensor:
+    """Shape real ``(batch, measurements)`` as data ``(batch, *out_shape)``: `real_view` undone.
+
+    Complex where there are two real numbers for each datum.
+
+    Examples
+    --------
+    >>> y = torch.complex(torch.ones(2, 3), torch.zeros(2, 3))
+    >>> bool((as_data(real_view(y), (3,)) == y).all())
+    True
+    """
+    shape = (len(values), *out_shape)
+    if values.shape[1] == 2 * prod(out_shape):
+        return torch.view_as_complex(values.reshape(*shape, 2))
+    return values.reshape(shape)
 
 
 class Likelihood(ABC):

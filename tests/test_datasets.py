@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sciadv import datasets
-from sciadv.datasets import is_available, load_images
+from sciadv.datasets import Images, is_available, load_images
 from sciadv.errors import InputError, UnknownNameError
 
 has_slices = pytest.mark.skipif(not is_available("head-ct"), reason="MedNIST is not under SCIADV_DATA")
@@ -26,6 +26,14 @@ def write_slices(path, n):
     joined = b"".join(parts)
     np.savez(path, jpeg=np.frombuffer(joined, np.uint8), offsets=np.cumsum([0, *map(len, parts)]))
     return joined
+
+
+@pytest.mark.parametrize("rows", [slice(1, 3), [1, 2], (1, 2)])
+def test_grey_values_are_the_images_over_255(rows):
+    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 2, 3)
+    grey = Images(images, np.zeros(4, np.uint8), "").grey(rows)
+    assert grey.shape == (2, 1, 2, 3)
+    np.testing.assert_array_equal(grey[:, 0].numpy(), images[1:3].astype(np.float32) / 255)
 
 
 @pytest.mark.parametrize(("split", "first", "n"), [("train", 0, 8), ("test", 14, 10)])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sciadv import Gaussian, Poisson, StudentT, Tolerance
 from sciadv.errors import InputError
+from sciadv.likelihood import as_data, real_view
 
 LIKELIHOODS = {
     "gaussian": Gaussian(0.3),
@@ -24,6 +25,15 @@ def _data(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     prediction = 1 + 3 * torch.rand(3, 4, generator=generator, dtype=torch.float64)
     return prediction, torch.poisson(prediction, generator=generator)
+
+
+@pytest.mark.parametrize("out_shape", [(4,), (2, 3, 5)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex64])
+def test_real_numbers_are_shaped_as_the_data_they_came_from(dtype, out_shape):
+    y = torch.randn(3, *out_shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    back = as_data(real_view(y), out_shape)
+    assert back.dtype == dtype
+    assert torch.equal(back, y)
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

@@ -32,7 +32,7 @@ arguments = parser.parse_args()
 steps = 150 if arguments.quick else 600
 
 data = load_images("digits-8")
-images = torch.from_numpy(data.images.copy())[:, None].float() / 255
+images = data.grey()
 labels = torch.from_numpy(data.labels.astype("int64"))
 numbers = torch.Generator().manual_seed(0)
 torch.manual_seed(0)

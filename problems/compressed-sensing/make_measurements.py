@@ -18,7 +18,7 @@ FIRST, LAST = 9000, 9016
 def main() -> None:
     """Measure and write the file beside this one."""
     test = load_images("mnist", "test")
-    x = torch.tensor(test.images[FIRST:LAST, None]).float() / 255
+    x = test.grey(slice(FIRST, LAST))
     forward = GaussianSensing((1, 28, 28), 100, seed=0)  # as in problem.toml
     y = Gaussian(0.1).sample(forward(x), generator=torch.Generator().manual_seed(1))
     np.savez(Path(__file__).with_name("measurements.npz"), y=y.numpy(), labels=test.labels[FIRST:LAST])

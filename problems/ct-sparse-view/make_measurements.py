@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from sciadv.bench.scans import ct_counts, ct_data
 from sciadv.datasets import load_images
@@ -19,8 +18,7 @@ SLICE, SEED = 440, 1
 
 def main() -> None:
     """Measure and write the file beside this one."""
-    image = load_images("head-ct", "test").images[SLICE]
-    x = torch.tensor(image[None, None]).float() / 255
+    x = load_images("head-ct", "test").grey([SLICE])
     forward = ParallelBeam((1, 64, 64), [180 * i / 16 for i in range(16)])  # as in problem.toml
     y, sigma = ct_data(forward, ct_counts(forward, x, seed=SEED))
     np.savez_compressed(

@@ -27,7 +27,7 @@ def main() -> None:
             folder = PROBLEMS / problem
             if (folder / file).is_file():
                 test = load_images(data, "test")
-                x = torch.tensor(test.images[FIRST:LAST, None]).float() / 255
+                x = test.grey(slice(FIRST, LAST))
                 forward, likelihood, _ = build_parts(problem_spec(folder / file), (1, 28, 28), folder=folder)
                 y = likelihood.sample(forward(x), generator=torch.Generator().manual_seed(1))
                 np.savez(folder / f"{case}.npz", y=y.numpy(), labels=test.labels[FIRST:LAST])

@@ -20,8 +20,7 @@ SLICES, SEED = (120, 380, 620, 900), 1
 
 def main() -> None:
     """Measure and write the file beside this one."""
-    images = load_images("breast-mr", "test").images[list(SLICES)]
-    x, mask = torch.tensor(images[:, None]).float() / 255, cartesian_mask(64, 8, seed=0)
+    x, mask = load_images("breast-mr", "test").grey(SLICES), cartesian_mask(64, 8, seed=0)
     forward = MaskedFourier((1, 64, 64), mask)  # as in problem.toml
     y = Gaussian(MR_SIGMA).sample(forward(x), generator=torch.Generator().manual_seed(SEED))
     np.savez_compressed(

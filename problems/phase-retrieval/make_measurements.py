@@ -20,7 +20,7 @@ def main() -> None:
     folder = Path(__file__).parent
     np.save(folder / "fourier_mask.npy", seen_frequencies(1568, 56, seed=0).numpy())
     test = load_images("mnist", "test")
-    x = torch.tensor(test.images[FIRST:LAST, None]).float() / 255
+    x = test.grey(slice(FIRST, LAST))
     for spec, name in (("problem.toml", "gaussian.npz"), ("fourier.toml", "fourier.npz")):
         forward, likelihood, _ = build_parts(problem_spec(folder / spec), (1, 28, 28), folder=folder)
         y = likelihood.sample(forward(x), generator=torch.Generator().manual_seed(1))

@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -28,6 +27,8 @@ from sciadv.bench.compressed_sensing_tables import (
     table_rows,
 )
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, one_thread
+from sciadv.bench.held_out import held_out
+from sciadv.bench.parts import keep_part, read_part
 from sciadv.datasets import load_images
 from sciadv.forward import GaussianSensing
 from sciadv.likelihood import Gaussian
@@ -37,8 +38,6 @@ from sciadv.problem import Problem
 from sciadv.solvers import CSGM, LMMSE, Adam, Lasso, LevenbergMarquardt, Solver
 
 SIGMA, LAM = 0.1, 0.1
-#: First test digit that the bench uses; those before it are for tuning.
-FIRST_DIGIT = 5000
 
 
 @dataclass(frozen=True)
@@ -177,17 +176,16 @@ def measure(
     for i, cell in enumerate(cells):
         prior = priors.get(cell.prior) or list(priors.values())[-1]
         name = f"{_fingerprint(cell, prior, methods)}.json"
-        file = None if settings.cache is None else settings.cache / name
-        if file is not None and file.is_file():
-            scores[cell] = Score(**json.loads(file.read_text(encoding="utf-8")))
+        kept = read_part(settings.cache, name)
+        if kept is not None:
+            scores[cell] = Score(**kept)
             continue
         settings.report(
             f"{i + 1} of {len(cells)}: {cell.method} on {cell.prior}, m = {cell.m}, seed {cell.seed}"
         )
         problem = make_problem(prior, images(cell.seed), m=cell.m, seed=cell.seed)
         scores[cell] = score(methods[cell.method], problem.subset(slice(cell.n_images)))
-        if file is not None:
-            _write(file, scores[cell])
+        keep_part(settings.cache, name, vars(scores[cell]))
     return scores
 
 
@@ -202,13 +200,6 @@ def warm_up(priors: dict[str, Prior], images: Tensor, *, has_deepinv: bool) -> N
         peer_deepinv.load()
 
 
-def _write(file: Path, result: Score) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(result.__dict__), encoding="utf-8")
-    partial.replace(file)  # a file is whole or absent
-
-
 def _fingerprint(cell: Cell, prior: Prior, methods: dict[str, Solver | None]) -> str:
     """Name a cell's result by all it depends on but the code: cell, weights, the solver's settings."""
     text = json.dumps([cell.__dict__, prior.card.get("weights_sha256", ""), repr(methods[cell.method])])
@@ -217,14 +208,9 @@ def _fingerprint(cell: Cell, prior: Prior, methods: dict[str, Solver | None]) ->
 
 
 def held_out_digits(plan: Plan) -> Callable[[int], Tensor]:
-    """Return the function that gives a seed's own test digits, from those after `FIRST_DIGIT`."""
-    test = load_images("mnist", "test").images
-
-    def digits(seed: int) -> Tensor:
-        first = FIRST_DIGIT + seed * plan.n_images % (len(test) - FIRST_DIGIT - plan.n_images)
-        return torch.tensor(test[first : first + plan.n_images, None]).float() / 255
-
-    return digits
+    """Return the function that gives a seed's own test digits."""
+    test = load_images("mnist", "test")
+    return lambda seed: held_out(test, plan.n_images, seed=seed)
 
 
 def run(settings: Settings) -> list[Row]:

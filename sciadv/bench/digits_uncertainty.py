@@ -8,16 +8,15 @@ deviation above 0.05, stands beside it. All digits, matrices and noises are pool
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
+from sciadv.bench import compressed_sensing
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.held_out import held_out
 from sciadv.datasets import load_images
-from sciadv.forward import GaussianSensing
-from sciadv.likelihood import Gaussian
 from sciadv.metrics import interval, mse
 from sciadv.posterior import Posterior
 from sciadv.prior import Prior
@@ -27,9 +26,8 @@ from sciadv.solvers import HMC, Laplace, Solver
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIGMA, LEVEL = 0.1, 0.9
-#: First test digit that the bench uses; those before it are for tuning.
-FIRST_DIGIT = 5000
+#: Probability of the intervals.
+LEVEL = 0.9
 #: Standard deviation over the training set above which a pixel varies.
 VARIES = 0.05
 
@@ -79,19 +77,14 @@ class Tally:
 
 def active_pixels() -> tuple[Tensor, Tensor]:
     """Return the masks ``(1, 28, 28)`` of the pixels that are active and of those that vary at all."""
-    images = torch.tensor(load_images("mnist", "train").images[:10000]).float() / 255
+    images = load_images("mnist", "train").grey(slice(10000))
     is_black = (images == 0).float().mean(0)
-    return (is_black < LEVEL)[None], (images.std(0) > VARIES)[None]
+    return is_black < LEVEL, images.std(0) > VARIES
 
 
 def make_problem(prior: Prior, images: Tensor, *, m: int, seed: int) -> Problem:
-    """Measure images ``(n, *out_shape)``."""
-    forward = GaussianSensing(prior.out_shape, m, seed=1000 * seed + m)
-    with torch.no_grad():
-        clean = forward(images)
-    draws = torch.Generator().manual_seed(1_000_003 * (seed + 1) + m)
-    y = clean + SIGMA * torch.randn(clean.shape, generator=draws)
-    return Problem(prior, forward, Gaussian(SIGMA), y, truth=images)
+    """Measure images ``(n, *out_shape)``; their posterior has the prior as it is, not CSGM's weight."""
+    return replace(compressed_sensing.make_problem(prior, images, m=m, seed=seed), latent_weight=1.0)
 
 
 def measure(name: str, solver: Solver, problems: list[Problem], masks: tuple[Tensor, Tensor]) -> Row:
@@ -118,14 +111,14 @@ def measure(name: str, solver: Solver, problems: list[Problem], masks: tuple[Ten
 def run(settings: Settings) -> list[Row]:
     """Measure Laplace's mixture at every m, and HMC on a few of the digits."""
     plan, prior = QUICK if settings.quick else FULL, Prior.load("mnist-vae")
-    test = torch.tensor(load_images("mnist", "test").images[FIRST_DIGIT:, None]).float() / 255
+    test = load_images("mnist", "test")
     masks, rows = active_pixels(), list[Row]()
     for m in plan.measurements:
         settings.report(f"m = {m}: {plan.n_seeds} matrices, {plan.n_images} digits each")
-        problems = []
-        for seed in range(settings.seed, settings.seed + plan.n_seeds):
-            first = seed * plan.n_images % (len(test) - plan.n_images)
-            problems.append(make_problem(prior, test[first : first + plan.n_images], m=m, seed=seed))
+        problems = [
+            make_problem(prior, held_out(test, plan.n_images, seed=seed), m=m, seed=seed)
+            for seed in range(settings.seed, settings.seed + plan.n_seeds)
+        ]
         rows.append(measure(f"laplace, m = {m}", Laplace(restarts=4), problems, masks))
         few = [problems[0].subset(slice(plan.n_slow))]
         rows.append(measure(f"laplace, m = {m}, first {plan.n_slow}", Laplace(restarts=4), few, masks))

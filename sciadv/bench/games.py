@@ -231,10 +231,6 @@ def measure(cell: Cell, plan: Plan, seed: int) -> Row:
     coverage, n_modes = mixture.cover(samples), len(mixture.centres)
     data = mixture(N_JUDGED, as_generator(seed))
     row: Row = {
-        "row": cell.row,
-        "section": cell.section,
-        "name": cell.name,
-        "data": cell.data,
         "n_runs": plan.n_runs,
         "n_steps": n_done,
         "n_full": int((coverage.n_modes == n_modes).sum()),

@@ -88,8 +88,8 @@ def draw_models(case: Problem, n: int, *, seed: int) -> Problem:
 
 def held_out_models(case: Problem, n: int, *, seed: int) -> Problem:
     """Return the problem of `n` crops of the part of the training image that no prior was trained on."""
-    crops = load_images("channels", "test").images[FIRST_CROP : FIRST_CROP + n, None]
-    return measured(case, torch.from_numpy(crops).to(case.prior.dtype) / 255, as_generator(seed))
+    crops = load_images("channels", "test").grey(slice(FIRST_CROP, FIRST_CROP + n))
+    return measured(case, crops.to(case.prior.dtype), as_generator(seed))
 
 
 def measured(case: Problem, truth: Tensor, generator: torch.Generator) -> Problem:
@@ -137,7 +137,6 @@ def start_row(name: str, problem: Problem, *, seed: int) -> Row:
         solution, n_gradients = single_starts(name, problem, seed=seed)
     errors, n = rmse(problem, solution.x), problem.n_problems
     return {
-        "row": name,
         "n_runs": n,
         "success": float((errors <= NOISE_LEVEL).double().mean()),
         "rmse_median": float(errors.median()),
@@ -146,33 +145,32 @@ def start_row(name: str, problem: Problem, *, seed: int) -> Row:
     }
 
 
-def auto_row(name: str, problem: Problem, *, seed: int) -> Row:
+def auto_row(problem: Problem, *, seed: int) -> Row:
     """Measure `auto` on many models, one run each."""
     alive: list[int] = []
     with one_thread(), cpu_seconds() as seconds:
         solution = Auto().solve(problem, seed=seed, monitor=lambda progress: alive.append(progress.n_alive))
     return {
-        **scores(name, problem, solution.x),
+        **scores(problem, solution.x),
         "gradients_per_run": sum(alive) / problem.n_problems,
         "law_loosened_for": solution.settings.get("law_loosened_for", 0),
         "cpu_seconds_per_run": seconds() / problem.n_problems,
     }
 
 
-def binary_row(name: str, problem: Problem, *, seed: int) -> Row:
+def binary_row(problem: Problem, *, seed: int) -> Row:
     """Measure `binary-cells` on many models, one run each."""
     with one_thread(), cpu_seconds() as seconds:
         x = BinaryCells().solve(problem, seed=seed).x
-    return {**scores(name, problem, x), "cpu_seconds_per_run": seconds() / problem.n_problems}
+    return {**scores(problem, x), "cpu_seconds_per_run": seconds() / problem.n_problems}
 
 
-def scores(name: str, problem: Problem, x: Tensor) -> Row:
+def scores(problem: Problem, x: Tensor) -> Row:
     """Return what every row of many models has."""
     assert problem.truth is not None
     errors, truth = rmse(problem, x), problem.truth
     accuracy = ((x > 0.5) == (truth > 0.5)).double().flatten(1).mean(1)
     return {
-        "row": name,
         "n_runs": len(x),
         "success": float((errors <= NOISE_LEVEL).double().mean()),
         "rmse_median": float(errors.median()),
@@ -196,7 +194,6 @@ def case_row(case: Problem, plan: Plan, *, seed: int) -> Row:
     errors = torch.cat([rmse(case, solution.x) for solution in found])
     accuracy = [_accuracy(solution.x, case.truth) for solution in found]
     return {
-        "row": "auto, case 1",
         "n_runs": plan.n_seeds,
         "success": float((errors <= NOISE_LEVEL).double().mean()),
         "rmse_median": float(errors.median()),
@@ -225,7 +222,6 @@ def posterior_row(problem: Problem, *, seed: int) -> Row:
     assert posterior is not None
     found = calibration(posterior.samples, problem.truth, mask=boundary_cells(problem.truth))
     return {
-        "row": "posterior",
         "n_runs": problem.n_problems,
         "coverage": found.coverage,
         "coverage_gap": abs(found.coverage - found.level),
@@ -244,7 +240,6 @@ def dream_row(case: Problem, plan: Plan, *, seed: int) -> Row:
             if float(state.misfit.median()) <= NOISE_LEVEL:
                 break
     return {
-        "row": PEER,
         "n_runs": 1,
         "success": float(float(state.misfit.median()) <= NOISE_LEVEL),
         "rmse_median": float(state.misfit.median()),
@@ -268,14 +263,14 @@ def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
     found: list[tuple[str, Callable[[], Row]]] = [
         (ONE_START, partial(start_row, ONE_START, drawn, seed=2000 + seed)),
         ("auto, case 1", partial(case_row, case, plan, seed=seed)),
-        ("auto", partial(auto_row, "auto", drawn, seed=seed)),
+        ("auto", partial(auto_row, drawn, seed=seed)),
         ("posterior", partial(posterior_row, few, seed=seed)),
         (PEER, partial(dream_row, case, plan, seed=seed)),
     ]
     if is_available("channels"):
         crops = held_out_models(case, plan.n_crops, seed=4000 + seed)
         found += [
-            (name, partial(measure, name, crops, seed=seed))
+            (name, partial(measure, crops, seed=seed))
             for name, measure in (
                 ("auto, held-out crops", auto_row),
                 ("binary-cells, held-out crops", binary_row),

@@ -7,17 +7,16 @@ have the same images, operator and noise.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from sciadv.bench.contract import Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.parts import keep_part, read_part
 from sciadv.metrics import mse, psnr, ssim
 from sciadv.problem import Problem
 from sciadv.solvers import Solver
@@ -105,14 +104,14 @@ def measure(
     scores: Scores = {}
     for i, cell in enumerate(cells):
         problem = pose(cell.case, cell.seed).subset(slice(cell.n_images))
-        file = None if settings.cache is None else settings.cache / _name(cell, problem, methods)
-        if file is not None and file.is_file():
-            scores[cell] = Score(**json.loads(file.read_text(encoding="utf-8")))
+        name = _name(cell, problem, methods)
+        kept = read_part(settings.cache, name)
+        if kept is not None:
+            scores[cell] = Score(**kept)
             continue
         settings.report(f"{i + 1} of {len(cells)}: {cell.method} on {cell.case}, seed {cell.seed}")
         scores[cell] = score(methods[cell.method], problem)
-        if file is not None:
-            _write(file, scores[cell])
+        keep_part(settings.cache, name, vars(scores[cell]))
     return scores
 
 
@@ -124,13 +123,6 @@ def _name(cell: Cell, problem: Problem, methods: Mapping[str, Method]) -> str:
     digest.update((problem.prior.card.get("weights_sha256", "") + told).encode())
     name = "-".join((cell.case, cell.method, str(cell.seed))).replace(", ", "-").replace(" ", "-")
     return f"{name}-{digest.hexdigest()[:12]}.json"
-
-
-def _write(file: Path, result: Score) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(result.__dict__), encoding="utf-8")
-    partial.replace(file)  # a file is whole or absent
 
 
 def image_rows(scores: Scores) -> list[Row]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.parts import keep_part, read_part
 from sciadv.errors import InputError
 from sciadv.omics import AdversarialSettings, BatchCorrector, has_scib
 from sciadv.omics.cells import LAYER, UNKNOWN, Names, read_cells
@@ -225,21 +226,12 @@ def _part(task: Task, method: str, seed: int, settings: Settings) -> Row:
     """Measure one method with one seed, or take it from the cache."""
     constants = [task.name, len(task.batch), method, seed, settings.seed, N_COORDINATES, has_scib()]
     digest = hashlib.sha256(json.dumps([*constants, repr(AdversarialSettings())]).encode()).hexdigest()[:12]
-    file = (
-        None
-        if settings.cache is None
-        else settings.cache / f"{task.name}-{method.split(maxsplit=1)[0]}-{seed}-{digest}.json"
-    )
-    if file is not None and file.is_file():
-        part: Row = json.loads(file.read_text(encoding="utf-8"))
-        return part
-    settings.report(f"{task.name}: {method}, seed {seed}")
-    part = measure(task, method, seed)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(part), encoding="utf-8")
-        partial.replace(file)  # a file is whole or absent
+    name = f"{task.name}-{method.split(maxsplit=1)[0]}-{seed}-{digest}.json"
+    part = read_part(settings.cache, name)
+    if part is None:
+        settings.report(f"{task.name}: {method}, seed {seed}")
+        part = measure(task, method, seed)
+        keep_part(settings.cache, name, part)
     return part
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
-from sciadv.bench.digits_uncertainty import FIRST_DIGIT, make_problem
+from sciadv.bench.digits_uncertainty import make_problem
+from sciadv.bench.held_out import FIRST_IMAGE
 from sciadv.datasets import load_images
 from sciadv.diagnosis import ALARM
 from sciadv.prior import Prior
@@ -43,7 +44,7 @@ QUICK = Plan(("mnist-vae",), 1, 40, 20)
 def images_of(kind: str, first: int, n: int) -> Tensor:
     """Return `n` images ``(n, 1, 28, 28)`` in [0, 1] of a kind, from the test image number `first` on."""
     source = "fashion-mnist" if kind == "foreign" else "mnist"
-    x = torch.tensor(load_images(source, "test").images[first : first + n, None]).float() / 255
+    x = load_images(source, "test").grey(slice(first, first + n))
     if kind == "rotated":
         return torch.rot90(x, 1, (2, 3))
     return 1 - x if kind == "inverted" else x
@@ -62,7 +63,7 @@ def measure(name: str, plan: Plan, seed: int) -> list[Row]:
     prior, found = Prior.load(name), dict[str, list[Tensor]]()
     with one_thread(), cpu_seconds() as seconds:
         for matrix in range(seed, seed + plan.n_seeds):
-            first = FIRST_DIGIT + matrix % 10 * plan.n_digits
+            first = FIRST_IMAGE + matrix % 10 * plan.n_digits
             size = {"digits": plan.n_digits, "rotated": plan.n_digits}
             size |= {"inverted": plan.n_others, "foreign": plan.n_others}
             kinds = {kind: images_of(kind, first, n) for kind, n in size.items()}

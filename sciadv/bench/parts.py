@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Part:
     depends
         All that it depends on but the code, as plain values.
     measure
-        Returns the row, as plain values.
+        Returns the row's other columns, as plain values.
     """
 
     row: str
@@ -43,6 +43,24 @@ class Part:
         return f"{'-'.join(words)}-{digest}.json"
 
 
+def read_part(cache: Path | None, name: str) -> Row | None:
+    """Return what an earlier run has kept under a file's name, or None."""
+    if cache is None or not (cache / name).is_file():
+        return None
+    values: Row = json.loads((cache / name).read_text(encoding="utf-8"))
+    return values
+
+
+def keep_part(cache: Path | None, name: str, values: Mapping[str, object]) -> None:
+    """Keep plain values under a file's name, if there is a cache; the file is whole or absent."""
+    if cache is None:
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = (cache / name).with_suffix(".partial")
+    partial.write_text(json.dumps(values), encoding="utf-8")
+    partial.replace(cache / name)
+
+
 def measure_parts(parts: Sequence[Part], settings: Settings) -> list[Row]:
     """Return the rows of all parts, those that earlier runs have finished from the cache.
 
@@ -52,30 +70,22 @@ def measure_parts(parts: Sequence[Part], settings: Settings) -> list[Row]:
     rows: list[Row] = []
     is_interrupted = False
     for i, part in enumerate(parts, 1):
-        file = None if settings.cache is None else settings.cache / part.file
-        if file is not None and file.is_file():
-            rows.append(json.loads(file.read_text(encoding="utf-8")))
+        kept = read_part(settings.cache, part.file)
+        if kept is not None:
+            rows.append(kept)
             continue
+        known: Row = {"row": part.row, **part.facts}
         if not is_interrupted:
             settings.report(f"{i} of {len(parts)}: {part.row}")
             try:
-                rows.append(part.measure())
+                rows.append(known | part.measure())
             except KeyboardInterrupt:
                 is_interrupted = True
             else:
-                _keep(file, rows[-1])
+                keep_part(settings.cache, part.file, rows[-1])
         if is_interrupted:
-            rows.append({"row": part.row, **part.facts, PENDING: True})
+            rows.append(known | {PENDING: True})
     n_pending = sum(row.get(PENDING, False) for row in rows)
     if n_pending:
         settings.report(f"interrupted: {n_pending} of {len(parts)} not measured yet; run it again to go on")
     return rows
-
-
-def _keep(file: Path | None, row: Row) -> None:
-    if file is None:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(row), encoding="utf-8")
-    partial.replace(file)  # a file is whole or absent

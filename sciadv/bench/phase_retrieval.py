@@ -12,7 +12,6 @@ the range of the generator can only succeed on these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from sciadv.bench.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from sciadv.bench.held_out import held_out
 from sciadv.bench.parts import PENDING, Part, measure_parts
 from sciadv.datasets import load_images
 from sciadv.forward import Forward, GaussianSensing, Magnitude, MaskedFourier, ZeroPad
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 PRIOR = "mnist-vae"
 #: Noise as a part of the root mean square of the magnitudes; largest relative error of a success.
 NOISE, SUCCESS = 3e-3, 1e-2
-#: First test digit that the bench uses; those before it are for tuning.
-FIRST_DIGIT = 5000
 OPERATORS = ("gaussian", "fourier")
 
 
@@ -104,8 +102,7 @@ def truths_of(prior: Prior, kind: str, n: int, *, seed: int) -> Tensor:
     """Return test digits of the seed's own, or draws from the prior, ``(n, 1, 28, 28)``."""
     if kind == "draws":
         return prior.sample(n, seed=1000 + seed)
-    first = FIRST_DIGIT + seed * n
-    return torch.tensor(load_images("mnist", "test").images[first : first + n, None]).float() / 255
+    return held_out(load_images("mnist", "test"), n, seed=seed)
 
 
 def judge(solver: Solver, problems: list[Problem], *, up_to_shift: bool) -> Row:
@@ -146,12 +143,8 @@ def run(settings: Settings) -> list[Row]:
                 depends = (facts, plan.n_seeds, plan.n_images, settings.seed, repr(solver), NOISE)
                 work = partial(_measure, prior, solver, facts, plan, settings.seed)
                 weights = prior.card.get("weights_sha256", "")
-                parts.append(Part(name, facts, (*depends, weights), _named(name, facts, work)))
+                parts.append(Part(name, facts, (*depends, weights), work))
     return measure_parts(parts, settings)
-
-
-def _named(name: str, facts: Row, work: Callable[[], Row]) -> Callable[[], Row]:
-    return lambda: {"row": name, **facts, **work()}
 
 
 def _measure(prior: Prior, solver: Solver, facts: Row, plan: Plan, seed: int) -> Row:

@@ -318,8 +318,6 @@ def measure(cell: Cell, recipe: Recipe, plan: Plan) -> Row:
             key: v for m in (25, 100) for key, v in sensing(trained.prior, sensed, m, seed=cell.seed).items()
         }
     return {
-        "row": cell.row,
-        **asdict(cell),
         "n_steps": trained.n_steps,
         "cpu_seconds": trained.cpu_seconds,
         "trouble": trained.trouble,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from sciadv.bench.contract import Bench, Row, Settings, markdown_table, one_thread
@@ -80,8 +79,7 @@ def _sensing(prior: Prior, images: Tensor, *, is_quick: bool) -> dict[str, float
 
 
 def _images(spec: ImageRecipe, split: str) -> Tensor:
-    data = load_images(spec.data.name, split, prepare=spec.data.prepare, seed=spec.seed)
-    return torch.from_numpy(data.images.copy())[:, None].float() / 255
+    return load_images(spec.data.name, split, prepare=spec.data.prepare, seed=spec.seed).grey()
 
 
 def _classifier(name: str, spec: ImageRecipe) -> Classifier | None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sciadv.bench import peer_deepinv
 from sciadv.bench.contract import Bench, Row, Settings
+from sciadv.bench.held_out import held_out
 from sciadv.bench.image_table import (
     Method,
     draw_images_table,
@@ -34,8 +35,6 @@ from sciadv.types import as_generator
 
 #: Cases: the problem's file and the data set.
 CASES = {"mnist": ("problem.toml", "mnist"), "fashion": ("fashion.toml", "fashion-mnist")}
-#: First test image that the benches use; those before it are for tuning.
-FIRST_IMAGE = 5000
 #: CSGM's weight, the best of 3e-5, 1e-4, 3e-4 and 1e-3 (for the blur, of the first two) on digits 3000 to
 #: 3007, and TV's, the best of 1, 2 and 4 there (not tried on the blur). The authors' weight of CSGM, 0.1, is
 #: that of a matrix whose rows are 28 times as long as these operators'.
@@ -71,8 +70,7 @@ def pose(file: Path, data: str, seed: int) -> Problem:
     spec, n = problem_spec(file), COUNTS["auto"][0]
     prior = load_prior(spec.prior, folder=file.parent)
     forward, likelihood, _ = build_parts(spec, prior.out_shape, folder=file.parent)
-    first = FIRST_IMAGE + seed * n
-    x = torch.tensor(load_images(data, "test").images[first : first + n, None]).float() / 255
+    x = held_out(load_images(data, "test"), n, seed=seed)
     with torch.no_grad():
         y = likelihood.sample(forward(x), generator=as_generator(1_000_003 * (seed + 1)))
     return Problem(prior, forward, likelihood, y, float(spec.latent_weight), truth=x)

@@ -7,12 +7,10 @@ noise: it is a problem by itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -27,6 +25,7 @@ from sciadv.bench.image_table import (
     measure,
     plan_cells,
 )
+from sciadv.bench.parts import keep_part, read_part
 from sciadv.datasets import load_images
 from sciadv.forward import MaskedFourier, ParallelBeam, cartesian_mask
 from sciadv.likelihood import Gaussian
@@ -35,9 +34,6 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers import CSGM, FBP, TV, Auto, LearnedTV
 from sciadv.solvers.learned_law import linear_image
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Photons that leave the source for each detector pixel and view.
 N_PHOTONS = 1e5
@@ -195,7 +191,7 @@ FULL, QUICK = Plan(), Plan(1, 2, 0, 1)
 
 def _slices(scan: Scan, split: str, n: int) -> Tensor:
     """Return n slices evenly spread over those of a split that are not empty, ``(n, 1, height, width)``."""
-    images = torch.tensor(load_images(scan.data, split).images[:, None]).float() / 255
+    images = load_images(scan.data, split).grey()
     images = images[(images > BRIGHT).flatten(1).float().mean(1) > LEAST_BRIGHT]
     return images[torch.linspace(0, len(images) - 1, n).long()]
 
@@ -250,11 +246,10 @@ def _first_parts(plan: Plan, size: int) -> list[int]:
 
 def _tuned_weight(scan: Scan, case: str, prior: Prior, plan: Plan, settings: Settings) -> float:
     """Return the weight with which `tv` has the best mean PSNR on training slices; kept in the cache."""
-    file = None
-    if settings.cache is not None:
-        file = settings.cache / f"tv-{scan.data}-{scan.cases[case]}-{plan.n_tuning}.json"
-        if file.is_file():
-            return float(json.loads(file.read_text(encoding="utf-8"))["weight"])
+    name = f"tv-{scan.data}-{scan.cases[case]}-{plan.n_tuning}.json"
+    kept = read_part(settings.cache, name)
+    if kept is not None:
+        return float(kept["weight"])
     settings.report(f"{case}: choosing the weight of tv on {plan.n_tuning} training slices")
     train = _slices(scan, "train", plan.n_tuning)
     chunks = torch.split(train, 1 if scan.is_single else len(train))
@@ -267,15 +262,8 @@ def _tuned_weight(scan: Scan, case: str, prior: Prior, plan: Plan, settings: Set
             values += psnr(TV(weight).solve(problem).x, problem.truth).tolist()
         quality[weight] = fmean(values)
     best = max(quality, key=lambda weight: quality[weight])
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"weight": best, "psnr": quality}), encoding="utf-8")
+    keep_part(settings.cache, name, {"weight": best, "psnr": quality})
     return best
-
-
-def draw(figure: Figure, rows: list[Row]) -> None:
-    """Draw PSNR and SSIM by case and method."""
-    draw_images_table(figure, [row for row in rows if row["method"] != "summary"])
 
 
 def table(rows: list[Row]) -> str:
@@ -288,21 +276,20 @@ def table(rows: list[Row]) -> str:
     ]
     chosen = [f"{row['case']}: {row['weight']:g}" for row in rows if "weight" in row]
     weights = f"Weight of `tv`, chosen on training slices: {', '.join(chosen)}."
-    scored = [row for row in rows if row["method"] != "summary"]
-    return "\n\n".join([image_table(scored), weights, *told])
+    return "\n\n".join([image_table(rows), weights, *told])
 
 
 CT_BENCH = Bench(
     title="Head CT from 8, 16 and 32 views beside FBP, TV, LMMSE and CSGM",
     problem="ct-sparse-view",
     run=lambda settings: run(CT, settings),
-    draw=draw,
+    draw=draw_images_table,
     table=table,
 )
 MR_BENCH = Bench(
     title="Breast MR from a quarter and an eighth of k-space beside TV, LMMSE and CSGM",
     problem="mri-undersampled",
     run=lambda settings: run(MR, settings),
-    draw=draw,
+    draw=draw_images_table,
     table=table,
 )

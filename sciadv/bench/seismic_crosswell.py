@@ -153,7 +153,6 @@ def l_bfgs(problem: Problem, start: Tensor, n_gradients: int) -> Tensor:
 
 def plain_row(
     problem: Problem,
-    row: Row,
     *,
     invert: Callable[[Problem, Tensor, int], Tensor],
     start: Callable[[Problem], Tensor],
@@ -164,19 +163,19 @@ def plain_row(
     counted = replace(problem, forward=Counted(problem.forward))
     with one_thread(), cpu_seconds() as seconds:
         x = invert(counted, begun, n_gradients)
-    return scored(row, problem, x, counted, seconds())
+    return scored(problem, x, counted, seconds())
 
 
-def latent_row(problem: Problem, row: Row, *, solver: Solver, seed: int) -> Row:
+def latent_row(problem: Problem, *, solver: Solver, seed: int) -> Row:
     """Measure a search of the latents."""
     counted = replace(problem, forward=Counted(problem.forward))
     with one_thread(), cpu_seconds() as seconds:
         x = solver.solve(counted, seed=seed).x
-    return scored(row, problem, x, counted, seconds())
+    return scored(problem, x, counted, seconds())
 
 
-def scored(row: Row, problem: Problem, x: Tensor, counted: Problem, seconds: float) -> Row:
-    """Complete a row: error of the model, misfit, propagations and CPU time, means over the models."""
+def scored(problem: Problem, x: Tensor, counted: Problem, seconds: float) -> Row:
+    """Return error of the model, misfit, propagations and CPU time, means over the models."""
     assert problem.truth is not None
     assert isinstance(counted.forward, Counted)
     with torch.no_grad():
@@ -185,7 +184,6 @@ def scored(row: Row, problem: Problem, x: Tensor, counted: Problem, seconds: flo
     accuracy = ((x > 0.5) == (problem.truth > 0.5)).double().flatten(1).mean(1)
     n = problem.n_problems
     return {
-        **row,
         "n_runs": n,
         "velocity_error": float(error.mean()),
         "accuracy": float(accuracy.mean()),
@@ -217,7 +215,7 @@ def parts(problem: Problem, plan: Plan, seed: int) -> list[Part]:
         group: problem.subset(slice(where.start, where.start + plan.n_models))
         for group, where in GROUPS.items()
     }
-    measures: dict[str, Callable[[Problem, Row], Row]] = {
+    measures: dict[str, Callable[[Problem], Row]] = {
         name: partial(latent_row, solver=solver, seed=seed) for name, solver in latent.items()
     }
     measures |= {
@@ -230,8 +228,8 @@ def parts(problem: Problem, plan: Plan, seed: int) -> list[Part]:
     found = []
     for name, measure in measures.items():
         for group, part in groups.items():
-            facts: Row = {"row": f"{name}: {group}", "method": name, "models": group}
-            found.append(Part(facts["row"], facts, (facts["row"], *depends), partial(measure, part, facts)))
+            row, facts = f"{name}: {group}", {"method": name, "models": group}
+            found.append(Part(row, facts, (row, *depends), partial(measure, part)))
     return found
 
 

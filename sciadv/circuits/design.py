@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from sciadv.circuits.circuit_set import CircuitSet
-from sciadv.circuits.starts import different_starts
+from sciadv.circuits.starts import best_rows, different_starts
 from sciadv.errors import InputError
 from sciadv.forward.gene_circuit import GeneCircuit
 from sciadv.metrics.graph import canonical_keys
@@ -66,8 +66,6 @@ def design_circuits(
 def _best_of_each(solution: Solution, n: int) -> Solution:
     """Return `n` rows of a solution: the best of each topology, and others only where these are too few."""
     assert solution.objective is not None  # a latent search
-    order = solution.objective.argsort(stable=True).tolist()
-    keys = canonical_keys(*signs_and_presence(solution.x))
-    best = {keys[row]: row for row in reversed(order)}.values()
-    rows = sorted(order, key=lambda row: row not in best)[:n]
-    return solution.rows(torch.tensor(rows, device=solution.x.device))
+    best = best_rows(solution.objective, canonical_keys(*signs_and_presence(solution.x)))
+    others = [row for row in solution.objective.argsort(stable=True).tolist() if row not in best]
+    return solution.rows(torch.tensor([*best, *others][:n], device=solution.x.device))

@@ -6,6 +6,7 @@ latent numbers is drawn again, so that a few edges change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,21 @@ _N_ROUNDS, _N_NEAR, _NEAR_PER_START, _N_ELITE = 8, 500, 4, 60
 _CHANGED = 0.06
 #: Latents that are scored at once.
 _CHUNK = 500
+
+
+def best_rows(objective: Tensor, keys: Sequence[Key]) -> list[int]:
+    """Return the row of the lowest objective ``(rows,)`` of each topology, the best first.
+
+    Examples
+    --------
+    >>> one, other = (3, 1), (3, 2)
+    >>> best_rows(torch.tensor([2.0, 1.0, 0.5, 0.5]), [one, other, one, one])
+    [2, 1]
+    """
+    best: dict[Key, int] = {}
+    for row in objective.argsort(stable=True).tolist():
+        best.setdefault(keys[row], row)
+    return list(best.values())
 
 
 @dataclass(frozen=True)
@@ -47,10 +63,7 @@ class Ranked:
     @staticmethod
     def of(z: Tensor, objective: Tensor, keys: list[Key]) -> Ranked:
         """Rank draws and keep the best of each topology."""
-        order = objective.argsort(stable=True).tolist()
-        first = {keys[row]: row for row in reversed(order)}
-        best = set(first.values())
-        rows = [row for row in order if row in best]
+        rows = best_rows(objective, keys)
         return Ranked(z[rows], objective[rows], [keys[row] for row in rows])
 
     def with_draws(self, other: Ranked) -> Ranked:

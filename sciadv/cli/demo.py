@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sciadv.cli.edge import check_output_folder, plain_errors, say
 from sciadv.cli.solve import Request, run_request
+
+if TYPE_CHECKING:
+    from sciadv.designs import Designs
 
 OUT = Path("sciadv-demo")
 PAGE = "report.html"
@@ -64,30 +67,30 @@ def surface(out: Path) -> Story:
     """Find textures with a friction coefficient of 0.08 whose contact does not yield."""
     import sciadv
 
-    folder = out / "design"
-    found = sciadv.design("nanotexture-friction", target={"friction_coefficient": 0.08}, n=N_DESIGNS)
-    found.save(folder)
-    words = (
+    question = (
         "Which sinusoidal textures of a polymer slide with a friction coefficient of 0.08 and do not yield? "
-        "The generator has learnt the contact mechanics alone, without data; the search is the same.",
-        *found.messages,
+        "The generator has learnt the contact mechanics alone, without data; the search is the same."
     )
-    return Story("Design: textures with a wanted friction", words, folder / "figure.png")
+    found = sciadv.design("nanotexture-friction", target={"friction_coefficient": 0.08}, n=N_DESIGNS)
+    return _designed("Design: textures with a wanted friction", question, found, out / "design")
 
 
 def circuit(out: Path) -> Story:
     """Find gene circuits that oscillate."""
     import sciadv
 
-    folder = out / "circuits"
-    found = sciadv.design("gene-oscillator", n=N_CIRCUITS)
-    found.save(folder)
-    words = (
+    question = (
         "Which regulatory circuits never come to rest? The generator has learnt real gene networks, and the "
-        "forward operator is a simulator of many circuits at once.",
-        *found.messages,
+        "forward operator is a simulator of many circuits at once."
     )
-    return Story("Circuits: gene oscillators", words, folder / "figure.png")
+    found = sciadv.design("gene-oscillator", n=N_CIRCUITS)
+    return _designed("Circuits: gene oscillators", question, found, out / "circuits")
+
+
+def _designed(title: str, question: str, found: Designs, folder: Path) -> Story:
+    """Save designs, and answer a question by what they say of themselves."""
+    found.save(folder)
+    return Story(title, (question, *found.messages), folder / "figure.png")
 
 
 def batches(out: Path) -> Story:

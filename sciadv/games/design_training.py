@@ -101,7 +101,7 @@ class DesignTraining:
         self.optimizer = torch.optim.Adam(generator.parameters(), lr=schedule.learning_rate)
         self.n_done, self.cpu_seconds = 0, 0.0
         guard = GradientGuard(lambda: self.n_done)
-        guard.watch("generator", self.optimizer, named_weights(generator=generator))
+        guard.watch("generator", self.optimizer, named_weights({"generator": generator}))
 
     @property
     def n_steps(self) -> int:

@@ -86,7 +86,7 @@ class Play:
         self.optimizers = rules.optimizers(self.losses.players, rates)
         self._guard = GradientGuard(lambda: self.n_done)
         for name, optimizer in zip(_PLAYERS, self.optimizers, strict=True):
-            self._guard.watch(name, optimizer, named_weights(**{name: getattr(self.losses, name)}))
+            self._guard.watch(name, optimizer, named_weights({name: getattr(self.losses, name)}))
         self.batch, self.seed = batch, seed
         self.update_state: UpdateState | None = None
         self.best = BestSoFar()

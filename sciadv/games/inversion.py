@@ -69,7 +69,8 @@ class GameThenInversion:
         self._batch, self._n_inverted = batch, 0
         self._generator: nn.Module | None = None
         self.optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate)
-        GradientGuard(lambda: self.n_done).watch("inversion", self.optimizer, named_weights(encoder=encoder))
+        guard = GradientGuard(lambda: self.n_done)
+        guard.watch("inversion", self.optimizer, named_weights({"encoder": encoder}))
 
     @property
     def n_done(self) -> int:

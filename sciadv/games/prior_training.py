@@ -148,7 +148,7 @@ class PriorTraining:
             "estimate": ("encoder",),
         }
         for name, optimizer in self.optimizers.items():
-            guard.watch(name, optimizer, named_weights(**{net: self.nets[net] for net in moved[name]}))
+            guard.watch(name, optimizer, named_weights({net: self.nets[net] for net in moved[name]}))
         return guard
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:

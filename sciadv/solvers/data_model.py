@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import real_view
+from sciadv.likelihood import as_data, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.jacobian import MAX_TANGENTS, real_curvature
 from sciadv.solvers.linear import operator_matrix
@@ -52,10 +52,7 @@ class DataModel:
         if self.matrix is None:
             made: Tensor = forward(self._candidates(x))
             return made.to(torch.complex128 if made.is_complex() else torch.float64)
-        flat = x @ self.matrix.T
-        if self.y.is_complex():
-            return torch.view_as_complex(flat.reshape(len(x), *forward.out_shape, 2))
-        return flat.reshape(len(x), *forward.out_shape)
+        return as_data(x @ self.matrix.T, forward.out_shape)
 
     def score(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return misfit and energy ``(rows,)`` of images for the measurements `rows`."""
@@ -91,12 +88,8 @@ class DataModel:
         unit = torch.eye(self.problem.n_measurements, dtype=images.real.dtype, device=x.device)
         columns = []
         for part in torch.split(unit, max(1, MAX_TANGENTS // len(x))):
-            at, shape = images.repeat_interleave(len(part), 0), (-1, *forward.out_shape)
-            along = part.repeat(len(x), 1)
-            if self.y.is_complex():
-                cotangent = torch.view_as_complex(along.reshape(*shape, 2))
-            else:
-                cotangent = along.reshape(shape)
+            at = images.repeat_interleave(len(part), 0)
+            cotangent = as_data(part.repeat(len(x), 1), forward.out_shape)
             columns.append(forward.vjp(at, cotangent).reshape(len(x), len(part), -1))
         return torch.cat(columns, 1).transpose(1, 2).double()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,31 @@ from sciadv.problem import Problem
 
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
 MAX_TANGENTS = 1024
+
+
+def push_unit_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a function of latents and its derivative along each of their numbers, by forward mode.
+
+    Parameters
+    ----------
+    function
+        Maps ``(rows, latent)`` to ``(rows, *shape)``, each row by itself.
+    z
+        ``(rows, latent)``.
+
+    Returns
+    -------
+    tuple
+        The value ``(rows, *shape)`` and the tangents ``(latent, rows, *shape)``.
+    """
+
+    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
+        value, tangent = torch.func.jvp(function, (z,), (direction.expand_as(z),))[:2]
+        return value, tangent
+
+    unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    value, tangents = torch.func.vmap(push, out_dims=(None, 0))(unit)  # type: ignore[arg-type]  # lacks None
+    return value, tangents
 
 
 def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
@@ -24,16 +51,9 @@ def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
 
 def _jacobian_chunk(problem: Problem, z: Tensor) -> Tensor:
     n_rows, n_latent = z.shape
-    unit = torch.eye(n_latent, dtype=z.dtype, device=z.device)
-
-    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-        x, tangent = torch.func.jvp(problem.prior, (z,), (direction.expand_as(z),))[:2]
-        return x, tangent
-
     forward = problem.forward
     with torch.no_grad():
-        along = torch.func.vmap(push, out_dims=(None, 0))  # type: ignore[arg-type]  # torch's hint lacks None
-        x, tangents = along(unit)
+        x, tangents = push_unit_tangents(problem.prior, z)
         tangents = tangents.flatten(0, 1)
         if forward.is_linear:
             columns = real_view(forward(tangents))

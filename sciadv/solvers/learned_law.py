@@ -5,7 +5,6 @@ Nothing of the size of pixels squared is made; systems are solved by conjugate g
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +15,14 @@ from sciadv.forward.base import LinearForward
 from sciadv.moments import factored
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solvers.conjugate_gradients import conjugate_gradients
+from sciadv.solvers.jacobian import push_unit_tangents
 from sciadv.solvers.linear import noise_variance, require_linear
 
 #: Variance of a pixel at least: that of grey values in [0, 1] in 256 steps, and a little more.
 _FLOOR = 0.004**2
 #: Steps of conjugate gradients for a linear estimate.
 _N_LINEAR = 60
-_TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,7 @@ def linearised_law(prior: Prior, z: Tensor, mean: Tensor, factor: Tensor, diagon
     mean, factor, diagonal
         Of nu: ``(pixels,)``, ``(pixels, rank)``, ``(pixels,)``.
     """
-
-    def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-        x, tangent = torch.func.jvp(prior, (z,), (direction.expand_as(z),))[:2]
-        return x, tangent
-
-    unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-    along = torch.func.vmap(push, out_dims=(None, 0))  # type: ignore[arg-type]  # torch's hint lacks None
-    x, tangents = along(unit)
+    x, tangents = push_unit_tangents(prior, z)
     jacobian = tangents.flatten(2).permute(1, 2, 0)
     at_zero = x.flatten(1) + mean - (jacobian @ z[:, :, None]).squeeze(2)
     columns = torch.cat([factor.expand(len(z), -1, -1), jacobian], 2)
@@ -115,28 +108,6 @@ def data_diagonal(forward: LinearForward, curvature: Tensor) -> Tensor:
     signs = 2 * torch.randint(0, 2, (16, *forward.in_shape), generator=draw).to(curvature.real) - 1
     estimate = (signs * forward.adjoint(curvature * forward(signs))).mean(0, keepdim=True)
     return torch.nn.functional.avg_pool2d(estimate, 5, 1, 2, count_include_pad=False).clamp_min(0)
-
-
-def conjugate_gradients(
-    hessian: Callable[[Tensor], Tensor], right: Tensor, x: Tensor, diagonal: Tensor, n_steps: int
-) -> Tensor:
-    """Solve ``H x = right`` for each row from x, all ``(rows, *shape)``, preconditioned by a diagonal."""
-
-    def dot(a: Tensor, b: Tensor) -> Tensor:
-        return (a * b).flatten(1).sum(1).reshape(-1, *([1] * (x.ndim - 1)))
-
-    residual = right - hessian(x)
-    towards = residual / diagonal
-    direction, size = towards, dot(residual, towards)
-    for _ in range(n_steps):
-        curved = hessian(direction)
-        length = size / dot(direction, curved).clamp_min(_TINY)
-        x, residual = x + length * direction, residual - length * curved
-        towards = residual / diagonal
-        following = dot(residual, towards)
-        direction = towards + following / size.clamp_min(_TINY) * direction
-        size = following
-    return x
 
 
 def require_linear_images(problem: Problem, method: str) -> LinearForward:
@@ -185,4 +156,4 @@ def linear_image(problem: Problem) -> Tensor:
     with torch.no_grad():
         around = data_diagonal(forward, curvature) + law.inverse_diagonal.reshape(1, *forward.in_shape)
         right = forward.adjoint(curvature * y) + learned(start)
-        return conjugate_gradients(hessian, right, start, around, _N_LINEAR)
+        return conjugate_gradients(hessian, right, n_steps=_N_LINEAR, start=start, diagonal=around)

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
-from sciadv.likelihood import real_view
+from sciadv.likelihood import as_data, real_view
 from sciadv.moments import DENSE_PIXELS, factored
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
+from sciadv.solvers.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.learned_law import (
     Law,
-    conjugate_gradients,
     data_diagonal,
     linear_image,
     linearised_law,
@@ -300,7 +300,7 @@ class _Quadratic:
         """Step to the minimum from x."""
         learned = self.trust * self.law.precision(self.law.mean).reshape(x.shape)
         right = self.forward.adjoint(self.curvature * self.y) + learned + self.outside * self.nearest
-        return conjugate_gradients(self.hessian, right, x, self._diagonal(), n_steps)
+        return conjugate_gradients(self.hessian, right, n_steps=n_steps, start=x, diagonal=self._diagonal())
 
     def draws(self, n: int, n_steps: int, generator: torch.Generator) -> Tensor:
         """Draw deviations ``(n, *in_shape)`` whose inverse covariance is the matrix, of one row."""
@@ -312,8 +312,7 @@ class _Quadratic:
             edges = torch.randn(2, size, *shape, generator=generator).to(like) * self.smooth.sqrt()
             bound = torch.randn(size, *shape, generator=generator).to(like) * self.outside.sqrt()
             force = self.forward.adjoint(data) + self.trust.sqrt() * learned - divergence(edges) + bound
-            start = torch.zeros_like(force)
-            parts.append(conjugate_gradients(self.hessian, force, start, self._diagonal(), n_steps))
+            parts.append(conjugate_gradients(self.hessian, force, n_steps=n_steps, diagonal=self._diagonal()))
         return torch.cat(parts)
 
     def _learned(self, v: Tensor) -> Tensor:
@@ -330,7 +329,4 @@ class _Quadratic:
 def _noise(n: int, y: Tensor, generator: torch.Generator) -> Tensor:
     """Draw ``(n, *out_shape)`` of unit variance, of each part where data are complex."""
     shape = (n, *real_view(y[:1]).shape[1:])
-    white = torch.randn(shape, generator=generator).to(y.real)
-    if y.is_complex():
-        return torch.view_as_complex(white.reshape(n, *y.shape[1:], 2))
-    return white.reshape(n, *y.shape[1:])
+    return as_data(torch.randn(shape, generator=generator).to(y.real), y.shape[1:])

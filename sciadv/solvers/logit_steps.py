@@ -6,15 +6,14 @@ here conjugate gradients need the operator's derivative and its adjoint alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from math import prod
 
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian, real_view
+from sciadv.likelihood import Gaussian, as_data, real_view
 from sciadv.problem import Problem
+from sciadv.solvers.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.linear import noise_variance
 from sciadv.solvers.output import OutputActivation, output_activation
 from sciadv.solvers.whitening import require_residual
@@ -110,12 +109,14 @@ class LogitSteps:
             )
 
         def pull(data: Tensor) -> Tensor:
-            cotangent = self._as_data(data / self.sigma / scale)
+            cotangent = as_data(data / self.sigma / scale, self.problem.forward.out_shape)
             pulled = slope * self.problem.forward.vjp(images, cotangent).flatten(1)
             return torch.cat([(pulled[:, None] @ along).squeeze(1), pulled @ self.factor], 1)
 
         at = torch.cat([z, w], 1)
-        step = conjugate_gradients(lambda v: pull(push(v)) + v, pull(residual) - at)
+        step = conjugate_gradients(
+            lambda v: pull(push(v)) + v, pull(residual) - at, n_steps=_N_INNER, tolerance=_INNER_TOLERANCE
+        )
         before = residual.square().sum(1) + at.square().sum(1)
         reached, length, pending = here, 1.0, torch.arange(len(z), device=z.device)
         for _ in range(_N_TRIALS):
@@ -143,13 +144,6 @@ class LogitSteps:
     def _misfit(self, residual: Tensor) -> Tensor:
         return residual.square().mean(1).sqrt()
 
-    def _as_data(self, values: Tensor) -> Tensor:
-        """Shape real numbers as measurements: `real_view` undone."""
-        shape = (len(values), *self.problem.forward.out_shape)
-        if 2 * prod(shape[1:]) == values.shape[1]:
-            return torch.view_as_complex(values.reshape(*shape, 2))
-        return values.reshape(shape)
-
 
 def logit_steps(problem: Problem, method: str) -> LogitSteps:
     """Return the steps for a problem.
@@ -166,34 +160,3 @@ def logit_steps(problem: Problem, method: str) -> LogitSteps:
     return LogitSteps(
         problem, output_activation(problem.prior), logits.mean.flatten().to(device, dtype), factor, sigma
     )
-
-
-def conjugate_gradients(apply: Callable[[Tensor], Tensor], right: Tensor) -> Tensor:
-    """Solve ``H v = right`` for each row, H symmetric and positive; each row ends by itself.
-
-    M. R. Hestenes, E. Stiefel. Methods of conjugate gradients for solving linear systems. Journal of Research
-    of the National Bureau of Standards 49 (1952) 409-436.
-
-    Parameters
-    ----------
-    apply
-        ``H v`` of every row ``(rows, n)``.
-    right
-        ``(rows, n)``.
-    """
-    solution, residual, direction = torch.zeros_like(right), right, right
-    squared = right.square().sum(1)
-    enough = _INNER_TOLERANCE**2 * squared
-    for _ in range(_N_INNER):
-        running = squared > enough
-        if not bool(running.any()):
-            break
-        applied = apply(direction)
-        length = squared / (direction * applied).sum(1).clamp_min(1e-30)
-        length = torch.where(running, length, 0)[:, None]
-        solution = solution + length * direction
-        residual = residual - length * applied
-        new = torch.where(running, residual.square().sum(1), squared)
-        direction = residual + (new / squared.clamp_min(1e-30))[:, None] * direction
-        squared = new
-    return solution

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciadv.prior import Prior
+from sciadv.solvers.jacobian import push_unit_tangents
 
 #: Draws by which the activation is told from the range of the generator's output.
 _DRAWS = 16
@@ -56,15 +57,7 @@ class OutputActivation:
 
     def jacobian(self, prior: Prior, z: Tensor) -> Tensor:
         """Return ``dl/dz`` ``(batch, pixels, n_latent)``, by forward mode."""
-
-        def push(direction: Tensor) -> Tensor:
-            tangent: Tensor = torch.func.jvp(
-                lambda at: self.logits(prior, at), (z,), (direction.expand_as(z),)
-            )[1]
-            return tangent
-
-        unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-        return torch.func.vmap(push)(unit).permute(1, 2, 0)
+        return push_unit_tangents(lambda at: self.logits(prior, at), z)[1].permute(1, 2, 0)
 
 
 SIGMOID = OutputActivation("sigmoid", torch.sigmoid, lambda x: x * (1 - x), torch.logit, 0.0, 1.0)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from math import prod
 
 import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward import Forward, Matrix
-from sciadv.likelihood import Gaussian, real_view
+from sciadv.likelihood import Gaussian, as_data, real_view
 from sciadv.moments import Residual
 from sciadv.prior import Prior
 from sciadv.problem import Problem
@@ -159,10 +158,8 @@ class _WhitenedForward(Forward):
         return self._white(self.inner.jvp(x.to(self.inner.dtype), tangent.to(self.inner.dtype)))
 
     def vjp(self, x: Tensor, cotangent: Tensor) -> Tensor:
-        pulled, shape = (cotangent @ self.weight).to(self.inner.dtype), (len(x), *self.inner.out_shape)
-        is_complex = pulled.shape[1] == 2 * prod(self.inner.out_shape)
-        along = torch.view_as_complex(pulled.reshape(*shape, 2)) if is_complex else pulled.reshape(shape)
-        return self.inner.vjp(x.to(self.inner.dtype), along).double()
+        pulled = as_data((cotangent @ self.weight).to(self.inner.dtype), self.inner.out_shape)
+        return self.inner.vjp(x.to(self.inner.dtype), pulled).double()
 
     def _white(self, y: Tensor) -> Tensor:
         return real_view(y).double() @ self.weight.T

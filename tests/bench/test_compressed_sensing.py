@@ -11,6 +11,7 @@ from sciadv import Prior
 from sciadv.bench import compressed_sensing as cs
 from sciadv.bench.compressed_sensing_tables import Cell, Score, draw, summary_rows, table, table_rows
 from sciadv.bench.contract import Settings
+from sciadv.bench.held_out import FIRST_IMAGE
 from sciadv.datasets import is_available
 from sciadv.nets import build_seeded
 from sciadv.prior import Moments
@@ -155,6 +156,6 @@ def test_seeds_have_digits_of_their_own_that_tuning_never_saw() -> None:
 
     digits = cs.held_out_digits(cs.FULL)
     sets = [digits(seed) for seed in range(3)]
-    later = torch.tensor(load_images("mnist", "test").images[cs.FIRST_DIGIT :])
+    later = torch.tensor(load_images("mnist", "test").images[FIRST_IMAGE:])
     assert all(part.shape == (100, 1, 28, 28) and part.max() <= 1 for part in sets)
     assert torch.equal(torch.cat(sets)[:, 0], later[: 3 * 100].float() / 255)

@@ -34,7 +34,7 @@ def test_every_objective_update_and_penalty_is_planned_on_both_mixtures() -> Non
 def test_a_measured_row_has_coverage_seconds_and_a_verdict() -> None:
     cell = Cell("penalty", "r1", "ring", NonSaturating(), (R1(),))
     row = measure(cell, Plan(1, {"penalty": {"ring": 150}}), 0)
-    assert row["row"] == "penalty: r1, ring"
+    assert cell.row == "penalty: r1, ring"
     assert (row["n_full"], row["modes_mean"], row["verdict"]) == (1, 8.0, "covers")
     assert row["quality"] > 0.2
     assert 0.8 < row["spread"] < 1.1

@@ -12,7 +12,7 @@ from sciadv.metrics import relative_error
 from sciadv.moments import Moments, Residual
 from sciadv.nets import build_seeded
 from sciadv.solvers import RegularisedGaussNewton, TangentKernel, make_solver
-from sciadv.solvers.logit_steps import conjugate_gradients, logit_steps
+from sciadv.solvers.logit_steps import logit_steps
 from sciadv.testing import check_solver
 from sciadv.testing.solver import linear_problem
 
@@ -62,21 +62,6 @@ def test_a_linear_problem_has_the_answer_of_the_dense_systems():
     found = RegularisedGaussNewton().solve(problem)
     dense = TangentKernel(tolerance=1e-6).solve(problem)
     torch.testing.assert_close(found.objective, dense.objective, rtol=0.01, atol=0)
-
-
-def test_conjugate_gradients_solve_each_row_by_itself():
-    draw = torch.Generator().manual_seed(0)
-    root = torch.randn(3, 5, 8, generator=draw)
-    right = torch.randn(3, 8, generator=draw)
-    matrix = root.transpose(1, 2) @ root + torch.eye(8)
-
-    def solve(rows):
-        return conjugate_gradients(lambda v: (matrix[rows] @ v[:, :, None]).squeeze(2), right[rows])
-
-    together = solve([0, 1, 2])
-    left = right - (matrix @ together[:, :, None]).squeeze(2)
-    assert bool((left.norm(dim=1) < 0.021 * right.norm(dim=1)).all())
-    torch.testing.assert_close(together[1:2], solve([1]), atol=1e-5, rtol=1e-5)
 
 
 def test_leaving_the_range_counts_as_noise_in_the_search_before():

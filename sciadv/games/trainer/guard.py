@@ -60,6 +60,6 @@ def _first_broken(weights: Mapping[str, Tensor]) -> str | None:
     return None if gradient is None else f"the gradient of {gradient}"
 
 
-def named_weights(**nets: torch.nn.Module) -> dict[str, Tensor]:
+def named_weights(nets: Mapping[str, torch.nn.Module]) -> dict[str, Tensor]:
     """Return the parameters of networks by the network's name and theirs."""
     return {f"{net}.{name}": p for net, module in nets.items() for name, p in module.named_parameters()}
