@@ -21,8 +21,11 @@ from sciadv.solvers.linear import noise_variance, require_linear
 
 #: Variance of a pixel at least: that of grey values in [0, 1] in 256 steps, and a little more.
 _FLOOR = 0.004**2
+#: Part of a learned covariance of two pixels that is believed: slices are many but patients few. On breast MR
+#: of patients that a law had not seen, linear estimates gained 1 dB by it at 4x and at 8x, and so by 0.3.
+_BELIEVED = 0.5
 #: Steps of conjugate gradients for a linear estimate.
-_N_LINEAR = 60
+_N_LINEAR = 120
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,31 @@ class Law:
         return low @ self.columns.transpose(1, 2) + white * self.inverse_diagonal.rsqrt()
 
 
+def shrunk(factor: Tensor, diagonal: Tensor) -> tuple[Tensor, Tensor]:
+    """Keep the variances of ``F F' + diag(d)`` and halve its covariances; return the new factor and diagonal.
+
+    Target D of Schaefer and Strimmer, A shrinkage approach to large-scale covariance matrix estimation,
+    Statistical Applications in Genetics and Molecular Biology 4 (2005), article 32.
+
+    Parameters
+    ----------
+    factor
+        F ``(pixels, rank)``.
+    diagonal
+        d ``(pixels,)``.
+
+    Examples
+    --------
+    >>> factor, diagonal = torch.tensor([[1.0], [2.0]]), torch.tensor([0.5, 0.0])
+    >>> half, rest = shrunk(factor, diagonal)
+    >>> half @ half.T + rest.diag()
+    tensor([[1.5000, 1.0000],
+            [1.0000, 4.0000]])
+    """
+    left = (1 - _BELIEVED) * factor.square().sum(1)
+    return _BELIEVED**0.5 * factor, diagonal + left
+
+
 def linearised_law(prior: Prior, z: Tensor, mean: Tensor, factor: Tensor, diagonal: Tensor) -> Law:
     """Return the law of ``G(z') + nu`` with G linearised at z and ``z' ~ N(0, I)`` a part of x.
 
@@ -129,7 +157,9 @@ def require_linear_images(problem: Problem, method: str) -> LinearForward:
 
 
 def linear_image(problem: Problem) -> Tensor:
-    """Return what `sciadv.solvers.LMMSE` does ``(batch, *in_shape)``, by conjugate gradients.
+    """Return what `sciadv.solvers.LMMSE` does with `shrunk` moments, ``(batch, *in_shape)``.
+
+    By conjugate gradients.
 
     Raises
     ------
@@ -140,9 +170,9 @@ def linear_image(problem: Problem) -> Tensor:
     forward, moments = require_linear_images(problem, "the linear estimate"), problem.prior.moments
     if moments is None:
         raise InputError(f"prior {problem.prior.name!r} ships no mean and covariance of its training set")
-    y, dtype = problem.measurements, problem.prior.dtype
-    factor, diagonal = (part.to(y.device, dtype) for part in factored(moments))
-    mean = moments.mean.flatten().to(y.device, dtype)
+    y = problem.measurements
+    mean = moments.mean.flatten().to(y.device, problem.prior.dtype)
+    factor, diagonal = shrunk(*(part.to(mean) for part in factored(moments)))
     law = Law.of(mean[None], factor[None], diagonal, 0)
     curvature = problem.likelihood.curvature(y, y)[:1]
     start = mean.reshape(1, *forward.in_shape).expand(len(y), -1, -1, -1)

@@ -2,8 +2,8 @@
 
 For images too large for dense covariances. The total variation is minimised by iteratively reweighted least
 squares (Wohlberg and Rodriguez, An iteratively reweighted norm algorithm for minimization of total variation
-functionals, IEEE Signal Processing Letters 14 (2007) 948-951), the prior weighed by Morozov's discrepancy
-principle.
+functionals, IEEE Signal Processing Letters 14 (2007) 948-951), both weighed by Morozov's discrepancy
+principle, one against the other by data left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,24 +30,26 @@ from sciadv.solvers.learned_law import (
     linear_image,
     linearised_law,
     require_linear_images,
+    shrunk,
 )
 from sciadv.solvers.leaving import finish
 from sciadv.solvers.output import OutputActivation, output_activation
 from sciadv.solvers.search import Monitor, Progress
-from sciadv.solvers.tv import TV, divergence, gradient
+from sciadv.solvers.tv import divergence, gradient
 from sciadv.solvers.whitening import is_linear_gaussian, require_residual
 from sciadv.types import as_generator
 
-#: Mean squared residual in units of the noise's variance with few and with many data.
-_FEW_DATA, _MANY_DATA = 0.95, 0.5
-#: The learned law is taken for wrong where the data need it weighed less: head CT slices have s of 1 to 10,
-#: an abdomen under the prior of heads 0.02 to 0.06.
-_STRANGE = 0.2
-#: Variance of draws over that of MacKay's scale: coverage and squared error over variance are right for it on
-#: head CT slices from 16 views, with statistics learned from other slices.
-_SMOOTHER = 1.6
+#: Data a pixel, real ones, and the mean squared residual in units of the noise's variance that images then
+#: leave which are neither too smooth nor follow the noise: with more data even the best one follows it.
+_DATA, _RESIDUAL = (0.4, 0.7), (0.95, 0.5)
+#: Weights of the total variation that are tried; the last is the total variation alone.
+WEIGHTS = (5.0, 20.0, 80.0, float("inf"))
+#: Weight of the total variation alone, where s begins: s then finds what it should be.
+_ALONE = 10.0
+#: One datum of so many is left out to choose by.
+_LEFT_OUT = 8
 #: Length of a gradient below which the total variation is quadratic.
-_FLAT = 0.01
+_FLAT = 0.003
 #: Weight of a value outside the range: about that of a datum as precise as a grey value.
 _OUTSIDE = 1e4
 #: Draws that are solved for at once; bounds the memory.
@@ -75,8 +78,10 @@ class LearnedTV:
     the prior's representation error. s is found for each measurement such that ``|A x - y|^2`` per datum is
     `chi_square`: the data are explained, and their noise is not fitted.
 
-    A small s says that the law does not know such an image: then the answer is that of `TV` alone, and
-    ``settings["n_outside_law"]`` counts it.
+    The weight of the total variation is that of `WEIGHTS` under which the rest of a measurement predicts an
+    eighth of it best (Wahba, Spline Models for Observational Data, 1990, chapter 4): patients differ in how
+    far the law knows them. The last one is infinite, total variation alone: the law does not know such an
+    image, or smoothness says more. ``settings["n_without_law"]`` counts it.
 
     Each of `n_outer` rounds linearises G at z, which makes z a Gaussian part of x, does `n_inner` steps of
     reweighted least squares, and moves z to where x puts it. ``Solution.x_range`` is G(z).
@@ -84,11 +89,11 @@ class LearnedTV:
     Parameters
     ----------
     weight
-        Of the total variation [1 / unit of x].
+        Of the total variation [1 / unit of x], infinite for it alone. If None, chosen for each measurement.
     chi_square
-        Mean squared residual in units of the noise's variance that s is set for. If None, 0.95, or 0.5 where
-        the data are more than half as many as the pixels: even the best image then follows much of their
-        noise, and one that leaves a residual of 1 is too smooth.
+        Mean squared residual in units of the noise's variance that s is set for. If None, 0.95 up to 0.4 data
+        a pixel, and falling to 0.5 at 0.7: even the best image then follows much of their noise, and one that
+        leaves a residual of 1 is too smooth.
     n_samples
         Draws of the posterior; none if 0. They lie around the answer as the posterior of the learned law
         alone does, its variance scaled to this measurement by evidence; each by one solve with perturbed data
@@ -99,10 +104,10 @@ class LearnedTV:
     Notes
     -----
     Cost: ``n_outer n_inner n_conjugate`` calls of A and of its adjoint, and ``n_outer n_latent`` generator
-    passes; ``2 n_conjugate`` calls more a draw.
+    passes; the choice of the weight as much again, or twice; ``2 n_conjugate`` calls more a draw.
     """
 
-    weight: float = 10.0
+    weight: float | None = None
     chi_square: float | None = None
     n_samples: int = 0
     n_outer: int = 3
@@ -123,20 +128,22 @@ class LearnedTV:
         objective = _Objective.of(problem, self)
         with torch.no_grad(), problem.prior.frozen():
             x = linear_image(problem)
-            at = _Point(x, problem.prior.encode(x), x.new_ones(len(x)), None)
+            at = _Point(x, problem.prior.encode(x), x.new_ones(len(x)))
             ended = Status.CONVERGED
             try:
+                if self.weight is None:
+                    objective = replace(objective, weight=self._chosen(objective, at))
                 for reached in self._rounds(objective, at, started, monitor):
                     at = reached
             except KeyboardInterrupt:
                 ended = Status.INTERRUPTED
-            x, n_strange = _without_strangers(problem, objective, at)
-            solution = _solution(problem, x, at.z, ended)
-            if self.n_samples and ended is Status.CONVERGED and at.law is not None:
-                solution = replace(solution, posterior=self._draw(objective, at.x, at.law, seed))
+            solution = _solution(problem, objective.clipped(at.x), at.z, ended)
+            if self.n_samples and ended is Status.CONVERGED:
+                law = objective.learned_law(at.z)
+                solution = replace(solution, posterior=self._draw(objective, at.x, law, seed))
         told = {key: value for key, value in vars(self).items() if key != "name"}
         settings: dict[str, object] = {**told, "scale_median": float(at.scale.median()), "seed": seed}
-        settings["n_outside_law"] = n_strange
+        settings["n_without_law"] = int(objective.weight.isinf().sum())
         return replace(solution, seconds=time.perf_counter() - started, settings=settings)
 
     def _rounds(
@@ -144,22 +151,36 @@ class LearnedTV:
     ) -> Iterator[_Point]:
         """Yield where each round ends."""
         for outer in range(self.n_outer):
-            law = objective.law(at.z)
-            x, scale = at.x, at.scale
-            for _ in range(self.n_inner):
-                x = objective.quadratic(x, law, scale).minimum(x, self.n_conjugate)
-                scale = scale * (objective.target / objective.chi_square(x)).clamp(0.3, 3)
-            at = _Point(x, law.latent(x.flatten(1)), scale, law)
+            at = self._round(objective, objective.law(at.z), at)
             yield at
             if monitor is not None:
-                misfit, seconds = objective.chi_square(x).median().sqrt(), time.perf_counter() - started
-                monitor(Progress(outer + 1, self.n_outer, len(x), len(x), float(misfit), seconds))
+                misfit, seconds = objective.chi_square(at.x).median().sqrt(), time.perf_counter() - started
+                monitor(Progress(outer + 1, self.n_outer, len(at.x), len(at.x), float(misfit), seconds))
+
+    def _round(self, objective: _Objective, law: Law, at: _Point) -> _Point:
+        """Reweight a few times under one law, setting s after each."""
+        x, scale = at.x, at.scale
+        for _ in range(self.n_inner):
+            x = objective.quadratic(x, law, scale).minimum(x, self.n_conjugate)
+            scale = scale * (objective.target / objective.chi_square(x)).clamp(0.3, 3)
+        return _Point(x, law.latent(x.flatten(1)), scale)
+
+    def _chosen(self, objective: _Objective, at: _Point) -> Tensor:
+        """Return the weights ``(rows,)`` under which data left out are predicted best."""
+        law, part = objective.law(at.z), objective.without_some()
+        left = []
+        for weight in WEIGHTS:
+            tried = replace(part, weight=torch.full_like(at.scale, weight))
+            x = self._round(tried, law, self._round(tried, law, at)).x
+            left.append(objective.residual(x, 1 - part.seen))
+        best = torch.stack(left).argmin(0)
+        return torch.tensor(WEIGHTS).to(at.scale)[best]
 
     def _draw(self, objective: _Objective, x: Tensor, law: Law, seed: int) -> Posterior:
         """Draw around x as the learned law's posterior does, row by row."""
         parts = []
         for row in range(len(x)):
-            one, own = slice(row, row + 1), replace(objective.row(row), weight=0.0)
+            one, own = slice(row, row + 1), replace(objective.row(row), weight=x.new_zeros(1))
             chosen = replace(law, mean=law.mean[one], columns=law.columns[one], whitened=law.whitened[one])
             form = own.quadratic(x[one], chosen, x.new_ones(1))
             moved = form.draws(self.n_samples, 2 * self.n_conjugate, as_generator(seed))
@@ -175,34 +196,33 @@ def _evidence_scale(law: Law, x: Tensor, moved: Tensor) -> Tensor:
 
     MacKay's fixed point ``E / gamma`` (Bayesian interpolation, Neural Computation 4 (1992) 415-447, eq. 4.8):
     the answer's energy under the law over the number of directions that the data determine, here from the
-    draws; times what makes intervals hold what they say on training images, since the answer is smoother
-    than the law's own.
+    draws.
     """
     distance, along = (x.flatten(1) - law.mean)[:, None], moved.flatten(1)[None]
     energy = (distance * law.precision(distance)).sum()
     left = (along * law.precision(along)).sum() / len(moved)
-    scale: Tensor = _SMOOTHER * energy / (law.mean.shape[1] - left).clamp_min(1.0)
+    scale: Tensor = energy / (law.mean.shape[1] - left).clamp_min(1.0)
     return scale.clamp(0.1, 10.0)
+
+
+def residual_left(n_data: float) -> float:
+    """Return the mean squared residual, in units of the noise's variance, for so many data a pixel.
+
+    Examples
+    --------
+    >>> [round(residual_left(n), 3) for n in (0.25, 0.5, 1.0)]
+    [0.95, 0.8, 0.5]
+    """
+    return float(np.interp(n_data, _DATA, _RESIDUAL))
 
 
 @dataclass(frozen=True)
 class _Point:
-    """Where the rounds stand: images, latents, s, and the law of the last round."""
+    """Where the rounds stand: images, latents and s."""
 
     x: Tensor
     z: Tensor
     scale: Tensor
-    law: Law | None
-
-
-def _without_strangers(problem: Problem, objective: _Objective, at: _Point) -> tuple[Tensor, int]:
-    """Return the images within range, those of `TV` alone where s is so small that the law is wrong."""
-    x, rows = objective.clipped(at.x), (at.scale < _STRANGE).nonzero().squeeze(1)
-    if len(rows):
-        output = objective.output
-        bounds = None if output.name == "identity" else (output.low, output.high)
-        x = x.index_copy(0, rows, TV(bounds=bounds).solve(problem.subset(rows)).x)
-    return x, len(rows)
 
 
 def _solution(problem: Problem, x: Tensor, z: Tensor, ended: Status) -> Solution:
@@ -223,8 +243,9 @@ class _Objective:
     diagonal: Tensor
     mean: Tensor
     around: Tensor
-    weight: float
+    weight: Tensor
     target: float
+    seen: Tensor
 
     @staticmethod
     def of(problem: Problem, solver: LearnedTV) -> _Objective:
@@ -233,20 +254,38 @@ class _Objective:
         residual, prior, y = require_residual(problem.prior, solver.name), problem.prior, problem.measurements
         if prior.encoder is None:
             raise InputError(f"{solver.name} needs a prior with an encoder; use representation-error")
-        factor, diagonal = (part.to(y.device, prior.dtype) for part in factored(residual.image))
         mean = residual.image.mean.flatten().to(y.device, prior.dtype)
-        around = data_diagonal(forward, problem.likelihood.curvature(y, y)[:1])
-        output = output_activation(prior)
-        many = problem.n_measurements > 0.5 * mean.numel()
-        target = solver.chi_square or (_MANY_DATA if many else _FEW_DATA)
-        return _Objective(problem, forward, output, factor, diagonal, mean, around, solver.weight, target)
+        factor, diagonal = (part.to(mean) for part in factored(residual.image))
+        curvature = problem.likelihood.curvature(y, y)[:1]
+        return _Objective(
+            problem,
+            forward,
+            output_activation(prior),
+            factor,
+            diagonal,
+            mean,
+            around=data_diagonal(forward, curvature),
+            weight=mean.new_full((len(y),), solver.weight or 0.0),
+            target=solver.chi_square or residual_left(problem.n_measurements / mean.numel()),
+            seen=torch.ones_like(curvature),
+        )
 
     def row(self, row: int) -> _Objective:
         """Return the objective of one measurement."""
         return replace(self, problem=self.problem.subset([row]))
 
+    def without_some(self) -> _Objective:
+        """Return the objective that does not see one datum of `_LEFT_OUT`, of every measurement the same."""
+        order = torch.randperm(self.seen.numel(), generator=as_generator(0)).to(self.seen.device)
+        seen = (order >= max(1, len(order) // _LEFT_OUT)).to(self.seen)
+        return replace(self, seen=seen.reshape(self.seen.shape))
+
     def law(self, z: Tensor) -> Law:
-        """Return the law of x with the generator linearised at z."""
+        """Return the law of x with the generator linearised at z, its learned covariances shrunk."""
+        return linearised_law(self.problem.prior, z, self.mean, *shrunk(self.factor, self.diagonal))
+
+    def learned_law(self, z: Tensor) -> Law:
+        """Return the law with the covariances as they were learned: its draws look like errors."""
         return linearised_law(self.problem.prior, z, self.mean, self.factor, self.diagonal)
 
     def quadratic(self, x: Tensor, law: Law, scale: Tensor) -> _Quadratic:
@@ -254,23 +293,31 @@ class _Objective:
         y = self.problem.measurements
         slope = gradient(x).square().sum(0)
         nearest = self.clipped(x)
+        scale, has_law = scale.reshape(-1, 1, 1, 1), self.weight.isfinite().reshape(-1, 1, 1, 1)
+        weight = self.weight.nan_to_num(posinf=_ALONE).reshape(-1, 1, 1, 1)
         outside = _OUTSIDE * (nearest - x).abs().gt(1e-3).to(x.dtype)
         return _Quadratic(
             forward=self.forward,
-            curvature=self.problem.likelihood.curvature(y, y)[:1],
+            curvature=self.seen * self.problem.likelihood.curvature(y, y)[:1],
             y=y,
             law=law,
-            trust=scale.reshape(-1, 1, 1, 1),
-            smooth=self.weight * scale.reshape(-1, 1, 1, 1) / (slope + _FLAT**2).sqrt(),
+            trust=scale * has_law,
+            smooth=weight * scale / (slope + _FLAT**2).sqrt(),
             outside=outside,
             nearest=nearest,
             around=self.around,
         )
 
     def chi_square(self, x: Tensor) -> Tensor:
-        """Return the mean squared residual of the clipped images in units of the noise ``(rows,)``."""
-        prediction = self.forward(self.clipped(x))
-        return self.problem.likelihood.misfit(prediction, self.problem.measurements).square()
+        """Return the mean squared residual of the data that are seen, in units of the noise ``(rows,)``."""
+        return self.residual(x, self.seen)
+
+    def residual(self, x: Tensor, of: Tensor) -> Tensor:
+        """Return that of the data ``(1, *out_shape)`` that are 1, of the clipped images."""
+        y = self.problem.measurements
+        precision = of * self.problem.likelihood.curvature(y, y)[:1]
+        away: Tensor = (precision * (self.forward(self.clipped(x)) - y).abs().square()).flatten(1).sum(1)
+        return away / (of.sum() * (2 if y.is_complex() else 1))
 
     def clipped(self, x: Tensor) -> Tensor:
         """Return the images within the output's range."""
