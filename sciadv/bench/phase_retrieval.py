@@ -46,7 +46,7 @@ class Plan:
 
     ratios: tuple[float, ...] = (0.5, 4.0, 1.0, 0.25, 2.0, 0.1, 3.0)  # those that tell most come first
     n_seeds: int = 3
-    n_images: int = 12
+    n_images: int = 34
 
 
 FULL, QUICK = Plan(), Plan((0.5, 4.0), 1, 2)
