@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
-from sciadv.likelihood import as_data, real_view
+from sciadv.likelihood import Gaussian, as_data, real_view
 from sciadv.moments import DENSE_PIXELS, factored
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
@@ -48,6 +48,8 @@ WEIGHTS = (5.0, 20.0, 80.0, float("inf"))
 _ALONE = 10.0
 #: One datum of so many is left out to choose by.
 _LEFT_OUT = 8
+#: How much larger the noise of such a datum is then said to be.
+_UNSEEN = 1e6
 #: Length of a gradient below which the total variation is quadratic.
 _FLAT = 0.003
 #: Weight of a value outside the range: about that of a datum as precise as a grey value.
@@ -132,7 +134,7 @@ class LearnedTV:
             ended = Status.CONVERGED
             try:
                 if self.weight is None:
-                    objective = replace(objective, weight=self._chosen(objective, at))
+                    objective = replace(objective, weight=self._chosen(problem))
                 for reached in self._rounds(objective, at, started, monitor):
                     at = reached
             except KeyboardInterrupt:
@@ -165,16 +167,20 @@ class LearnedTV:
             scale = scale * (objective.target / objective.chi_square(x)).clamp(0.3, 3)
         return _Point(x, law.latent(x.flatten(1)), scale)
 
-    def _chosen(self, objective: _Objective, at: _Point) -> Tensor:
+    def _chosen(self, problem: Problem) -> Tensor:
         """Return the weights ``(rows,)`` under which data left out are predicted best."""
-        law, part = objective.law(at.z), objective.without_some()
-        left = []
+        left_out, part = without_some(problem)
+        objective = _Objective.of(part, self)
+        objective = replace(objective, target=objective.target * float((~left_out).float().mean()))
+        x = linear_image(part)
+        at = _Point(x, problem.prior.encode(x), x.new_ones(len(x)))
+        law, found = objective.law(at.z), []
         for weight in WEIGHTS:
-            tried = replace(part, weight=torch.full_like(at.scale, weight))
+            tried = replace(objective, weight=torch.full_like(at.scale, weight))
             x = self._round(tried, law, self._round(tried, law, at)).x
-            left.append(objective.residual(x, 1 - part.seen))
-        best = torch.stack(left).argmin(0)
-        return torch.tensor(WEIGHTS).to(at.scale)[best]
+            away = (problem.forward(objective.clipped(x)) - problem.measurements).abs() / _sigma(problem)
+            found.append((left_out * away.square()).flatten(1).sum(1))
+        return torch.tensor(WEIGHTS).to(at.scale)[torch.stack(found).argmin(0)]
 
     def _draw(self, objective: _Objective, x: Tensor, law: Law, seed: int) -> Posterior:
         """Draw around x as the learned law's posterior does, row by row."""
@@ -216,6 +222,29 @@ def residual_left(n_data: float) -> float:
     return float(np.interp(n_data, _DATA, _RESIDUAL))
 
 
+def without_some(problem: Problem) -> tuple[Tensor, Problem]:
+    """Leave an eighth of the data of each measurement out, of all the same.
+
+    Returns
+    -------
+    left_out
+        Which, bool ``(1, *out_shape)``.
+    problem
+        The problem with noise so large on these that they do not count.
+    """
+    y = problem.measurements[:1]
+    order = torch.randperm(y.numel(), generator=as_generator(0)).to(y.device)
+    left_out = (order < max(1, len(order) // _LEFT_OUT)).reshape(y.shape)
+    sigma = _sigma(problem) * torch.where(left_out[0], _UNSEEN, 1.0)
+    return left_out, replace(problem, likelihood=Gaussian(sigma))
+
+
+def _sigma(problem: Problem) -> Tensor:
+    assert isinstance(problem.likelihood, Gaussian)  # as `require_linear_images` has asked for
+    assert problem.likelihood.sigma is not None
+    return problem.likelihood.sigma.to(problem.measurements.real)
+
+
 @dataclass(frozen=True)
 class _Point:
     """Where the rounds stand: images, latents and s."""
@@ -245,7 +274,6 @@ class _Objective:
     around: Tensor
     weight: Tensor
     target: float
-    seen: Tensor
 
     @staticmethod
     def of(problem: Problem, solver: LearnedTV) -> _Objective:
@@ -267,18 +295,11 @@ class _Objective:
             around=data_diagonal(forward, curvature),
             weight=mean.new_full((len(y),), solver.weight or 0.0),
             target=solver.chi_square or residual_left(problem.n_measurements / mean.numel()),
-            seen=torch.ones_like(curvature),
         )
 
     def row(self, row: int) -> _Objective:
         """Return the objective of one measurement."""
         return replace(self, problem=self.problem.subset([row]))
-
-    def without_some(self) -> _Objective:
-        """Return the objective that does not see one datum of `_LEFT_OUT`, of every measurement the same."""
-        order = torch.randperm(self.seen.numel(), generator=as_generator(0)).to(self.seen.device)
-        seen = (order >= max(1, len(order) // _LEFT_OUT)).to(self.seen)
-        return replace(self, seen=seen.reshape(self.seen.shape))
 
     def law(self, z: Tensor) -> Law:
         """Return the law of x with the generator linearised at z, its learned covariances shrunk."""
@@ -298,7 +319,7 @@ class _Objective:
         outside = _OUTSIDE * (nearest - x).abs().gt(1e-3).to(x.dtype)
         return _Quadratic(
             forward=self.forward,
-            curvature=self.seen * self.problem.likelihood.curvature(y, y)[:1],
+            curvature=self.problem.likelihood.curvature(y, y)[:1],
             y=y,
             law=law,
             trust=scale * has_law,
@@ -309,15 +330,9 @@ class _Objective:
         )
 
     def chi_square(self, x: Tensor) -> Tensor:
-        """Return the mean squared residual of the data that are seen, in units of the noise ``(rows,)``."""
-        return self.residual(x, self.seen)
-
-    def residual(self, x: Tensor, of: Tensor) -> Tensor:
-        """Return that of the data ``(1, *out_shape)`` that are 1, of the clipped images."""
-        y = self.problem.measurements
-        precision = of * self.problem.likelihood.curvature(y, y)[:1]
-        away: Tensor = (precision * (self.forward(self.clipped(x)) - y).abs().square()).flatten(1).sum(1)
-        return away / (of.sum() * (2 if y.is_complex() else 1))
+        """Return the mean squared residual of the clipped images in units of the noise ``(rows,)``."""
+        prediction = self.forward(self.clipped(x))
+        return self.problem.likelihood.misfit(prediction, self.problem.measurements).square()
 
     def clipped(self, x: Tensor) -> Tensor:
         """Return the images within the output's range."""
