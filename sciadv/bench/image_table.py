@@ -67,11 +67,16 @@ def plan_cells(cases: Sequence[str], methods: Mapping[str, int], seeds: Sequence
     ]
 
 
+def reconstruct(method: Method, problem: Problem) -> Tensor:
+    """Return a method's images ``(batch, *in_shape)``."""
+    return method.solve(problem).x if isinstance(method, Solver) else method(problem)
+
+
 def score(method: Method, problem: Problem) -> Score:
     """Reconstruct on one thread and compare with the problem's truth."""
     assert problem.truth is not None  # a bench of images knows them
     with one_thread(), cpu_seconds() as seconds:
-        x = method.solve(problem).x if isinstance(method, Solver) else method(problem)
+        x = reconstruct(method, problem)
     misfit = problem.likelihood.misfit(problem.forward(x), problem.measurements)
     return Score(
         mse=mse(x, problem.truth).tolist(),

@@ -189,7 +189,7 @@ class Plan:
 FULL, QUICK = Plan(), Plan(1, 2, 0, 1)
 
 
-def _slices(scan: Scan, split: str, n: int) -> Tensor:
+def scan_slices(scan: Scan, split: str, n: int) -> Tensor:
     """Return n slices evenly spread over those of a split that are not empty, ``(n, 1, height, width)``."""
     images = load_images(scan.data, split).grey()
     images = images[(images > BRIGHT).flatten(1).float().mean(1) > LEAST_BRIGHT]
@@ -199,7 +199,7 @@ def _slices(scan: Scan, split: str, n: int) -> Tensor:
 def run(scan: Scan, settings: Settings) -> list[Row]:
     """Choose `tv`'s weights on training slices, then measure all methods on test slices."""
     plan, prior = QUICK if settings.quick else FULL, Prior.load(scan.prior)
-    test = _slices(scan, "test", plan.n_seeds * plan.n_images)
+    test = scan_slices(scan, "test", plan.n_seeds * plan.n_images)
     size = 1 if scan.is_single else plan.n_images
 
     def pose(case: str, part: int) -> Problem:
@@ -251,7 +251,7 @@ def _tuned_weight(scan: Scan, case: str, prior: Prior, plan: Plan, settings: Set
     if kept is not None:
         return float(kept["weight"])
     settings.report(f"{case}: choosing the weight of tv on {plan.n_tuning} training slices")
-    train = _slices(scan, "train", plan.n_tuning)
+    train = scan_slices(scan, "train", plan.n_tuning)
     chunks = torch.split(train, 1 if scan.is_single else len(train))
     problems = [scan.pose(prior, x, scan.cases[case], 10**6 + i) for i, x in enumerate(chunks)]
     quality = {}
