@@ -103,6 +103,11 @@ class LearnedTV:
     n_outer, n_inner, n_conjugate
         Rounds, reweightings in each, and steps of conjugate gradients in each of those.
 
+    Raises
+    ------
+    InputError
+        A weight or a chi-square that is not above 0, less than no draws, or less than one step.
+
     Notes
     -----
     Cost: ``n_outer n_inner n_conjugate`` calls of A and of its adjoint, and ``n_outer n_latent`` generator
@@ -116,6 +121,18 @@ class LearnedTV:
     n_inner: int = 3
     n_conjugate: int = 20
     name: str = "learned-tv"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for what in ("weight", "chi_square"):
+            value = getattr(self, what)
+            if value is not None and not value > 0:
+                raise InputError(
+                    f"{what} of learned-tv must be > 0, or None to have it chosen, but it is {value}"
+                )
+        for what, least in (("n_samples", 0), ("n_outer", 1), ("n_inner", 1), ("n_conjugate", 1)):
+            if getattr(self, what) < least:
+                raise InputError(f"{what} must be at least {least}, but is {getattr(self, what)}")
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.

@@ -169,3 +169,12 @@ def test_a_problem_it_cannot_solve_gets_a_sentence() -> None:
     unknown = Prior(prior.generator, LATENT, prior.encoder, residual=prior.residual)
     with pytest.raises(InputError, match="no mean and covariance"):
         LearnedTV().solve(Problem(unknown, problem.forward, Gaussian(0.1), problem.measurements))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"weight": 0.0}, {"weight": float("nan")}, {"chi_square": -1.0}, {"n_samples": -1}, {"n_inner": 0}],
+)
+def test_wrong_settings_get_a_sentence(settings: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=next(iter(settings))):
+        LearnedTV(**settings)  # type: ignore[arg-type]  # as a user may write it
