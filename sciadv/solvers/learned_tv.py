@@ -18,12 +18,12 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
-from sciadv.likelihood import Gaussian, as_data, real_view
+from sciadv.likelihood import Gaussian
 from sciadv.moments import DENSE_PIXELS, factored
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.conjugate_gradients import conjugate_gradients
+from sciadv.solvers.image_quadratic import ImageQuadratic
 from sciadv.solvers.learned_law import (
     Law,
     data_diagonal,
@@ -35,7 +35,7 @@ from sciadv.solvers.learned_law import (
 from sciadv.solvers.leaving import finish
 from sciadv.solvers.output import OutputActivation, output_activation
 from sciadv.solvers.search import Monitor, Progress
-from sciadv.solvers.tv import divergence, gradient
+from sciadv.solvers.tv import gradient
 from sciadv.solvers.whitening import is_linear_gaussian, require_residual
 from sciadv.types import as_generator
 
@@ -54,8 +54,6 @@ _UNSEEN = 1e6
 _FLAT = 0.003
 #: Weight of a value outside the range: about that of a datum as precise as a grey value.
 _OUTSIDE = 1e4
-#: Draws that are solved for at once; bounds the memory.
-_CHUNK = 64
 
 
 def is_large(problem: Problem) -> bool:
@@ -326,7 +324,7 @@ class _Objective:
         """Return the law with the covariances as they were learned: its draws look like errors."""
         return linearised_law(self.problem.prior, z, self.mean, self.factor, self.diagonal)
 
-    def quadratic(self, x: Tensor, law: Law, scale: Tensor) -> _Quadratic:
+    def quadratic(self, x: Tensor, law: Law, scale: Tensor) -> ImageQuadratic:
         """Return the objective with the total variation and the range as quadratic forms around x."""
         y = self.problem.measurements
         slope = gradient(x).square().sum(0)
@@ -334,7 +332,7 @@ class _Objective:
         scale, has_law = scale.reshape(-1, 1, 1, 1), self.weight.isfinite().reshape(-1, 1, 1, 1)
         weight = self.weight.nan_to_num(posinf=_ALONE).reshape(-1, 1, 1, 1)
         outside = _OUTSIDE * (nearest - x).abs().gt(1e-3).to(x.dtype)
-        return _Quadratic(
+        return ImageQuadratic(
             forward=self.forward,
             curvature=self.problem.likelihood.curvature(y, y)[:1],
             y=y,
@@ -354,58 +352,3 @@ class _Objective:
     def clipped(self, x: Tensor) -> Tensor:
         """Return the images within the output's range."""
         return x.clamp(self.output.low, self.output.high)
-
-
-@dataclass(frozen=True)
-class _Quadratic:
-    """Half of ``|A x - y|^2_c + trust |x - mean|^2_C + smooth |grad x|^2 + outside |x - nearest|^2``."""
-
-    forward: LinearForward
-    curvature: Tensor
-    y: Tensor
-    law: Law
-    trust: Tensor
-    smooth: Tensor
-    outside: Tensor
-    nearest: Tensor
-    around: Tensor
-
-    def hessian(self, v: Tensor) -> Tensor:
-        """Apply the matrix of the form to ``(rows, *in_shape)``, or to many images of one row."""
-        data = self.forward.adjoint(self.curvature * self.forward(v))
-        return data + self.trust * self._learned(v) - divergence(self.smooth * gradient(v)) + self.outside * v
-
-    def minimum(self, x: Tensor, n_steps: int) -> Tensor:
-        """Step to the minimum from x."""
-        learned = self.trust * self.law.precision(self.law.mean).reshape(x.shape)
-        right = self.forward.adjoint(self.curvature * self.y) + learned + self.outside * self.nearest
-        return conjugate_gradients(self.hessian, right, n_steps=n_steps, start=x, diagonal=self._diagonal())
-
-    def draws(self, n: int, n_steps: int, generator: torch.Generator) -> Tensor:
-        """Draw deviations ``(n, *in_shape)`` whose inverse covariance is the matrix, of one row."""
-        shape, like = self.forward.in_shape, self.nearest
-        parts = []
-        for size in [_CHUNK] * (n // _CHUNK) + [n % _CHUNK] * (n % _CHUNK > 0):
-            data = _noise(size, self.y, generator) * self.curvature.sqrt()
-            learned = self.law.precision(self.law.draw(size, generator))[0].reshape(size, *shape)
-            edges = torch.randn(2, size, *shape, generator=generator).to(like) * self.smooth.sqrt()
-            bound = torch.randn(size, *shape, generator=generator).to(like) * self.outside.sqrt()
-            force = self.forward.adjoint(data) + self.trust.sqrt() * learned - divergence(edges) + bound
-            parts.append(conjugate_gradients(self.hessian, force, n_steps=n_steps, diagonal=self._diagonal()))
-        return torch.cat(parts)
-
-    def _learned(self, v: Tensor) -> Tensor:
-        """Apply the law's inverse covariance; where there is one law, to all images."""
-        flat = v.flatten(1)
-        many = flat[None] if len(self.law.mean) == 1 else flat[:, None]
-        return self.law.precision(many).reshape(v.shape)
-
-    def _diagonal(self) -> Tensor:
-        learned = self.law.inverse_diagonal.reshape(1, *self.forward.in_shape)
-        return self.around + self.trust * learned + 4 * self.smooth + self.outside
-
-
-def _noise(n: int, y: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw ``(n, *out_shape)`` of unit variance, of each part where data are complex."""
-    shape = (n, *real_view(y[:1]).shape[1:])
-    return as_data(torch.randn(shape, generator=generator).to(y.real), y.shape[1:])
