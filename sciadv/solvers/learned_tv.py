@@ -144,8 +144,7 @@ class LearnedTV:
         started = time.perf_counter()
         objective = _Objective.of(problem, self)
         with torch.no_grad(), problem.prior.frozen():
-            x = linear_image(problem)
-            at = _Point(x, problem.prior.encode(x), x.new_ones(len(x)))
+            at = _Point.first(problem)
             ended = Status.CONVERGED
             try:
                 if self.weight is None:
@@ -187,14 +186,13 @@ class LearnedTV:
         left_out, part = without_some(problem)
         objective = _Objective.of(part, self)
         objective = replace(objective, target=objective.target * float((~left_out).float().mean()))
-        x = linear_image(part)
-        at = _Point(x, problem.prior.encode(x), x.new_ones(len(x)))
-        law, found = objective.law(at.z), []
+        at = _Point.first(part)
+        law, precision, found = objective.law(at.z), left_out * _precision(problem), []
         for weight in WEIGHTS:
             tried = replace(objective, weight=torch.full_like(at.scale, weight))
             x = self._round(tried, law, self._round(tried, law, at)).x
-            away = (problem.forward(objective.clipped(x)) - problem.measurements).abs() / _sigma(problem)
-            found.append((left_out * away.square()).flatten(1).sum(1))
+            away = (problem.forward(objective.clipped(x)) - problem.measurements).abs()
+            found.append((precision * away.square()).flatten(1).sum(1))
         return torch.tensor(WEIGHTS).to(at.scale)[torch.stack(found).argmin(0)]
 
     def _draw(self, objective: _Objective, x: Tensor, law: Law, seed: int) -> Posterior:
@@ -250,14 +248,14 @@ def without_some(problem: Problem) -> tuple[Tensor, Problem]:
     y = problem.measurements[:1]
     order = torch.randperm(y.numel(), generator=as_generator(0)).to(y.device)
     left_out = (order < max(1, len(order) // _LEFT_OUT)).reshape(y.shape)
-    sigma = _sigma(problem) * torch.where(left_out[0], _UNSEEN, 1.0)
-    return left_out, replace(problem, likelihood=Gaussian(sigma))
+    sigma = _precision(problem).rsqrt() * torch.where(left_out, _UNSEEN, 1.0)
+    return left_out, replace(problem, likelihood=Gaussian(sigma[0]))
 
 
-def _sigma(problem: Problem) -> Tensor:
-    assert isinstance(problem.likelihood, Gaussian)  # as `require_linear_images` has asked for
-    assert problem.likelihood.sigma is not None
-    return problem.likelihood.sigma.to(problem.measurements.real)
+def _precision(problem: Problem) -> Tensor:
+    """Return ``1 / sigma^2`` of each datum ``(1, *out_shape)``."""
+    y = problem.measurements[:1]
+    return problem.likelihood.curvature(y, y)
 
 
 @dataclass(frozen=True)
@@ -267,6 +265,12 @@ class _Point:
     x: Tensor
     z: Tensor
     scale: Tensor
+
+    @staticmethod
+    def first(problem: Problem) -> _Point:
+        """Return the linear estimate, its code, and s of 1."""
+        x = linear_image(problem)
+        return _Point(x, problem.prior.encode(x), x.new_ones(len(x)))
 
 
 def _solution(problem: Problem, x: Tensor, z: Tensor, ended: Status) -> Solution:
@@ -299,7 +303,6 @@ class _Objective:
             raise InputError(f"{solver.name} needs a prior with an encoder; use representation-error")
         mean = residual.image.mean.flatten().to(y.device, prior.dtype)
         factor, diagonal = (part.to(mean) for part in factored(residual.image))
-        curvature = problem.likelihood.curvature(y, y)[:1]
         return _Objective(
             problem,
             forward,
@@ -307,7 +310,7 @@ class _Objective:
             factor,
             diagonal,
             mean,
-            around=data_diagonal(forward, curvature),
+            around=data_diagonal(forward, _precision(problem)),
             weight=mean.new_full((len(y),), solver.weight or 0.0),
             target=solver.chi_square or residual_left(problem.n_measurements / mean.numel()),
         )
@@ -334,7 +337,7 @@ class _Objective:
         outside = _OUTSIDE * (nearest - x).abs().gt(1e-3).to(x.dtype)
         return ImageQuadratic(
             forward=self.forward,
-            curvature=self.problem.likelihood.curvature(y, y)[:1],
+            curvature=_precision(self.problem),
             y=y,
             law=law,
             trust=scale * has_law,
