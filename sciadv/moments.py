@@ -6,36 +6,66 @@ Only the statistics; `sciadv.solvers.residual` learns those of the residual.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sciadv.errors import InputError
 from sciadv.weights import write_tensors
 
 MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
-#: Images of more pixels keep this many principal directions, in half precision, and a diagonal in their file.
-DENSE_PIXELS, _RANK = 1100, 384
+#: Images of more pixels keep a diagonal and principal directions in their file, in half precision: at most so
+#: many, and at most so many numbers.
+DENSE_PIXELS, _RANK, _NUMBERS = 1100, 384, 1_800_000
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of a set of images.
+    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of images, dense or as factor and diagonal.
 
     Parameters
     ----------
-    mean, covariance
-        The moments.
+    mean
+        The mean.
+    dense
+        The covariance; None where it is given by the other two.
     factor, diagonal
-        ``(pixels, rank)`` and ``(pixels,)`` with ``covariance = factor factor' + diag(diagonal)``, where the
-        covariance was read from a file that keeps these; see `factored`.
+        ``(pixels, rank)`` and ``(pixels,)`` with ``covariance = factor factor' + diag(diagonal)``, as files
+        of large images keep it; see `factored`.
+
+    Raises
+    ------
+    InputError
+        There is neither a dense covariance nor factor and diagonal.
     """
 
     mean: Tensor
-    covariance: Tensor
+    dense: Tensor | None = None
     factor: Tensor | None = None
     diagonal: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a covariance."""
+        if self.dense is None and (self.factor is None or self.diagonal is None):
+            raise InputError("moments need a covariance (pixels, pixels), or a factor and a diagonal of it")
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """The covariance ``(pixels, pixels)``, made when it is first asked for."""
+        if self.dense is not None:
+            return self.dense
+        factor, diagonal = factored(self)
+        return factor @ factor.T + diagonal.diag()
+
+    def times(self, columns: Tensor) -> Tensor:
+        """Return the covariance times ``(..., pixels, n)``, on their device and in their precision."""
+        if self.factor is None or self.diagonal is None:
+            return self.covariance.to(columns) @ columns
+        factor, diagonal = self.factor.to(columns), self.diagonal.to(columns)
+        return factor @ (factor.T @ columns) + diagonal[:, None] * columns
 
     def save(self, path: Path) -> Path:
         """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
@@ -116,7 +146,7 @@ def factored(moments: Moments) -> tuple[Tensor, Tensor]:
     if moments.factor is not None and moments.diagonal is not None:
         return moments.factor, moments.diagonal
     covariance = moments.covariance.double()
-    factor = _leading_factor(covariance, min(_RANK, len(covariance)))
+    factor = _leading_factor(covariance, min(_RANK, _NUMBERS // len(covariance), len(covariance)))
     diagonal = (covariance.diagonal() - factor.square().sum(1)).clamp_min(0)
     return factor.float(), diagonal.float()
 
@@ -140,10 +170,9 @@ def _leading_factor(covariance: Tensor, rank: int) -> Tensor:
 def _pack(moments: Moments) -> dict[str, Tensor]:
     pixels = prod(moments.mean.shape)
     packed = {"mean": moments.mean.float()}
-    covariance = moments.covariance.cpu()
     if pixels <= DENSE_PIXELS:
         row, column = torch.triu_indices(pixels, pixels)
-        return packed | {"upper": covariance[row, column].float()}
+        return packed | {"upper": moments.covariance.cpu()[row, column].float()}
     factor, diagonal = factored(moments)
     return packed | {"factor": factor.half().cpu(), "diagonal": diagonal.float().cpu()}
 
@@ -152,8 +181,7 @@ def _unpack(packed: dict[str, Tensor]) -> Moments:
     mean = packed["mean"]
     pixels = mean.numel()
     if "factor" in packed:
-        factor, diagonal = packed["factor"].float(), packed["diagonal"]
-        return Moments(mean, factor @ factor.T + diagonal.diag(), factor, diagonal)
+        return Moments(mean, factor=packed["factor"].float(), diagonal=packed["diagonal"])
     row, column = torch.triu_indices(pixels, pixels)
     covariance = torch.zeros(pixels, pixels)
     covariance[row, column] = packed["upper"]

@@ -2,18 +2,22 @@
 
 Digits, matrices, noise and seeds are those of the bench `compressed-sensing`, on its prior `mnist-vae`. Slow
 peers are measured on the first digits of each seed at four numbers of measurements; `auto` is compared with
-each on the digits that both had.
+each on the digits that both had. It is also measured on the prior `mnist`, and with 1,000 digits in one call.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean, stdev
 
+from sciadv.bench import thousand_digits
 from sciadv.bench.compressed_sensing import BASELINES, Plan, held_out_digits, measure
 from sciadv.bench.compressed_sensing_tables import NO_PRIOR, Cell, Score, draw, table_rows
 from sciadv.bench.contract import Bench, Row, Settings, markdown_table
+from sciadv.bench.parts import Part, measure_parts
 from sciadv.prior import Prior
 from sciadv.solvers import (
     CSGM,
@@ -29,48 +33,85 @@ from sciadv.solvers import (
     TangentKernel,
 )
 
-PRIOR = "mnist-vae"
-FAST: dict[str, Solver | None] = {
+PRIOR, SECOND_PRIOR = "mnist-vae", "mnist"
+FAST: dict[str, Solver] = {
     "auto": Auto(),
     "representation-error": RepresentationError(clip=(0.0, 1.0)),
     "tangent-kernel": TangentKernel(),
 }
+SEARCHES: dict[str, Solver | None] = {"csgm": CSGM(), "adam": Adam(restarts=10, stop_at_noise=False)}
+#: None stands for the peer.
 SLOW: dict[str, Solver | None] = {
-    "csgm": CSGM(),
-    "adam": Adam(restarts=10, stop_at_noise=False),
+    "deepinv": None,
     "sparse-deviation": SparseDeviation(),
     "intermediate-layer": IntermediateLayer(),
     "image-adaptive": ImageAdaptive(),
 }
 #: One network or many codes a digit.
 SLOWEST: dict[str, Solver | None] = {"multi-code": MultiCode(), "deep-image-prior": DeepImagePrior()}
-METHODS = FAST | SLOW | SLOWEST | dict(BASELINES)
+METHODS: dict[str, Solver | None] = {**FAST, **SEARCHES, **SLOW, **SLOWEST, **BASELINES}
+#: Solved with 1,000 digits in one call.
+AT_ONCE, AT_ONCE_ROW = ("representation-error", "auto"), "at once"
 
 
 @dataclass(frozen=True)
 class FullPlan:
-    """How much is measured: `Plan` for all; digits a seed and numbers of measurements of the slow."""
+    """How much is measured.
+
+    Parameters
+    ----------
+    plan
+        Of the fast methods and those without a generator.
+    n_searched
+        Digits a seed of csgm, adam, and of auto on the second prior, at the counts of `plan`.
+    n_slow, n_slowest
+        Digits a seed of the slow and of the slowest, at `slow_measurements`.
+    slow_measurements
+        Theirs.
+    n_at_once
+        Digits that are solved in one call.
+    """
 
     plan: Plan
+    n_searched: int
     n_slow: int
     n_slowest: int
     slow_measurements: tuple[int, ...]
+    n_at_once: int
 
 
-FULL = FullPlan(Plan(), 7, 2, (50, 100, 200, 400))
-QUICK = FullPlan(Plan((25, 100), 1, 8, (), 0), 0, 0, ())
+FULL = FullPlan(Plan(), 34, 7, 2, (50, 100, 200, 400), 1000)
+QUICK = FullPlan(Plan((25, 100), 1, 8, (), 0), 0, 0, 0, (), 41)
 
 
-def plan_cells(full: FullPlan, seed: int) -> list[Cell]:
+def plan_cells(full: FullPlan, peers: Iterable[str], seed: int) -> list[Cell]:
     """List what is to be measured."""
     plan, seeds = full.plan, range(seed, seed + full.plan.n_seeds)
     turns = [(m, s) for m in plan.measurements for s in seeds]
     cells = [Cell(PRIOR, method, m, s, plan.n_images) for m, s in turns for method in FAST]
     cells += [Cell(NO_PRIOR, method, m, s, plan.n_images) for m, s in turns for method in BASELINES]
+    if full.n_searched:
+        cells += [Cell(PRIOR, method, m, s, full.n_searched) for m, s in turns for method in SEARCHES]
+        cells += [Cell(SECOND_PRIOR, "auto", m, s, full.n_searched) for m, s in turns]
     slow = [(m, s) for m in full.slow_measurements for s in seeds]
-    for methods, n in ((SLOW, full.n_slow), (SLOWEST, full.n_slowest)):
+    measured = [method for method, solver in SLOW.items() if solver is not None or method in peers]
+    for methods, n in ((measured, full.n_slow), (SLOWEST, full.n_slowest)):
         cells += [Cell(PRIOR, method, m, s, n) for m, s in slow for method in methods]
     return cells
+
+
+def at_once(full: FullPlan, prior: Prior) -> list[Part]:
+    """List the calls of many digits at once."""
+    sha, n = prior.card.get("weights_sha256", ""), full.n_at_once
+    return [
+        Part(
+            f"{method}, {n} digits at once",
+            {"method": AT_ONCE_ROW},
+            (method, n, sha, repr(FAST[method])),
+            partial(thousand_digits.measure, method, n),
+        )
+        for method in AT_ONCE
+    ]
 
 
 def summary_row(scores: dict[Cell, Score]) -> Row:
@@ -81,6 +122,7 @@ def summary_row(scores: dict[Cell, Score]) -> Row:
     over auto's.
     """
     row: Row = {"row": f"{PRIOR}, summary", "prior": PRIOR, "method": "summary"}
+    scores = {cell: score for cell, score in scores.items() if cell.prior != SECOND_PRIOR}
     excess, speed = [], defaultdict(list)
     for method, m in sorted({(cell.method, cell.m) for cell in scores if cell.method != "auto"}):
         ours, theirs = _paired(scores, method, m)
@@ -114,17 +156,19 @@ def _paired(scores: dict[Cell, Score], method: str, m: int) -> tuple[Score, Scor
 def run(settings: Settings) -> list[Row]:
     """Measure all methods and return the table's rows, then the summary."""
     full = QUICK if settings.quick else FULL
-    cells = plan_cells(full, settings.seed)
+    cells = plan_cells(full, settings.peers, settings.seed)
     digits = held_out_digits(full.plan)
-    scores = measure(cells, {PRIOR: Prior.load(PRIOR)}, digits, settings, METHODS)
-    return [*table_rows(scores), summary_row(scores)]
+    priors = {name: Prior.load(name) for name in (SECOND_PRIOR, PRIOR)}
+    scores = measure(cells, priors, digits, settings, METHODS)
+    many = measure_parts(at_once(full, priors[PRIOR]), settings)
+    return [*table_rows(scores), *many, summary_row(scores)]
 
 
 def table(rows: list[Row]) -> str:
     """Write mean squared error, its median and CPU time by method and m, and the comparison of `auto`."""
-    body = [row for row in rows if row["method"] != "summary"]
+    body = sensed(rows)
     counts = sorted({row["m"] for row in body})
-    methods = dict.fromkeys(row["method"] for row in body)
+    methods = dict.fromkeys((row["prior"], row["method"]) for row in body)
     parts = []
     for title, column, factor, digits in (
         ("Mean squared error x 1000", "mse_mean", 1e3, 3),
@@ -132,22 +176,48 @@ def table(rows: list[Row]) -> str:
         ("CPU ms per digit, one thread", "cpu_seconds_per_image", 1e3, 1),
     ):
         lines = []
-        for method in methods:
-            by_m = {row["m"]: row for row in body if row["method"] == method}
+        for prior, method in methods:
+            by_m = {row["m"]: row for row in body if (row["prior"], row["method"]) == (prior, method)}
             texts = [f"{factor * by_m[m][column]:.{digits}f}" if m in by_m else "-" for m in counts]
-            lines.append([method, max(row["n_images"] for row in by_m.values()), *texts])
+            label = f"{method}, prior {prior}" if prior == SECOND_PRIOR else method
+            lines.append([label, max(row["n_images"] for row in by_m.values()), *texts])
         header = ["method", "digits", *(f"m = {m}" for m in counts)]
         parts.append(f"**{title}**\n\n" + markdown_table(header, lines))
     summary = rows[-1]
     lines = [[key, f"{value:.3g}"] for key, value in summary.items() if isinstance(value, float)]
     parts.append("**auto against the others, on the same digits**\n\n" + markdown_table(["", "value"], lines))
+    parts.append(f"**Many digits in one call, m = {thousand_digits.M}, two threads**\n\n" + _many(rows))
     return "\n\n".join(parts)
+
+
+def _many(rows: list[Row]) -> str:
+    """Write the calls of many digits at once; a call that was not reached has dashes."""
+    columns = (
+        ("digits", "n_images", 1.0, 0),
+        ("wall s", "wall_seconds", 1.0, 1),
+        ("CPU s", "cpu_seconds", 1.0, 1),
+        ("peak GiB", "peak_bytes", 2.0**-30, 2),
+        ("MSE x 1000", "mse_mean", 1e3, 3),
+        ("largest difference to smaller batches", "batch_difference", 1.0, 8),
+    )
+    lines = []
+    for row in (row for row in rows if row["method"] == AT_ONCE_ROW):
+        values = [(row.get(key), factor, digits) for _, key, factor, digits in columns]
+        texts = ["-" if value is None else f"{factor * value:.{digits}f}" for value, factor, digits in values]
+        lines.append([row["row"], *texts])
+    return markdown_table(["", *(title for title, *_ in columns)], lines)
+
+
+def sensed(rows: list[Row]) -> list[Row]:
+    """Return the rows that have a method's error at a number of measurements."""
+    return [row for row in rows if row["method"] not in ("summary", AT_ONCE_ROW)]
 
 
 BENCH = Bench(
     title="Compressed sensing of MNIST digits past the generator's range, beside the published ways",
     problem="compressed-sensing",
     run=run,
-    draw=lambda figure, rows: draw(figure, [row for row in rows if row["method"] != "summary"]),
+    draw=lambda figure, rows: draw(figure, sensed(rows)),
     table=table,
+    peers=("deepinv",),
 )

@@ -23,8 +23,8 @@ _PASSES_PER_GRADIENT = 3.0
 class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
 
-    Data that it leaves unexplained lead past the generator's range where the prior says how, or, with a
-    nonlinear operator, first to a looser latent law (`sciadv.solvers.loosening`).
+    Data that it leaves unexplained lead past the generator's range where the prior says how, or, where it
+    does not and the operator is nonlinear, to a looser latent law (`sciadv.solvers.loosening`).
 
     The cost is counted in generator passes per measurement: ``n_latent + 8 x 3`` passes for each of 10 starts
     of Levenberg-Marquardt (a Jacobian, then gradients), ``300 x 3`` for each of 10 of Adam. So Adam is picked
@@ -56,9 +56,9 @@ class Auto:
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
         solution = solver.solve(problem, seed=seed, monitor=monitor)
-        if not problem.forward.is_linear and can_loosen(problem) and isinstance(solver, LevenbergMarquardt):
-            solution = loosen(problem, solution, seed=seed, monitor=monitor)
         if isinstance(solver, LevenbergMarquardt):
+            if not problem.forward.is_linear and problem.prior.residual is None and can_loosen(problem):
+                solution = loosen(problem, solution, seed=seed, monitor=monitor)
             solution = expand_range(problem, solution, self.restarts, seed=seed)
         return replace(solution, settings={"picked_by_auto": f"{solver.name}: {reason}", **solution.settings})
 

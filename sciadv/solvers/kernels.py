@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from sciadv.moments import Moments
 from sciadv.prior import Prior
 from sciadv.solvers.output import OutputActivation
 
@@ -22,9 +23,9 @@ _MAX_GRADIENT = 2**24
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
-def learned_kernel(covariance: Tensor) -> Kernel:
-    """Return the kernel of one covariance ``(pixels, pixels)`` for every latent."""
-    return lambda z, columns: covariance @ columns  # noqa: ARG005  # the same at every z
+def learned_kernel(moments: Moments) -> Kernel:
+    """Return the kernel of one covariance for every latent."""
+    return lambda z, columns: moments.times(columns)  # noqa: ARG005  # the same at every z
 
 
 def tangent_kernel(

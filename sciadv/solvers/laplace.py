@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.learned_tv import LearnedTV, is_large
 from sciadv.solvers.modes import find_modes, generate, spread_starts
 from sciadv.solvers.past_range import sample_past_range
+from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps
 from sciadv.solvers.search import Monitor
 
 
@@ -22,6 +24,10 @@ class Laplace:
 
     Exact where predictions are linear in the latent and the noise is Gaussian. Elsewhere it knows several
     modes, but takes each for a Gaussian in latent space: compare with `MALA` or `HMC` where it matters.
+
+    What the generator cannot represent is drawn too, where the prior knows its law: in closed form for a
+    linear operator, around the answer of `LearnedTV` for images too large for that, and around that of
+    `RegularisedGaussNewton`, one mode, for a nonlinear one.
 
     Parameters
     ----------
@@ -53,6 +59,12 @@ class Laplace:
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Find the modes and draw; x is the best mode's candidate, with nu where the prior knows it."""
+        if is_large(problem):
+            large = LearnedTV(n_samples=self.n_samples)
+            return replace(large.solve(problem, seed=seed, monitor=monitor), method=self.name)
+        if leaves_by_steps(problem):
+            steps = RegularisedGaussNewton(n_samples=self.n_samples)
+            return replace(steps.solve(problem, seed=seed, monitor=monitor), method=self.name)
 
         def sample(posed: Problem) -> Solution:
             return self._sample(posed, seed=seed, monitor=monitor)

@@ -15,7 +15,7 @@ from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.search import Monitor, Search
+from sciadv.solvers.search import Monitor, Search, noise_threshold
 
 #: Weights that are tried, as parts of the problem's own; below, latents are so far out that the generator has
 #: not been trained there. Restarts that go on, the best ones.
@@ -44,7 +44,7 @@ def loosen(problem: Problem, found: Solution, *, seed: int = 0, monitor: Monitor
     seed, monitor
         As of a solver.
     """
-    settled = (1 + (2 / problem.n_measurements) ** 0.5) ** 0.5
+    settled = noise_threshold(problem, 1)
     rows, begun = _kept(found, found.misfit > settled)
     n_asked = len(rows)
     for part in _PARTS:

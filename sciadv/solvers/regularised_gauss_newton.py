@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.likelihood import Gaussian
+from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.leaving import finish
@@ -27,8 +29,21 @@ _CHUNK = 64
 _LEAST_DECREASE = 0.02
 #: The noise level that a step assumes is at most this part of the one before.
 _SLOWEST_FALL = 0.7
+#: Steps at the noise level from the answer to the posterior's mode.
+_N_SETTLING = 3
 #: A misfit so many times the noise's is that of another basin, not of a slow end in the right one.
 _ELSEWHERE = 3.0
+
+
+def leaves_by_steps(problem: Problem) -> bool:
+    """Whether `RegularisedGaussNewton` is the way past the range, and open.
+
+    A nonlinear operator, Gaussian noise of known sigma, statistics of the residual, no constraints.
+    """
+    likelihood = problem.likelihood
+    has_level = isinstance(likelihood, Gaussian) and likelihood.has_noise_level
+    knows = problem.prior.residual is not None and not problem.constraints
+    return has_level and knows and not problem.forward.is_linear
 
 
 @dataclass(frozen=True)
@@ -52,17 +67,20 @@ class RegularisedGaussNewton:
         Steps per start at most.
     fall
         The noise level that a step assumes, as a part of the residual before it; in (0, 1).
+    n_samples
+        Draws of the posterior of the model linearised at the answer, through the activation; none if 0.
 
     Notes
     -----
     Cost per step and measurement: ``n_latent`` generator passes and at most 40 derivatives of the operator
-    with their adjoints; nothing as large as measurements times pixels is made.
+    with their adjoints, 80 for a draw; nothing as large as measurements times pixels is made.
     """
 
     restarts: int = 10
     n_starts: int = 3
     n_iterations: int = 30
     fall: float = 0.5
+    n_samples: int = 0
     name: str = "regularised-gauss-newton"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -85,6 +103,10 @@ class RegularisedGaussNewton:
                 point, was_interrupted = self._leave(steps, z, point, monitor)
             in_range = replace(found, x=problem.prior(point.z), z=point.z)
             solution = finish(problem, in_range, steps.images(point))
+            if self.n_samples and not was_interrupted:
+                mode = _settled(steps, point)
+                drawn = Posterior(*steps.draw(mode, self.n_samples, seed=seed + 1))
+                solution = replace(solution, posterior=drawn)
         energy = problem.likelihood.energy(solution.prediction, problem.measurements)
         status = [
             Status.INTERRUPTED if was_interrupted and s is not Status.EXPLAINED else s
@@ -141,6 +163,17 @@ class RegularisedGaussNewton:
             if len(active) == 0:
                 break
         return point
+
+
+def _settled(steps: LogitSteps, point: LogitPoint) -> LogitPoint:
+    """Go on to the posterior's mode: a search ends where the data are explained, which is before."""
+    rows = torch.arange(len(point.z), device=point.z.device)
+    for part in torch.split(rows, _CHUNK):
+        here, level = point.take(part), torch.ones_like(point.misfit[part])
+        for _ in range(_N_SETTLING):
+            here = steps.step(here, part, level)
+        point = point.put(part, here)
+    return point
 
 
 def _apart(found: Solution, n_starts: int) -> Tensor:

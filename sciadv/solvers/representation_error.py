@@ -96,8 +96,8 @@ class RepresentationError:
         prior = in_double(problem.prior)
         image = require_residual(prior, self.name).image
         data = data_model(problem)
-        mean, covariance = image.mean.flatten().to(data.y.device), image.covariance.to(data.y.device)
-        model = LogitModel(prior, IDENTITY, data, mean.double(), learned_kernel(covariance.double()))
+        mean = image.mean.flatten().to(data.y.device).double()
+        model = LogitModel(prior, IDENTITY, data, mean, learned_kernel(image))
         latent = latent_problem(problem, self.name)
         found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
         solution = leave_range(

@@ -324,9 +324,12 @@ def _solution(search: Search, state: State, problem: Problem, *, was_interrupted
     )
 
 
-def noise_threshold(problem: Problem) -> float:
-    """Return the largest misfit that counts as explained: two standard deviations of chi-square above 1."""
-    return (1 + 2 * (2 / problem.n_measurements) ** 0.5) ** 0.5 if problem.likelihood.unit == "sigma" else 1.0
+def noise_threshold(problem: Problem, n_deviations: float = 2.0) -> float:
+    """Return the largest misfit that counts as explained: so many deviations of chi-square above its mean."""
+    if problem.likelihood.unit != "sigma":
+        return 1.0
+    spread: float = (2 / problem.n_measurements) ** 0.5
+    return float((1 + n_deviations * spread) ** 0.5)
 
 
 def _status(misfit: float, running: bool, *, was_interrupted: bool, problem: Problem) -> Status:  # noqa: FBT001

@@ -15,15 +15,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.leaving import finish
 from sciadv.solvers.modes import Modes, find_modes, generate
 from sciadv.solvers.past_range import knows_its_error
-from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton
+from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps
 from sciadv.solvers.representation_error import RepresentationError
-from sciadv.solvers.search import Monitor
+from sciadv.solvers.search import Monitor, noise_threshold
 from sciadv.solvers.tangent_kernel import TangentKernel
 from sciadv.solvers.whitening import Whitened, whiten
 
@@ -83,7 +82,9 @@ def expand_range(
 ) -> Solution:
     """Answer past the range what a latent search has left unexplained, with any operator and any noise.
 
-    By `RegularisedGaussNewton` where a nonlinear operator has Gaussian noise, else by `TangentKernel`.
+    By `RegularisedGaussNewton` where a nonlinear operator has Gaussian noise, else by `TangentKernel`. The
+    former asks for a chi-square within one standard deviation above its mean: near the end of what counts as
+    noise, data are more often of what the generator cannot make.
 
     A problem whose prior has no statistics, whose noise level is unknown, or that has constraints keeps its
     solution.
@@ -98,11 +99,14 @@ def expand_range(
         As of a solver.
     """
     asked = problem.prior.residual is not None and problem.likelihood.has_noise_level
-    left = torch.tensor([status is not Status.EXPLAINED for status in solution.status])
+    needs_steps = leaves_by_steps(problem)
+    if needs_steps:
+        left = ~(solution.misfit <= noise_threshold(problem, 1))
+    else:
+        left = torch.tensor([status is not Status.EXPLAINED for status in solution.status])
     rows = left.to(solution.x.device).nonzero().squeeze(1)
     if not asked or problem.constraints or solution.was_interrupted or len(rows) == 0:
         return solution
-    needs_steps = isinstance(problem.likelihood, Gaussian) and not problem.forward.is_linear
     solver = RegularisedGaussNewton(restarts or 10) if needs_steps else TangentKernel(restarts)
     outside = solver.solve(problem.subset(rows), seed=seed)
     outside = replace(outside, restart_objectives=None, restart_latents=None)  # of another search

@@ -96,8 +96,8 @@ class TangentKernel:
         output, device = output_activation(prior), data.y.device
         if self.kernel == "learned" or (self.kernel == "auto" and prior.residual is not None):
             logits = require_residual(prior, "the learned kernel").logits
-            kernel = learned_kernel(logits.covariance.to(device).double())
-            return LogitModel(prior, output, data, logits.mean.flatten().to(device).double(), kernel)
+            mean = logits.mean.flatten().to(device).double()
+            return LogitModel(prior, output, data, mean, learned_kernel(logits))
         kernel = tangent_kernel(prior, output, every_layer=self.kernel == "full")
         mean = torch.zeros(data.n_pixels, dtype=torch.float64, device=device)
         return LogitModel(prior, output, data, mean, kernel)

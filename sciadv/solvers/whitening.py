@@ -103,9 +103,8 @@ def whiten(problem: Problem, method: str) -> Whitened:
     noise = noise_variance(problem, method)
     device = problem.measurements.device
     mean = residual.image.mean.to(device).double().flatten()
-    covariance = residual.image.covariance.to(device).double()
     matrix = operator_matrix(problem.forward)
-    crossed = covariance @ matrix.T
+    crossed = residual.image.times(matrix.T)
     data_covariance = matrix @ crossed + noise.diag()
     factor = torch.linalg.cholesky(0.5 * (data_covariance + data_covariance.T))
     data = real_view(problem.measurements).double() - matrix @ mean
@@ -169,12 +168,12 @@ def _whiten_on_average(problem: Problem, method: str) -> Problem:
     """Whiten by the mean over prior draws of ``J C J' + N`` and ``J mu``, with J the derivative at a draw."""
     image = require_residual(problem.prior, method).image
     data, device = data_model(problem), problem.measurements.device
-    mean, covariance = image.mean.flatten().to(device).double(), image.covariance.to(device).double()
+    mean = image.mean.flatten().to(device).double()
     total = noise_variance(problem, method).diag()
     shift = total.new_zeros(len(total))
     for x in problem.prior.sample(_N_DRAWS, seed=_SEED):  # bounds the memory: a Jacobian at once
         jacobian = data.jacobian(x.double().flatten()[None])[0]
-        total = total + jacobian.T @ covariance @ jacobian / _N_DRAWS
+        total = total + jacobian.T @ image.times(jacobian) / _N_DRAWS
         shift = shift + mean @ jacobian / _N_DRAWS
     factor = torch.linalg.cholesky(0.5 * (total + total.T))
     unit = torch.eye(len(factor), dtype=factor.dtype, device=device)

@@ -23,7 +23,7 @@ from sciadv.solvers.residual import N_IMAGES, residual_facts, with_residual
 from sciadv.types import as_generator
 
 #: Images of more pixels get no statistics of the representation error: their covariance is too large.
-_MAX_RESIDUAL_PIXELS = 4096
+_MAX_RESIDUAL_PIXELS = 8192
 #: Samples, and training images, of a measurement while training.
 _N_JUDGED = 1000
 

@@ -30,7 +30,7 @@ def prior() -> Prior:
         0.05 * torch.randn(4096, 3, generator=torch.Generator().manual_seed(0)),
         torch.full((4096,), 0.01),
     )
-    moments = Moments(torch.full(SHAPE, 0.3), torch.diag(diagonal), factor, diagonal)
+    moments = Moments(torch.full(SHAPE, 0.3), factor=factor, diagonal=diagonal)
     return Prior(net, 2, encoder, moments=moments, residual=Residual(moments, moments, torch.rand(2, *SHAPE)))
 
 

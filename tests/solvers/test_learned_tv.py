@@ -35,10 +35,10 @@ def make_prior(size: int = SIZE, rank: int = 20) -> Prior:
         encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(pixels, LATENT))
     net[0].weight.data = smooth(LATENT, size, 1).T * 4
     factor, diagonal = smooth(rank, size, 2).T * 0.1, torch.full((pixels,), 1e-3)
-    residual = Moments(torch.zeros(1, size, size), factor @ factor.T + diagonal.diag(), factor, diagonal)
+    residual = Moments(torch.zeros(1, size, size), factor=factor, diagonal=diagonal)
     spread = 0.25 * net[0].weight.data  # the sigmoid's slope at 0
     wide = torch.cat([factor, spread], 1)
-    moments = Moments(torch.full((1, size, size), 0.5), wide @ wide.T + diagonal.diag(), wide, diagonal)
+    moments = Moments(torch.full((1, size, size), 0.5), factor=wide, diagonal=diagonal)
     return Prior(
         net.eval(),
         LATENT,

@@ -8,11 +8,11 @@ import torch
 from sciadv import Gaussian, Poisson, Prior, Problem
 from sciadv.errors import InputError
 from sciadv.forward import GaussianSensing, Magnitude
-from sciadv.metrics import relative_error
+from sciadv.metrics import calibration, relative_error
 from sciadv.moments import Moments, Residual
 from sciadv.nets import build_seeded
-from sciadv.solvers import RegularisedGaussNewton, TangentKernel, make_solver
-from sciadv.solvers.logit_steps import logit_steps
+from sciadv.solvers import Laplace, RegularisedGaussNewton, TangentKernel, make_solver
+from sciadv.solvers.logit_steps import Root, logit_steps
 from sciadv.testing import check_solver
 from sciadv.testing.solver import linear_problem
 
@@ -67,8 +67,43 @@ def test_a_linear_problem_has_the_answer_of_the_dense_systems():
 def test_leaving_the_range_counts_as_noise_in_the_search_before():
     steps = logit_steps(magnitudes(), "test")
     assert float(steps.noise_in_range().sigma) > 20 * 0.003
-    none = replace(steps, factor=torch.zeros_like(steps.factor), mean=torch.zeros_like(steps.mean))
+    root = replace(steps.root, factor=torch.zeros_like(steps.root.factor))
+    none = replace(steps, root=root, mean=torch.zeros_like(steps.mean))
     assert float(none.noise_in_range().sigma) == pytest.approx(0.003, rel=1e-3)
+
+
+def test_the_root_of_a_factored_covariance_is_a_root_of_it():
+    draw = torch.Generator().manual_seed(6)
+    factor, diagonal = torch.randn(7, 2, generator=draw), torch.rand(7, generator=draw)
+    root = Root.of(Moments(torch.zeros(7), factor=factor, diagonal=diagonal), factor.device, factor.dtype)
+    unit = torch.eye(root.width)
+    pushed = root.push(unit)
+    torch.testing.assert_close(pushed.T @ pushed, factor @ factor.T + diagonal.diag())
+    torch.testing.assert_close(root.pull(torch.eye(7)), pushed.T)
+
+
+def test_a_factored_covariance_gives_the_answers_of_the_dense_one():
+    problem = magnitudes()
+    logits = problem.prior.residual.logits
+    values, vectors = torch.linalg.eigh(logits.covariance - 0.005 * torch.eye(SIZE))
+    split = Moments(
+        logits.mean, factor=vectors * values.clamp_min(0).sqrt(), diagonal=torch.full((SIZE,), 0.005)
+    )
+    residual = replace(problem.prior.residual, logits=split)
+    same = replace(problem, prior=replace(problem.prior, residual=residual))
+    dense, factored = (RegularisedGaussNewton().solve(posed) for posed in (problem, same))
+    torch.testing.assert_close(factored.x, dense.x, atol=0.05, rtol=0)
+    assert bool((factored.misfit <= 1.05).all())
+
+
+def test_the_posterior_of_a_nonlinear_problem_holds_what_the_generator_has_not_made():
+    problem = magnitudes(0.05)
+    solution = Laplace(n_samples=200).solve(problem)
+    assert solution.method == "laplace"
+    found = calibration(solution.posterior.samples, problem.truth)
+    assert 0.75 < found.coverage < 0.99
+    in_range = replace(problem, prior=replace(problem.prior, residual=None))
+    assert calibration(Laplace(n_samples=200).solve(in_range).posterior.samples, problem.truth).coverage < 0.5
 
 
 def test_it_keeps_the_promises_of_all_solvers():
