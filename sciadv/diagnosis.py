@@ -10,9 +10,9 @@ from functools import cached_property
 from torch import Tensor
 
 #: P-values below this raise the out-of-distribution flag. Less than the 5 % of false alarms aimed at, since
-#: reference images are training images, which a prior explains better than new ones: of 600 new digits, 4 to
-#: 5 % had less than 0.02.
-ALARM = 0.02
+#: reference images are training images, which a prior explains better than new ones: 4.5 % of 600 development
+#: digits had less under `mnist-vae`, 2.7 % of 300 under `mnist`.
+ALARM = 0.03
 
 
 @dataclass(frozen=True, eq=False)

@@ -194,12 +194,12 @@ def draw(figure: Figure, rows: list[Row]) -> None:
     for (operator, method, truths), points in lines.items():
         style = "o-" if truths == "digits" else "s--"
         panels[operator].plot(
-            *zip(*points, strict=True), style, color=colours[method], label=f"{method}, {truths}"
+            *zip(*sorted(points), strict=True), style, color=colours[method], label=f"{method}, {truths}"
         )
     for operator, axes in panels.items():
         axes.set(xscale="log", xlabel="m / n", title=f"magnitudes: {operator}")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     panels["gaussian"].set_ylabel("success rate at relative error 0.01")
 
 
