@@ -26,7 +26,7 @@ from sciadv.solvers.search import Monitor, Progress, met_better
 #: Measurements whose steps are taken together; bounds the memory.
 _CHUNK = 64
 #: A start has ended when a step at the noise level lowers its misfit by less than this part of it.
-_LEAST_DECREASE = 0.02
+_LEAST_DECREASE = 0.003
 #: The noise level that a step assumes is at most this part of the one before.
 _SLOWEST_FALL = 0.7
 #: Steps at the noise level from the answer to the posterior's mode.
@@ -78,7 +78,7 @@ class RegularisedGaussNewton:
 
     restarts: int = 10
     n_starts: int = 3
-    n_iterations: int = 30
+    n_iterations: int = 100
     fall: float = 0.5
     n_samples: int = 0
     name: str = "regularised-gauss-newton"
