@@ -61,9 +61,9 @@ class FullPlan:
     Parameters
     ----------
     plan
-        Of the fast methods and those without a generator.
-    n_searched
-        Digits a seed of csgm, adam, and of auto on the second prior, at the counts of `plan`.
+        Of the fast methods, those without a generator, csgm and adam.
+    n_second
+        Digits a seed of auto on the second prior.
     n_slow, n_slowest
         Digits a seed of the slow and of the slowest, at `slow_measurements`.
     slow_measurements
@@ -73,7 +73,7 @@ class FullPlan:
     """
 
     plan: Plan
-    n_searched: int
+    n_second: int
     n_slow: int
     n_slowest: int
     slow_measurements: tuple[int, ...]
@@ -90,9 +90,9 @@ def plan_cells(full: FullPlan, peers: Iterable[str], seed: int) -> list[Cell]:
     turns = [(m, s) for m in plan.measurements for s in seeds]
     cells = [Cell(PRIOR, method, m, s, plan.n_images) for m, s in turns for method in FAST]
     cells += [Cell(NO_PRIOR, method, m, s, plan.n_images) for m, s in turns for method in BASELINES]
-    if full.n_searched:
-        cells += [Cell(PRIOR, method, m, s, full.n_searched) for m, s in turns for method in SEARCHES]
-        cells += [Cell(SECOND_PRIOR, "auto", m, s, full.n_searched) for m, s in turns]
+    if full.n_second:
+        cells += [Cell(PRIOR, method, m, s, plan.n_images) for m, s in turns for method in SEARCHES]
+        cells += [Cell(SECOND_PRIOR, "auto", m, s, full.n_second) for m, s in turns]
     slow = [(m, s) for m in full.slow_measurements for s in seeds]
     measured = [method for method, solver in SLOW.items() if solver is not None or method in peers]
     for methods, n in ((measured, full.n_slow), (SLOWEST, full.n_slowest)):
