@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import as_data, real_view
+from sciadv.likelihood import Gaussian, as_data, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.jacobian import MAX_TANGENTS, real_curvature
 from sciadv.solvers.linear import operator_matrix
@@ -58,6 +59,22 @@ class DataModel:
         """Return misfit and energy ``(rows,)`` of images for the measurements `rows`."""
         y, likelihood, prediction = self.y[rows], self.problem.likelihood, self.predict(x)
         return likelihood.misfit(prediction, y), likelihood.energy(prediction, y)
+
+    @cached_property
+    def normal(self) -> Tensor | None:
+        """``A' N^-1 A`` ``(pixels, pixels)``, A linear and N known Gaussian noise's covariance; else None."""
+        likelihood = self.problem.likelihood
+        if self.matrix is None or not isinstance(likelihood, Gaussian) or likelihood.sigma is None:
+            return None
+        y = self.y[:1]
+        weight = real_curvature(self.problem, y, y)[0]
+        return (self.matrix.T * weight) @ self.matrix
+
+    def descent(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Return minus the energy's gradient in images of a linear operator ``(rows, pixels)``."""
+        assert self.matrix is not None
+        gradient = self.problem.likelihood.gradient(self.predict(x), self.y[rows])
+        return -real_view(gradient) @ self.matrix
 
     def linearise(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``M' (rows, pixels, measurements)`` and ``r (rows, measurements)`` at images."""

@@ -8,6 +8,8 @@ Jacot, Gabriel and Hongler, Neural Tangent Kernel: Convergence and Generalizatio
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +25,28 @@ _MAX_GRADIENT = 2**24
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
-def learned_kernel(moments: Moments) -> Kernel:
-    """Return the kernel of one covariance for every latent."""
-    return lambda z, columns: moments.times(columns)  # noqa: ARG005  # the same at every z
+@dataclass(frozen=True, eq=False)
+class LearnedKernel:
+    """The kernel of one covariance for every latent."""
+
+    moments: Moments
+
+    def __call__(self, z: Tensor, columns: Tensor) -> Tensor:  # noqa: ARG002  # the same at every z
+        """Return ``K V``."""
+        return self.moments.times(columns)
+
+    def block(self, index: Tensor) -> Tensor:
+        """Return the rows and columns of K that `index` ``(rows, n)`` names, ``(rows, n, n)``, float64."""
+        if self.moments.factor is not None and self.moments.diagonal is not None:
+            factor = self.moments.factor.to(index.device)[index].double()
+            diagonal = self.moments.diagonal.to(index.device)[index].double()
+            return factor @ factor.transpose(1, 2) + torch.diag_embed(diagonal)
+        covariance = self._covariance.to(index.device)
+        return covariance[index[:, :, None], index[:, None, :]]
+
+    @cached_property
+    def _covariance(self) -> Tensor:
+        return self.moments.covariance.double()
 
 
 def tangent_kernel(

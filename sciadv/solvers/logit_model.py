@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sciadv.prior import Prior
 from sciadv.solvers.data_model import DataModel
-from sciadv.solvers.kernels import Kernel
+from sciadv.solvers.kernels import Kernel, LearnedKernel
 from sciadv.solvers.output import OutputActivation
 from sciadv.solvers.search import SETTLED
 
@@ -17,6 +17,10 @@ from sciadv.solvers.search import SETTLED
 _N_TRIALS, _SHORTER = 7, 0.4
 #: Numbers that one matrix of a chunk of rows may hold; bounds the memory.
 _MAX_NUMBERS = 2**23
+#: A slope of the activation below this part of an image's largest counts as none.
+_FLAT = 1e-3
+#: Moving pixels per measurement up to which their system is the cheaper one.
+_FEW = 1.3
 
 
 @dataclass(frozen=True)
@@ -121,17 +125,57 @@ class LogitModel:
         """Return the latents, changes and duals that solve the linearised problem."""
         logits, jacobian = self.output.logits(self.prior, here.z), self.output.jacobian(self.prior, here.z)
         x = self.output.apply(logits + self.mean + here.nu)
-        derivative, residual = self.data.linearise(x, rows)
-        pushed = self.output.slope(x)[:, :, None] * derivative  # D (rows, pixels, measurements)
+        slope = self.output.slope(x)
+        slope = slope.masked_fill(slope < _FLAT * slope.amax(1, keepdim=True), 0)  # saturated: does not move
         moved = (jacobian @ here.z[:, :, None]).squeeze(2) + here.nu
-        right = residual + (moved[:, None] @ pushed).squeeze(1)
-        dual = self._solve(here.z, jacobian, pushed, right[:, :, None])
+        index = slope.topk(int((slope > 0).sum(1).max()), dim=1).indices
+        if self._has_few(index):
+            dual = self._solve_moving(x, slope, moved, jacobian, index, rows)
+        else:
+            derivative, residual = self.data.linearise(x, rows)
+            pushed = slope[:, :, None] * derivative  # D (rows, pixels, measurements)
+            right = residual + (moved[:, None] @ pushed).squeeze(1)
+            dual = self._solve(here.z, jacobian, pushed, right[:, :, None], index)
         z = (dual.transpose(1, 2) @ jacobian).squeeze(1)
         return z, self.kernel(here.z, dual).squeeze(2), dual.squeeze(2)
 
-    def _solve(self, z: Tensor, jacobian: Tensor, pushed: Tensor, right: Tensor) -> Tensor:
-        """Return ``D (I + D' T D)^-1 r = (I + D D' T)^-1 D r``, ``T = J J' + K``, by the smaller system."""
+    def _has_few(self, index: Tensor) -> bool:
+        """Whether a system of the moving pixels is cheaper than one of the measurements, and can be made."""
+        is_known = self.data.normal is not None and isinstance(self.kernel, LearnedKernel)
+        return is_known and index.shape[1] <= _FEW * self.data.problem.n_measurements
+
+    def _solve_moving(
+        self, x: Tensor, slope: Tensor, moved: Tensor, jacobian: Tensor, index: Tensor, rows: Tensor
+    ) -> Tensor:
+        """Return ``(I + S N S T)^-1 S (A' r + N S d)`` for the pixels that move.
+
+        N is the normal matrix, S the slopes, r the data's residual, d what is to be moved back.
+        """
+        kernel, normal = self.kernel, self.data.normal
+        assert isinstance(kernel, LearnedKernel)  # `_has_few`
+        assert normal is not None
+        steep = slope.gather(1, index)
+        right = self.data.descent(x, rows) + (slope * moved) @ normal
+        curvature = steep[:, :, None] * normal[index[:, :, None], index[:, None, :]] * steep[:, None, :]
+        along = _rows_of(jacobian, index)
+        system = curvature @ (kernel.block(index) + along @ along.transpose(1, 2))
+        system.diagonal(dim1=1, dim2=2).add_(1)
+        solved = torch.linalg.solve_ex(system, (steep * right.gather(1, index))[:, :, None])[0]
+        return torch.zeros_like(x)[:, :, None].scatter(1, index[:, :, None], solved)
+
+    def _solve(self, z: Tensor, jacobian: Tensor, pushed: Tensor, right: Tensor, index: Tensor) -> Tensor:
+        """Return ``D (I + D' T D)^-1 r = (I + D D' T)^-1 D r``, ``T = J J' + K``, by the smaller system.
+
+        Only the pixels of `index` ``(rows, n)`` have rows in D.
+        """
         n_pixels, n_measurements = pushed.shape[1:]
+        if isinstance(self.kernel, LearnedKernel) and n_measurements <= n_pixels:
+            some, along = _rows_of(pushed, index), _rows_of(jacobian, index)
+            spread = self.kernel.block(index) @ some + along @ (along.transpose(1, 2) @ some)
+            system = some.transpose(1, 2) @ spread
+            system.diagonal(dim1=1, dim2=2).add_(1)
+            factor = torch.linalg.cholesky_ex(0.5 * (system + system.transpose(1, 2)))[0]
+            return pushed @ torch.cholesky_solve(right, factor)
         columns = pushed if n_measurements <= n_pixels else pushed @ pushed.transpose(1, 2)
         spread = self.kernel(z, columns) + jacobian @ (jacobian.transpose(1, 2) @ columns)
         if n_measurements <= n_pixels:
@@ -165,3 +209,8 @@ class LogitModel:
             if len(pending) == 0:
                 break
         return reached
+
+
+def _rows_of(matrices: Tensor, index: Tensor) -> Tensor:
+    """Return some rows of each matrix: ``(batch, pixels, n), (batch, some) -> (batch, some, n)``."""
+    return matrices.gather(1, index[:, :, None].expand(-1, -1, matrices.shape[2]))

@@ -15,7 +15,7 @@ from torch import Tensor
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.data_model import data_model
-from sciadv.solvers.kernels import learned_kernel
+from sciadv.solvers.kernels import LearnedKernel
 from sciadv.solvers.leaving import finish, leave_range, to_the_minimum
 from sciadv.solvers.logit_model import LogitModel
 from sciadv.solvers.output import IDENTITY
@@ -97,7 +97,7 @@ class RepresentationError:
         image = require_residual(prior, self.name).image
         data = data_model(problem)
         mean = image.mean.flatten().to(data.y.device).double()
-        model = LogitModel(prior, IDENTITY, data, mean, learned_kernel(image))
+        model = LogitModel(prior, IDENTITY, data, mean, LearnedKernel(image))
         latent = latent_problem(problem, self.name)
         found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
         solution = leave_range(

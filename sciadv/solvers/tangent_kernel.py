@@ -18,7 +18,7 @@ from sciadv.errors import InputError
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.data_model import data_model
-from sciadv.solvers.kernels import learned_kernel, tangent_kernel
+from sciadv.solvers.kernels import LearnedKernel, tangent_kernel
 from sciadv.solvers.leaving import leave_range, to_the_minimum
 from sciadv.solvers.logit_model import LogitModel
 from sciadv.solvers.output import output_activation
@@ -97,7 +97,7 @@ class TangentKernel:
         if self.kernel == "learned" or (self.kernel == "auto" and prior.residual is not None):
             logits = require_residual(prior, "the learned kernel").logits
             mean = logits.mean.flatten().to(device).double()
-            return LogitModel(prior, output, data, mean, learned_kernel(logits))
+            return LogitModel(prior, output, data, mean, LearnedKernel(logits))
         kernel = tangent_kernel(prior, output, every_layer=self.kernel == "full")
         mean = torch.zeros(data.n_pixels, dtype=torch.float64, device=device)
         return LogitModel(prior, output, data, mean, kernel)
