@@ -8,7 +8,7 @@ from sciadv import Gaussian, Poisson, Prior, Problem, Status
 from sciadv.errors import InputError
 from sciadv.forward import LinearForward, Mask, MaskedFourier, ParallelBeam
 from sciadv.moments import DENSE_PIXELS, Moments, Residual
-from sciadv.solvers import LMMSE, TV, LearnedTV, solve
+from sciadv.solvers import LMMSE, TV, Laplace, LearnedTV, solve
 from sciadv.solvers.learned_law import Law, linear_image
 from sciadv.testing import check_solver
 
@@ -152,6 +152,11 @@ def test_auto_takes_it_for_large_images_only() -> None:
     mask = torch.rand(1, size, size, generator=torch.Generator().manual_seed(0)) < 0.3
     large = solve(make(Mask(mask), n=1, size=size), "auto")
     assert large.method == "learned-tv"
+    drawn = Laplace(n_samples=8).solve(make(Mask(mask), n=1, size=size))
+    assert drawn.method == "laplace"
+    assert drawn.posterior is not None
+    assert drawn.posterior.n_samples == 8
+    assert torch.equal(drawn.x, large.x)
     assert solve(make(OPERATORS[0], n=1), "auto").method != "learned-tv"
 
 

@@ -17,7 +17,7 @@ from sciadv.nets import ConvDecoder, build_seeded
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Status
-from sciadv.solvers import Auto, RepresentationError, TangentKernel
+from sciadv.solvers import Auto, RepresentationError, TangentKernel, logit_model
 from sciadv.solvers.kernels import tangent_kernel
 from sciadv.solvers.output import output_activation
 from sciadv.solvers.whitening import in_double
@@ -143,6 +143,28 @@ def test_no_general_optimiser_finds_a_lower_objective_from_its_answer(activation
     start = torch.cat([z, nu]).numpy()
     best = optimize.minimize(with_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
     assert float(found.objective[0]) < 1.02 * best.fun + 0.05
+
+
+@pytest.mark.parametrize("m", [8, 40])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_a_step_of_the_pixels_that_move_is_that_of_the_measurements(
+    monkeypatch: pytest.MonkeyPatch, activation: str, m: int
+) -> None:
+    problem = problem_of(prior_of(activation), m=m)
+    model = TangentKernel().model(problem)
+    rows = torch.arange(problem.n_problems)
+    start = model.init(problem.prior.sample_latent(problem.n_problems, seed=1).double())
+    with torch.no_grad(), model.prior.frozen():
+        steps = []
+        for few in (0.0, 1e9):  # by the measurements, by the pixels
+            monkeypatch.setattr(logit_model, "_FEW", few)
+            steps.append(model.step(start, 0.0))
+        monkeypatch.setattr(logit_model, "_FLAT", 0.0)
+        exact = model.step(start, 0.0)
+    for name in ("z", "nu", "objective"):
+        torch.testing.assert_close(getattr(steps[0], name), getattr(steps[1], name), atol=1e-7, rtol=1e-7)
+        torch.testing.assert_close(getattr(steps[0], name), getattr(exact, name), atol=0.05, rtol=0.05)
+    assert bool((exact.objective < start.objective)[rows].all())
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
