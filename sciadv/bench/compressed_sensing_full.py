@@ -22,23 +22,17 @@ from sciadv.prior import Prior
 from sciadv.solvers import (
     CSGM,
     Adam,
-    Auto,
     DeepImagePrior,
     ImageAdaptive,
     IntermediateLayer,
     MultiCode,
-    RepresentationError,
     Solver,
     SparseDeviation,
     TangentKernel,
 )
 
 PRIOR, SECOND_PRIOR = "mnist-vae", "mnist"
-FAST: dict[str, Solver] = {
-    "auto": Auto(),
-    "representation-error": RepresentationError(clip=(0.0, 1.0)),
-    "tangent-kernel": TangentKernel(),
-}
+FAST: dict[str, Solver] = {**thousand_digits.SOLVERS, "tangent-kernel": TangentKernel()}
 SEARCHES: dict[str, Solver | None] = {"csgm": CSGM(), "adam": Adam(restarts=10, stop_at_noise=False)}
 #: None stands for the peer.
 SLOW: dict[str, Solver | None] = {
@@ -50,8 +44,7 @@ SLOW: dict[str, Solver | None] = {
 #: One network or many codes a digit.
 SLOWEST: dict[str, Solver | None] = {"multi-code": MultiCode(), "deep-image-prior": DeepImagePrior()}
 METHODS: dict[str, Solver | None] = {**FAST, **SEARCHES, **SLOW, **SLOWEST, **BASELINES}
-#: Solved with 1,000 digits in one call.
-AT_ONCE, AT_ONCE_ROW = ("representation-error", "auto"), "at once"
+AT_ONCE_ROW = "at once"
 
 
 @dataclass(frozen=True)
@@ -107,10 +100,10 @@ def at_once(full: FullPlan, prior: Prior) -> list[Part]:
         Part(
             f"{method}, {n} digits at once",
             {"method": AT_ONCE_ROW},
-            (method, n, sha, repr(FAST[method])),
+            (method, n, sha, repr(solver)),
             partial(thousand_digits.measure, method, n),
         )
-        for method in AT_ONCE
+        for method, solver in thousand_digits.SOLVERS.items()
     ]
 
 

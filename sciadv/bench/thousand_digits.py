@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,11 +19,10 @@ from sciadv.bench.held_out import held_out
 from sciadv.datasets import load_images
 from sciadv.errors import InputError
 from sciadv.prior import Prior
-
-if TYPE_CHECKING:
-    from sciadv.solvers import Solver
+from sciadv.solvers import Auto, RepresentationError, Solver
 
 PRIOR, M, THREADS = "mnist-vae", 100, 2
+SOLVERS: dict[str, Solver] = {"auto": Auto(), "representation-error": RepresentationError(clip=(0.0, 1.0))}
 #: Sizes of the batches that are solved again, each from where the last one ended.
 BATCHES = (1, 7, 33)
 
@@ -85,6 +83,4 @@ def _peak_bytes() -> int | None:
 
 
 if __name__ == "__main__":
-    from sciadv.bench.compressed_sensing_full import FAST
-
-    print(json.dumps(solve(FAST[sys.argv[1]], int(sys.argv[2]))))  # noqa: T201  # read by `measure`
+    print(json.dumps(solve(SOLVERS[sys.argv[1]], int(sys.argv[2]))))  # noqa: T201  # read by `measure`
