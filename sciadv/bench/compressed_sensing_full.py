@@ -40,9 +40,10 @@ SLOW: dict[str, Solver | None] = {
     "sparse-deviation": SparseDeviation(),
     "intermediate-layer": IntermediateLayer(),
     "image-adaptive": ImageAdaptive(),
+    "multi-code": MultiCode(),
 }
-#: One network or many codes a digit.
-SLOWEST: dict[str, Solver | None] = {"multi-code": MultiCode(), "deep-image-prior": DeepImagePrior()}
+#: A network for each digit.
+SLOWEST: dict[str, Solver | None] = {"deep-image-prior": DeepImagePrior()}
 METHODS: dict[str, Solver | None] = {**FAST, **SEARCHES, **SLOW, **SLOWEST, **BASELINES}
 AT_ONCE_ROW = "at once"
 
