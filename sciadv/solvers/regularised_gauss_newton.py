@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.errors import InputError
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
@@ -70,6 +71,11 @@ class RegularisedGaussNewton:
     n_samples
         Draws of the posterior of the model linearised at the answer, through the activation; none if 0.
 
+    Raises
+    ------
+    InputError
+        A setting outside its range.
+
     Notes
     -----
     Cost per step and measurement: ``n_latent`` generator passes and at most 40 derivatives of the operator
@@ -82,6 +88,14 @@ class RegularisedGaussNewton:
     fall: float = 0.5
     n_samples: int = 0
     name: str = "regularised-gauss-newton"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not 0 < self.fall < 1:
+            raise InputError(f"fall of {self.name} must be between 0 and 1, but is {self.fall}")
+        for what, least in (("restarts", 1), ("n_starts", 1), ("n_iterations", 1), ("n_samples", 0)):
+            if getattr(self, what) < least:
+                raise InputError(f"{what} must be at least {least}, but is {getattr(self, what)}")
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.

@@ -111,6 +111,12 @@ def test_it_keeps_the_promises_of_all_solvers():
     check_solver(RegularisedGaussNewton(), problem=magnitudes())
 
 
+@pytest.mark.parametrize("wrong", [{"fall": 1.0}, {"restarts": 0}, {"n_iterations": 0}, {"n_samples": -1}])
+def test_settings_outside_their_range_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        RegularisedGaussNewton(**wrong)
+
+
 def test_what_it_needs_is_said():
     with pytest.raises(InputError, match="statistics"):
         RegularisedGaussNewton().solve(linear_problem())
