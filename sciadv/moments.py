@@ -60,6 +60,13 @@ class Moments:
         factor, diagonal = factored(self)
         return factor @ factor.T + diagonal.diag()
 
+    def to(self, device: torch.device, dtype: torch.dtype) -> Moments:
+        """Return a copy on a device and in a precision."""
+        parts = (self.dense, self.factor, self.diagonal)
+        return Moments(
+            self.mean.to(device, dtype), *(None if part is None else part.to(device, dtype) for part in parts)
+        )
+
     def times(self, columns: Tensor) -> Tensor:
         """Return the covariance times ``(..., pixels, n)``, on their device and in their precision."""
         if self.factor is None or self.diagonal is None:

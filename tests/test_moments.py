@@ -28,6 +28,17 @@ def test_a_factored_covariance_multiplies_as_the_dense_one(pixels: int, rank: in
     assert split.times(columns).dtype == torch.float64
 
 
+def test_a_copy_in_another_precision_is_the_same_covariance() -> None:
+    factor, diagonal = factor_of(5, 2)
+    for moments in (
+        Moments(torch.ones(5), torch.eye(5)),
+        Moments(torch.ones(5), factor=factor, diagonal=diagonal),
+    ):
+        double = moments.to(torch.device("cpu"), torch.float64)
+        assert (double.mean.dtype, double.covariance.dtype) == (torch.float64, torch.float64)
+        torch.testing.assert_close(double.covariance.float(), moments.covariance)
+
+
 def test_moments_are_those_of_numpy() -> None:
     samples = torch.rand(50, 1, 3, 2, generator=torch.Generator().manual_seed(0))
     moments = moments_of(samples)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ Kernel = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class LearnedKernel:
-    """The kernel of one covariance for every latent."""
+    """The kernel of one covariance for every latent, on the device and in the precision of its moments."""
 
     moments: Moments
 
@@ -36,17 +35,11 @@ class LearnedKernel:
         return self.moments.times(columns)
 
     def block(self, index: Tensor) -> Tensor:
-        """Return the rows and columns of K that `index` ``(rows, n)`` names, ``(rows, n, n)``, float64."""
+        """Return the rows and columns of K that `index` ``(rows, n)`` names, ``(rows, n, n)``."""
         if self.moments.factor is not None and self.moments.diagonal is not None:
-            factor = self.moments.factor.to(index.device)[index].double()
-            diagonal = self.moments.diagonal.to(index.device)[index].double()
-            return factor @ factor.transpose(1, 2) + torch.diag_embed(diagonal)
-        covariance = self._covariance.to(index.device)
-        return covariance[index[:, :, None], index[:, None, :]]
-
-    @cached_property
-    def _covariance(self) -> Tensor:
-        return self.moments.covariance.double()
+            factor = self.moments.factor[index]
+            return factor @ factor.transpose(1, 2) + torch.diag_embed(self.moments.diagonal[index])
+        return self.moments.covariance[index[:, :, None], index[:, None, :]]
 
 
 def tangent_kernel(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from sciadv.problem import Problem
@@ -94,10 +95,9 @@ class RepresentationError:
     def _by_steps(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
         """Search the latent, then step in latent and nu together."""
         prior = in_double(problem.prior)
-        image = require_residual(prior, self.name).image
         data = data_model(problem)
-        mean = image.mean.flatten().to(data.y.device).double()
-        model = LogitModel(prior, IDENTITY, data, mean, LearnedKernel(image))
+        image = require_residual(prior, self.name).image.to(data.y.device, torch.float64)
+        model = LogitModel(prior, IDENTITY, data, image.mean.flatten(), LearnedKernel(image))
         latent = latent_problem(problem, self.name)
         found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
         solution = leave_range(

@@ -95,9 +95,8 @@ class TangentKernel:
         prior, data = in_double(problem.prior), data_model(problem)
         output, device = output_activation(prior), data.y.device
         if self.kernel == "learned" or (self.kernel == "auto" and prior.residual is not None):
-            logits = require_residual(prior, "the learned kernel").logits
-            mean = logits.mean.flatten().to(device).double()
-            return LogitModel(prior, output, data, mean, LearnedKernel(logits))
+            logits = require_residual(prior, "the learned kernel").logits.to(device, torch.float64)
+            return LogitModel(prior, output, data, logits.mean.flatten(), LearnedKernel(logits))
         kernel = tangent_kernel(prior, output, every_layer=self.kernel == "full")
         mean = torch.zeros(data.n_pixels, dtype=torch.float64, device=device)
         return LogitModel(prior, output, data, mean, kernel)
