@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class SciadvError(Exception):
@@ -63,3 +63,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(repr(n) for n in near)}?)" if near else ""
+
+
+def require_at_least(settings: object, least: Mapping[str, float]) -> None:
+    """Check that attributes of an object are not below their bounds.
+
+    Raises
+    ------
+    InputError
+        One is; its name, its bound and its value are given.
+    """
+    for name, bound in least.items():
+        if getattr(settings, name) < bound:
+            raise InputError(f"{name} must be at least {bound}, but is {getattr(settings, name)}")

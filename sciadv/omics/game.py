@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam, AdamW, Optimizer
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, require_at_least
 from sciadv.games.trainer.loop import DivergedError
 from sciadv.games.trainer.order import batch_indices, step_generator
 from sciadv.games.trainer.state import Parts, collect, restore_state
@@ -82,9 +82,7 @@ class AdversarialSettings:
         counts = ("n_components", "n_latent", "n_discriminator", "least_steps", "epochs", "most_epochs")
         least = {**dict.fromkeys(counts, 1), "n_hidden": 2, "minibatch": 8}
         least |= {"lam": 0, "divergence_weight": 0}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise InputError(f"{name} must be at least {bound}, but is {getattr(self, name)}")
+        require_at_least(self, least)
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate must be > 0, but is {self.learning_rate}")
 

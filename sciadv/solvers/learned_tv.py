@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, require_at_least
 from sciadv.forward.base import LinearForward
 from sciadv.likelihood import Gaussian
 from sciadv.moments import DENSE_PIXELS, factored
@@ -128,9 +128,7 @@ class LearnedTV:
                 raise InputError(
                     f"{what} of learned-tv must be > 0, or None to have it chosen, but it is {value}"
                 )
-        for what, least in (("n_samples", 0), ("n_outer", 1), ("n_inner", 1), ("n_conjugate", 1)):
-            if getattr(self, what) < least:
-                raise InputError(f"{what} must be at least {least}, but is {getattr(self, what)}")
+        require_at_least(self, {"n_samples": 0, "n_outer": 1, "n_inner": 1, "n_conjugate": 1})
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.

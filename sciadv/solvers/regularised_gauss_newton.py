@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
@@ -93,9 +93,7 @@ class RegularisedGaussNewton:
         """Check the settings."""
         if not 0 < self.fall < 1:
             raise InputError(f"fall of {self.name} must be between 0 and 1, but is {self.fall}")
-        for what, least in (("restarts", 1), ("n_starts", 1), ("n_iterations", 1), ("n_samples", 0)):
-            if getattr(self, what) < least:
-                raise InputError(f"{what} must be at least {least}, but is {getattr(self, what)}")
+        require_at_least(self, {"restarts": 1, "n_starts": 1, "n_iterations": 1, "n_samples": 0})
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.
