@@ -169,21 +169,18 @@ class LogitModel:
         Only the pixels of `index` ``(rows, n)`` have rows in D.
         """
         n_pixels, n_measurements = pushed.shape[1:]
-        if isinstance(self.kernel, LearnedKernel) and n_measurements <= n_pixels:
-            some, along = _rows_of(pushed, index), _rows_of(jacobian, index)
-            spread = self.kernel.block(index) @ some + along @ (along.transpose(1, 2) @ some)
-            system = some.transpose(1, 2) @ spread
-            system.diagonal(dim1=1, dim2=2).add_(1)
-            factor = torch.linalg.cholesky_ex(0.5 * (system + system.transpose(1, 2)))[0]
-            return pushed @ torch.cholesky_solve(right, factor)
-        columns = pushed if n_measurements <= n_pixels else pushed @ pushed.transpose(1, 2)
-        spread = self.kernel(z, columns) + jacobian @ (jacobian.transpose(1, 2) @ columns)
         if n_measurements <= n_pixels:
-            system = pushed.transpose(1, 2) @ spread
+            if isinstance(self.kernel, LearnedKernel):
+                some, along = _rows_of(pushed, index), _rows_of(jacobian, index)
+                spread = self.kernel.block(index) @ some
+            else:
+                some, along, spread = pushed, jacobian, self.kernel(z, pushed)
+            system = some.transpose(1, 2) @ (spread + along @ (along.transpose(1, 2) @ some))
             system.diagonal(dim1=1, dim2=2).add_(1)
             factor = torch.linalg.cholesky_ex(0.5 * (system + system.transpose(1, 2)))[0]
             return pushed @ torch.cholesky_solve(right, factor)
-        system = spread.transpose(1, 2)
+        columns = pushed @ pushed.transpose(1, 2)
+        system = (self.kernel(z, columns) + jacobian @ (jacobian.transpose(1, 2) @ columns)).transpose(1, 2)
         system.diagonal(dim1=1, dim2=2).add_(1)
         dual: Tensor = torch.linalg.solve_ex(system, pushed @ right)[0]
         return dual
