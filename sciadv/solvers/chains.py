@@ -245,7 +245,7 @@ def _sample_latents(kernel: Kernel, problem: Problem, *, seed: int, monitor: Mon
     latents = torch.stack(kept, 1).reshape(len(z), plan.n_chains * len(kept), -1)
     acceptance = torch.stack([chains.acceptance for chains in walked])
     posterior = Posterior(
-        generate(problem, latents),
+        generate(problem.prior, latents),
         latents,
         n_chains=plan.n_chains,
         mode_weights=modes.weights,

@@ -61,20 +61,27 @@ class DataModel:
         return likelihood.misfit(prediction, y), likelihood.energy(prediction, y)
 
     @cached_property
-    def normal(self) -> Tensor | None:
-        """``A' N^-1 A`` ``(pixels, pixels)``, A linear and N known Gaussian noise's covariance; else None."""
+    def whitened(self) -> Tensor | None:
+        """``A' N^(-1/2)`` ``(pixels, measurements)``: A linear, N of known Gaussian noise; else None."""
         likelihood = self.problem.likelihood
         if self.matrix is None or not isinstance(likelihood, Gaussian) or likelihood.sigma is None:
             return None
-        y = self.y[:1]
-        weight = real_curvature(self.problem, y, y)[0]
-        return (self.matrix.T * weight) @ self.matrix
+        return self.matrix.T * self._weight
 
-    def descent(self, x: Tensor, rows: Tensor) -> Tensor:
-        """Return minus the energy's gradient in images of a linear operator ``(rows, pixels)``."""
-        assert self.matrix is not None
-        gradient = self.problem.likelihood.gradient(self.predict(x), self.y[rows])
-        return -real_view(gradient) @ self.matrix
+    @cached_property
+    def normal(self) -> Tensor:
+        """``A' N^-1 A`` ``(pixels, pixels)``, where there is `whitened`."""
+        assert self.whitened is not None
+        return self.whitened @ self.whitened.T
+
+    @cached_property
+    def _weight(self) -> Tensor:
+        """``N^(-1/2)`` of Gaussian noise ``(measurements,)``."""
+        return real_curvature(self.problem, self.y[:1], self.y[:1])[0].sqrt()
+
+    def residual(self, x: Tensor, rows: Tensor) -> Tensor:
+        """Return ``N^(-1/2) (y - A x)`` ``(rows, measurements)``, where there is `whitened`."""
+        return -real_view(self.problem.likelihood.gradient(self.predict(x), self.y[rows])) / self._weight
 
     def linearise(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``M' (rows, pixels, measurements)`` and ``r (rows, measurements)`` at images."""

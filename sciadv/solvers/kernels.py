@@ -34,6 +34,13 @@ class LearnedKernel:
         """Return ``K V``."""
         return self.moments.times(columns)
 
+    @property
+    def variance(self) -> Tensor:
+        """The diagonal of K ``(pixels,)``."""
+        if self.moments.factor is not None and self.moments.diagonal is not None:
+            return self.moments.factor.square().sum(1) + self.moments.diagonal
+        return self.moments.covariance.diagonal()
+
     def block(self, index: Tensor) -> Tensor:
         """Return the rows and columns of K that `index` ``(rows, n)`` names, ``(rows, n, n)``."""
         if self.moments.factor is not None and self.moments.diagonal is not None:

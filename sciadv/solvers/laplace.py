@@ -76,7 +76,7 @@ class Laplace:
         solution, modes = find_modes(problem, starts, seed=seed, monitor=monitor)
         latents, _ = modes.draw(self.n_samples, seed=seed)
         posterior = Posterior(
-            generate(problem, latents),
+            generate(problem.prior, latents),
             latents,
             mode_weights=modes.weights,
             log_evidence=modes.log_evidence,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -61,6 +63,7 @@ def leave_range(
     *,
     n_iterations: int,
     tolerance: float,
+    stop_at_noise: bool = True,
     monitor: Monitor | None = None,
 ) -> Solution:
     """Go on from a latent search: step until all have ended, and once more where data are unexplained.
@@ -77,21 +80,24 @@ def leave_range(
         Steps per start at most.
     tolerance
         A measurement has converged when a step decreases its objective by less than this part of it.
+    stop_at_noise
+        Whether a measurement that is explained to the noise level ends as soon as its steps become small.
     monitor
         Called after each step.
     """
     assert found.z is not None  # a latent search has latents
+    step = partial(LogitModel.step, tolerance=tolerance, stop_at_noise=stop_at_noise)
     began, tell = time.perf_counter(), monitor or (lambda _: None)
     was_interrupted, iteration = found.was_interrupted, 0
     with torch.no_grad(), model.prior.frozen():
         state = model.init(found.z.double())
         try:
             while len(state.active) and iteration < n_iterations and not was_interrupted:
-                state, iteration = model.step(state, tolerance), iteration + 1
+                state, iteration = step(model, state), iteration + 1
                 misfit, seconds = float(state.misfit.median()), time.perf_counter() - began
                 tell(Progress(iteration, n_iterations, len(state.active), len(state.z), misfit, seconds))
             if not was_interrupted:
-                state = _second_start(problem, model, state, found, n_iterations, tolerance)
+                state = _second_start(problem, model, state, found, step, n_iterations)
         except KeyboardInterrupt:
             was_interrupted = True
         return _solution(problem, model, state, found, was_interrupted=was_interrupted)
@@ -102,8 +108,8 @@ def _second_start(  # as many as `leave_range` has
     model: LogitModel,
     state: LogitState,
     found: Solution,
+    step: Callable[[LogitModel, LogitState], LogitState],
     n_iterations: int,
-    tolerance: float,
 ) -> LogitState:
     """Step from the second-best restart where the data are not explained; keep the lower objective."""
     missed = (state.misfit > noise_threshold(problem)).nonzero().squeeze(1)
@@ -117,7 +123,7 @@ def _second_start(  # as many as `leave_range` has
     for _ in range(n_iterations):
         if len(trial.active) == 0:
             break
-        trial = again.step(trial, tolerance)
+        trial = step(again, trial)
     is_lower = (trial.objective < state.objective[missed]).nonzero().squeeze(1)
     return state.put(missed[is_lower], trial.take(is_lower))
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sciadv.likelihood import real_view
+from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
@@ -21,6 +22,8 @@ from sciadv.types import as_generator
 
 #: Gauss-Newton steps from where a search stopped, at the noise level, to the minimum.
 _N_POLISH = 4
+#: Nats above the best objective from which on a mode is not weighed.
+_HOPELESS = 10.0
 #: Candidates that the generator makes at once.
 _CHUNK = 512
 
@@ -117,14 +120,38 @@ def find_modes(
     with problem.prior.frozen():
         point = search.evaluate(solution.restart_latents.flatten(0, 1), rows)
         point, factor = _polish(search, point, rows)
-    z, objective = point.z.reshape(n, n_restarts, -1), point.objective.reshape(n, n_restarts)
-    factor = factor.reshape(n, n_restarts, *factor.shape[1:])
+    return solution, _mixture(search, point.z, point.objective, factor)
+
+
+def modes_at(problem: Problem, latents: Tensor) -> Modes:
+    """Approximate the posterior around latents ``(batch, modes, n_latent)`` where a search has ended.
+
+    Those whose objective is far above their measurement's best have no weight, and no Hessian is made there.
+    """
+    n, n_modes, n_latent = latents.shape
+    search, rows = Search(problem, n_modes), torch.arange(n * n_modes, device=latents.device)
+    with problem.prior.frozen():
+        point = search.evaluate(latents.flatten(0, 1), rows)
+        objective = point.objective.reshape(n, n_modes)
+        hopeless = (objective > objective.amin(1, keepdim=True) + _HOPELESS).flatten()
+        kept = (~hopeless).nonzero().squeeze(1)
+        known = gauss_newton(search, point.take(kept), kept)[0]
+    unit = torch.eye(n_latent, dtype=known.dtype, device=known.device)
+    factor = unit.expand(len(rows), -1, -1).index_copy(0, kept, known)
+    return _mixture(search, point.z, point.objective.masked_fill(hopeless, torch.inf), factor)
+
+
+def _mixture(search: Search, z: Tensor, objective: Tensor, factor: Tensor) -> Modes:
+    """Weigh Gaussians around the rows' latents by their evidence; an infinite objective has none."""
+    problem, n_modes = search.problem, search.n_restarts
+    z, objective = z.reshape(-1, n_modes, z.shape[1]), objective.reshape(-1, n_modes)
+    factor = factor.reshape(-1, n_modes, *factor.shape[1:])
     half_log_det = factor.diagonal(dim1=2, dim2=3).log().sum(2)
     weight = torch.tensor(problem.latent_weight or 1.0, dtype=z.dtype, device=z.device)
     log_mass = 0.5 * z.shape[2] * weight.log() - objective - half_log_det
     log_mass = log_mass.masked_fill(_copies(z, factor, objective) | ~objective.isfinite(), -torch.inf)
     evidence = log_mass.logsumexp(1)
-    return solution, Modes(z, factor, (log_mass - evidence[:, None]).exp(), evidence)
+    return Modes(z, factor, (log_mass - evidence[:, None]).exp(), evidence)
 
 
 def gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,11 +171,11 @@ def gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Te
     return torch.linalg.cholesky(hessian + jitter[:, None, None] * unit), gradient
 
 
-def generate(problem: Problem, latents: Tensor) -> Tensor:
+def generate(prior: Prior, latents: Tensor) -> Tensor:
     """Generate candidates ``(batch, n, *in_shape)`` of latents ``(batch, n, n_latent)``, in chunks."""
-    flat = latents.flatten(0, 1)
-    with torch.no_grad(), problem.prior.frozen():
-        made = torch.cat([problem.prior(part) for part in torch.split(flat, _CHUNK)])
+    flat = latents.flatten(0, 1).to(prior.dtype)
+    with torch.no_grad(), prior.frozen():
+        made = torch.cat([prior(part) for part in torch.split(flat, _CHUNK)])
     return made.reshape(*latents.shape[:2], *made.shape[1:])
 
 

@@ -101,7 +101,13 @@ class RepresentationError:
         latent = latent_problem(problem, self.name)
         found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
         solution = leave_range(
-            problem, model, found, n_iterations=_N_STEPS, tolerance=_TOLERANCE, monitor=monitor
+            problem,
+            model,
+            found,
+            n_iterations=_N_STEPS,
+            tolerance=_TOLERANCE,
+            stop_at_noise=False,
+            monitor=monitor,
         )
         if self.clip is None or solution.x_range is None:
             return solution

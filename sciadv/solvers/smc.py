@@ -93,7 +93,7 @@ class SequentialMonteCarlo:
         best = cloud.objective(problem).argmin(1)[:, None, None].expand(-1, 1, cloud.z.shape[2])
         solution = LevenbergMarquardt(restarts=1, starts=cloud.z.gather(1, best)).solve(problem, seed=seed)
         posterior = Posterior(
-            generate(problem, cloud.z),
+            generate(problem.prior, cloud.z),
             cloud.z,
             log_evidence=torch.where(cloud.temperature == 1, cloud.log_evidence, torch.nan),
             acceptance=cloud.acceptance,

@@ -15,10 +15,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.leaving import finish
-from sciadv.solvers.modes import Modes, find_modes, generate
+from sciadv.solvers.modes import Modes, generate, modes_at
 from sciadv.solvers.past_range import knows_its_error
 from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps
 from sciadv.solvers.representation_error import RepresentationError
@@ -27,7 +28,7 @@ from sciadv.solvers.tangent_kernel import TangentKernel
 from sciadv.solvers.whitening import Whitened, whiten
 
 #: Draws of the posterior per measurement, and measurements whose draws are held at once.
-_N_DRAWS, _CHUNK = 300, 32
+_N_DRAWS, _CHUNK = 400, 32
 
 
 def has_stages(problem: Problem) -> bool:
@@ -62,7 +63,7 @@ def solve_in_stages(
         if problem.n_measurements < 2 * problem.prior.n_latent:
             stage = "posterior mean"
             few = replace(whitened, problem=whitened.problem.subset(rows))
-            outside = finish(part, begun, posterior_mean(few, begun, seed=seed))
+            outside = finish(part, begun, posterior_mean(few, begun, part.prior, seed=seed))
         else:
             method = TangentKernel(restarts)
             stage, outside = method.name, method.leave_range(part, begun, monitor=monitor)
@@ -120,7 +121,7 @@ def expand_range(
     )
 
 
-def posterior_mean(whitened: Whitened, found: Solution, *, seed: int = 0) -> Tensor:
+def posterior_mean(whitened: Whitened, found: Solution, prior: Prior, *, seed: int = 0) -> Tensor:
     """Return ``E[x | y]`` ``(batch, *in_shape)`` by importance sampling from Laplace's mixture.
 
     Each draw z of the mixture has weight ``p(y | z) p(z) / q(z)`` and gives ``G(z) + E[nu | y, z]``. Geweke,
@@ -132,20 +133,22 @@ def posterior_mean(whitened: Whitened, found: Solution, *, seed: int = 0) -> Ten
         The whitened problem.
     found
         Its latent search, whose restarts are taken for the modes.
+    prior
+        The prior in the precision that the draws are generated in: nothing is solved for them.
     seed
         Seed of the draws.
     """
     assert found.restart_latents is not None  # a latent search has restarts
-    modes = find_modes(whitened.problem, found.restart_latents, seed=seed)[1]
+    modes = modes_at(whitened.problem, found.restart_latents)
     rows = torch.arange(len(found.x), device=found.x.device)
-    return torch.cat([_mean_of(whitened, modes, part, seed) for part in torch.split(rows, _CHUNK)])
+    return torch.cat([_mean_of(whitened, modes, prior, part, seed) for part in torch.split(rows, _CHUNK)])
 
 
-def _mean_of(whitened: Whitened, modes: Modes, rows: Tensor, seed: int) -> Tensor:
+def _mean_of(whitened: Whitened, modes: Modes, prior: Prior, rows: Tensor, seed: int) -> Tensor:
     some = Modes(modes.z[rows], modes.factor[rows], modes.weights[rows], modes.log_evidence[rows])
     problem = whitened.problem.subset(rows)
     latents = some.draw(_N_DRAWS, seed=seed)[0]
-    x = generate(problem, latents)
+    x = generate(prior, latents).to(latents)
     with torch.no_grad():
         predicted = problem.forward(x.flatten(0, 1)).reshape(*latents.shape[:2], -1)
     misfit = (predicted - problem.measurements[:, None]).square().sum(2)

@@ -21,7 +21,7 @@ from sciadv.solvers.data_model import data_model
 from sciadv.solvers.kernels import LearnedKernel, tangent_kernel
 from sciadv.solvers.leaving import leave_range, to_the_minimum
 from sciadv.solvers.logit_model import LogitModel
-from sciadv.solvers.output import output_activation
+from sciadv.solvers.output import IDENTITY, output_activation
 from sciadv.solvers.search import Monitor
 from sciadv.solvers.whitening import in_double, latent_problem, require_residual
 
@@ -38,8 +38,10 @@ class TangentKernel:
     ``c = (D' (J J' + K) D + I)^-1 (y - A x + D' (J z + nu))``, then ``z = J' D c``, ``nu = K D c``,
 
     with A and y in units of the noise, ``D = act'(l) A'`` and ``J = dl/dz``; it is shortened until the
-    objective falls. A measurement ends where it is explained to the noise level and has settled. Those that
-    are not explained start once more, from their second-best restart.
+    objective falls. The first steps assume more noise than there is: half the misfit, then half of that, and
+    so on (Bakushinskii, The problem of the convergence of the iteratively regularized Gauss-Newton method,
+    Comput. Math. Math. Phys. 32, 1992). Those that are not explained in the end start once more, from their
+    second-best restart.
 
     Parameters
     ----------
@@ -52,18 +54,23 @@ class TangentKernel:
         Gauss-Newton steps per start at most.
     tolerance
         A measurement has converged when a step decreases its objective by less than this part of it.
+    stop_at_noise
+        Whether a measurement ends at the noise level, where the generator's output saturates: the minimum,
+        whose logits go on to the ends of the range, has fitted noise. Otherwise each goes to its minimum.
 
     Notes
     -----
-    Cost per step and measurement: ``n_latent`` generator passes and about ``2 m n (n + m)`` operations for m
-    measurements and n pixels with a learned kernel. All in float64, so that the size of the batch does not
-    change an answer.
+    Cost per step and measurement: ``n_latent`` generator passes and a system of the measurements or of the
+    pixels that move, whichever are fewer. With a learned kernel, a linear operator and Gaussian noise those
+    pixels stay of which the data can tell no more than half a nat in all. All in float64, so that the
+    size of the batch does not change an answer.
     """
 
     restarts: int | None = None
     kernel: str = "auto"
     n_iterations: int = 20
     tolerance: float = 1e-3
+    stop_at_noise: bool = True
     name: str = "tangent-kernel"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -103,12 +110,14 @@ class TangentKernel:
 
     def leave_range(self, problem: Problem, found: Solution, *, monitor: Monitor | None = None) -> Solution:
         """Go on from the solution of a latent search, see `sciadv.solvers.leaving.leave_range`."""
+        model = self.model(problem)
         solution = leave_range(
             problem,
-            self.model(problem),
+            model,
             found,
             monitor=monitor,
             n_iterations=self.n_iterations,
             tolerance=self.tolerance,
+            stop_at_noise=self.stop_at_noise and model.output is not IDENTITY,
         )
         return replace(solution, method=self.name)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sciadv.solvers import Laplace
-from sciadv.solvers.modes import find_modes, spread_starts
+from sciadv.solvers.modes import find_modes, modes_at, spread_starts
 from sciadv.testing import check_solver, linear_problem
 from sciadv.testing.posterior import check_posterior, gaussian_posterior, moments_of_two_modes, two_modes
 
@@ -54,6 +54,16 @@ def test_copies_of_a_mode_do_not_add_to_its_weight():
     assert float(modes.weights[0, :4].sum()) == pytest.approx(
         float(moments_of_two_modes(problem)[2][0]), abs=0.02
     )
+
+
+def test_modes_where_a_search_has_ended_weigh_as_those_of_a_search():
+    problem = two_modes(1.0, 2.0, 4.0, sigma=0.1)
+    solution, searched = find_modes(problem, spread_starts(problem, 8, seed=0), seed=0)
+    far = torch.full_like(solution.restart_latents[:, :1], 30.0)  # explains nothing
+    modes = modes_at(problem, torch.cat([far, searched.z], 1))
+    assert float(modes.weights[:, 0].max()) == 0
+    assert torch.allclose(modes.weights[:, 1:], searched.weights, atol=1e-5)
+    assert torch.allclose(modes.log_evidence, searched.log_evidence, atol=1e-5)
 
 
 def test_posterior_is_saved_and_summarised(tmp_path):
