@@ -16,7 +16,7 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.search import Monitor, Point, Search
+from sciadv.solvers.search import Monitor, Point, Search, met_better
 from sciadv.solvers.starts import Starts, choose_starts
 from sciadv.types import as_generator
 
@@ -126,19 +126,21 @@ def find_modes(
 def modes_at(problem: Problem, latents: Tensor) -> Modes:
     """Approximate the posterior around latents ``(batch, modes, n_latent)`` where a search has ended.
 
-    Those whose objective is far above their measurement's best have no weight, and no Hessian is made there.
+    Those that met a better one, or whose objective is far above their measurement's best, have no weight, and
+    no Hessian is made there.
     """
     n, n_modes, n_latent = latents.shape
     search, rows = Search(problem, n_modes), torch.arange(n * n_modes, device=latents.device)
     with problem.prior.frozen():
         point = search.evaluate(latents.flatten(0, 1), rows)
         objective = point.objective.reshape(n, n_modes)
-        hopeless = (objective > objective.amin(1, keepdim=True) + _HOPELESS).flatten()
-        kept = (~hopeless).nonzero().squeeze(1)
+        weightless = (objective > objective.amin(1, keepdim=True) + _HOPELESS).flatten()
+        weightless |= met_better(point.z, point.objective, n_modes)
+        kept = (~weightless).nonzero().squeeze(1)
         known = gauss_newton(search, point.take(kept), kept)[0]
     unit = torch.eye(n_latent, dtype=known.dtype, device=known.device)
     factor = unit.expand(len(rows), -1, -1).index_copy(0, kept, known)
-    return _mixture(search, point.z, point.objective.masked_fill(hopeless, torch.inf), factor)
+    return _mixture(search, point.z, point.objective.masked_fill(weightless, torch.inf), factor)
 
 
 def _mixture(search: Search, z: Tensor, objective: Tensor, factor: Tensor) -> Modes:
