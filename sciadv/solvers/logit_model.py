@@ -20,7 +20,7 @@ _MAX_NUMBERS = 2**22
 #: Rows whose systems are solved together, all as wide as the widest: few, so that little is padded.
 _GROUP = 12
 #: Pixels stay whose priors all together change the data by no more than this, in variances of the noise.
-_UNFELT = 1.0
+_UNFELT = 0.1
 #: Moving pixels per measurement up to which their system is the cheaper one.
 _FEW = 1.3
 #: A row that counts as explained ends when a step decreases its objective by less than this part of it.

@@ -173,20 +173,20 @@ def test_it_ends_at_the_noise_level_and_not_far_below(activation: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
-def test_pixels_that_the_data_do_not_feel_cost_half_a_nat_at_most(
+def test_pixels_that_the_data_do_not_feel_hardly_matter(
     monkeypatch: pytest.MonkeyPatch, activation: str
 ) -> None:
     problem = problem_of(prior_of(activation), m=40, n=20)
     model = TangentKernel().model(problem)
     objectives = []
-    for unfelt in (1.0, 0.0):
+    for unfelt in (0.1, 0.0):
         monkeypatch.setattr(logit_model, "_UNFELT", unfelt)
         state = model.init(problem.prior.sample_latent(problem.n_problems, seed=1).double())
         with torch.no_grad(), model.prior.frozen():
             while len(state.active):
                 state = model.step(state, 1e-6)
         objectives.append(state.objective)
-    assert float((objectives[0] - objectives[1]).median()) < 0.5
+    assert float((objectives[0] - objectives[1]).median()) < 0.05
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
