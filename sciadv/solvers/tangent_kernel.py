@@ -62,8 +62,8 @@ class TangentKernel:
     -----
     Cost per step and measurement: ``n_latent`` generator passes and a system of the measurements or of the
     pixels that move, whichever are fewer. With a learned kernel, a linear operator and Gaussian noise those
-    pixels stay of which the data can tell no more than a twentieth of a nat in all. All in float64, so that the
-    size of the batch does not change an answer.
+    pixels stay of which the data can tell no more than a twentieth of a nat in all. All in float64, so that
+    the size of the batch does not change an answer.
     """
 
     restarts: int | None = None
