@@ -45,7 +45,7 @@ _N_TIMED, _TIMED_SHARE = 8, 0.02
 #: Settings of a `PriorSchedule` that are lengths of phases.
 _PHASES = ("elbo_steps", "game_steps", "estimate_steps")
 #: Priors whose classifier judges the samples of a data set.
-_JUDGES = {"mnist": "mnist", "fashion-mnist": "fashion"}
+_JUDGES = {"mnist": "mnist", "fashion-mnist": "fashion", "head-ct": "ct-head"}
 
 
 @dataclass(frozen=True)
