@@ -75,15 +75,16 @@ class LogitState:
 
     def put(self, rows: Tensor, other: LogitState) -> LogitState:
         """Return a copy with `rows` replaced by those of `other`, which has no others."""
-        names = [field.name for field in fields(self) if field.name != "active"]
-        moved = {name: getattr(self, name).index_copy(0, rows, getattr(other, name)) for name in names}
-        return replace(self, **moved)
+        return replace(self, **{k: v.index_copy(0, rows, getattr(other, k)) for k, v in self._rows().items()})
 
     def take(self, rows: Tensor) -> LogitState:
         """Return some rows, all of them active."""
-        names = [field.name for field in fields(self) if field.name != "active"]
-        moved = {name: getattr(self, name)[rows] for name in names}
-        return LogitState(**moved, active=torch.arange(len(rows), device=rows.device))
+        some = {name: values[rows] for name, values in self._rows().items()}
+        return LogitState(**some, active=torch.arange(len(rows), device=rows.device))
+
+    def _rows(self) -> dict[str, Tensor]:
+        """Return the tensors that have a row per measurement."""
+        return {name: values for name, values in vars(self).items() if name != "active"}
 
 
 @dataclass(frozen=True)
