@@ -208,9 +208,8 @@ def draw(figure: Figure, rows: list[Row]) -> None:
     """Draw error and CPU time against m, a line per method; priors by line style."""
     left, right = figure.subplots(1, 2)
     priors = [prior for prior in dict.fromkeys(prior for prior, _ in _methods(rows)) if prior != NO_PRIOR]
-    colours = {
-        method: f"C{i}" for i, method in enumerate(dict.fromkeys(method for _, method in _methods(rows)))
-    }
+    methods = list(dict.fromkeys(method for _, method in _methods(rows)))
+    marks = {method: {"color": f"C{i}", "marker": ".s^"[i // 10 % 3]} for i, method in enumerate(methods)}
     for prior, method in _methods(rows):
         chosen = sorted(
             (row for row in rows if (row["prior"], row["method"]) == (prior, method)), key=lambda r: r["m"]
@@ -218,7 +217,7 @@ def draw(figure: Figure, rows: list[Row]) -> None:
         style = ":" if prior == NO_PRIOR else ("-", "--", "-.")[priors.index(prior) % 3]
         for axes, column, factor in ((left, "mse_mean", 1), (right, "cpu_seconds_per_image", 1000)):
             x, y = [row["m"] for row in chosen], [factor * row[column] for row in chosen]
-            axes.plot(x, y, style, color=colours[method], marker=".", label=_label(prior, method))
+            axes.plot(x, y, style, **marks[method], markersize=5, label=_label(prior, method))
     counts = sorted({row["m"] for row in rows if "m" in row})
     _finish(left, counts, "mean squared error per pixel")
     _finish(right, counts, "CPU ms per digit, one thread")
