@@ -23,7 +23,9 @@ def to_the_minimum(problem: Problem, restarts: int | None) -> LevenbergMarquardt
     since few data leave many local minima.
     """
     enough = problem.n_measurements >= 2 * problem.prior.n_latent
-    return LevenbergMarquardt(restarts=restarts or (3 if enough else 10), stop_at_noise=False)
+    if restarts is None:
+        restarts = 3 if enough else 10
+    return LevenbergMarquardt(restarts=restarts, stop_at_noise=False)
 
 
 def finish(problem: Problem, found: Solution, x: torch.Tensor) -> Solution:

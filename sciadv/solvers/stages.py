@@ -108,7 +108,8 @@ def expand_range(
     rows = left.to(solution.x.device).nonzero().squeeze(1)
     if not asked or problem.constraints or solution.was_interrupted or len(rows) == 0:
         return solution
-    solver = RegularisedGaussNewton(restarts or 10) if needs_steps else TangentKernel(restarts)
+    steps = RegularisedGaussNewton() if restarts is None else RegularisedGaussNewton(restarts)
+    solver = steps if needs_steps else TangentKernel(restarts)
     outside = solver.solve(problem.subset(rows), seed=seed)
     outside = replace(outside, restart_objectives=None, restart_latents=None)  # of another search
     kept = replace(solution, x_range=solution.x).with_rows(rows, outside)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.charts import Charts, draw_charts, foreseen, n_charts, objectives
@@ -107,8 +107,9 @@ def start_points(problem: Problem, starts: Starts, *, seed: int) -> StartPoints:
     Raises
     ------
     InputError
-        `starts.where` is no known word, or latents of the wrong shape.
+        `starts.where` is no known word, or latents of the wrong shape, or there is no start.
     """
+    require_at_least(starts, {"restarts": 1})
     where, n, prior = starts.where, starts.restarts, problem.prior
     expected = (problem.n_problems, n, prior.n_latent)
     if isinstance(where, Tensor):

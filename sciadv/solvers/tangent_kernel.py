@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.data_model import data_model
@@ -79,9 +79,10 @@ class TangentKernel:
         Raises
         ------
         InputError
-            The operator is not linear, the noise is not Gaussian of known sigma, or `kernel` is no known word
-            or needs statistics that the prior has not.
+            The operator is not linear, the noise is not Gaussian of known sigma, `kernel` is no known word or
+            needs statistics that the prior has not, or a number of starts or steps is below 1.
         """
+        require_at_least(self, {"n_iterations": 1, "tolerance": 0})
         started = time.perf_counter()
         latent = latent_problem(problem, self.name)
         found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)

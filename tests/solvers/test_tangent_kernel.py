@@ -237,3 +237,18 @@ def test_auto_keeps_the_generators_candidate_where_it_explains_the_data() -> Non
     kept = [row for row, status in enumerate(found.status) if status is Status.EXPLAINED]
     assert found.x_range is not None
     assert sum(bool((found.x[row] == found.x_range[row]).all()) for row in kept) >= 4
+
+
+@pytest.mark.parametrize(
+    ("solver", "told"),
+    [
+        (TangentKernel(n_iterations=0), "n_iterations must be at least 1"),
+        (TangentKernel(restarts=0), "restarts must be at least 1"),
+        (RepresentationError(restarts=0), "restarts must be at least 1"),
+    ],
+)
+def test_a_search_without_starts_or_steps_is_refused(
+    solver: TangentKernel | RepresentationError, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        solver.solve(problem_of(prior_of("sigmoid")))
