@@ -83,7 +83,7 @@ def leave_range(
     tolerance
         A measurement has converged when a step decreases its objective by less than this part of it.
     stop_at_noise
-        Whether a measurement that is explained to the noise level ends as soon as its steps become small.
+        Whether a measurement ends at the noise level, see `sciadv.solvers.logit_model.LogitModel.step`.
     monitor
         Called after each step.
     """

@@ -38,10 +38,10 @@ class TangentKernel:
     ``c = (D' (J J' + K) D + I)^-1 (y - A x + D' (J z + nu))``, then ``z = J' D c``, ``nu = K D c``,
 
     with A and y in units of the noise, ``D = act'(l) A'`` and ``J = dl/dz``; it is shortened until the
-    objective falls. The first steps assume more noise than there is: half the misfit, then half of that, and
-    so on (Bakushinskii, The problem of the convergence of the iteratively regularized Gauss-Newton method,
-    Comput. Math. Math. Phys. 32, 1992). Those that are not explained in the end start once more, from their
-    second-best restart.
+    objective falls. The first steps assume more noise than there is: 0.7 of the misfit, then 0.7 of the
+    least so far, and so on (Bakushinskii, The problem of the convergence of the iteratively regularized
+    Gauss-Newton method, Comput. Math. Math. Phys. 32, 1992). Those that are not explained in the end start
+    once more, from their second-best restart.
 
     Parameters
     ----------
