@@ -80,7 +80,7 @@ def test_unknown_sigma_is_the_known_one_at_its_estimate():
 
 
 @hypothesis.given(st.floats(0.01, 10), st.booleans())
-@hypothesis.settings(max_examples=20, deadline=None, derandomize=True)
+@hypothesis.settings(max_examples=20)
 def test_simulated_gaussian_noise_has_misfit_one(sigma, is_complex):
     prediction = torch.zeros(2, 5000, dtype=torch.complex64 if is_complex else torch.float32)
     likelihood = Gaussian(sigma)

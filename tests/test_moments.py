@@ -16,7 +16,7 @@ def factor_of(pixels: int, rank: int, seed: int = 0) -> tuple[torch.Tensor, torc
     return torch.randn(pixels, rank, generator=draw), 0.1 + torch.rand(pixels, generator=draw)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pixels=st.integers(1, 12), rank=st.integers(1, 4), n=st.integers(1, 3), seed=st.integers(0, 99))
 def test_a_factored_covariance_multiplies_as_the_dense_one(pixels: int, rank: int, n: int, seed: int) -> None:
     factor, diagonal = factor_of(pixels, rank, seed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,9 @@ from sciadv.bench.contract import Row, Settings
 from sciadv.bench.parts import PENDING
 from sciadv.bench.prior_recipes import Adversarial, Cell, Elbo, Plan, recipes
 from sciadv.bench.prior_recipes_table import ranked, summary_rows, table
+from sciadv.games.game import Game
 from sciadv.games.prior_schedule import PriorSchedule
+from sciadv.games.prior_training import PriorTraining
 from sciadv.nets import build_seeded
 
 SMALL = {"channels": 2}
@@ -43,10 +47,21 @@ def a_row(recipe: str, seed: int = 0, data: str = "mnist", **numbers: float) -> 
     return {"row": f"{recipe}, {data}, {seed}", **facts, **values, **numbers}
 
 
-@pytest.mark.parametrize("recipe", [ELBO, GAME])
-def test_a_training_spends_its_budget(recipe: Elbo | Adversarial) -> None:
+@pytest.mark.parametrize(("recipe", "kind"), [(ELBO, PriorTraining), (GAME, Game)])
+def test_a_training_spends_its_budget(
+    recipe: Elbo | Adversarial, kind: type[PriorTraining | Game], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, step = [0.0], kind.step
+
+    def one_step_in_ten_milliseconds(self: Any, *args: Any, **settings: Any) -> object:
+        clock[0] += 0.01
+        return step(self, *args, **settings)
+
+    monkeypatch.setattr(kind, "step", one_step_in_ten_milliseconds)
+    monkeypatch.setattr(prior_recipes, "time", SimpleNamespace(process_time=lambda: clock[0]))
     trained = recipe.train(digits(), 0.6, 0)
-    assert 0.3 < trained.cpu_seconds < 1.2  # a busy machine makes steps dearer or cheaper
+    assert trained.cpu_seconds == pytest.approx(0.6, abs=0.011)  # whole steps
+    assert trained.n_steps == pytest.approx(60, abs=1)
     assert trained.prior.sample(2, seed=0).shape == (2, 1, 8, 8)
 
 

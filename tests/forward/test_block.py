@@ -16,7 +16,7 @@ from sciadv.forward import BlockSum
     st.integers(1, 4),
     st.sampled_from(["sum", "mean"]),
 )
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 def test_blocks_agree_with_skimage(channels: int, rows: int, columns: int, block: int, reduce: str):
     x = np.random.default_rng(0).random((channels, rows * block, columns * block))
     y = BlockSum(x.shape, block, reduce=reduce, dtype=torch.float64)(torch.from_numpy(x)[None])[0]

@@ -29,7 +29,7 @@ def sensing(n: int, shape: tuple = SHAPE, *, seed: int = 0) -> GaussianSensing:
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5), st.integers(0, 1000))
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 def test_composition_is_the_product_of_matrices(a: int, b: int, c: int, seed: int):
     A, B, C = sensing(a, (b,), seed=seed), sensing(b, (c,), seed=seed + 1), sensing(c, seed=seed + 2)
     assert isinstance(A @ B, LinearForward)
@@ -60,7 +60,7 @@ def test_nonlinear_operator_may_be_the_inner_or_the_outer_one():
 
 
 @given(st.floats(-10, 10))
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 def test_scaling_multiplies_operator_and_adjoint(factor: float):
     A = sensing(3)
     torch.testing.assert_close(to_dense(factor * A), factor * to_dense(A))

@@ -12,7 +12,7 @@ from sciadv.forward import Mask
 @given(
     arrays(bool, array_shapes(min_dims=1, max_dims=3, max_side=5)).filter(np.any), st.integers(0, 2**32 - 1)
 )
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 def test_masking_is_numpy_indexing(mask: np.ndarray, seed: int):
     x = np.random.default_rng(seed).standard_normal((2, *mask.shape)).astype(np.float32)
     A = Mask(mask)

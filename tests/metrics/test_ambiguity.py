@@ -13,7 +13,7 @@ def images(seed):
     return torch.rand(2, 1, 5, 4, generator=torch.Generator().manual_seed(seed))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.integers(0, 99))
 def test_it_is_the_least_error_of_all_shifts_turns_and_signs(seed, other):
     x, truth = images(seed), images(other)
@@ -30,7 +30,6 @@ def test_it_is_the_least_error_of_all_shifts_turns_and_signs(seed, other):
     torch.testing.assert_close(relative_error(x, truth, up_to_shift=True), expected, atol=1e-4, rtol=1e-4)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 99))
 def test_without_shifts_only_the_sign_is_open(seed):
     x, truth = images(seed), images(seed + 1)

@@ -36,7 +36,7 @@ def test_ties_count_half():
 
 
 @given(st.floats(0.05, 0.99), st.integers(2, 60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_interval_is_numpys_quantile(level, n):
     samples = torch.randn(2, n, 3, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
     low, high = interval(samples, level)

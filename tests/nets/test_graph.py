@@ -31,7 +31,7 @@ def parts(n: int, seed: int) -> list[torch.Tensor]:
     return [torch.randn(n, *shape, generator=numbers) for shape in shapes]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(order=ORDERS, seed=st.integers(0, 100), n_present=st.integers(3, 5))
 def test_generator_is_equivariant(order, seed, n_present):
     present = (torch.arange(5) < n_present).double().expand(3, 5)
@@ -49,7 +49,7 @@ def test_generator_is_equivariant(order, seed, n_present):
     torch.testing.assert_close(permuted, x[:, :, order][:, :, :, order])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(order=ORDERS, seed=st.integers(0, 100))
 def test_discriminator_is_invariant(order, seed):
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_bad_settings_are_refused_in_words(setting, value, words):
         CircuitGenerator(**{"n_genes": 5, setting: value})
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(order=ORDERS, seed=st.integers(0, 1000))
 def test_key_does_not_depend_on_labels(order, seed):
     signs = torch.randint(-1, 2, (3, 5, 5), generator=torch.Generator().manual_seed(seed))

@@ -67,7 +67,7 @@ def test_it_equals_values_that_scanpys_combat_gave() -> None:
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 10.0), st.floats(-5.0, 5.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_it_follows_a_change_of_units(seed: int, scale: float, offset: float) -> None:
     x, batch = random_expression(seed)
 

@@ -126,7 +126,7 @@ def test_pressure_carries_the_load_and_peaks_at_the_crest():
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(load=st.floats(1e-3, 0.95), alpha=st.floats(1e-4, 0.55))
 def test_root_is_the_one_that_brents_method_finds(load, alpha):
     def curve(psi):

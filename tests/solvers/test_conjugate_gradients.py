@@ -20,7 +20,7 @@ def times(matrix: torch.Tensor):
     return lambda v: (matrix @ v[:, :, None]).squeeze(2)
 
 
-@hypothesis.settings(deadline=None, max_examples=30)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(
     n_rows=st.integers(1, 4),
     n=st.integers(1, 8),

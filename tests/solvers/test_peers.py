@@ -78,7 +78,7 @@ def test_the_generator_keeps_its_weights() -> None:
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_projection_is_the_nearest_point_of_the_ball(seed: int, radius: float) -> None:
     draw = torch.Generator().manual_seed(seed)
     v = torch.randn(3, 2, 4, generator=draw, dtype=torch.float64)
