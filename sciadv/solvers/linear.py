@@ -69,33 +69,34 @@ def linear_estimate(problem: Problem, moments: Moments | None = None) -> Tensor:
     """
     require_linear(problem.forward, "lmmse")
     noise = noise_variance(problem, "lmmse")
-    mean, covariance = _checked_moments(problem, moments)
-    # apply_rows applies A to rows: rows of C give C A^T, rows of (C A^T)^T give A C A^T.
-    crossed = apply_rows(problem.forward, covariance)
-    data_covariance = apply_rows(problem.forward, crossed.T)
+    moments = _checked_moments(problem, moments)
+    matrix, mean = operator_matrix(problem.forward), moments.mean.flatten().to(noise)
+    crossed = moments.times(matrix.T)
+    data_covariance = matrix @ crossed
     data_covariance = 0.5 * (data_covariance + data_covariance.T) + noise.diag()
-    innovation = real_view(problem.measurements).double() - apply_rows(problem.forward, mean[None])
+    innovation = real_view(problem.measurements).double() - matrix @ mean
     gain = torch.linalg.solve(data_covariance, innovation.T)
     estimate: Tensor = mean + (crossed @ gain).T
     return estimate
 
 
-def _checked_moments(problem: Problem, moments: Moments | None) -> tuple[Tensor, Tensor]:
-    """Return mean and covariance as float64 on the problem's device, checked against the operator."""
+def _checked_moments(problem: Problem, moments: Moments | None) -> Moments:
+    """Return the moments, the prior's if none are given, checked against the operator."""
     moments = moments if moments is not None else problem.prior.moments
     if moments is None:
         raise InputError(
             f"prior {problem.prior.name!r} ships no mean and covariance of its training set; "
             f"give your own: LMMSE(moments=Moments(mean, covariance))"
         )
-    pixels, device = prod(problem.forward.in_shape), problem.measurements.device
-    if moments.mean.numel() != pixels or moments.covariance.shape != (pixels, pixels):
+    pixels = prod(problem.forward.in_shape)
+    rows = moments.factor if moments.dense is None else moments.dense
+    assert rows is not None  # moments have one or the other
+    if moments.mean.numel() != pixels or len(rows) != pixels:
         raise InputError(
-            f"moments are of {moments.mean.numel()} pixels with a covariance of shape "
-            f"{tuple(moments.covariance.shape)}, but the operator takes {problem.forward.in_shape}, "
-            f"{pixels} pixels"
+            f"moments are of {moments.mean.numel()} pixels with a covariance of {len(rows)}, but the "
+            f"operator takes {problem.forward.in_shape}, {pixels} pixels"
         )
-    return moments.mean.flatten().to(device).double(), moments.covariance.to(device).double()
+    return moments
 
 
 def noise_variance(problem: Problem, method: str) -> Tensor:

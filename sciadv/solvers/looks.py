@@ -1,0 +1,177 @@
+"""How strange measurements look to a prior: minus the log evidence, and what excuses a low one.
+
+Scores for `sciadv.solvers.conformal`, which asks of a score only that the reference images get theirs in the
+same way.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciadv.likelihood import real_view
+from sciadv.problem import Problem
+from sciadv.solvers.learned_tv import is_large
+from sciadv.solvers.leaving import to_the_minimum
+from sciadv.solvers.linear import linear_estimate, noise_variance, operator_matrix
+from sciadv.solvers.modes import gauss_newton
+from sciadv.solvers.past_range import knows_its_error
+from sciadv.solvers.representation_error import RepresentationError
+from sciadv.solvers.search import Search
+from sciadv.solvers.tangent_mixture import tangent_mixture
+from sciadv.solvers.whitening import is_linear_gaussian, latent_problem, whiten
+
+#: Measurements whose Jacobians, or images, are made at once; bounds the memory.
+_CHUNK = 200
+#: Weight of the evidence without a search beside that of the search: a generator that reaches strange images
+#: in far corners of its latent space hides them from the search, and not from the tangents at its draws.
+#: Chosen on development digits, as `sciadv.diagnosis.ALARM` is.
+_BESIDE = 0.25
+#: A search calls an operator some hundred times an image: a slower one [s an image] is not called unasked.
+_SLOW = 2e-3
+_WHO = "the diagnosis"
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How measurements look to a prior: minus log evidence ``(n,)``, and excuses for it ``(n, excuses)``."""
+
+    evidence: Tensor
+    excuses: Tensor
+
+
+def can_look(problem: Problem) -> bool:
+    """Whether `looks` applies: reference images, a known noise level, no slow nonlinear operator.
+
+    Slow is more than 2 ms an image: the answer for the acoustic wave equation is no.
+    """
+    residual = problem.prior.residual
+    if residual is None or not problem.likelihood.has_noise_level or problem.constraints:
+        return False
+    return is_linear_gaussian(problem) or _seconds_an_image(problem, residual.reference[:4]) < _SLOW
+
+
+def _seconds_an_image(problem: Problem, images: Tensor) -> float:
+    images = images.to(problem.measurements.device, problem.prior.dtype)
+    with torch.no_grad():
+        real_view(problem.forward(images)).sum().item()  # pays for what is made once
+        started = time.perf_counter()
+        real_view(problem.forward(images)).sum().item()  # a number waits for the device
+    return (time.perf_counter() - started) / len(images)
+
+
+def looks(problem: Problem, *, seed: int = 0) -> Looks:
+    """Return how strange the measurements look, for which `can_look` holds.
+
+    Linear operators with Gaussian noise: the Laplace evidence of a search that knows the prior's
+    representation error, and excuses for it. Of images too large for that, what the encoded linear estimate
+    leaves unexplained. Nonlinear operators and other noise: what a latent search leaves unexplained.
+
+    Parameters
+    ----------
+    problem
+        What is measured.
+    seed
+        Seed of searches and draws.
+    """
+    if is_large(problem):
+        return _encoded(problem)
+    return _searched(problem, seed) if knows_its_error(problem) else _in_range(problem, seed)
+
+
+def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
+    """Return ``m log(1 + chi_square / m) + |z|^2 / 2``, the minus log density of z and of the data.
+
+    Student's law with as many degrees of freedom as data, an unknown scale of the whitened error: a generator
+    represents some images far better than others.
+    """
+    return m * torch.log1p(chi_square / m) + 0.5 * z.double().square().sum(1)
+
+
+def _searched(problem: Problem, seed: int) -> Looks:
+    """Search, and take Laplace's evidence, beside that at the generator's tangents."""
+    whitened = whiten(problem, _WHO)
+    found = RepresentationError().search(whitened, seed=seed)
+    assert found.z is not None  # a latent search has latents
+    posed = whitened.problem
+    chi_square = (posed.measurements - found.prediction).square().sum(1)
+    evidence = _unexplained(chi_square, found.z, problem.n_measurements) + _half_log_det(posed, found.z)
+    excuses = [whitened.complete(found.x).flatten(1).mean(1)]
+    is_image = len(problem.forward.in_shape) > 2
+    matrices = _matrices(problem) if is_image else [operator_matrix(problem.forward)]
+    densities = tangent_mixture(problem, matrices, seed=seed)
+    if is_image:
+        excuses.append(densities[:, 1:].logsumexp(1))
+    if is_image and problem.prior.moments is not None:
+        excuses.append(_turned_likelihood(problem, matrices[1:]))
+    return Looks(evidence - _BESIDE * densities[:, 0], torch.stack(excuses, 1))
+
+
+def _encoded(problem: Problem) -> Looks:
+    """Encode the linear estimate, which costs a second where a search costs minutes."""
+    whitened = whiten(problem, _WHO)
+    posed, rows = whitened.problem, torch.arange(problem.n_problems, device=problem.measurements.device)
+    estimate = linear_estimate(problem).reshape(-1, *problem.forward.in_shape).to(problem.prior.dtype)
+    evidence, brightness = [], []
+    with torch.no_grad(), problem.prior.frozen(), posed.prior.frozen():
+        for some in torch.split(rows, _CHUNK):
+            z = problem.prior.encode(estimate[some])
+            in_range = posed.prior(z.double())
+            left = posed.measurements[some] - posed.forward(in_range)
+            evidence.append(_unexplained(left.square().sum(1), z, problem.n_measurements))
+            brightness.append((in_range.flatten(1) + whitened.mean + left @ whitened.gain.T).mean(1))
+    return Looks(torch.cat(evidence), torch.cat(brightness)[:, None])
+
+
+def _in_range(problem: Problem, seed: int) -> Looks:
+    """Search the latents alone: the best that the range does, without an excuse."""
+    posed = latent_problem(problem, _WHO)
+    found = to_the_minimum(posed, None).solve(posed, seed=seed)
+    assert found.z is not None  # a latent search has latents
+    m = problem.n_measurements
+    evidence = _unexplained(m * found.misfit.double().square(), found.z, m)
+    return Looks(evidence, torch.zeros_like(evidence)[:, None])  # a constant excuses nothing
+
+
+def _matrices(problem: Problem) -> list[Tensor]:
+    """Return the operator's matrix, and those of turned and reflected images: its turned rows."""
+    matrix = operator_matrix(problem.forward)
+    rows = matrix.reshape(len(matrix), *problem.forward.in_shape)
+    return [turned.flatten(1) for turned in (rows, *_turned(rows))]
+
+
+def _half_log_det(problem: Problem, z: Tensor) -> Tensor:
+    """Return half the log determinant of the Gauss-Newton Hessian at latents."""
+    parts = []
+    with problem.prior.frozen():
+        for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
+            search, own = Search(problem.subset(rows), 1), torch.arange(len(rows), device=z.device)
+            factor = gauss_newton(search, search.evaluate(z[rows], own), own)[0]
+            parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
+    return torch.cat(parts)
+
+
+def _turned_likelihood(problem: Problem, matrices: list[Tensor]) -> Tensor:
+    """Return the log density of data of Gaussian images with the training set's moments, turned."""
+    moments = problem.prior.moments
+    assert moments is not None
+    y = real_view(problem.measurements).double()
+    mean, covariance = (t.to(y.device).double() for t in (moments.mean.flatten(), moments.covariance))
+    noise = noise_variance(problem, _WHO).diag()
+    densities = []
+    for rows in matrices:
+        factor = torch.linalg.cholesky(rows @ covariance @ rows.T + noise)
+        residual = torch.linalg.solve_triangular(factor, (y - rows @ mean).T, upper=False)
+        densities.append(-0.5 * residual.square().sum(0) - factor.diagonal().log().sum())
+    return torch.stack(densities).logsumexp(0)
+
+
+def _turned(images: Tensor) -> list[Tensor]:
+    """Return the images turned and reflected in every way but their own, by 180 degrees if not square."""
+    quarter = 1 if images.shape[-1] == images.shape[-2] else 2
+    sides = (images, images.flip(-1))
+    every = [torch.rot90(side, k, (-2, -1)) for side in sides for k in range(0, 4, quarter)]
+    return every[1:]
