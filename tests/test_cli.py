@@ -255,6 +255,18 @@ def test_ctrl_c_keeps_the_solution_so_far(folder, monkeypatch):
         assert np.isfinite(arrays["misfit"]).all()
 
 
+def test_ctrl_c_while_comparing_keeps_the_solution(folder, monkeypatch):
+    def compare(problem, *, seed):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("sciadv.solvers.diagnosis.distribution_p_value", compare)
+    said = solve_mine(folder, code=130)
+    assert "not compared with the prior's reference images" in said.err
+    assert "out_of_distribution" not in summary(folder)["diagnosis"]
+    with np.load(folder / "out" / "solution.npz") as arrays:
+        assert np.isfinite(arrays["x"]).all()
+
+
 def test_ctrl_c_from_outside_stops_a_real_process(folder):
     code = (
         "import contextlib, sciadv.cli, sciadv.cli.solve as module\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,6 +96,7 @@ def run_request(request: Request) -> Solution:
     with Interruption() as interruption:
         with _progress(problem) as monitor:
             solution = sciadv.solve(problem, solver, restarts=restarts, seed=request.seed, monitor=monitor)
+        solution = _compared(solution)
         run = Run(
             title=spec.title,
             command=request.command,
@@ -170,6 +171,25 @@ def _progress(problem: Problem) -> Iterator[Monitor]:
             )
 
         yield monitor
+
+
+def _compared(solution: Solution) -> Solution:
+    """Compare with the prior's reference images now, which may take a minute.
+
+    Ctrl-C leaves that out, and so does an interrupted search.
+    """
+    if solution.diagnosis is None:
+        return solution
+    console = progress_console()
+    told = "comparing with the prior's reference images (Ctrl-C leaves that out)"
+    try:
+        if not solution.was_interrupted:
+            with console.status(told) if console.is_terminal else nullcontext():
+                solution.diagnosis.distribution_p_value  # noqa: B018  # kept where it is asked for again
+            return solution
+    except KeyboardInterrupt:
+        say_error("interrupted: not compared with the prior's reference images")
+    return replace(solution, diagnosis=replace(solution.diagnosis, compare=lambda: None))
 
 
 def _say_overwritten(out: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
+from sciadv.solution import Solution
 from sciadv.solvers.learned_tv import is_large
 from sciadv.solvers.leaving import to_the_minimum
 from sciadv.solvers.linear import linear_estimate, noise_variance, operator_matrix
@@ -76,6 +77,11 @@ def looks(problem: Problem, *, seed: int = 0) -> Looks:
         What is measured.
     seed
         Seed of searches and draws.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user stopped it.
     """
     if is_large(problem):
         return _encoded(problem)
@@ -94,11 +100,10 @@ def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
 def _searched(problem: Problem, seed: int) -> Looks:
     """Search, and take Laplace's evidence, beside that at the generator's tangents."""
     whitened = whiten(problem, _WHO)
-    found = RepresentationError().search(whitened, seed=seed)
-    assert found.z is not None  # a latent search has latents
-    posed = whitened.problem
+    found, posed = RepresentationError().search(whitened, seed=seed), whitened.problem
+    z = _ended(found)
     chi_square = (posed.measurements - found.prediction).square().sum(1)
-    evidence = _unexplained(chi_square, found.z, problem.n_measurements) + _half_log_det(posed, found.z)
+    evidence = _unexplained(chi_square, z, problem.n_measurements) + _half_log_det(posed, z)
     excuses = [whitened.complete(found.x).flatten(1).mean(1)]
     is_image = len(problem.forward.in_shape) > 2
     matrices = _matrices(problem) if is_image else [operator_matrix(problem.forward)]
@@ -108,6 +113,14 @@ def _searched(problem: Problem, seed: int) -> Looks:
     if is_image and problem.prior.moments is not None:
         excuses.append(_turned_likelihood(problem, matrices[1:]))
     return Looks(evidence - _BESIDE * densities[:, 0], torch.stack(excuses, 1))
+
+
+def _ended(found: Solution) -> Tensor:
+    """Return the latents of a search that went on to its end: half a search would look strange."""
+    if found.was_interrupted:
+        raise KeyboardInterrupt
+    assert found.z is not None  # a latent search has latents
+    return found.z
 
 
 def _encoded(problem: Problem) -> Looks:
@@ -129,10 +142,8 @@ def _encoded(problem: Problem) -> Looks:
 def _in_range(problem: Problem, seed: int) -> Looks:
     """Search the latents alone: the best that the range does, without an excuse."""
     posed = latent_problem(problem, _WHO)
-    found = to_the_minimum(posed, None).solve(posed, seed=seed)
-    assert found.z is not None  # a latent search has latents
-    m = problem.n_measurements
-    evidence = _unexplained(m * found.misfit.double().square(), found.z, m)
+    found, m = to_the_minimum(posed, None).solve(posed, seed=seed), problem.n_measurements
+    evidence = _unexplained(m * found.misfit.double().square(), _ended(found), m)
     return Looks(evidence, torch.zeros_like(evidence)[:, None])  # a constant excuses nothing
 
 
