@@ -68,7 +68,7 @@ class TangentKernel:
 
     restarts: int | None = None
     kernel: str = "auto"
-    n_iterations: int = 20
+    n_iterations: int = 40
     tolerance: float = 1e-3
     stop_at_noise: bool = True
     name: str = "tangent-kernel"
