@@ -66,7 +66,7 @@ class Diagnosis:
     def distribution_p_value(self) -> Tensor | None:
         """Share of the prior's reference images that look as strange ``(batch,)``.
 
-        None where the prior has no statistics of its representation error.
+        None where nothing can be compared, see `sciadv.solvers.looks.can_look`.
         """
         return self.compare()
 

@@ -52,7 +52,7 @@ def distribution_p_value(problem: Problem, *, seed: int = 0) -> Tensor | None:
     """Return the share of reference images that look as strange as each measurement ``(batch,)``.
 
     None where `sciadv.solvers.looks.can_look` says no: the prior has no statistics of its representation
-    error, the noise level is unknown, or the operator is nonlinear and slow.
+    error, the noise level is unknown, or the operator is huge or slow.
 
     Parameters
     ----------

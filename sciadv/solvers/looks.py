@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ _CHUNK = 200
 _BESIDE = 0.25
 #: A search calls an operator some hundred times an image: a slower one [s an image] is not called unasked.
 _SLOW = 2e-3
+#: Numbers of a linear operator's matrix at most; bounds the memory.
+_LARGEST = 50_000_000
 _WHO = "the diagnosis"
 
 
@@ -45,14 +48,17 @@ class Looks:
 
 
 def can_look(problem: Problem) -> bool:
-    """Whether `looks` applies: reference images, a known noise level, no slow nonlinear operator.
+    """Whether `looks` applies: reference images, a known noise level, an operator neither huge nor slow.
 
-    Slow is more than 2 ms an image: the answer for the acoustic wave equation is no.
+    Huge is a linear operator with a matrix of more than 50 million numbers; slow is another one that takes
+    more than 2 ms an image: the answer for the acoustic wave equation is no.
     """
     residual = problem.prior.residual
     if residual is None or not problem.likelihood.has_noise_level or problem.constraints:
         return False
-    return is_linear_gaussian(problem) or _seconds_an_image(problem, residual.reference[:4]) < _SLOW
+    if is_linear_gaussian(problem):
+        return problem.n_measurements * prod(problem.forward.in_shape) <= _LARGEST
+    return _seconds_an_image(problem, residual.reference[:4]) < _SLOW
 
 
 def _seconds_an_image(problem: Problem, images: Tensor) -> float:

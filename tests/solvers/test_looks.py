@@ -145,6 +145,8 @@ def test_what_cannot_be_compared_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     assert not can_look(slow)
     assert can_look(problem)  # a linear one is called once a pixel, however slow
+    monkeypatch.setattr(module, "_LARGEST", 20 * SMALL**2 - 1)
+    assert not can_look(problem)
     clock = iter([0.0, 10.0])
     assert distribution_p_value(slow) is None
 
