@@ -13,7 +13,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import real_view
+from sciadv.forward import Matrix
+from sciadv.likelihood import Gaussian, real_view
+from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.learned_tv import is_large
@@ -21,7 +23,6 @@ from sciadv.solvers.leaving import to_the_minimum
 from sciadv.solvers.linear import linear_estimate, noise_variance, operator_matrix
 from sciadv.solvers.modes import gauss_newton
 from sciadv.solvers.past_range import knows_its_error
-from sciadv.solvers.representation_error import RepresentationError
 from sciadv.solvers.search import Search
 from sciadv.solvers.tangent_mixture import tangent_mixture
 from sciadv.solvers.whitening import is_linear_gaussian, latent_problem, whiten
@@ -33,7 +34,7 @@ _CHUNK = 200
 #: Chosen on development digits, as `sciadv.diagnosis.ALARM` is.
 _BESIDE = 0.25
 #: A search calls an operator some hundred times an image: a slower one [s an image] is not called unasked.
-_SLOW = 2e-3
+_SLOW, _N_TIMED = 2e-3, 4
 #: Numbers of a linear operator's matrix at most; bounds the memory.
 _LARGEST = 50_000_000
 _WHO = "the diagnosis"
@@ -62,12 +63,15 @@ def can_look(problem: Problem) -> bool:
 
 
 def _seconds_an_image(problem: Problem, images: Tensor) -> float:
+    """Return the least time of a few calls: the rest waited for something else."""
     images = images.to(problem.measurements.device, problem.prior.dtype)
+    seconds = []
     with torch.no_grad():
-        real_view(problem.forward(images)).sum().item()  # pays for what is made once
-        started = time.perf_counter()
-        real_view(problem.forward(images)).sum().item()  # a number waits for the device
-    return (time.perf_counter() - started) / len(images)
+        for _ in range(_N_TIMED):
+            started = time.perf_counter()
+            real_view(problem.forward(images)).sum().item()  # a number waits for the device
+            seconds.append(time.perf_counter() - started)
+    return min(seconds) / len(images)
 
 
 def looks(problem: Problem, *, seed: int = 0) -> Looks:
@@ -106,11 +110,12 @@ def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
 def _searched(problem: Problem, seed: int) -> Looks:
     """Search, and take Laplace's evidence, beside that at the generator's tangents."""
     whitened = whiten(problem, _WHO)
-    found, posed = RepresentationError().search(whitened, seed=seed), whitened.problem
+    posed = _in_precision_of(problem.prior, whitened.problem)
+    found = to_the_minimum(posed, None).solve(posed, seed=seed)
     z = _ended(found)
-    chi_square = (posed.measurements - found.prediction).square().sum(1)
+    chi_square = (posed.measurements - found.prediction).double().square().sum(1)
     evidence = _unexplained(chi_square, z, problem.n_measurements) + _half_log_det(posed, z)
-    excuses = [whitened.complete(found.x).flatten(1).mean(1)]
+    excuses = [whitened.complete(found.x.double()).flatten(1).mean(1)]
     is_image = len(problem.forward.in_shape) > 2
     matrices = _matrices(problem) if is_image else [operator_matrix(problem.forward)]
     densities = tangent_mixture(problem, matrices, seed=seed)
@@ -119,6 +124,13 @@ def _searched(problem: Problem, seed: int) -> Looks:
     if is_image and problem.prior.moments is not None:
         excuses.append(_turned_likelihood(problem, matrices[1:]))
     return Looks(evidence - _BESIDE * densities[:, 0], torch.stack(excuses, 1))
+
+
+def _in_precision_of(prior: Prior, whitened: Problem) -> Problem:
+    """Return the whitened problem in the prior's own precision: a third of the time in float32."""
+    matrix = operator_matrix(whitened.forward)
+    forward = Matrix(matrix, whitened.forward.in_shape, dtype=prior.dtype, device=matrix.device)
+    return Problem(prior, forward, Gaussian(1.0), whitened.measurements.to(prior.dtype))
 
 
 def _ended(found: Solution) -> Tensor:
