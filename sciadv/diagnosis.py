@@ -9,10 +9,10 @@ from functools import cached_property
 
 from torch import Tensor
 
-#: P-values below this raise the out-of-distribution flag. Less than the 5 % of false alarms aimed at, since
-#: reference images are training images, which a prior explains better than new ones: 4.5 % of 600 development
-#: digits had less under `mnist-vae`, 2.7 % of 300 under `mnist`.
-ALARM = 0.03
+#: P-values below this raise the out-of-distribution flag. Half of the 5 % of false alarms aimed at, since
+#: reference images are training images, which a prior explains better than new ones: 4.6 % of 900 development
+#: digits had less under `mnist-vae`, 4.2 % under `mnist`; 97.3 and 95.4 % of them turned by 90 degrees.
+ALARM = 0.025
 
 
 @dataclass(frozen=True, eq=False)
