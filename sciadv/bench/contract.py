@@ -77,9 +77,17 @@ class BarResult:
     holds: bool
 
     @property
+    def measured(self) -> str:
+        """The value with four digits, or as many as tell it from a bound that it misses; "-" without one."""
+        if self.value is None:
+            return "-"
+        told = [f"{self.value:.{digits}g}" for digits in range(4, 17)]
+        return next((said for said in told if self.holds or said != f"{self.bound:g}"), told[0])
+
+    @property
     def sentence(self) -> str:
         """Say it: ``held: ratio <= 1, measured 0.99``."""
-        measured = "not measured" if self.value is None else f"measured {self.value:.4g}"
+        measured = "not measured" if self.value is None else f"measured {self.measured}"
         return f"{'held' if self.holds else 'MISSED'}: {self.name} {self.op} {self.bound:g}, {measured}"
 
 
@@ -284,7 +292,7 @@ def bars_table(bars: Sequence[BarResult]) -> str:
     lines = [
         [
             bar.name,
-            "-" if bar.value is None else f"{bar.value:.4g}",
+            bar.measured,
             f"{bar.op} {bar.bound:g}",
             "held" if bar.holds else "**missed**",
         ]

@@ -47,6 +47,8 @@ def test_a_bar_without_a_value_is_missed(row: str, metric: str) -> None:
 
 def test_a_bar_says_its_numbers() -> None:
     assert BarResult("speed", 44.1234, ">=", 40.0, True).sentence == "held: speed >= 40, measured 44.12"
+    assert BarResult("ratio", 1.000183, "<=", 1.0, False).measured == "1.0002"
+    assert BarResult("gain", 0.0, ">", 0.0, False).measured == "0"
 
 
 @pytest.fixture
