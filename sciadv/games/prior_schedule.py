@@ -12,7 +12,8 @@ class PriorSchedule:
     Parameters
     ----------
     elbo_steps, game_steps, estimate_steps
-        Steps of the first, second and third phase.
+        Steps of the first, second and third phase. A game that begins before the autoencoder is trained, or
+        goes on for long, makes a generator that is hard to search (measured in ``priors/README.md``).
     batch
         Images per step.
     divergence_steps
@@ -39,8 +40,8 @@ class PriorSchedule:
         Decay of the averaged generator and encoder in the second phase.
     """
 
-    elbo_steps: int = 8000
-    game_steps: int = 8000
+    elbo_steps: int = 14000
+    game_steps: int = 2000
     estimate_steps: int = 0
     batch: int = 64
     divergence_steps: int = 0
