@@ -55,7 +55,7 @@ def can_look(problem: Problem) -> bool:
     more than 2 ms an image: the answer for the acoustic wave equation is no.
     """
     residual = problem.prior.residual
-    if residual is None or not problem.likelihood.has_noise_level or problem.constraints:
+    if residual is None or not problem.likelihood.has_noise_level:
         return False
     if is_linear_gaussian(problem):
         return problem.n_measurements * prod(problem.forward.in_shape) <= _LARGEST
