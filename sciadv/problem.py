@@ -53,8 +53,8 @@ class Problem:
     Raises
     ------
     InputError
-        Shapes do not fit, `measurements` has NaN or Inf, `latent_weight` is negative, or a constraint takes
-        other candidates.
+        Shapes do not fit, `measurements` has NaN or Inf, `latent_weight` is negative, truth or labels are of
+        another number of measurements, or a constraint takes other candidates.
     """
 
     prior: Prior
@@ -90,6 +90,12 @@ class Problem:
             raise InputError(f"latent_weight must be >= 0, but it is {latent_weight}")
         checked = check_measurements(measurements, operator)
         limits = check_constraints(constraints, prior.out_shape)
+        for known, told in (("truth", truth), ("labels", labels)):
+            if told is not None and len(told) != len(checked):
+                raise InputError(
+                    f"{known} has {len(told)} rows for {len(checked)} measurements; give one for each, or "
+                    f"None (`with_measurements` drops those of other data)"
+                )
         for field, value in zip(
             fields(self),
             (prior, operator, likelihood, checked, latent_weight, name, truth, labels, limits),

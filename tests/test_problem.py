@@ -1,5 +1,7 @@
 """The problem's one check of everything against everything, each with a sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,13 @@ def test_negative_latent_weight_is_refused():
     problem = linear_problem()
     with pytest.raises(InputError, match="latent_weight"):
         Problem(problem.prior, problem.forward, Gaussian(0.1), problem.measurements, latent_weight=-1)
+
+
+@pytest.mark.parametrize("known", ["truth", "labels"])
+def test_truth_and_labels_of_other_measurements_are_refused(known):
+    problem = linear_problem()
+    with pytest.raises(InputError, match=f"{known} has 2 rows for 6 measurements"):
+        replace(problem, **{known: torch.zeros(2, 1, 4, 6)})
 
 
 def test_generator_with_other_latents_is_named():
