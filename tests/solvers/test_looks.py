@@ -191,3 +191,13 @@ def test_an_interrupted_search_gives_no_p_value(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(LevenbergMarquardt, "solve", interrupted)
     with pytest.raises(KeyboardInterrupt):
         distribution_p_value(problem)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_gpu_sees_what_the_cpu_sees(size: int) -> None:
+    prior = make_prior(size)
+    problem = measured(prior, projections(prior, 20), images_of(prior, 3, seed=4))
+    here, there = looks(problem), looks(problem.to("cuda"))
+    torch.testing.assert_close(there.evidence.cpu(), here.evidence, rtol=1e-3, atol=1e-2)
