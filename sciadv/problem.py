@@ -53,8 +53,8 @@ class Problem:
     Raises
     ------
     InputError
-        Shapes do not fit, `measurements` has NaN or Inf, `latent_weight` is negative, truth or labels are of
-        another number of measurements, or a constraint takes other candidates.
+        Shapes or precisions do not fit, `measurements` has NaN or Inf, `latent_weight` is negative, truth or
+        labels are of another number of measurements, or a constraint takes other candidates.
     """
 
     prior: Prior
@@ -85,6 +85,11 @@ class Problem:
             raise InputError(
                 f"the prior {prior.name!r} generates {prior.out_shape}, but the operator takes "
                 f"{operator.in_shape}; was it made for images of another size or channel order?"
+            )
+        if operator.dtype.to_real() != prior.dtype.to_real():
+            raise InputError(
+                f"the prior {prior.name!r} generates {prior.dtype}, but the operator takes {operator.dtype}; "
+                f"make both with one precision"
             )
         if not latent_weight >= 0:
             raise InputError(f"latent_weight must be >= 0, but it is {latent_weight}")

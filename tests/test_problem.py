@@ -47,6 +47,12 @@ def test_operator_for_other_images_is_refused():
         Problem(problem.prior, torch.zeros(5, 30), Gaussian(0.1), torch.zeros(1, 5))
 
 
+def test_operator_of_another_precision_is_refused():
+    problem = linear_problem()
+    with pytest.raises(InputError, match="make both with one precision"):
+        replace(problem, forward=problem.forward.double())
+
+
 def test_negative_latent_weight_is_refused():
     problem = linear_problem()
     with pytest.raises(InputError, match="latent_weight"):
