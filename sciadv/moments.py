@@ -60,6 +60,13 @@ class Moments:
         factor, diagonal = factored(self)
         return factor @ factor.T + diagonal.diag()
 
+    @property
+    def covariance_shape(self) -> tuple[int, ...]:
+        """Shape of the covariance, which is not made for it."""
+        if self.factor is None or self.diagonal is None:
+            return tuple(self.covariance.shape)
+        return len(self.factor), len(self.diagonal)
+
     def to(self, device: torch.device, dtype: torch.dtype) -> Moments:
         """Return a copy on a device and in a precision."""
         parts = (self.dense, self.factor, self.diagonal)

@@ -78,14 +78,15 @@ def images_of(kind: str, first: int, n: int) -> Tensor:
     return 1 - x if kind == "inverted" else x
 
 
-def flagged(prior: Prior, kinds: dict[str, Tensor], *, seed: int) -> dict[str, Tensor]:
-    """Return the p-values of each kind of digits, measured through one matrix."""
-    return _p_values(kinds, lambda x: make_problem(prior, x, m=M, seed=seed))
+def _p_value(problem: Problem) -> Tensor:
+    p_value = distribution_p_value(problem)
+    assert p_value is not None  # the priors have statistics
+    return p_value
 
 
 def _p_values(kinds: dict[str, Tensor], pose: Callable[[Tensor], Problem]) -> dict[str, Tensor]:
-    p_value = distribution_p_value(pose(torch.cat(list(kinds.values()))))
-    assert p_value is not None  # the priors have statistics
+    """Return the p-values of each kind of images, measured together."""
+    p_value = _p_value(pose(torch.cat(list(kinds.values()))))
     return dict(zip(kinds, torch.split(p_value, [len(x) for x in kinds.values()]), strict=True))
 
 
@@ -97,7 +98,7 @@ def digits(name: str, plan: Plan, seed: int) -> list[dict[str, Tensor]]:
         size = {"digits": plan.n_digits, "rotated": plan.n_digits}
         size |= {"inverted": plan.n_others, "foreign": plan.n_others}
         kinds = {kind: images_of(kind, first, n) for kind, n in size.items()}
-        found.append(flagged(prior, kinds, seed=matrix))
+        found.append(_p_values(kinds, partial(make_problem, prior, m=M, seed=matrix)))
     return found
 
 
@@ -113,12 +114,7 @@ def scans(case: str, n: int, seed: int) -> list[dict[str, Tensor]]:
 
     if not scan.is_single:
         return [_p_values(kinds, pose)]
-    return [
-        {
-            kind: torch.cat([_p_values({kind: one[None]}, pose)[kind] for one in x])
-            for kind, x in kinds.items()
-        }
-    ]
+    return [{kind: torch.cat([_p_value(pose(one[None])) for one in x]) for kind, x in kinds.items()}]
 
 
 def channels(n: int, seed: int) -> list[dict[str, Tensor]]:

@@ -182,13 +182,14 @@ def _compared(solution: Solution) -> Solution:
         return solution
     console = progress_console()
     told = "comparing with the prior's reference images (Ctrl-C leaves that out)"
-    try:
-        if not solution.was_interrupted:
+    if not solution.was_interrupted:
+        try:
             with console.status(told) if console.is_terminal else nullcontext():
                 solution.diagnosis.distribution_p_value  # noqa: B018  # kept where it is asked for again
+        except KeyboardInterrupt:
+            say_error("interrupted: not compared with the prior's reference images")
+        else:
             return solution
-    except KeyboardInterrupt:
-        say_error("interrupted: not compared with the prior's reference images")
     return replace(solution, diagnosis=replace(solution.diagnosis, compare=lambda: None))
 
 

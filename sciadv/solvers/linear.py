@@ -88,12 +88,10 @@ def _checked_moments(problem: Problem, moments: Moments | None) -> Moments:
             f"prior {problem.prior.name!r} ships no mean and covariance of its training set; "
             f"give your own: LMMSE(moments=Moments(mean, covariance))"
         )
-    pixels = prod(problem.forward.in_shape)
-    rows = moments.factor if moments.dense is None else moments.dense
-    assert rows is not None  # moments have one or the other
-    if moments.mean.numel() != pixels or len(rows) != pixels:
+    pixels, shape = prod(problem.forward.in_shape), moments.covariance_shape
+    if moments.mean.numel() != pixels or shape != (pixels, pixels):
         raise InputError(
-            f"moments are of {moments.mean.numel()} pixels with a covariance of {len(rows)}, but the "
+            f"moments are of {moments.mean.numel()} pixels with a covariance of shape {shape}, but the "
             f"operator takes {problem.forward.in_shape}, {pixels} pixels"
         )
     return moments

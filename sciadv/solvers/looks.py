@@ -6,15 +6,15 @@ same way.
 
 from __future__ import annotations
 
+import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import torch
 from torch import Tensor
 
-from sciadv.forward import Matrix
-from sciadv.likelihood import Gaussian, real_view
+from sciadv.likelihood import real_view
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -128,9 +128,8 @@ def _searched(problem: Problem, seed: int) -> Looks:
 
 def _in_precision_of(prior: Prior, whitened: Problem) -> Problem:
     """Return the whitened problem in the prior's own precision: a third of the time in float32."""
-    matrix = operator_matrix(whitened.forward)
-    forward = Matrix(matrix, whitened.forward.in_shape, dtype=prior.dtype, device=matrix.device)
-    return Problem(prior, forward, Gaussian(1.0), whitened.measurements.to(prior.dtype))
+    forward = copy.deepcopy(whitened.forward).to(prior.dtype)
+    return replace(whitened, prior=prior, forward=forward, measurements=whitened.measurements.to(prior.dtype))
 
 
 def _ended(found: Solution) -> Tensor:
@@ -144,16 +143,17 @@ def _ended(found: Solution) -> Tensor:
 def _encoded(problem: Problem) -> Looks:
     """Encode the linear estimate, which costs a second where a search costs minutes."""
     whitened = whiten(problem, _WHO)
-    posed, rows = whitened.problem, torch.arange(problem.n_problems, device=problem.measurements.device)
+    rows = torch.arange(problem.n_problems, device=problem.measurements.device)
     estimate = linear_estimate(problem).reshape(-1, *problem.forward.in_shape).to(problem.prior.dtype)
     evidence, brightness = [], []
-    with torch.no_grad(), problem.prior.frozen(), posed.prior.frozen():
+    with torch.no_grad(), problem.prior.frozen(), whitened.problem.prior.frozen():
         for some in torch.split(rows, _CHUNK):
+            part = replace(whitened, problem=whitened.problem.subset(some))
             z = problem.prior.encode(estimate[some])
-            in_range = posed.prior(z.double())
-            left = posed.measurements[some] - posed.forward(in_range)
+            in_range = part.problem.prior(z.double())
+            left = part.problem.measurements - part.problem.forward(in_range)
             evidence.append(_unexplained(left.square().sum(1), z, problem.n_measurements))
-            brightness.append((in_range.flatten(1) + whitened.mean + left @ whitened.gain.T).mean(1))
+            brightness.append(part.complete(in_range).flatten(1).mean(1))
     return Looks(torch.cat(evidence), torch.cat(brightness)[:, None])
 
 

@@ -134,6 +134,9 @@ def test_a_problem_it_cannot_solve_gets_a_sentence() -> None:
         LMMSE().solve(Problem(linear.prior, _Square(SHAPE, SHAPE), Gaussian(1.0), torch.zeros(1, *SHAPE)))
     with pytest.raises(InputError, match="moments are of 2 pixels"):
         LMMSE(moments=Moments(torch.zeros(2), torch.eye(2))).solve(linear)
+    n = linear.prior.out_shape[1] * linear.prior.out_shape[2]
+    with pytest.raises(InputError, match=rf"a covariance of shape \({n}, 2\)"):
+        LMMSE(moments=Moments(torch.zeros(n), torch.zeros(n, 2))).solve(linear)
 
 
 def test_restarts_are_refused() -> None:
