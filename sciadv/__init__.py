@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from sciadv.catalogue import load_problem
     from sciadv.constraint import Constraint
     from sciadv.designs import design
-    from sciadv.games.game import Game
+    from sciadv.domains.batch_correction.corrector import BatchCorrector
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
-    from sciadv.omics.corrector import BatchCorrector
     from sciadv.prior import Prior
     from sciadv.problem import Problem
     from sciadv.solution import Solution, Status
     from sciadv.solvers import solve
+    from sciadv.trainings.game.game import Game
 
 __version__ = "0.1.0"
 
@@ -43,9 +43,9 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "BatchCorrector": "sciadv.omics.corrector",
+    "BatchCorrector": "sciadv.domains.batch_correction.corrector",
     "Constraint": "sciadv.constraint",
-    "Game": "sciadv.games.game",
+    "Game": "sciadv.trainings.game.game",
     "Gaussian": "sciadv.likelihood",
     "Likelihood": "sciadv.likelihood",
     "Poisson": "sciadv.likelihood",

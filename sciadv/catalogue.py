@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.arrays import Array, array_names, read_array, read_matrix
 from sciadv.constraint import Constraint
-from sciadv.datasets import LICENCES, PREPARATIONS, load_images
+from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
-from sciadv.folders import Catalogue, catalogue_root, entry_names, find_entry
+from sciadv.files.arrays import Array, array_names, read_array, read_matrix
+from sciadv.files.folders import Catalogue, catalogue_root, entry_names, find_entry
 from sciadv.forward import Forward, Magnitude, PropertyModel, compose, forward_kind
 from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
 from sciadv.prior import Prior, read_card

@@ -17,7 +17,7 @@ ALARM = 0.025
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """One row per measurement; `sciadv.solvers.diagnosis.diagnose` makes it, and `sciadv.solve` attaches it.
+    """One row per measurement; `sciadv.solvers.diagnose` makes it, and `sciadv.solve` attaches it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Diagnosis:
     def distribution_p_value(self) -> Tensor | None:
         """Share of the prior's reference images that look as strange ``(batch,)``.
 
-        None where nothing can be compared, see `sciadv.solvers.looks.can_look`.
+        None where nothing can be compared, see `sciadv.solvers.diagnosis.evidence_score.can_look`.
         """
         return self.compare()
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from sciadv.data.moments import MOMENTS, Moments, Residual
 from sciadv.errors import InputError, WeightsError
-from sciadv.folders import find_entry
-from sciadv.moments import MOMENTS, Moments, Residual
+from sciadv.files.folders import find_entry
+from sciadv.files.weights import read_tensors, write_tensors
 from sciadv.nets import build_net, net_spec
 from sciadv.types import Shape, as_device, as_generator
-from sciadv.weights import read_tensors, write_tensors
 
 WEIGHTS, CARD = "weights.safetensors", "card.md"
 __all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "read_weights", "sha256"]
@@ -48,7 +48,7 @@ class Prior:
         What the card says: data, licence, metrics.
     residual
         Statistics of what the generator cannot represent, or None:
-        `sciadv.solvers.residual.learn_residual` learns them.
+        `sciadv.solvers.beyond_range.residual_statistics.learn_residual` learns them.
 
     Examples
     --------

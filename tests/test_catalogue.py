@@ -5,8 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from sciadv import Gaussian, Poisson, Prior, Tolerance, datasets, solve
-from sciadv.arrays import read_array
+from sciadv import Gaussian, Poisson, Prior, Tolerance, solve
 from sciadv.catalogue import (
     build_forward,
     build_likelihood,
@@ -15,8 +14,10 @@ from sciadv.catalogue import (
     problem_spec,
     titles,
 )
+from sciadv.data import datasets
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.folders import entry_names
+from sciadv.files.arrays import read_array
+from sciadv.files.folders import entry_names
 from sciadv.forward import BlockSum, forward_kind
 from sciadv.nets import build_seeded
 from sciadv.schema import ProblemSpec, parse_spec

@@ -18,9 +18,9 @@ from sciadv.cli import demo as demo_module
 from sciadv.cli import solve as solve_module
 from sciadv.cli.edge import check_output_folder
 from sciadv.errors import InputError
-from sciadv.games.game_report import GameReport, GameStatus
 from sciadv.nets import build_seeded
-from sciadv.report import RESULTS
+from sciadv.report.solution_page import RESULTS
+from sciadv.trainings.training_report import GameReport, GameStatus
 
 PROBLEM = """
 title = "A small problem"
@@ -259,7 +259,7 @@ def test_ctrl_c_while_comparing_keeps_the_solution(folder, monkeypatch):
     def compare(problem, *, seed):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("sciadv.solvers.diagnosis.distribution_p_value", compare)
+    monkeypatch.setattr("sciadv.solvers.diagnosis.verdicts.distribution_p_value", compare)
     said = solve_mine(folder, code=130)
     assert "not compared with the prior's reference images" in said.err
     assert "out_of_distribution" not in summary(folder)["diagnosis"]
@@ -328,10 +328,10 @@ def bench(monkeypatch):
             bars=bars, markdown="| row | mse |\n|---|---|\n| ours | 1 |\n", payload=lambda: payload
         )
 
-    module = ModuleType("sciadv.bench")
+    module = ModuleType("benchmarks")
     entry = SimpleNamespace(title="A small bench", problem="mine", peers=("deepinv",))
     vars(module).update(BENCHES={"small": entry}, run_bench=run_bench)
-    monkeypatch.setitem(sys.modules, "sciadv.bench", module)
+    monkeypatch.setitem(sys.modules, "benchmarks", module)
     return asked
 
 
@@ -396,9 +396,9 @@ def training(monkeypatch, folder):
         status = GameStatus.INTERRUPTED if len(asked) > 1 else GameStatus.FINISHED
         return GameReport(status, "it ended", 2, 0.1, {}, ("it turns",))
 
-    module = ModuleType("sciadv.training")
+    module = ModuleType("sciadv.recipes")
     vars(module).update(train_recipe=train_recipe)
-    monkeypatch.setitem(sys.modules, "sciadv.training", module)
+    monkeypatch.setitem(sys.modules, "sciadv.recipes", module)
     (folder / "recipe.toml").write_text(RECIPE)
     return asked
 

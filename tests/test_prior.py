@@ -6,7 +6,7 @@ import torch
 from sciadv import Prior
 from sciadv.catalogue import load_recipe
 from sciadv.errors import InputError, UnknownNameError, WeightsError
-from sciadv.folders import entry_names
+from sciadv.files.folders import entry_names
 from sciadv.nets import MLPDecoder, MLPEncoder, build_seeded
 from sciadv.prior import CARD, WEIGHTS, Moments
 from sciadv.schema import DesignRecipe, ImageRecipe

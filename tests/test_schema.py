@@ -2,10 +2,10 @@ import pytest
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import FORWARDS
-from sciadv.games.prior_schedule import PriorSchedule
 from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_text
 from sciadv.schema.problem import ForwardSpec
 from sciadv.schema.sentences import _kind_of, _tables_in
+from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 
 PROBLEM = """
 title = "Digits"

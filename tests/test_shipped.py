@@ -5,7 +5,7 @@ import torch
 
 import sciadv
 from sciadv.catalogue import entry_spec
-from sciadv.folders import entry_names, find_entry
+from sciadv.files.folders import entry_names, find_entry
 from sciadv.metrics import accuracy, load_classifier
 from sciadv.schema import ProblemSpec
 

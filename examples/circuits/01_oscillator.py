@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 import sciadv
-from sciadv.circuits.design import design_circuits
-from sciadv.circuits.judge import oscillates, robustness
+from sciadv.domains.gene_circuits.behaviour_test import oscillates, robustness
+from sciadv.domains.gene_circuits.circuit_search import design_circuits
 from sciadv.forward import GeneCircuit
 
 parser = argparse.ArgumentParser()

@@ -19,7 +19,7 @@ import argparse
 from pathlib import Path
 
 import sciadv
-from sciadv.bench.nanotexture_reference import Reference
+from benchmarks.design.nanotexture_reference import Reference
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--quick", action="store_true")

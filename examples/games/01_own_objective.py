@@ -18,12 +18,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from sciadv.games.game import Game
 from sciadv.games.objectives import Objective
-from sciadv.games.stacked import ring
 from sciadv.games.two_player import TwoPlayerGame, evaluate
 from sciadv.games.updates import Alternating, Optimizers, Update, UpdateState
 from sciadv.games.updates.base import move
+from sciadv.trainings.game.game import Game
+from sciadv.trainings.stacked import ring
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--quick", action="store_true")

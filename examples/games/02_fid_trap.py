@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sciadv.datasets import load_images
+from sciadv.data.datasets import load_images
 from sciadv.metrics import compare_samples, judge
 from sciadv.nets import ConvClassifier
 

@@ -15,9 +15,14 @@ import argparse
 from pathlib import Path
 
 from sciadv import BatchCorrector
-from sciadv.omics import AdversarialSettings, batch_unpredictability, label_transfer, simulate_counts
-from sciadv.omics.maps import flat_map
-from sciadv.plotting import plot_maps
+from sciadv.domains.batch_correction import (
+    AdversarialSettings,
+    batch_unpredictability,
+    label_transfer,
+    simulate_counts,
+)
+from sciadv.domains.batch_correction.maps import flat_map
+from sciadv.report.plotting import plot_maps
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--quick", action="store_true")

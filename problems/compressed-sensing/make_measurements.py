@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciadv.datasets import load_images
+from sciadv.data.datasets import load_images
 from sciadv.forward import GaussianSensing
 from sciadv.likelihood import Gaussian
 

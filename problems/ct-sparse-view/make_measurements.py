@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sciadv.bench.scans import ct_counts, ct_data
-from sciadv.datasets import load_images
+from benchmarks.scans.scans import ct_counts, ct_data
+from sciadv.data.datasets import load_images
 from sciadv.forward import ParallelBeam
 
 SLICE, SEED = 440, 1

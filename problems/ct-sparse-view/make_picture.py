@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sciadv.bench.scans import CT
-from sciadv.bench.scans_picture import show_slices
+from benchmarks.scans.scans import CT
+from benchmarks.scans.scans_picture import show_slices
 
 if __name__ == "__main__":
     show_slices(CT, "16 views", tv_weight=40.0).savefig(Path(__file__).with_name("figure.png"), dpi=100)

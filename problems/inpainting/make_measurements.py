@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciadv.bench.restorations import CASES
+from benchmarks.reconstruct.restorations import CASES
 from sciadv.catalogue import build_parts, problem_spec
-from sciadv.datasets import load_images
+from sciadv.data.datasets import load_images
 
 PROBLEMS = Path(__file__).parents[1]
 #: Test images; the benches take others.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciadv.bench.scans import MR_SIGMA
-from sciadv.datasets import load_images
+from benchmarks.scans.scans import MR_SIGMA
+from sciadv.data.datasets import load_images
 from sciadv.forward import MaskedFourier, cartesian_mask
 from sciadv.likelihood import Gaussian
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sciadv.bench.scans import MR
-from sciadv.bench.scans_picture import show_slices
+from benchmarks.scans.scans import MR
+from benchmarks.scans.scans_picture import show_slices
 
 if __name__ == "__main__":
     show_slices(MR, "8x", tv_weight=5.0).savefig(Path(__file__).with_name("figure.png"), dpi=100)

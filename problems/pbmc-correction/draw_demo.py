@@ -5,10 +5,10 @@ Run: python problems/pbmc-correction/draw_demo.py
 
 from pathlib import Path
 
+from benchmarks.design.omics import read_set
 from sciadv import BatchCorrector
-from sciadv.bench.omics import read_set
-from sciadv.omics.maps import flat_map, map_name
-from sciadv.plotting import plot_maps
+from sciadv.domains.batch_correction.maps import flat_map, map_name
+from sciadv.report.plotting import plot_maps
 
 adata = read_set("pbmc_symphony")
 corrector = BatchCorrector("batch", seed=0).fit(adata)

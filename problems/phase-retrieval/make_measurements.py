@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sciadv.bench.phase_retrieval import seen_frequencies
+from benchmarks.scans.phase_retrieval import seen_frequencies
 from sciadv.catalogue import build_parts, problem_spec
-from sciadv.datasets import load_images
+from sciadv.data.datasets import load_images
 
 #: Test digits; `sciadv bench phase-retrieval` takes others.
 FIRST, LAST = 9000, 9008

@@ -1,7 +1,7 @@
 """Make crosswell.npz: traces of two draws from the prior and of two crops that it was not trained on.
 
-Run with ``SCIADV_DATA`` set to a folder with the training image of `sciadv.datasets` "channels", whose test
-columns the crops are cut from; the noise is that of problem.toml.
+Run with ``SCIADV_DATA`` set to a folder with the training image of `sciadv.data.datasets` "channels", whose
+test columns the crops are cut from; the noise is that of problem.toml.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sciadv import Prior
-from sciadv.datasets import load_images
+from sciadv.data.datasets import load_images
 from sciadv.forward import AcousticCrosswell
 
 SIGMA, SEED, FIRST_CROP = 0.05, 20, 700

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from sciadv.bench.seismic_crosswell import l_bfgs, smooth_start
+from benchmarks.scans.seismic_crosswell import l_bfgs, smooth_start
 from sciadv.catalogue import load_problem
 from sciadv.solvers import LevenbergMarquardt
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from sciadv.cli.edge import check_output_folder, output_console, plain_errors, progress_console, say
 from sciadv.errors import InputError
+from sciadv.files.folders import benchmarks_root
 
 
 @plain_errors
@@ -37,13 +41,12 @@ def bench(
         return
     from rich.markdown import Markdown
 
-    from sciadv.bench import run_bench
-    from sciadv.page import to_json
+    from sciadv.files.page import to_json
 
     _check_outputs(json_file, out)
     chosen = None if peers is None else [peer.strip() for peer in peers.split(",") if peer.strip()]
     console = progress_console()
-    result = run_bench(
+    result = import_benchmarks().run_bench(
         name,
         quick=quick,
         peers=chosen,
@@ -60,10 +63,27 @@ def bench(
         raise typer.Exit(1)
 
 
-def _list_benches() -> None:
-    from sciadv.bench import BENCHES
+def import_benchmarks() -> ModuleType:
+    """Import the benches of a checkout.
 
-    for name, entry in BENCHES.items():
+    Raises
+    ------
+    InputError
+        The package was installed without them.
+    """
+    root = benchmarks_root()
+    if root is None:
+        raise InputError(
+            "the benches are not in the installed package: they travel with the source; run `sciadv bench` "
+            "in a checkout that was installed by `pip install --editable .`"
+        )
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    return import_module("benchmarks")
+
+
+def _list_benches() -> None:
+    for name, entry in import_benchmarks().BENCHES.items():
         say(f"{name:<26} {entry.title}")
 
 

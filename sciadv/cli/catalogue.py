@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +14,8 @@ from sciadv.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from benchmarks import Bench
 
 
 @plain_errors
@@ -53,7 +55,6 @@ def show(
 
 def _entries() -> dict[str, dict[str, str]]:
     """Return a line per entry, by kind."""
-    from sciadv.bench import BENCHES
     from sciadv.catalogue import titles
     from sciadv.forward import FORWARDS
     from sciadv.solvers import SOLVERS, solver_names
@@ -63,8 +64,17 @@ def _entries() -> dict[str, dict[str, str]]:
         "priors": titles("priors"),
         "solvers": {name: _first_line(SOLVERS.get(name)) for name in solver_names()},
         "forwards": {name: _first_line(part) for name, part in FORWARDS.items()},
-        "benches": {name: bench.title for name, bench in BENCHES.items()},
+        "benches": {name: bench.title for name, bench in _benches().items()},
     }
+
+
+def _benches() -> Mapping[str, Bench]:
+    """Return the benches of a checkout; an installed package has none."""
+    from sciadv.cli.bench import import_benchmarks
+    from sciadv.files.folders import benchmarks_root
+
+    benches: Mapping[str, Bench] = {} if benchmarks_root() is None else import_benchmarks().BENCHES
+    return benches
 
 
 def _first_line(thing: object) -> str:
@@ -96,7 +106,7 @@ def _show_prior(console: Console, name: str) -> None:
     from rich.markdown import Markdown
     from rich.table import Table
 
-    from sciadv.folders import find_entry
+    from sciadv.files.folders import find_entry
     from sciadv.prior import CARD, WEIGHTS, read_card
 
     folder = find_entry("priors", name)
@@ -124,9 +134,7 @@ def _show_forward(console: Console, name: str) -> None:
 
 
 def _show_bench(console: Console, name: str) -> None:
-    from sciadv.bench import BENCHES
-
-    bench = BENCHES[name]
+    bench = _benches()[name]
     console.print(bench.title, markup=False)
     console.print(f"Its bars stand in the problem {bench.problem}.", markup=False)
     if bench.peers:

@@ -14,8 +14,8 @@ from sciadv.cli.edge import output_console, plain_errors, progress_console, say
 from sciadv.errors import InputError
 
 if TYPE_CHECKING:
-    from sciadv.omics import BatchCorrector
-    from sciadv.omics.judge import Judgement
+    from sciadv.domains.batch_correction import BatchCorrector
+    from sciadv.domains.batch_correction.correction_scores import Judgement
 
 REPORT = "report.html"
 
@@ -63,7 +63,7 @@ def correct(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Correct batch effects; write the corrected .h5ad, and report.html beside it."""
-    from sciadv.games.trainer.progress import live_progress
+    from sciadv.trainings.progress import live_progress
 
     request = Request(data, out, batch, label, method, device, seed)
     corrector = _corrector(request)
@@ -89,7 +89,7 @@ def correct(
 
 
 def _corrector(request: Request) -> BatchCorrector:
-    from sciadv.omics import BatchCorrector
+    from sciadv.domains.batch_correction import BatchCorrector
 
     return BatchCorrector(
         request.batch,
@@ -134,8 +134,8 @@ def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: 
     """Judge before and after, print the table, draw the maps, and write the page."""
     from rich.table import Table
 
-    from sciadv.omics.cells import EMBEDDING, read_cells
-    from sciadv.omics.judge import judge
+    from sciadv.domains.batch_correction.cells import EMBEDDING, read_cells
+    from sciadv.domains.batch_correction.correction_scores import judge
 
     cells = read_cells(adata, batch_key=request.batch, label_key=request.label)
     assert cells.batch is not None  # the fit has read it
@@ -163,9 +163,9 @@ def _page(
     embeddings: dict[str, Any],
     groups: dict[str, Any],
 ) -> str:
-    from sciadv.omics.maps import flat_map, map_name
-    from sciadv.page import escape, html_page, html_table, image, png, versions
-    from sciadv.plotting import plot_maps
+    from sciadv.domains.batch_correction.maps import flat_map, map_name
+    from sciadv.files.page import escape, html_page, html_table, image, png, versions
+    from sciadv.report.plotting import plot_maps
 
     maps = {name: flat_map(z, seed=request.seed) for name, z in embeddings.items()}
     title = f"Batch correction of {request.data.name}"

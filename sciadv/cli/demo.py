@@ -96,9 +96,9 @@ def _designed(title: str, question: str, found: Designs, folder: Path) -> Story:
 def batches(out: Path) -> Story:
     """Take the batch out of simulated counts."""
     from sciadv import BatchCorrector
-    from sciadv.omics import batch_unpredictability, simulate_counts
-    from sciadv.omics.maps import flat_map
-    from sciadv.plotting import plot_maps
+    from sciadv.domains.batch_correction import batch_unpredictability, simulate_counts
+    from sciadv.domains.batch_correction.maps import flat_map
+    from sciadv.report.plotting import plot_maps
 
     folder = out / "correct"
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ USES: dict[str, Callable[[Path], Story]] = {
 
 def write_page(stories: list[Story], out: Path) -> None:
     """Write the page that shows all uses; it needs no other file."""
-    from sciadv.page import escape, html_page, image
+    from sciadv.files.page import escape, html_page, image
 
     sections = ["<h1>sciadv: four uses of one search</h1>"]
     for story in stories:

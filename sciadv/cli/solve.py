@@ -85,7 +85,7 @@ def run_request(request: Request) -> Solution:
     """Check everything, solve, then write; exit with 130 after writing if the user pressed Ctrl-C."""
     import sciadv
     from sciadv.catalogue import problem_spec
-    from sciadv.report import Run, write_results
+    from sciadv.report.solution_page import Run, write_results
     from sciadv.types import as_device
 
     check_output_folder(request.out)
@@ -133,8 +133,8 @@ def _choose_solver(request: Request, spec: ProblemSpec) -> tuple[str, int | None
 
 def _load(request: Request, device: str) -> tuple[Problem, str]:
     """Load the problem, put the user's measurements into it, and return it with the hash of their file."""
-    from sciadv.arrays import read_array
     from sciadv.catalogue import load_problem
+    from sciadv.files.arrays import read_array
     from sciadv.prior import sha256
 
     problem, digest = load_problem(request.problem, device=device, seed=request.seed), ""
@@ -194,7 +194,7 @@ def _compared(solution: Solution) -> Solution:
 
 
 def _say_overwritten(out: Path) -> None:
-    from sciadv.report import RESULTS
+    from sciadv.report.solution_page import RESULTS
 
     there = [name for name in RESULTS if (out / name).exists()]
     if there:
@@ -203,7 +203,7 @@ def _say_overwritten(out: Path) -> None:
 
 def _say_solution(solution: Solution, out: Path) -> None:
     """Say how many measurements ended how, each kind with its first sentence, and what was written."""
-    from sciadv.report import RESULTS
+    from sciadv.report.solution_page import RESULTS
 
     say(f"{len(solution.status)} measurements by {solution.method} in {solution.seconds:.1f} s")
     say(f"median misfit {float(solution.misfit.median()):.3g} {solution.unit}")

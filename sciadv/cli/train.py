@@ -25,8 +25,8 @@ from sciadv.cli.edge import (
 )
 
 if TYPE_CHECKING:
-    from sciadv.games.game_report import GameReport
     from sciadv.schema import Recipe
+    from sciadv.trainings.training_report import GameReport
 
 
 @plain_errors
@@ -65,7 +65,7 @@ def train(
     check_output_folder(folder)
     target = str(as_device(device))
     if dry_run:
-        from sciadv.training import dry_run as estimate
+        from sciadv.recipes import dry_run as estimate
 
         say(str(estimate(found, device=target)))
         return
@@ -83,8 +83,8 @@ def train(
 
 
 def _train(recipe: Recipe, folder: Path, *, resume: bool, device: str, every: int) -> GameReport:
-    from sciadv.games.trainer.progress import live_progress
-    from sciadv.training import train_recipe
+    from sciadv.recipes import train_recipe
+    from sciadv.trainings.progress import live_progress
 
     with live_progress() as monitor, _interruption() as is_interrupted:
         return train_recipe(
@@ -100,7 +100,7 @@ def _train(recipe: Recipe, folder: Path, *, resume: bool, device: str, every: in
 
 def _tell(report: GameReport, folder: Path, again: str) -> None:
     """Say how it ended: where the prior is and how the training went, or how to go on."""
-    from sciadv.games.game_report import GameStatus
+    from sciadv.trainings.training_report import GameStatus
 
     if report.status is GameStatus.INTERRUPTED:
         say_error(f"{report.message}; go on from there by: {again}")

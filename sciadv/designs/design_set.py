@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from sciadv.designs.picture import plot_designs
+from sciadv.files.page import escape, html_page, html_table, image, png, to_json, versions, write_page
 from sciadv.forward import Quantity
 from sciadv.likelihood import Tolerance
-from sciadv.page import escape, html_page, html_table, image, png, to_json, versions, write_page
 from sciadv.problem import Problem
 
 if TYPE_CHECKING:

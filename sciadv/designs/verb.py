@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from sciadv.catalogue import entry_spec
 from sciadv.designs.search import design_by_search
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.folders import entry_names
+from sciadv.files.folders import entry_names
 from sciadv.schema import CorrectionSpec, ProblemSpec, TargetMeasurements
 from sciadv.solvers import Monitor
 from sciadv.types import as_device
@@ -57,7 +57,7 @@ class Designer(Protocol):
 
 
 #: Forwards whose candidates are more than a row of numbers, and the ``module:function`` that designs them.
-DESIGNERS: dict[str, str] = {"gene-circuit": "sciadv.designs.circuits:design_gene_circuits"}
+DESIGNERS: dict[str, str] = {"gene-circuit": "sciadv.designs.circuit_designer:design_gene_circuits"}
 
 
 def design_names() -> list[str]:

@@ -6,24 +6,24 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 
 from sciadv.errors import UnknownNameError
-from sciadv.forward.acoustic import AcousticCrosswell
 from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
-from sciadv.forward.block import BlockSum
-from sciadv.forward.blur import Blur, GaussianBlur
-from sciadv.forward.crosshole import CrossholeTravelTime, FaciesSlowness
-from sciadv.forward.fourier import MaskedFourier, cartesian_mask
-from sciadv.forward.gene_circuit import GeneCircuit
-from sciadv.forward.magnitude import Magnitude
-from sciadv.forward.mask import Mask
+from sciadv.forward.circuits.gene_circuit import GeneCircuit
+from sciadv.forward.design.quantity import PropertyModel, Quantity
+from sciadv.forward.design.texture import Texture
+from sciadv.forward.imaging.block import BlockSum
+from sciadv.forward.imaging.blur import Blur, GaussianBlur
+from sciadv.forward.imaging.fourier import MaskedFourier, cartesian_mask
+from sciadv.forward.imaging.magnitude import Magnitude
+from sciadv.forward.imaging.mask import Mask
+from sciadv.forward.imaging.pad import ZeroPad
+from sciadv.forward.imaging.sensing import GaussianSensing
 from sciadv.forward.matrix import Matrix
-from sciadv.forward.pad import ZeroPad
-from sciadv.forward.quantity import PropertyModel, Quantity
-from sciadv.forward.radon import ParallelBeam, filtered_back_projection
-from sciadv.forward.sensing import GaussianSensing
 from sciadv.forward.stack import stack
-from sciadv.forward.texture import Texture
+from sciadv.forward.tomography.crosshole import CrossholeTravelTime, FaciesSlowness
+from sciadv.forward.tomography.radon import ParallelBeam, filtered_back_projection
+from sciadv.forward.waves.acoustic import AcousticCrosswell
 
 __all__ = [
     "FORWARDS",
@@ -94,7 +94,7 @@ def forward_kind(name: str) -> Callable[..., Forward]:
     Examples
     --------
     >>> forward_kind("blur")
-    <class 'sciadv.forward.blur.Blur'>
+    <class 'sciadv.forward.imaging.blur.Blur'>
     """
     if name in FORWARDS:
         return FORWARDS[name]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import WeightsError
+from sciadv.files.weights import read_tensors, write_tensors
 from sciadv.nets import ConvClassifier, build_net, net_spec
-from sciadv.weights import read_tensors, write_tensors
 
 CLASSIFIER = "classifier.safetensors"
 

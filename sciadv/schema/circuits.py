@@ -11,7 +11,7 @@ from sciadv.schema.tables import Count, NotNegative, Positive, RecipeSpec, Table
 
 
 class SubgraphTable(Table):
-    """`sciadv.circuits.data.Topologies`: how many subgraphs of real networks are drawn, and their sizes."""
+    """How many subgraphs of real networks are drawn, and their sizes."""
 
     n_draws: Count
     sizes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] = (3, 4, 5)
@@ -36,7 +36,7 @@ class CircuitDiscriminatorTable(Table):
 
 
 class FeedbackTable(Table):
-    """`sciadv.circuits.training.oscillation_feedback`."""
+    """`sciadv.domains.gene_circuits.circuit_game.oscillation_feedback`."""
 
     capacity: Count | None = None
     floor: NotNegative | None = None

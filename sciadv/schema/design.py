@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, with_config
 
-from sciadv.games.design_training import DesignSchedule
 from sciadv.schema.tables import Count, Positive, RecipeSpec, Table
+from sciadv.trainings.physics.design_training import DesignSchedule
 
 _Row = Annotated[list[Positive], Field(min_length=1)]
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from sciadv.games.game_parts import make_part, settings_of
 from sciadv.games.penalties import InstanceNoise, WeightClipping
 from sciadv.games.replay import ReplayBuffer, TopK
 from sciadv.schema.tables import Count, Positive, Table
+from sciadv.trainings.game.game_parts import make_part, settings_of
 
 Named = str | dict[str, Any]
 Rate = Annotated[float, Field(ge=0, lt=1)]

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
-from sciadv.games.prior_schedule import PriorSchedule
 from sciadv.schema.circuits import CircuitRecipe
 from sciadv.schema.design import DesignRecipe
 from sciadv.schema.game import GameTable, InversionTable, Named
@@ -24,6 +23,7 @@ from sciadv.schema.nets import (
 )
 from sciadv.schema.sentences import parse_spec, parse_toml
 from sciadv.schema.tables import Count, RecipeSpec, Table
+from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 
 
 class ClassifierTable(Table):
@@ -47,7 +47,7 @@ class ClassifierTable(Table):
 
 
 class DataTable(Table):
-    """The training images: `sciadv.datasets.load_images`."""
+    """The training images: `sciadv.data.datasets.load_images`."""
 
     name: str
     prepare: str = "none"
@@ -67,7 +67,7 @@ class ImageRecipe(RecipeSpec):
 
 
 class PriorRecipe(ImageRecipe):
-    """A variational autoencoder, then an adversarial game for its decoder: `sciadv.games.prior_training`."""
+    """A variational autoencoder, then an adversarial game for its decoder: `sciadv.trainings.autoencoder`."""
 
     kind: Literal["prior"] = "prior"
     generator: Annotated[ConvDecoderTable | MLPDecoderTable, Field(discriminator="kind")]
@@ -140,7 +140,7 @@ class GanRecipe(ImageRecipe):
         return default if self.game.penalties is None else self.game.penalties
 
 
-#: The kinds of recipes. `sciadv.training.TRAINERS` has what trains each.
+#: The kinds of recipes. `sciadv.recipes.TRAINERS` has what trains each.
 RECIPES: dict[str, type[RecipeSpec]] = {
     "prior": PriorRecipe,
     "gan": GanRecipe,

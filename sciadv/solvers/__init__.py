@@ -9,35 +9,35 @@ from typing import Protocol, runtime_checkable
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.adam import Adam
-from sciadv.solvers.annealing import Annealing
-from sciadv.solvers.auto import Auto
-from sciadv.solvers.binary_cells import BinaryCells
-from sciadv.solvers.csgm import CSGM
-from sciadv.solvers.deep_image_prior import DeepImagePrior
-from sciadv.solvers.diagnosis import diagnose
-from sciadv.solvers.differential_evolution import DifferentialEvolution
-from sciadv.solvers.fbp import FBP
-from sciadv.solvers.hio import HIO
-from sciadv.solvers.hmc import HMC
-from sciadv.solvers.image_adaptive import ImageAdaptive
-from sciadv.solvers.intermediate_layer import IntermediateLayer
-from sciadv.solvers.laplace import Laplace
-from sciadv.solvers.lasso import Lasso
-from sciadv.solvers.learned_tv import LearnedTV
-from sciadv.solvers.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.lmmse import LMMSE
-from sciadv.solvers.mala import MALA
-from sciadv.solvers.multi_code import MultiCode
-from sciadv.solvers.pcn import PCN
-from sciadv.solvers.regularised_gauss_newton import RegularisedGaussNewton
-from sciadv.solvers.representation_error import RepresentationError
-from sciadv.solvers.search import Monitor, Progress
-from sciadv.solvers.smc import SequentialMonteCarlo
-from sciadv.solvers.sparse_deviation import SparseDeviation
-from sciadv.solvers.tangent_kernel import TangentKernel
-from sciadv.solvers.tv import TV
-from sciadv.solvers.wirtinger_flow import WirtingerFlow
+from sciadv.solvers.automatic.auto import Auto
+from sciadv.solvers.automatic.binary_cells import BinaryCells
+from sciadv.solvers.beyond_range.learned_tv import LearnedTV
+from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaussNewton
+from sciadv.solvers.beyond_range.representation_error import RepresentationError
+from sciadv.solvers.beyond_range.tangent_kernel import TangentKernel
+from sciadv.solvers.classical.fbp import FBP
+from sciadv.solvers.classical.hio import HIO
+from sciadv.solvers.classical.lasso import Lasso
+from sciadv.solvers.classical.lmmse import LMMSE
+from sciadv.solvers.classical.tv import TV
+from sciadv.solvers.classical.wirtinger_flow import WirtingerFlow
+from sciadv.solvers.diagnosis.verdicts import diagnose
+from sciadv.solvers.latent.adam import Adam
+from sciadv.solvers.latent.annealing import Annealing
+from sciadv.solvers.latent.csgm import CSGM
+from sciadv.solvers.latent.differential_evolution import DifferentialEvolution
+from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.posterior.hmc import HMC
+from sciadv.solvers.posterior.laplace import Laplace
+from sciadv.solvers.posterior.mala import MALA
+from sciadv.solvers.posterior.pcn import PCN
+from sciadv.solvers.posterior.smc import SequentialMonteCarlo
+from sciadv.solvers.published.deep_image_prior import DeepImagePrior
+from sciadv.solvers.published.image_adaptive import ImageAdaptive
+from sciadv.solvers.published.intermediate_layer import IntermediateLayer
+from sciadv.solvers.published.multi_code import MultiCode
+from sciadv.solvers.published.sparse_deviation import SparseDeviation
 
 
 @runtime_checkable

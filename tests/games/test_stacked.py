@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.games.game import Game
-from sciadv.games.game_rules import GameOptions
 from sciadv.games.objectives import OBJECTIVES
 from sciadv.games.penalties import R1
-from sciadv.games.stacked import Mixture, StackedModule, grid, ring, stack_games
-from sciadv.games.stacked.stack import StackedPenalty
 from sciadv.games.updates import UPDATES
+from sciadv.trainings.game.game import Game
+from sciadv.trainings.game.game_rules import GameOptions
+from sciadv.trainings.stacked import Mixture, StackedModule, grid, ring, stack_games
+from sciadv.trainings.stacked.stack import StackedPenalty
 
 RUNS, BATCH = 3, 6
 

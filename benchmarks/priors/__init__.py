@@ -1,0 +1,1 @@
+"""Benches of priors and of the games that train them."""

@@ -1,0 +1,203 @@
+"""Means and covariances of a training set and of what a generator cannot represent of it; and their files.
+
+Only the statistics; `sciadv.solvers.beyond_range.residual_statistics` learns those of the residual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.files.weights import write_tensors
+
+MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
+#: Images of more pixels keep a diagonal and principal directions in their file, in half precision: at most so
+#: many, and at most so many numbers.
+DENSE_PIXELS, _RANK, _NUMBERS = 1100, 384, 1_800_000
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean ``in_shape`` and covariance ``(pixels, pixels)`` of images, dense or as factor and diagonal.
+
+    Parameters
+    ----------
+    mean
+        The mean.
+    dense
+        The covariance; None where it is given by the other two.
+    factor, diagonal
+        ``(pixels, rank)`` and ``(pixels,)`` with ``covariance = factor factor' + diag(diagonal)``, as files
+        of large images keep it; see `factored`.
+
+    Raises
+    ------
+    InputError
+        There is neither a dense covariance nor factor and diagonal.
+    """
+
+    mean: Tensor
+    dense: Tensor | None = None
+    factor: Tensor | None = None
+    diagonal: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is a covariance."""
+        if self.dense is None and (self.factor is None or self.diagonal is None):
+            raise InputError("moments need a covariance (pixels, pixels), or a factor and a diagonal of it")
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """The covariance ``(pixels, pixels)``, made when it is first asked for."""
+        if self.dense is not None:
+            return self.dense
+        factor, diagonal = factored(self)
+        return factor @ factor.T + diagonal.diag()
+
+    @property
+    def covariance_shape(self) -> tuple[int, ...]:
+        """Shape of the covariance, which is not made for it."""
+        if self.factor is None or self.diagonal is None:
+            return tuple(self.covariance.shape)
+        return len(self.factor), len(self.diagonal)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Moments:
+        """Return a copy on a device and in a precision."""
+        parts = (self.dense, self.factor, self.diagonal)
+        return Moments(
+            self.mean.to(device, dtype), *(None if part is None else part.to(device, dtype) for part in parts)
+        )
+
+    def times(self, columns: Tensor) -> Tensor:
+        """Return the covariance times ``(..., pixels, n)``, on their device and in their precision."""
+        if self.factor is None or self.diagonal is None:
+            return self.covariance.to(columns) @ columns
+        factor, diagonal = self.factor.to(columns), self.diagonal.to(columns)
+        return factor @ (factor.T @ columns) + diagonal[:, None] * columns
+
+    def save(self, path: Path) -> Path:
+        """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
+        return write_tensors(path, _pack(self), {})
+
+    @staticmethod
+    def load(path: Path) -> Moments | None:
+        """Read what `save` wrote; None where there is no such file."""
+        if not path.is_file():
+            return None
+        from safetensors.torch import load_file
+
+        return _unpack(load_file(path))
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """Representation error of a prior: ``x = G(z) + nu``, and the same before the output's activation.
+
+    Parameters
+    ----------
+    image
+        Mean and covariance of ``nu = x - G(z*)``, with ``z*`` the latent nearest to a training image.
+    logits
+        Mean and covariance of the smallest ``nu`` for which ``activation(l(z*) + nu)`` is the image, with l
+        the generator's output before its activation.
+    reference
+        Images ``(n, *in_shape)`` of the same kind that the statistics were not learned from: they say
+        how large a misfit is normal for an operator.
+    """
+
+    image: Moments
+    logits: Moments
+    reference: Tensor
+
+    def save(self, folder: Path) -> Path:
+        """Write ``residual.safetensors``: upper triangles, or factors and diagonals of large covariances."""
+        tensors = {
+            f"{name}.{key}": value
+            for name, moments in (("image", self.image), ("logits", self.logits))
+            for key, value in _pack(moments).items()
+        }
+        low, high = self.reference.min(), self.reference.max()
+        level = 255 * (self.reference - low) / (high - low).clamp_min(1e-12)
+        tensors["reference"] = level.round().to(torch.uint8)
+        tensors["reference_range"] = torch.stack([low, high]).float()
+        return write_tensors(folder / RESIDUAL, tensors, {})
+
+    @staticmethod
+    def load(folder: Path) -> Residual | None:
+        """Read what `save` wrote; None where there is no such file."""
+        if not (folder / RESIDUAL).is_file():
+            return None
+        from safetensors.torch import load_file
+
+        tensors = load_file(folder / RESIDUAL)
+        image, logits = (
+            _unpack({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
+            for name in ("image", "logits")
+        )
+        low, high = tensors["reference_range"]
+        return Residual(image, logits, low + (high - low) * tensors["reference"].float() / 255)
+
+
+def moments_of(samples: Tensor) -> Moments:
+    """Return mean and covariance of ``(n, *in_shape)``, on the CPU."""
+    flat = samples.flatten(1).double()
+    mean = flat.mean(0)
+    covariance = (flat - mean).T @ (flat - mean) / len(flat)
+    return Moments(mean.reshape(samples.shape[1:]).float().cpu(), covariance.float().cpu())
+
+
+def factored(moments: Moments) -> tuple[Tensor, Tensor]:
+    """Return a factor ``(pixels, rank)`` and a diagonal ``(pixels,)``: the covariance is about their sum.
+
+    Those the moments were read with, or the leading principal directions and the variance they leave.
+    """
+    if moments.factor is not None and moments.diagonal is not None:
+        return moments.factor, moments.diagonal
+    covariance = moments.covariance.double()
+    factor = _leading_factor(covariance, min(_RANK, _NUMBERS // len(covariance), len(covariance)))
+    diagonal = (covariance.diagonal() - factor.square().sum(1)).clamp_min(0)
+    return factor.float(), diagonal.float()
+
+
+def _leading_factor(covariance: Tensor, rank: int) -> Tensor:
+    """Return F ``(pixels, rank)`` with F F' about the leading part of a covariance, by subspace iteration.
+
+    Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53 (2011) 217-288, algorithms
+    4.4 and 5.3.
+    """
+    draw = torch.Generator().manual_seed(0)
+    n_columns = min(rank + 32, len(covariance))
+    basis = torch.randn(len(covariance), n_columns, generator=draw, dtype=covariance.dtype)
+    for _ in range(4):
+        basis = torch.linalg.qr(covariance @ basis.to(covariance.device))[0]
+    values, vectors = torch.linalg.eigh(basis.T @ covariance @ basis)
+    leading: Tensor = (basis @ vectors[:, -rank:]) * values[-rank:].clamp_min(0).sqrt()
+    return leading
+
+
+def _pack(moments: Moments) -> dict[str, Tensor]:
+    pixels = prod(moments.mean.shape)
+    packed = {"mean": moments.mean.float()}
+    if pixels <= DENSE_PIXELS:
+        row, column = torch.triu_indices(pixels, pixels)
+        return packed | {"upper": moments.covariance.cpu()[row, column].float()}
+    factor, diagonal = factored(moments)
+    return packed | {"factor": factor.half().cpu(), "diagonal": diagonal.float().cpu()}
+
+
+def _unpack(packed: dict[str, Tensor]) -> Moments:
+    mean = packed["mean"]
+    pixels = mean.numel()
+    if "factor" in packed:
+        return Moments(mean, factor=packed["factor"].float(), diagonal=packed["diagonal"])
+    row, column = torch.triu_indices(pixels, pixels)
+    covariance = torch.zeros(pixels, pixels)
+    covariance[row, column] = packed["upper"]
+    covariance[column, row] = packed["upper"]
+    return Moments(mean, covariance)

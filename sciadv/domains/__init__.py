@@ -1,0 +1,1 @@
+"""What only one domain knows: its objects, its behaviours, its pictures."""

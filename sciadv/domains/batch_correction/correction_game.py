@@ -1,0 +1,289 @@
+"""The game of a correction: an encoder that hides the batch against a discriminator that finds it.
+
+It is played by the updates and the loop of `sciadv.games`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Adam, AdamW, Optimizer
+
+from sciadv.domains.batch_correction.networks import CorrectionNets
+from sciadv.errors import InputError, require_at_least
+from sciadv.games.two_player import Player, Point
+from sciadv.games.updates import Alternating
+from sciadv.nets.layers import GradientReversal
+from sciadv.trainings.data_order import batch_indices, step_generator
+from sciadv.trainings.protocol import DivergedError
+from sciadv.trainings.training_state import Parts, collect, restore_state
+
+#: Largest norm of a player's gradient; longer ones are shortened to it.
+_MAX_NORM = 5.0
+#: Weight of a squared error of all components together.
+_ERROR_WEIGHT = 2.0
+
+
+@final
+@dataclass(frozen=True)
+class AdversarialSettings:
+    """How an adversarial correction is made.
+
+    Parameters
+    ----------
+    n_components
+        Principal components that go in, at most one fewer than genes.
+    n_latent
+        Length of the code.
+    n_hidden
+        Width of the networks.
+    lam
+        Strength of the gradient reversal; 0 leaves the adversary out of the encoder's loss.
+    divergence_weight
+        Weight of the Kullback-Leibler divergence of the code from N(0, I), reached after a quarter.
+    n_discriminator
+        Discriminator steps in each step.
+    least_steps, epochs
+        Steps: at least so many, and at least so many times through the cells.
+    most_epochs
+        Few cells are gone through so many times at most, whatever `least_steps` says: more often, the encoder
+        learns them one by one and moves them onto others of another kind.
+    minibatch
+        Cells a minibatch, at most.
+    learning_rate
+        Largest one; it rises from a 25th over the first tenth and falls to nothing along a cosine.
+
+    Raises
+    ------
+    InputError
+        A count below 1, or a weight below 0.
+    """
+
+    n_components: int = 50
+    n_latent: int = 20
+    n_hidden: int = 128
+    lam: float = 1.0
+    divergence_weight: float = 0.05
+    n_discriminator: int = 3
+    least_steps: int = 900
+    epochs: int = 40
+    most_epochs: int = 120
+    minibatch: int = 256
+    learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        counts = ("n_components", "n_latent", "n_discriminator", "least_steps", "epochs", "most_epochs")
+        least = {**dict.fromkeys(counts, 1), "n_hidden": 2, "minibatch": 8}
+        least |= {"lam": 0, "divergence_weight": 0}
+        require_at_least(self, least)
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate must be > 0, but is {self.learning_rate}")
+
+    def n_steps(self, n_cells: int) -> int:
+        """Return the steps for so many cells."""
+        few = min(self.least_steps, self.most_epochs * n_cells // self.minibatch)
+        return max(1, few, self.epochs * n_cells // self.minibatch)
+
+
+@final
+class CorrectionGame:
+    """Losses of encoder and discriminator on the minibatch of the last draw.
+
+    Player 0, encoder, decoder and classifier, minimises
+
+        2 |x - decoder(z, batch)|^2 + w KL(q(z | x), N(0, I)) + CE(labels) + CE(D(R(m)), batch),
+
+    with z drawn from ``q(z | x)``, m its mean and R the gradient reversal; player 1, the discriminator D,
+    minimises ``CE(D(m), batch)``. Cross entropies over batches weigh every batch alike. Follows
+    `sciadv.games.two_player.TwoPlayerGame`.
+
+    Parameters
+    ----------
+    nets
+        The networks.
+    x
+        ``(cells, components)``.
+    batch, labels
+        ``(cells,)``, numbers; a label of -1 is unknown.
+    settings
+        Weights.
+    seed
+        Seed of minibatches and posterior draws.
+    """
+
+    def __init__(
+        self,
+        nets: CorrectionNets,
+        x: Tensor,
+        batch: Tensor,
+        labels: Tensor,
+        *,
+        settings: AdversarialSettings,
+        seed: int,
+    ) -> None:
+        self.nets, self.x, self.batch, self.labels = nets, x, batch, labels
+        self.seed, self.n_draws = seed, 0
+        self.reversal = GradientReversal(settings.lam)
+        self.divergence_weight = 0.0
+        self.n_drawn = min(settings.minibatch, len(x))
+        share = torch.bincount(batch, minlength=nets.n_batches).to(x.dtype)
+        self.weight = len(x) / (nets.n_batches * share)
+        adversary = list(nets.discriminator.parameters())
+        ids = {id(p) for p in adversary}
+        self.players: tuple[Sequence[Tensor], Sequence[Tensor]] = (
+            [p for p in nets.parameters() if id(p) not in ids],
+            adversary,
+        )
+        self.error = float("nan")
+
+    def draw(self) -> None:
+        """Draw the next minibatch and the noise of its posterior draws."""
+        index = batch_indices(len(self.x), self.n_drawn, self.n_draws, seed=self.seed).to(self.x.device)
+        numbers = step_generator(self.seed, self.n_draws)
+        noise = torch.randn(self.n_drawn, self.nets.n_latent, generator=numbers)
+        self.noise = noise.to(self.x)
+        self.drawn = self.x[index], self.batch[index], self.labels[index]
+        self.n_draws += 1
+
+    def loss(self, player: Player) -> Tensor:
+        """Return the scalar that a player minimises."""
+        x, batch, labels = self.drawn
+        mean, log_variance = self.nets.posterior(x)
+        seen = self.reversal(mean) if player == 0 else mean
+        domain = functional.cross_entropy(self.nets.judge(seen, labels), batch, weight=self.weight)
+        if player == 1:
+            return domain
+        z = mean + (0.5 * log_variance).exp() * self.noise
+        error = (self.nets.decode(z, batch) - x).square().sum(1).mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        loss = _ERROR_WEIGHT * error + self.divergence_weight * divergence + domain
+        self.error = float(error.detach())
+        if self.nets.classifier is not None and bool((labels >= 0).any()):
+            loss = loss + functional.cross_entropy(self.nets.classifier(z), labels, ignore_index=-1)
+        return loss
+
+    def reduce(self, gradients: Point) -> Point:
+        """Return the gradients: one process."""
+        return gradients
+
+
+@final
+class CorrectionTraining:
+    """The game with its optimizers; follows `sciadv.trainings.Training`.
+
+    Parameters
+    ----------
+    game
+        Losses of both players.
+    plan
+        Rates and numbers of steps.
+    """
+
+    def __init__(self, game: CorrectionGame, plan: AdversarialSettings) -> None:
+        self.game, self.plan, self.n_done = game, plan, 0
+        self.n_steps = plan.n_steps(len(game.x))
+        self.update = Alternating(n_first=plan.n_discriminator)
+        rate = plan.learning_rate
+        self.optimizers = (
+            AdamW(game.players[0], lr=rate, weight_decay=1e-4, fused=True),
+            Adam(game.players[1], lr=rate, betas=(0.5, 0.99), fused=True),
+        )
+        for name, player, optimizer in zip(
+            ("encoder", "discriminator"), game.players, self.optimizers, strict=True
+        ):
+            optimizer.register_step_pre_hook(self._guard(name, player))
+        self.update_state = self.update.init(game)
+
+    def _guard(self, name: str, player: Sequence[Tensor]) -> Any:
+        """Return a hook that shortens a player's gradient, and stops the step when it is not finite."""
+
+        def guard(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # torch's hook
+            norm = float(clip_grad_norm_(player, _MAX_NORM))
+            if not math.isfinite(norm):
+                raise DivergedError(
+                    f"the gradient of the {name} became NaN or Inf at step {self.n_done + 1} of "
+                    f"{self.n_steps}; lower learning_rate ({self.plan.learning_rate:g}) or lam "
+                    f"({self.plan.lam:g}), and look for cells or genes with extreme values",
+                    tensor=name,
+                )
+
+        return guard
+
+    def step(self) -> dict[str, float]:
+        """Do one step of the update and return its losses.
+
+        Raises
+        ------
+        DivergedError
+            A gradient became NaN or infinite; the optimizers have not used it.
+        """
+        done = self.n_done / self.n_steps
+        self.optimizers[0].param_groups[0]["lr"] = self.plan.learning_rate * one_cycle(done)
+        self.game.divergence_weight = self.plan.divergence_weight * min(1.0, 4 * done)
+        self.update_state = self.update.step(self.game, self.optimizers, self.update_state)
+        self.n_done += 1
+        return {"reconstruction": self.game.error, "discriminator": self.update_state.losses[1]}
+
+    def _parts(self) -> Parts:
+        named = {"encoder": self.optimizers[0], "discriminator": self.optimizers[1]}
+        return Parts({"correction": self.game.nets}, named, {})
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """One phase."""
+        return (self.n_steps,)
+
+    @property
+    def batch(self) -> int:
+        """Cells a step: each turn of a player takes a minibatch."""
+        return self.game.n_drawn * (self.plan.n_discriminator + 1)
+
+    def settings(self) -> dict[str, object]:
+        """Return what a checkpoint must agree on."""
+        return {**asdict(self.plan), "seed": self.game.seed, "n_cells": len(self.game.x)}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Copy all that the next step depends on."""
+        tensors, facts = collect(self._parts(), self.update_state)
+        return tensors, {**facts, "n_done": self.n_done, "n_draws": self.game.n_draws}
+
+    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Go back to a state that `state` copied."""
+        self.update_state = restore_state(tensors, facts, self._parts())
+        self.n_done, self.game.n_draws = int(facts["n_done"]), int(facts["n_draws"])
+
+    def samples(self, n: int) -> None:  # there is no image to look at
+        """Return nothing: codes are looked at after the fit."""
+
+    def measure(self) -> dict[str, float]:
+        """Return nothing: the judges of `sciadv.domains.batch_correction.scores` come after the fit."""
+        return {}
+
+    def diagnose(self) -> tuple[str, ...]:
+        """Return nothing, as `measure`."""
+        return ()
+
+    def stop_reason(self) -> None:
+        """Go on to the end."""
+
+
+def one_cycle(done: float) -> float:
+    """Return the learning rate's part at a share of the steps: up from 1/25 to 1 over a tenth, then to 0.
+
+    Both along a cosine: L. N. Smith, N. Topin, Super-convergence, SPIE 11006, 2019, section 3, annealed.
+
+    Examples
+    --------
+    >>> one_cycle(0.0), one_cycle(0.1), round(one_cycle(1.0), 9)
+    (0.04, 1.0, 0.0)
+    """
+    if done < 0.1:
+        return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * done / 0.1))
+    return 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))

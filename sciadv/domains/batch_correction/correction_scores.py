@@ -1,0 +1,127 @@
+"""The judgement of a correction: the same judges before and after, as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import final
+
+import numpy as np
+
+from sciadv.domains.batch_correction.cells import Names
+from sciadv.domains.batch_correction.scib import SCORES, scib_scores
+from sciadv.domains.batch_correction.scores import (
+    Embedding,
+    batch_unpredictability,
+    label_transfer,
+    probe_accuracy,
+)
+from sciadv.errors import InputError
+
+#: Batch unpredictability above which cells were moved onto others more than chance would.
+_TOO_MUCH = 1.1
+
+
+@final
+@dataclass(frozen=True)
+class Judgement:
+    """Numbers of embeddings of the same cells.
+
+    Parameters
+    ----------
+    numbers
+        By embedding, then by number: "probe" (and "chance"), with labels "unpredictability", "transfer" and
+        "transfer_balanced", and the scores of scIB where they were asked for.
+    notes
+        What could not be judged, and why; what to beware of.
+    """
+
+    numbers: dict[str, dict[str, float]]
+    notes: tuple[str, ...] = field(default=())
+
+    def rows(self) -> list[list[str]]:
+        """Return a row of words and numbers for each judge, a column for each embedding."""
+        there = [key for key in _WORDS if any(key in found for found in self.numbers.values())]
+        return [[_WORDS[key], *(_shown(found.get(key)) for found in self.numbers.values())] for key in there]
+
+
+_WORDS = {
+    "probe": "batch found by a fresh probe (share of held-out cells)",
+    "chance": "the same by chance",
+    "unpredictability": "batch unpredictability within labels (1: no better than chance)",
+    "transfer": "labels carried over from the other batches (accuracy)",
+    "transfer_balanced": "the same, mean over labels",
+    **{key: f"scIB: {words}" for key, words in SCORES.items()},
+}
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def judge(
+    embeddings: Mapping[str, Embedding],
+    batch: Names,
+    labels: Names | None = None,
+    *,
+    with_scib: bool = True,
+    seed: int = 0,
+) -> Judgement:
+    """Judge embeddings of the same cells; the first is that before correction.
+
+    Parameters
+    ----------
+    embeddings
+        ``(cells, n)`` each, by name.
+    batch, labels
+        ``(cells,)``; without labels only the probe judges.
+    with_scib
+        Whether to add the scores of scIB, which take tens of CPU seconds, where they can be given.
+    seed
+        Seed of the judges.
+    """
+    numbers: dict[str, dict[str, float]] = {name: {} for name in embeddings}
+    notes = _add(numbers, {name: partial(_probe, z, batch, seed=seed) for name, z in embeddings.items()})
+    if labels is None:
+        return Judgement(numbers, (*notes, "without labels, whether biology was kept cannot be judged"))
+    for score in (partial(_unpredictability, seed=seed), _transfer):
+        notes += _add(numbers, {name: partial(score, z, batch, labels) for name, z in embeddings.items()})
+    notes += [
+        f"{name}: the batch is told worse than chance within labels; cells may have been moved onto others"
+        for name, found in numbers.items()
+        if found.get("unpredictability", 0.0) > _TOO_MUCH
+    ]
+    if with_scib:
+        try:
+            scored = scib_scores(embeddings, next(iter(embeddings.values())), batch, labels)
+        except InputError as error:
+            return Judgement(numbers, (*notes, str(error)))
+        numbers = {name: {**found, **scored[name]} for name, found in numbers.items()}
+    return Judgement(numbers, tuple(notes))
+
+
+def _add(
+    numbers: dict[str, dict[str, float]], scores: Mapping[str, Callable[[], dict[str, float]]]
+) -> list[str]:
+    """Add a score of every embedding to `numbers`; return why it cannot be given, where it cannot."""
+    try:
+        found = {name: score() for name, score in scores.items()}
+    except InputError as error:
+        return [str(error)]
+    for name, values in found.items():
+        numbers[name] |= values
+    return []
+
+
+def _probe(z: Embedding, batch: Names, *, seed: int) -> dict[str, float]:
+    return {"probe": probe_accuracy(z, batch, seed=seed), "chance": 1 / len(np.unique(batch))}
+
+
+def _unpredictability(z: Embedding, batch: Names, labels: Names, *, seed: int) -> dict[str, float]:
+    return {"unpredictability": batch_unpredictability(z, batch, labels, seed=seed)}
+
+
+def _transfer(z: Embedding, batch: Names, labels: Names) -> dict[str, float]:
+    found = label_transfer(z, batch, labels)
+    return {"transfer": found.accuracy, "transfer_balanced": found.balanced_accuracy}

@@ -1,0 +1,116 @@
+"""Circuits as the graphs of other libraries: networkx, and PyTorch Geometric, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sciadv.domains.gene_circuits.circuit_plot import gene_name
+from sciadv.errors import InputError
+from sciadv.nets.graph import CHANNELS, N_EDGE
+from sciadv.physics.kinetics import check_circuits, unpack
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+    from torch_geometric.data import Data
+
+
+def to_networkx(x: Tensor) -> DiGraph[str]:
+    """Return one circuit ``(7, genes, genes)`` as a directed graph with parameters in physical units.
+
+    Genes have ``production`` and ``degradation``, edges ``sign``, ``threshold``, ``hill`` and ``fold``.
+
+    Raises
+    ------
+    InputError
+        It is not one circuit, or networkx is not installed.
+    """
+    try:
+        import networkx
+    except ImportError as error:
+        raise InputError("networkx is not installed; pip install sciadv[circuits]") from error
+    kinetics = unpack(check_circuits(x[None]))
+    graph: DiGraph[str] = networkx.DiGraph()
+    for i in range(int(kinetics.presence.sum())):
+        numbers = {name: float(getattr(kinetics, name)[0, i]) for name in CHANNELS[1 + N_EDGE : -1]}
+        graph.add_node(gene_name(i), **numbers)
+    for i, j in kinetics.sign[0].nonzero().tolist():
+        numbers = {name: float(getattr(kinetics, name)[0, i, j]) for name in CHANNELS[1 : 1 + N_EDGE]}
+        graph.add_edge(gene_name(i), gene_name(j), sign=int(kinetics.sign[0, i, j]), **numbers)
+    return graph
+
+
+def to_pyg(x: Tensor) -> list[Data]:
+    """Return circuits ``(batch, 7, genes, genes)`` as graphs of PyTorch Geometric, without padding.
+
+    ``x`` has the production and degradation of each gene, ``edge_attr`` the sign, threshold, Hill coefficient
+    and fold change of each edge, all as places in [-1, 1]; `from_pyg` is the way back.
+
+    Raises
+    ------
+    InputError
+        They are not circuits, or PyTorch Geometric is not installed.
+    """
+    data_class = _data_class()
+    graphs = []
+    for circuit in check_circuits(x):
+        n = int(circuit[-1].diagonal().sum())
+        source, target = circuit[0].nonzero(as_tuple=True)
+        graphs.append(
+            data_class(
+                x=circuit[1 + N_EDGE : -1].diagonal(dim1=1, dim2=2).T[:n].contiguous(),
+                edge_index=torch.stack([source, target]),
+                edge_attr=circuit[: 1 + N_EDGE, source, target].T.contiguous(),
+                num_nodes=n,
+            )
+        )
+    return graphs
+
+
+def from_pyg(graphs: Sequence[Data], *, n_genes: int | None = None) -> Tensor:
+    """Return graphs that `to_pyg` made as one padded batch ``(batch, 7, genes, genes)``.
+
+    Parameters
+    ----------
+    graphs
+        What `to_pyg` gives.
+    n_genes
+        Genes to pad to; the largest number among the graphs if None.
+
+    Raises
+    ------
+    InputError
+        There are none, a graph is larger than `n_genes`, or has other features.
+    """
+    if not graphs:
+        raise InputError("there are no graphs to make a batch of")
+    sizes = [int(graph.num_nodes or 0) for graph in graphs]
+    n = max(sizes) if n_genes is None else n_genes
+    if max(sizes) > n:
+        raise InputError(f"a graph has {max(sizes)} genes, more than n_genes = {n}")
+    batch = torch.zeros(len(graphs), len(CHANNELS), n, n)
+    for circuit, graph, size in zip(batch, graphs, sizes, strict=True):
+        if graph.x is None or graph.edge_attr is None or graph.edge_index is None:
+            raise InputError("a graph has no x, edge_index or edge_attr; make graphs by to_pyg")
+        if graph.x.shape[1:] != (2,) or graph.edge_attr.shape[1:] != (1 + N_EDGE,):
+            raise InputError(
+                f"graphs need x (genes, 2) and edge_attr (edges, {1 + N_EDGE}), but one has "
+                f"{tuple(graph.x.shape)} and {tuple(graph.edge_attr.shape)}"
+            )
+        genes = torch.arange(size)
+        circuit[: 1 + N_EDGE, graph.edge_index[0], graph.edge_index[1]] = graph.edge_attr.T
+        circuit[1 + N_EDGE : -1, genes, genes] = graph.x.T
+        circuit[-1, genes, genes] = 1
+    return check_circuits(batch)
+
+
+def _data_class() -> type[Data]:
+    try:
+        from torch_geometric.data import Data
+    except ImportError as error:
+        raise InputError("PyTorch Geometric is not installed; pip install sciadv[circuits]") from error
+    found: type[Data] = Data
+    return found

@@ -1,0 +1,1 @@
+"""Files: everything that is read and everything that is written."""

@@ -1,0 +1,66 @@
+"""Where the catalogues (problems, priors) lie: beside the package in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from sciadv.errors import InputError, UnknownNameError
+
+Catalogue = Literal["problems", "priors"]
+
+
+def _checkout() -> Path:
+    """Return the folder that holds the package: the root of a checkout."""
+    return Path(str(files("sciadv"))).parent
+
+
+def benchmarks_root() -> Path | None:
+    """Return the folder to import `benchmarks` from; None where the package came as a wheel, without them."""
+    root = _checkout()
+    return root if (root / "benchmarks" / "__init__.py").is_file() else None
+
+
+def catalogue_root(catalogue: Catalogue) -> Path:
+    """Return the folder of a catalogue."""
+    packaged = Path(str(files("sciadv"))) / "_catalogue"  # only in a wheel
+    root = packaged if packaged.is_dir() else _checkout()
+    return root / catalogue
+
+
+def entry_names(catalogue: Catalogue) -> list[str]:
+    """List the names of a catalogue's entries."""
+    root = catalogue_root(catalogue)
+    if not root.is_dir():
+        return []
+    return sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
+
+
+def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
+    """Return the folder of a catalogue's entry by its name, or of the user's own by its path.
+
+    Anything with a path separator, a leading ``.`` or ``~``, or a ``.toml`` ending is a path.
+
+    Raises
+    ------
+    UnknownNameError
+        The catalogue has no such entry.
+    InputError
+        The path does not exist.
+    """
+    text = str(name)
+    is_path = (
+        isinstance(name, Path) or "/" in text or "\\" in text or text[:1] in ".~" or text.endswith(".toml")
+    )
+    if is_path:
+        path = Path(name).expanduser()
+        if not path.exists():
+            raise InputError(
+                f"{path} does not exist; give a folder, its .toml file, or one of: "
+                f"{', '.join(entry_names(catalogue))}"
+            )
+        return path.parent if path.is_file() else path
+    if text not in entry_names(catalogue):
+        raise UnknownNameError(catalogue.removesuffix("s"), text, entry_names(catalogue))
+    return catalogue_root(catalogue) / text

@@ -1,0 +1,215 @@
+"""What a circuit does, as a forward operator with gradients: oscillate, switch, or settle.
+
+The screen is that of linear stability: eigenvalues of the Jacobian at the steady states, at the circuit's
+own parameters and at others near them. It is quick and differentiable; what is reported about designs is
+judged by trajectories instead, in `sciadv.domains.gene_circuits.behaviour_test`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.forward.base import NonlinearForward
+from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
+from sciadv.physics.kinetics import unpack
+from sciadv.physics.steady import Relative, Spectrum, differentiable, jacobians, steady_states
+
+#: Growth rate, in mean degradation rates, at which a score is tanh(1).
+_SCALE = 0.3
+#: What a steady state without any oscillating eigenvalue is short of one, in mean degradation rates.
+_NO_PAIR = 1.0
+_N_STARTS = 4
+#: Steady states nearer than this are the same [decades].
+_SAME = 0.05
+
+
+def sobol_places(n: int, shape: tuple[int, ...], *, seed: int) -> Tensor:
+    """Return `n` points of a scrambled Sobol sequence in [-1, 1], ``(n, *shape)``; `n` may be 0."""
+    n_numbers = int(torch.tensor(shape).prod())
+    engine = torch.quasirandom.SobolEngine(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        n_numbers, scramble=True, seed=seed
+    )
+    points = engine.draw(max(n, 1))[:n]
+    return 2 * points.reshape(n, *shape) - 1
+
+
+def perturbed(
+    x: Tensor, shifts: Float[Tensor, "sets 5 genes genes"]
+) -> Float[Tensor, "sets batch 7 genes genes"]:
+    """Shift the kinetics of circuits in their ranges, reflected at the ends; signs and genes stay."""
+    kinetics = x[None, :, 1 : 1 + N_EDGE + N_GENE] + shifts[:, None]
+    kinetics = torch.where(kinetics.abs() > 1, 2 * kinetics.sign() - kinetics, kinetics)
+    sign, presence = (
+        x[None, :, part].expand(len(shifts), -1, -1, -1, -1) for part in (slice(0, 1), slice(-1, None))
+    )
+    return torch.cat([sign, kinetics, presence], 2)
+
+
+def without_kinetics(x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch 7 genes genes"]:
+    """Return the topology of circuits alone: every kinetic parameter in the middle of its range."""
+    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:-1]), x[:, -1:]], 1)
+
+
+@final
+class GeneCircuit(NonlinearForward):
+    """Score circuits ``(7, genes, genes)`` at several parameter sets: above 0 shows the behaviour.
+
+    The score of a set is ``tanh(m / 0.3)`` of a margin m, mostly a growth rate in mean degradation rates:
+
+    - oscillation: the least growth of an oscillating eigenvalue over the steady states found. If all of them
+      are unstable the circuit, whose levels are bounded, cannot come to rest.
+    - bistability: the distance of two stable steady states in decades, where two are found; else the largest
+      growth of a real eigenvalue, which comes to 0 where one state splits into two.
+    - stability: minus the largest growth of any eigenvalue.
+
+    The first set is the circuit's own parameters, the next lie within `spread` around them, and the last
+    `n_anywhere` anywhere in the ranges, whatever the circuit's own are: these scores are the topology's.
+
+    Parameters
+    ----------
+    in_shape
+        ``(7, genes, genes)``.
+    behaviour
+        "oscillation", "bistability" or "stability".
+    n_sets
+        Parameter sets: its own, and others near them.
+    spread
+        Largest shift of a parameter, as a part of its range, in [0, 1].
+    n_anywhere
+        Further parameter sets, uniform over the ranges.
+    seed
+        Seed of the sets.
+    dtype, device
+        Of the circuits.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such behaviour.
+    InputError
+        The shape is not that of circuits, or `n_sets`, `spread` or `n_anywhere` is out of range.
+
+    Notes
+    -----
+    A screen: steady states are looked for from four starts, so that one may be missed.
+
+    Examples
+    --------
+    >>> GeneCircuit((7, 3, 3), "oscillation", n_sets=4, n_anywhere=8).out_shape
+    (12,)
+    """
+
+    shifts: Tensor
+    places: Tensor
+    starts: Tensor
+
+    def __init__(  # noqa: PLR0913  # which parameter sets
+        self,
+        in_shape: tuple[int, ...],
+        behaviour: str = "oscillation",
+        *,
+        n_sets: int = 8,
+        spread: float = 0.2,
+        n_anywhere: int = 0,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if len(in_shape) != 3 or in_shape[0] != len(CHANNELS) or in_shape[1] != in_shape[2]:
+            raise InputError(
+                f"gene circuits have shape ({len(CHANNELS)}, genes, genes), but in_shape is "
+                f"{tuple(in_shape)}; is the prior one of circuits?"
+            )
+        if behaviour not in _MARGINS:
+            raise UnknownNameError("behaviour", behaviour, _MARGINS)
+        if n_sets < 1 or n_anywhere < 0 or not 0 <= spread <= 1:
+            raise InputError(
+                f"expected n_sets >= 1, spread in [0, 1] and n_anywhere >= 0, but got {n_sets}, {spread} and "
+                f"{n_anywhere}"
+            )
+        super().__init__(in_shape, (n_sets + n_anywhere,), dtype=dtype, device=device)
+        self.behaviour, self.spread = behaviour, spread
+        shape = (N_EDGE + N_GENE, *in_shape[1:])
+        shifts = 2 * spread * sobol_places(n_sets, shape, seed=seed)
+        shifts[0] = 0
+        places = sobol_places(n_anywhere, shape, seed=seed + 1)
+        starts = 10 ** (sobol_places(_N_STARTS, in_shape[1:2], seed=seed) - 1)
+        self.register_buffer("shifts", shifts.to(device, dtype), persistent=False)
+        self.register_buffer("places", places.to(device, dtype), persistent=False)
+        self.register_buffer("starts", starts.to(device, dtype), persistent=False)
+
+    def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch sets"]:
+        """Return the scores."""
+        near, anywhere = perturbed(x, self.shifts), perturbed(without_kinetics(x), self.places)
+        scores = (self.margins(torch.cat([near, anywhere]).flatten(0, 1)) / _SCALE).tanh()
+        return scores.reshape(self.out_shape[0], len(x)).T
+
+    def margins(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
+        """Return the margins m of circuits at their own parameters."""
+        kinetics = unpack(x)
+        equations = Relative.of(kinetics)
+        found, solved = steady_states(equations, self.starts)
+        states = differentiable(equations, found)
+        mean = (kinetics.degradation * kinetics.presence).sum(1) / kinetics.presence.sum(1).clamp_min(1)
+        mean = torch.where(mean > 0, mean, 1)  # no gene at all
+        matrix = jacobians(equations, states) / mean[:, None, None]
+        return _MARGINS[self.behaviour](Rest(states, solved, matrix, Spectrum.of(matrix)))
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The steady states found: relative levels ``(starts, batch, genes)``, their Jacobians and spectra."""
+
+    states: Tensor
+    solved: Tensor
+    matrix: Tensor
+    spectrum: Spectrum
+
+    def leading(self, which: Tensor) -> Tensor:
+        """Return the largest real part among some eigenvalues ``(starts, batch)``, -inf without any."""
+        largest, index = self.spectrum.values.real.masked_fill(~which, -torch.inf).max(-1)
+        return torch.where(largest.isfinite(), self.spectrum.real_part(self.matrix, index), largest)
+
+    def extreme(self, growth: Tensor, *, is_least: bool) -> Tensor:
+        """Return the least or the largest growth over the states found; -1 where there is none."""
+        usable = self.solved & growth.isfinite()
+        filled = torch.where(usable, growth, torch.inf if is_least else -torch.inf)
+        chosen = filled.amin(0) if is_least else filled.amax(0)
+        return torch.where(usable.any(0), chosen, -1.0)
+
+
+def _oscillation(rest: Rest) -> Tensor:
+    oscillating = rest.spectrum.is_oscillating
+    pair, single = rest.leading(oscillating), rest.leading(~oscillating)
+    growth = torch.where(pair.isfinite(), pair, single.clamp_max(0) - _NO_PAIR)
+    growth = torch.where(single > 0, -single, growth)  # a saddle: rest is somewhere else
+    return rest.extreme(growth, is_least=True)
+
+
+def _bistability(rest: Rest) -> Tensor:
+    single = rest.leading(~rest.spectrum.is_oscillating)
+    stable = rest.solved & (rest.spectrum.values.real < 0).all(-1)
+    decades = rest.states.log10()
+    high = decades.masked_fill(~stable[..., None], -torch.inf).amax(0)
+    low = decades.masked_fill(~stable[..., None], torch.inf).amin(0)
+    apart = (high - low).amax(-1)
+    return torch.where(apart > _SAME, apart, rest.extreme(single, is_least=False))
+
+
+def _stability(rest: Rest) -> Tensor:
+    everything = torch.ones_like(rest.spectrum.is_oscillating)
+    return rest.extreme(-rest.leading(everything), is_least=True)
+
+
+_MARGINS: dict[str, Callable[[Rest], Tensor]] = {
+    "oscillation": _oscillation,
+    "bistability": _bistability,
+    "stability": _stability,
+}

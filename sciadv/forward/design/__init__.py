@@ -1,0 +1,1 @@
+"""Property models of designs."""

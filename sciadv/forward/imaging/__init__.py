@@ -1,0 +1,1 @@
+"""Operators of imaging: blur, masks, Fourier sampling, random projections."""

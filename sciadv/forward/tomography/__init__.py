@@ -1,0 +1,1 @@
+"""Operators of tomography: X-rays and crosshole radar."""

@@ -1,0 +1,120 @@
+"""From a recipe to what it trains: one path for all kinds, with checkpoints, logs and a folder at the end.
+
+Long trainings write ``checkpoint.safetensors`` into the folder and resume from it bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from sciadv.errors import InputError
+from sciadv.recipes.circuit_recipe import circuit_job
+from sciadv.recipes.design_recipe import design_job
+from sciadv.recipes.estimate import Estimate, estimate
+from sciadv.recipes.game_recipe import game_job
+from sciadv.recipes.job import Job
+from sciadv.recipes.prior_recipe import prior_job
+from sciadv.schema import Recipe
+from sciadv.trainings.distributed import is_first, process_group
+from sciadv.trainings.loop import run
+from sciadv.trainings.protocol import TrainingMonitor, load_training
+from sciadv.trainings.training_report import GameReport, GameStatus
+from sciadv.types import as_device
+
+CHECKPOINT = "checkpoint.safetensors"
+
+#: Makes what trains a recipe: of the recipe, the folder that it will fill, and the device.
+JobMaker = Callable[[Recipe, Path, torch.device], Job]
+
+#: What trains each kind of recipe; its tables are in `sciadv.schema.RECIPES`.
+TRAINERS: dict[str, JobMaker] = {
+    "prior": prior_job,
+    "gan": game_job,
+    "safe": game_job,
+    "design": design_job,
+    "circuits": circuit_job,
+}
+
+__all__ = ["CHECKPOINT", "TRAINERS", "Estimate", "Job", "JobMaker", "dry_run", "train_recipe"]
+
+
+def train_recipe(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: str | torch.device = "cpu",
+    every: int = 500,
+    monitor: TrainingMonitor | None = None,
+    is_interrupted: Callable[[], bool] = lambda: False,
+) -> GameReport:
+    """Train what a recipe describes and write its folder.
+
+    Under ``torchrun`` every process calls it with the same arguments; the first one writes.
+
+    Parameters
+    ----------
+    recipe
+        What to train, on what, how long.
+    out
+        Folder for weights, card, samples, metrics and the checkpoint.
+    resume
+        Whether to go on from the folder's checkpoint.
+    device
+        Where to train.
+    every
+        Steps between two checkpoints, measurements and sample grids.
+    monitor
+        Called after each step, in the first process.
+    is_interrupted
+        Asked after each step; when it says so, the checkpoint is written and the report says INTERRUPTED.
+
+    Returns
+    -------
+    GameReport
+        How it ended. What was learnt is written unless it was interrupted; a training that diverged raises.
+
+    Raises
+    ------
+    InputError
+        The data are not there, or the checkpoint is of another recipe.
+    GameError
+        A number became NaN or infinite; the checkpoint is of the last good state.
+    WeightsError
+        The checkpoint is broken.
+    """
+    checkpoint = out / CHECKPOINT
+    if checkpoint.is_file() and not resume:
+        raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")
+    with process_group(as_device(device)) as target:
+        job = TRAINERS[recipe.spec.kind](recipe, out, target)
+        if resume and checkpoint.is_file():
+            load_training(job.training, checkpoint)
+        report = run(
+            job.training,
+            checkpoint=checkpoint,
+            every=every,
+            monitor=monitor if is_first() else None,
+            is_interrupted=is_interrupted,
+        ).check()
+        if report.status is not GameStatus.INTERRUPTED and is_first():
+            job.write(out)
+    return report
+
+
+def dry_run(recipe: Recipe, *, device: str | torch.device = "cpu") -> Estimate:
+    """Make a few steps of each phase of a recipe, write nothing, and estimate memory and time.
+
+    Raises
+    ------
+    InputError
+        The data are not there, or a setting does not fit.
+    """
+    from tempfile import TemporaryDirectory
+
+    target = as_device(device)
+    with TemporaryDirectory() as folder:
+        return estimate(TRAINERS[recipe.spec.kind](recipe, Path(folder), target).training, target)

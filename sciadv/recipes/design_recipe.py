@@ -1,0 +1,145 @@
+"""Recipes of kind ``design``: a generator of designs against a problem's physics, without data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from sciadv.catalogue import build_parts, problem_spec, spec_file
+from sciadv.errors import InputError
+from sciadv.forward import PropertyModel
+from sciadv.nets import DesignDecoder, build_seeded
+from sciadv.prior import Prior
+from sciadv.recipes.job import Job
+from sciadv.schema import DesignRecipe, Recipe
+from sciadv.trainings.physics.critics import PhysicsDiscriminator
+from sciadv.trainings.physics.design_training import DesignTraining
+from sciadv.types import as_device
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def design_training(
+    spec: DesignRecipe, *, device: str | torch.device = "cpu", folder: Path | None = None
+) -> DesignTraining:
+    """Build the training that a recipe describes.
+
+    Parameters
+    ----------
+    spec
+        The recipe.
+    device
+        Where to train.
+    folder
+        Folder of the recipe, from which the path of a problem of one's own counts.
+
+    Raises
+    ------
+    InputError
+        Bounds or targets do not fit the problem's forward.
+    """
+    target = as_device(device)
+    name = spec.problem
+    file = spec_file("problems", (folder or Path()) / name if name[:1] in {".", "~"} else name)
+    generator = build_seeded(spec.net, spec.seed)
+    assert isinstance(generator, DesignDecoder)  # what a DesignDecoderTable's kind builds
+    forward, _, constraints = build_parts(problem_spec(file), (len(generator.lower),), folder=file.parent)
+    if forward.out_shape != (generator.n_targets,):
+        raise InputError(
+            f"the generator has {generator.n_targets} targets, but the problem {name!r} predicts "
+            f"{forward.out_shape[0]} properties"
+        )
+    schedule = spec.schedule
+    critic = PhysicsDiscriminator(
+        forward,
+        tolerance=schedule.tolerance,
+        constraints=constraints,
+        margin=schedule.margin,
+        penalty=schedule.penalty,
+    )
+    return DesignTraining(generator.to(target), critic.to(target), schedule=schedule, seed=spec.seed)
+
+
+def design_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: ARG001  # nothing is written before the end
+    """Make the training of a generator of designs."""
+    spec = recipe.spec
+    assert isinstance(spec, DesignRecipe)
+    training = design_training(spec, device=device)
+
+    def write(folder: Path) -> None:
+        header = _card_header(spec, training)
+        prior = training.prior(name=recipe.name).to("cpu")
+        prior.save(folder, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))
+        (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+        _plot_designs(prior, spec).savefig(folder / "samples.png", dpi=100)
+
+    return Job(training, write)
+
+
+def _card_header(spec: DesignRecipe, training: DesignTraining) -> dict[str, str]:
+    """Return what the card states."""
+    quality = {name: f"{value:.4g}" for name, value in training.measure().items()}
+    return {
+        "title": spec.title,
+        "data": f"none: trained on the physics and constraints of {spec.problem}",
+        "licence": "Apache-2.0 (weights)",
+        "n_latent": str(spec.generator.n_latent),
+        "targets": ", ".join(_properties(training)),
+        "generator_parameters": str(sum(p.numel() for p in training.generator.parameters())),
+        "seed": str(spec.seed),
+        "training_cpu_seconds": f"{training.cpu_seconds:.0f}",
+        **quality,
+    }
+
+
+def _properties(training: DesignTraining) -> tuple[str, ...]:
+    """Return the names of the properties that the generator takes targets of."""
+    model = training.critic.physics
+    return model.properties if isinstance(model, PropertyModel) else ()
+
+
+def _card_text(recipe: Recipe, header: dict[str, str]) -> str:
+    """Return the card's body."""
+    spec = recipe.spec
+    assert isinstance(spec, DesignRecipe)
+    table = "\n".join(f"| {key} | {value} |" for key, value in header.items())
+    return f"""
+# {recipe.name}: {header["title"]}
+
+![samples](samples.png)
+
+A generator `x = G(z, c)` of designs within bounds; c stands for the target, z chooses among the designs that
+have it. It is the starting point of `sciadv design {spec.problem}`, which refines its designs; used alone it
+is off by `median_relative_error`, and a few designs break a constraint. It knows the one material and load of
+its problem. Trained without data, against the problem's differentiable physics; the numbers below are
+measured on fresh targets and latents.
+
+| what | value |
+|---|---|
+{table}
+
+`sciadv train {recipe.name}` trains it again; `sciadv bench {spec.problem}` measures it beside other methods.
+"""
+
+
+def _plot_designs(prior: Prior, spec: DesignRecipe) -> Figure:
+    """Draw designs of some targets by their first two variables, with the bounds."""
+    from matplotlib.figure import Figure
+
+    generator = prior.generator
+    assert isinstance(generator, DesignDecoder)
+    low, high = spec.generator.targets[0]
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for share in (0.05, 0.35, 0.65, 0.95):
+        z = prior.sample_latent(60, seed=spec.seed)
+        goal = low * (high / low) ** share
+        z[:, -generator.n_targets] = generator.condition(torch.tensor([[goal]]))[0, 0]
+        x = prior(z).detach()
+        axes.scatter(x[:, 0], x[:, min(1, x.shape[1] - 1)], s=12, label=f"target {goal:.3g}")
+    axes.set(xscale="log", yscale="log", xlabel="first design variable", ylabel="second design variable")
+    axes.legend(loc="best", fontsize=8)
+    return figure

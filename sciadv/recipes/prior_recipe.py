@@ -1,0 +1,43 @@
+"""Recipes of kind ``prior``: a variational autoencoder, then an adversarial game for its decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from sciadv.nets import build_seeded
+from sciadv.recipes.image_recipe import ImageData, Judge, recipe_classifier, training_moments, write_prior
+from sciadv.recipes.job import Job
+from sciadv.schema import PriorRecipe, Recipe
+from sciadv.trainings.autoencoder.prior_training import PriorTraining
+
+
+def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
+    """Make the training of a prior's recipe."""
+    spec = recipe.spec
+    assert isinstance(spec, PriorRecipe)
+    data = ImageData.load(spec)
+    classifier = recipe_classifier(spec, data, out)
+    nets = {
+        name: build_seeded(net, spec.seed + i).to(device)
+        for i, (name, net) in enumerate(spec.nets(data.train.shape[1:]).items())
+    }
+    moments = training_moments(data.train)
+    training = PriorTraining(
+        nets["generator"],
+        nets["encoder"],
+        nets.get("discriminator"),
+        data.train.to(device),
+        schedule=spec.schedule,
+        seed=spec.seed,
+        moments=moments,
+        judge=None if classifier is None else Judge(classifier, data.train, seed=spec.seed),
+    )
+
+    def write(folder: Path) -> None:
+        prior = training.prior(name=recipe.name, moments=moments).to("cpu")
+        facts = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"}
+        write_prior(recipe, prior, data, classifier, folder, facts=facts)
+
+    return Job(training, write)

@@ -1,0 +1,1 @@
+"""The default: which solver for which problem, and how far out of the range."""

@@ -1,0 +1,293 @@
+"""Measurements as a function of latent and logit change, and its damped Gauss-Newton step in dual form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from sciadv.prior import Prior
+from sciadv.solvers.beyond_range.logit_kernels import Kernel, LearnedKernel
+from sciadv.solvers.beyond_range.output_activation import OutputActivation
+from sciadv.solvers.latent.scoring import noise_threshold
+from sciadv.solvers.linear.linearised_data import DataModel
+
+#: Step lengths that are tried, each 0.4 of the one before.
+_N_TRIALS, _SHORTER = 7, 0.4
+#: Numbers that the Jacobians of a chunk of rows, or one matrix of a group, may hold; bounds the memory.
+_MAX_NUMBERS = 2**22
+#: Rows whose systems are solved together, all as wide as the widest: few, so that little is padded.
+_GROUP = 12
+#: Pixels stay whose priors all together change the data by no more than this, in variances of the noise.
+_UNFELT = 0.1
+#: Moving pixels per measurement up to which their system is the cheaper one.
+_FEW = 1.3
+#: A row that counts as explained ends when a step decreases its objective by less than this part of it.
+_SETTLED = 0.1
+#: The noise level of the first step, in misfits of the start; that of the next, in the least so far.
+_TEMPERED = 0.7
+
+
+@dataclass(frozen=True)
+class LogitState:
+    """Where the steps stand, one row per measurement.
+
+    Parameters
+    ----------
+    z
+        Latents ``(rows, n_latent)``.
+    nu
+        Changes of the logits ``(rows, pixels)``, always ``K dual``.
+    dual
+        ``(rows, pixels)``.
+    misfit
+        As the likelihood gives it ``(rows,)``.
+    energy
+        ``-log p(y | F(x))`` ``(rows,)``.
+    level
+        Noise level of the next step, in units of the noise's own ``(rows,)``.
+    active
+        Rows that have not ended.
+    """
+
+    z: Tensor
+    nu: Tensor
+    dual: Tensor
+    misfit: Tensor
+    energy: Tensor
+    level: Tensor
+    active: Tensor
+
+    @property
+    def objective(self) -> Tensor:
+        """Return ``-log p(y | F(x)) + 1/2 |z|^2 + 1/2 nu' K^-1 nu`` ``(rows,)``."""
+        return self.energy + self._half_law
+
+    @property
+    def tempered(self) -> Tensor:
+        """Return the objective under the noise level of each row ``(rows,)``."""
+        return self.energy / self.level.square() + self._half_law
+
+    @property
+    def _half_law(self) -> Tensor:
+        return 0.5 * (self.z.square().sum(1) + (self.dual * self.nu).sum(1))
+
+    def put(self, rows: Tensor, other: LogitState) -> LogitState:
+        """Return a copy with `rows` replaced by those of `other`, which has no others."""
+        return replace(self, **{k: v.index_copy(0, rows, getattr(other, k)) for k, v in self._rows().items()})
+
+    def take(self, rows: Tensor) -> LogitState:
+        """Return some rows, all of them active."""
+        some = {name: values[rows] for name, values in self._rows().items()}
+        return LogitState(**some, active=torch.arange(len(rows), device=rows.device))
+
+    def _rows(self) -> dict[str, Tensor]:
+        """Return the tensors that have a row per measurement."""
+        return {name: values for name, values in vars(self).items() if name != "active"}
+
+
+@dataclass(frozen=True)
+class _Around:
+    """The model linearised at a few rows: images, slopes over the noise level, what is to be moved back.
+
+    Parameters
+    ----------
+    rows
+        Measurements ``(rows,)``.
+    z, x
+        Latents ``(rows, n_latent)`` and images ``(rows, pixels)``.
+    steep
+        The activation's slope at each pixel, over the noise level ``(rows, pixels)``.
+    moved
+        ``J z + nu`` ``(rows, pixels)``.
+    jacobian
+        J ``(rows, pixels, n_latent)``.
+    level
+        Noise level ``(rows,)``.
+    """
+
+    rows: Tensor
+    z: Tensor
+    x: Tensor
+    steep: Tensor
+    moved: Tensor
+    jacobian: Tensor
+    level: Tensor
+
+    def take(self, some: Tensor) -> _Around:
+        """Return some rows."""
+        return _Around(*(getattr(self, field.name)[some] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class LogitModel:
+    """``F(act(l(z) + mean + nu))``, ``z ~ N(0, I)``, ``nu ~ N(0, K)``, in float64.
+
+    Parameters
+    ----------
+    prior
+        The generator.
+    output
+        The activation at its output.
+    data
+        The measurements as a function of images.
+    mean
+        Mean of the change of the logits ``(pixels,)``.
+    kernel
+        K.
+    """
+
+    prior: Prior
+    output: OutputActivation
+    data: DataModel
+    mean: Tensor
+    kernel: Kernel
+
+    def init(self, z: Tensor) -> LogitState:
+        """Return the state at the generator's own candidates."""
+        nu, none = z.new_zeros(len(z), len(self.mean)), z.new_zeros(len(z))
+        state = LogitState(z, nu, nu, none, none, none, torch.arange(len(z), device=z.device))
+        state = self._scored(state, state.active)
+        return replace(state, level=self._level(state.misfit))
+
+    def subset(self, rows: Tensor) -> LogitModel:
+        """Return the model of some of the measurements."""
+        return replace(self, data=self.data.subset(rows))
+
+    def step(self, state: LogitState, tolerance: float, *, stop_at_noise: bool = False) -> LogitState:
+        """Do one damped step on every active row, and end those that have converged.
+
+        Where `stop_at_noise` is set, a row also ends at the noise level, or a little above it when its steps
+        have become small: Morozov's discrepancy principle.
+        """
+        stops = stop_at_noise and self.data.problem.likelihood.has_noise_level
+        explained = noise_threshold(self.data.problem) if stops else -1.0
+        ended, chunk = [], max(1, _MAX_NUMBERS // (self.data.n_pixels * state.z.shape[1]))
+        for rows in torch.split(state.active, chunk):
+            here = state.take(rows)
+            there = self._line_search(here, *self._step(here, rows), rows)
+            relative = (here.objective - there.objective) / here.objective.abs().clamp_min(1e-30)
+            is_done = (relative <= tolerance) | (stops & (there.misfit <= 1))
+            settled = (there.misfit <= explained) & (relative < _SETTLED)
+            ended.append(settled | (is_done & (here.level <= 1)))
+            level = self._level(torch.minimum(here.level, there.misfit))
+            state = state.put(rows, replace(there, level=level))
+        return replace(state, active=state.active[~torch.cat(ended)])
+
+    def candidates(self, state: LogitState) -> Tensor:
+        """Return the images ``(rows, pixels)``."""
+        return self.output.apply(self.output.logits(self.prior, state.z) + self.mean + state.nu)
+
+    def _level(self, misfit: Tensor) -> Tensor:
+        """Return the noise level of the next step: the data are trusted as far as the last one came."""
+        if not self.data.problem.likelihood.has_noise_level:
+            return torch.ones_like(misfit)
+        return (_TEMPERED * misfit).clamp_min(1)
+
+    def _scored(self, state: LogitState, rows: Tensor) -> LogitState:
+        misfit, energy = self.data.score(self.candidates(state), rows)
+        return replace(state, misfit=misfit, energy=energy)
+
+    def _step(self, here: LogitState, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the latents, changes and duals that solve the linearised problem."""
+        logits, jacobian = self.output.logits(self.prior, here.z), self.output.jacobian(self.prior, here.z)
+        x = self.output.apply(logits + self.mean + here.nu)
+        steep = self._felt_slope(self.output.slope(x) / here.level[:, None], jacobian)
+        moved = (jacobian @ here.z[:, :, None]).squeeze(2) + here.nu
+        around = _Around(rows, here.z, x, steep, moved, jacobian, here.level)
+        size = max(1, min(_GROUP, _MAX_NUMBERS // (self.data.n_pixels * self.data.problem.n_measurements)))
+        dual = torch.zeros_like(x)
+        for some in torch.split((steep > 0).sum(1).argsort(stable=True), size):
+            dual[some] = self._dual(around.take(some))
+        z = (dual[:, None] @ jacobian).squeeze(1)
+        return z, self.kernel(here.z, dual[:, :, None]).squeeze(2), dual
+
+    def _felt_slope(self, steep: Tensor, jacobian: Tensor) -> Tensor:
+        """Return the slopes, 0 where the data hardly feel a pixel's prior, if that can be told."""
+        if self.data.whitened is None or not isinstance(self.kernel, LearnedKernel):
+            return steep
+        spread = self.kernel.variance + jacobian.square().sum(2)
+        felt, order = (steep.square() * spread * self.data.whitened.square().sum(1)).sort(1)
+        unfelt = torch.zeros_like(felt, dtype=torch.bool).scatter(1, order, felt.cumsum(1) <= _UNFELT)
+        return steep.masked_fill(unfelt, 0)
+
+    def _dual(self, around: _Around) -> Tensor:
+        """Return ``D (I + D' T D)^-1 r = (I + D D' T)^-1 D r`` ``(rows, pixels)``, by the smaller system.
+
+        ``D = slope A'`` over the noise, ``T = J J' + K``, r the data's residual with `moved` moved back.
+        """
+        if self.data.whitened is not None and isinstance(self.kernel, LearnedKernel):
+            return self._of_moving_pixels(around, self.data.whitened, self.kernel)
+        derivative, residual = self.data.linearise(around.x, around.rows)
+        pushed = around.steep[:, :, None] * derivative
+        right = (residual / around.level[:, None] + (around.moved[:, None] @ pushed).squeeze(1))[:, :, None]
+        if pushed.shape[2] <= pushed.shape[1]:
+            return _by_measurements(pushed, self._spread(around, pushed), right).squeeze(2)
+        columns = pushed @ pushed.transpose(1, 2)
+        return _by_pixels(self._spread(around, columns).transpose(1, 2), pushed @ right).squeeze(2)
+
+    def _spread(self, around: _Around, columns: Tensor) -> Tensor:
+        """Return ``T V`` of columns V ``(rows, pixels, n)``."""
+        jacobian = around.jacobian
+        return self.kernel(around.z, columns) + jacobian @ (jacobian.transpose(1, 2) @ columns)
+
+    def _of_moving_pixels(self, around: _Around, whitened: Tensor, kernel: LearnedKernel) -> Tensor:
+        """Solve for the pixels of a slope alone: nothing else has a row in D."""
+        n_moving = max(1, int((around.steep > 0).sum(1).max()))
+        index = around.steep.topk(n_moving, dim=1).indices.sort(dim=1).values  # in order: a faster gather
+        steep, along = around.steep.gather(1, index), _rows_of(around.jacobian, index)
+        covariance = kernel.block(index).baddbmm_(along, along.transpose(1, 2))
+        residual = self.data.residual(around.x, around.rows) / around.level[:, None]
+        right = residual + (around.steep * around.moved) @ whitened
+        if index.shape[1] <= _FEW * whitened.shape[1]:
+            normal = self.data.normal[index[:, :, None], index[:, None, :]]
+            curvature = normal.mul_(steep[:, :, None]).mul_(steep[:, None, :])
+            pulled = steep * (right @ whitened.T).gather(1, index)
+            dual = _by_pixels(curvature @ covariance, pulled[:, :, None])
+        else:
+            pushed = steep[:, :, None] * whitened[index]
+            dual = _by_measurements(pushed, covariance @ pushed, right[:, :, None])
+        return torch.zeros_like(around.x).scatter(1, index, dual.squeeze(2))
+
+    def _line_search(self, here: LogitState, z: Tensor, nu: Tensor, dual: Tensor, rows: Tensor) -> LogitState:
+        """Go towards the linearised solution as far as lowers the objective; rows that cannot stay."""
+        reached, length = here, 1.0
+        pending = here.active
+        for _ in range(_N_TRIALS):
+            start = here.take(pending)
+            trial = self._scored(
+                replace(
+                    start,
+                    z=start.z + length * (z[pending] - start.z),
+                    nu=start.nu + length * (nu[pending] - start.nu),
+                    dual=start.dual + length * (dual[pending] - start.dual),
+                ),
+                rows[pending],
+            )
+            lower = trial.tempered < start.tempered  # False for NaN
+            reached = reached.put(pending[lower], trial.take(lower.nonzero().squeeze(1)))
+            pending, length = pending[~lower], length * _SHORTER
+            if len(pending) == 0:
+                break
+        return reached
+
+
+def _by_measurements(pushed: Tensor, spread: Tensor, right: Tensor) -> Tensor:
+    """Return ``D (I + D' T D)^-1 r`` of D, T D and r ``(rows, measurements, 1)``."""
+    system = pushed.transpose(1, 2) @ spread
+    system.diagonal(dim1=1, dim2=2).add_(1)
+    factor = torch.linalg.cholesky_ex(0.5 * (system + system.transpose(1, 2)))[0]
+    return pushed @ torch.cholesky_solve(right, factor)
+
+
+def _by_pixels(system: Tensor, pulled: Tensor) -> Tensor:
+    """Return ``(I + D D' T)^-1 D r`` of ``D D' T`` and D r ``(rows, pixels, 1)``."""
+    system.diagonal(dim1=1, dim2=2).add_(1)
+    solved: Tensor = torch.linalg.solve_ex(system, pulled)[0]
+    return solved
+
+
+def _rows_of(matrices: Tensor, index: Tensor) -> Tensor:
+    """Return some rows of each matrix: ``(batch, pixels, n), (batch, some) -> (batch, some, n)``."""
+    return matrices.gather(1, index[:, :, None].expand(-1, -1, matrices.shape[2]))

@@ -1,0 +1,260 @@
+"""Regularised Gauss-Newton steps in latent and logits without any matrix of the operator.
+
+`sciadv.solvers.beyond_range.logit_model` solves the same model by systems as large as the measurements or
+the pixels; here conjugate gradients need the operator's derivative and its adjoint alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from sciadv.data.moments import DENSE_PIXELS, Moments, factored
+from sciadv.likelihood import Gaussian, as_data, real_view
+from sciadv.problem import Problem
+from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
+from sciadv.solvers.beyond_range.whitening import require_residual
+from sciadv.solvers.linear.conjugate_gradients import conjugate_gradients
+from sciadv.solvers.linear.gaussian_estimate import noise_variance
+from sciadv.types import as_generator
+
+#: Conjugate gradients at most, and the part of the gradient's norm at which they end.
+_N_INNER, _INNER_TOLERANCE = 40, 0.02
+#: The same for a draw from the posterior.
+_N_DRAWN = 80
+#: Step lengths that are tried, each 0.4 of the one before.
+_N_TRIALS, _SHORTER = 6, 0.4
+#: Draws by which it is seen what leaving the range does to the data.
+_N_DRAWS = 64
+
+
+@dataclass(frozen=True)
+class LogitPoint:
+    """Latents `z` ``(rows, n_latent)``, whitened changes `w` ``(rows, width)``, their misfit ``(rows,)``."""
+
+    z: Tensor
+    w: Tensor
+    misfit: Tensor
+
+    @property
+    def law(self) -> Tensor:
+        """Return ``|z|^2 + |w|^2`` ``(rows,)``."""
+        return self.z.square().sum(1) + self.w.square().sum(1)
+
+    def take(self, rows: Tensor) -> LogitPoint:
+        """Return some rows."""
+        return LogitPoint(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def put(self, rows: Tensor, other: LogitPoint) -> LogitPoint:
+        """Return a copy with `rows` replaced by those of `other`."""
+        names = [field.name for field in fields(self)]
+        return LogitPoint(*(getattr(self, n).index_copy(0, rows, getattr(other, n)) for n in names))
+
+
+@dataclass(frozen=True, eq=False)
+class Root:
+    """L with ``L L'`` a covariance: a Cholesky factor, or factor and diagonal of a large one.
+
+    Parameters
+    ----------
+    factor
+        ``(pixels, rank)``.
+    spread
+        Square root of the diagonal ``(pixels,)``, whose changes stand last in w; None where there is none.
+    """
+
+    factor: Tensor
+    spread: Tensor | None
+
+    @staticmethod
+    def of(moments: Moments, device: torch.device, dtype: torch.dtype) -> Root:
+        """Take the root of a covariance."""
+        if moments.factor is None and moments.mean.numel() <= DENSE_PIXELS:
+            return Root(torch.linalg.cholesky(moments.covariance.double()).to(device, dtype), None)
+        factor, diagonal = factored(moments)
+        return Root(factor.to(device, dtype), diagonal.sqrt().to(device, dtype))
+
+    @property
+    def width(self) -> int:
+        """Length of w."""
+        n_pixels, rank = self.factor.shape
+        return rank if self.spread is None else rank + n_pixels
+
+    def push(self, w: Tensor) -> Tensor:
+        """Return ``L w`` ``(rows, pixels)`` of ``(rows, width)``."""
+        rank = self.factor.shape[1]
+        low = w[:, :rank] @ self.factor.T
+        return low if self.spread is None else low + w[:, rank:] * self.spread
+
+    def pull(self, v: Tensor) -> Tensor:
+        """Return ``L' v`` ``(rows, width)`` of ``(rows, pixels)``."""
+        low = v @ self.factor
+        return low if self.spread is None else torch.cat([low, v * self.spread], 1)
+
+
+@dataclass(frozen=True, eq=False)
+class LogitSteps:
+    """``x = act(l(z) + mean + L w)`` for a problem with Gaussian noise, and the steps on it.
+
+    Parameters
+    ----------
+    problem
+        What is solved.
+    output
+        The activation at the generator's output.
+    mean
+        Mean of the change of the logits ``(pixels,)``.
+    root
+        L.
+    sigma
+        Standard deviation of each real datum ``(measurements,)``.
+    """
+
+    problem: Problem
+    output: OutputActivation
+    mean: Tensor
+    root: Root
+    sigma: Tensor
+
+    def images(self, point: LogitPoint) -> Tensor:
+        """Return the images ``(rows, *in_shape)``."""
+        return self._images(point.z, point.w)[0]
+
+    def point(self, z: Tensor, rows: Tensor) -> LogitPoint:
+        """Return the point at latents without any change, for the measurements `rows`."""
+        w = z.new_zeros(len(z), self.root.width)
+        return LogitPoint(z, w, self._misfit(self._residual(self._images(z, w)[0], rows)))
+
+    def noise_in_range(self) -> Gaussian:
+        """Return the noise that a search in the range has to assume: with what it leaves out, by draws."""
+        draw = as_generator(0)
+        z = self.problem.prior.sample_latent(_N_DRAWS, seed=draw)
+        w = torch.randn(_N_DRAWS, self.root.width, generator=draw).to(z)
+        with torch.no_grad(), self.problem.prior.frozen():
+            forward = self.problem.forward
+            change = real_view(forward(self._images(z, w)[0])) - real_view(forward(self.problem.prior(z)))
+        variance = self.sigma.square().mean() + change.square().mean()
+        return Gaussian(float(variance.sqrt()))
+
+    def step(self, here: LogitPoint, rows: Tensor, level: Tensor) -> LogitPoint:
+        """Do one step on every row under the noise level ``(rows,)``, in units of the noise's own."""
+        z, scale, sizes = here.z, level[:, None], [here.z.shape[1], here.w.shape[1]]
+        around = self._around(here)
+        residual = self._residual(around.images, rows) / scale
+        at = torch.cat([z, here.w], 1)
+        step = conjugate_gradients(
+            lambda v: around.pull(around.push(v) / scale.square()) + v,
+            around.pull(residual / scale) - at,
+            n_steps=_N_INNER,
+            tolerance=_INNER_TOLERANCE,
+        )
+        before = residual.square().sum(1) + at.square().sum(1)
+        reached, length, pending = here, 1.0, torch.arange(len(z), device=z.device)
+        for _ in range(_N_TRIALS):
+            trial = at[pending] + length * step[pending]
+            new_z, new_w = torch.split(trial, sizes, 1)
+            left = self._residual(self._images(new_z, new_w)[0], rows[pending])
+            objective = (left / scale[pending]).square().sum(1) + trial.square().sum(1)
+            fell = (objective < before[pending]).nonzero().squeeze(1)
+            some = LogitPoint(new_z[fell], new_w[fell], self._misfit(left[fell]))
+            reached = reached.put(pending[fell], some)
+            pending, length = pending[~(objective < before[pending])], length * _SHORTER
+            if len(pending) == 0:
+                break
+        return reached
+
+    def draw(self, here: LogitPoint, n: int, *, seed: int) -> tuple[Tensor, Tensor]:
+        """Draw from the posterior of the model linearised at a point, and give the images it makes.
+
+        Perturb data and law, and minimise: Papandreou and Yuille, Gaussian sampling by local perturbations,
+        NIPS 2010. The random numbers are the same for every row.
+
+        Returns
+        -------
+        Images ``(rows, n, *in_shape)`` and latents ``(rows, n, n_latent)``.
+        """
+        generator, n_latent, n_data = as_generator(seed), here.z.shape[1], len(self.sigma)
+        data = torch.randn(n, n_data, generator=generator).to(here.z)
+        law = torch.randn(n, n_latent + self.root.width, generator=generator).to(here.z)
+        images, latents = [], []
+        for row in range(len(here.z)):  # a row's draws are a batch: Jacobians of all rows would not fit
+            at = here.take(torch.full((n,), row, device=here.z.device))
+            around = self._around(here.take(torch.tensor([row], device=here.z.device)))
+            moved = conjugate_gradients(
+                around.curvature, around.pull(data) + law, n_steps=_N_DRAWN, tolerance=_INNER_TOLERANCE
+            )
+            dz, dw = torch.split(moved, [n_latent, self.root.width], 1)
+            images.append(self._images(at.z + dz, at.w + dw)[0])
+            latents.append(at.z + dz)
+        return torch.stack(images), torch.stack(latents)
+
+    def _around(self, here: LogitPoint) -> _Around:
+        images, slope = self._images(here.z, here.w)
+        return _Around(self, images, slope, self.output.jacobian(self.problem.prior, here.z))
+
+    def _images(self, z: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images and the activation's slope at each pixel ``(rows, pixels)``."""
+        x = self.output.apply(self.output.logits(self.problem.prior, z) + self.mean + self.root.push(w))
+        return x.reshape(-1, *self.problem.forward.in_shape), self.output.slope(x)
+
+    def _residual(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Return ``(y - F(x)) / sigma`` ``(rows, measurements)``."""
+        return real_view(self.problem.measurements[rows] - self.problem.forward(images)) / self.sigma
+
+    def _misfit(self, residual: Tensor) -> Tensor:
+        return residual.square().mean(1).sqrt()
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """The model linearised at points: images, the activation's slope and ``dl/dz`` at each.
+
+    Steps and data may have more rows than there are points, if there is one of these.
+    """
+
+    steps: LogitSteps
+    images: Tensor
+    slope: Tensor
+    along: Tensor
+
+    def push(self, step: Tensor) -> Tensor:
+        """Return what steps ``(rows, n_latent + width)`` do to the data, in units of the noise."""
+        n_latent = self.along.shape[2]
+        along = (self.along @ step[:, :n_latent, None]).squeeze(2)
+        moved = self.slope * (along + self.steps.root.push(step[:, n_latent:]))
+        images = self._images(len(step))
+        pushed = self.steps.problem.forward.jvp(images, moved.reshape(images.shape))
+        return real_view(pushed) / self.steps.sigma
+
+    def pull(self, data: Tensor) -> Tensor:
+        """Return the adjoint of `push`."""
+        forward = self.steps.problem.forward
+        cotangent = as_data(data / self.steps.sigma, forward.out_shape)
+        pulled = self.slope * forward.vjp(self._images(len(data)), cotangent).flatten(1)
+        return torch.cat([(pulled[:, None] @ self.along).squeeze(1), self.steps.root.pull(pulled)], 1)
+
+    def curvature(self, step: Tensor) -> Tensor:
+        """Return ``J' J step + step``: the data's curvature at their noise, and the law's."""
+        return self.pull(self.push(step)) + step
+
+    def _images(self, n: int) -> Tensor:
+        return self.images if len(self.images) == n else self.images.repeat_interleave(n, 0)
+
+
+def logit_steps(problem: Problem, method: str) -> LogitSteps:
+    """Return the steps for a problem.
+
+    Raises
+    ------
+    InputError
+        The noise is not Gaussian of known sigma, or the prior has no statistics of its residual.
+    """
+    logits = require_residual(problem.prior, method).logits
+    device, dtype = problem.measurements.device, problem.prior.dtype
+    root = Root.of(logits, device, dtype)
+    sigma = noise_variance(problem, method).sqrt().to(device, dtype)
+    return LogitSteps(
+        problem, output_activation(problem.prior), logits.mean.flatten().to(device, dtype), root, sigma
+    )

@@ -1,0 +1,88 @@
+"""The activation at a generator's output, and its logits: the output before the activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciadv.prior import Prior
+from sciadv.solvers.linear.jacobian import push_unit_tangents
+
+#: Draws by which the activation is told from the range of the generator's output.
+_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class OutputActivation:
+    """``x = apply(l)`` with its slope in x and its inverse, elementwise.
+
+    Parameters
+    ----------
+    name
+        "sigmoid", "tanh" or "identity".
+    apply
+        The activation.
+    slope
+        Its derivative ``dx/dl``, as a function of x.
+    invert
+        ``l`` of an x strictly inside the range.
+    low, high
+        The range of x.
+    """
+
+    name: str
+    apply: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
+    invert: Callable[[Tensor], Tensor]
+    low: float
+    high: float
+
+    def logits(self, prior: Prior, z: Tensor) -> Tensor:
+        """Return the generator's output before the activation, ``(batch, pixels)``; differentiable in z.
+
+        By the generator's own ``logits`` where it has them, else by the inverse of the activation, which is
+        exact as far as the dtype resolves saturated pixels: use float64.
+        """
+        own = getattr(prior.generator, "logits", None)
+        if callable(own) and self.name != "identity":
+            z = z if isinstance(prior.latent_shape, int) else z.reshape(-1, *prior.latent_shape)
+            logits: Tensor = own(z)
+            return logits.flatten(1)
+        x = prior(z).flatten(1)
+        margin = 1e-12 if x.dtype == torch.float64 else 1e-6
+        return self.invert(x.clamp(self.low + margin, self.high - margin))
+
+    def jacobian(self, prior: Prior, z: Tensor) -> Tensor:
+        """Return ``dl/dz`` ``(batch, pixels, n_latent)``, by forward mode."""
+        return push_unit_tangents(lambda at: self.logits(prior, at), z)[1].permute(1, 2, 0)
+
+
+SIGMOID = OutputActivation("sigmoid", torch.sigmoid, lambda x: x * (1 - x), torch.logit, 0.0, 1.0)
+TANH = OutputActivation("tanh", torch.tanh, lambda x: 1 - x * x, torch.atanh, -1.0, 1.0)
+IDENTITY = OutputActivation(
+    "identity", lambda v: v, torch.ones_like, lambda x: x, -float("inf"), float("inf")
+)
+
+
+def output_activation(prior: Prior) -> OutputActivation:
+    """Tell the activation by the range of the generator's output on a few draws, seeded.
+
+    Within [0, 1] it is a sigmoid, within [-1, 1] a tanh, else there is none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 9), torch.nn.Tanh())
+    >>> output_activation(Prior(net, 2)).name
+    'tanh'
+    """
+    z = 3 * prior.sample_latent(_DRAWS, seed=0)  # far out, so that the range is seen
+    with torch.no_grad(), prior.frozen():
+        x = prior(z)
+    low, high = float(x.min()), float(x.max())
+    if low >= 0 and high <= 1:
+        return SIGMOID
+    return TANH if low >= -1 and high <= 1 else IDENTITY

@@ -1,0 +1,206 @@
+"""How strange measurements look to a prior: minus the log evidence, and what excuses a low one.
+
+Scores for `sciadv.solvers.diagnosis.conformal`, which asks of a score only that the reference images get
+theirs in the same way.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+from torch import Tensor
+
+from sciadv.likelihood import real_view
+from sciadv.prior import Prior
+from sciadv.problem import Problem
+from sciadv.solution import Solution
+from sciadv.solvers.beyond_range.learned_tv import is_large
+from sciadv.solvers.beyond_range.leaving import to_the_minimum
+from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, latent_problem, whiten
+from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
+from sciadv.solvers.latent.search import Search
+from sciadv.solvers.linear.gaussian_estimate import linear_estimate, noise_variance, operator_matrix
+from sciadv.solvers.posterior.completed_draws import knows_its_error
+from sciadv.solvers.posterior.laplace_mixture import gauss_newton
+
+#: Measurements whose Jacobians, or images, are made at once; bounds the memory.
+_CHUNK = 200
+#: Weight of the evidence without a search beside that of the search: a generator that reaches strange images
+#: in far corners of its latent space hides them from the search, and not from the tangents at its draws.
+#: Chosen on development digits, as `sciadv.diagnosis.ALARM` is.
+_BESIDE = 0.25
+#: A search calls an operator some hundred times an image: a slower one [s an image] is not called unasked.
+_SLOW, _N_TIMED = 2e-3, 4
+#: Numbers of a linear operator's matrix at most; bounds the memory.
+_LARGEST = 50_000_000
+_WHO = "the diagnosis"
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How measurements look to a prior: minus log evidence ``(n,)``, and excuses for it ``(n, excuses)``."""
+
+    evidence: Tensor
+    excuses: Tensor
+
+
+def can_look(problem: Problem) -> bool:
+    """Whether `looks` applies: reference images, a known noise level, an operator neither huge nor slow.
+
+    Huge is a linear operator with a matrix of more than 50 million numbers; slow is another one that takes
+    more than 2 ms an image: the answer for the acoustic wave equation is no.
+    """
+    residual = problem.prior.residual
+    if residual is None or not problem.likelihood.has_noise_level:
+        return False
+    if is_linear_gaussian(problem):
+        return problem.n_measurements * prod(problem.forward.in_shape) <= _LARGEST
+    return _seconds_an_image(problem, residual.reference[:4]) < _SLOW
+
+
+def _seconds_an_image(problem: Problem, images: Tensor) -> float:
+    """Return the least time of a few calls: the rest waited for something else."""
+    images = images.to(problem.measurements.device, problem.prior.dtype)
+    seconds = []
+    with torch.no_grad():
+        for _ in range(_N_TIMED):
+            started = time.perf_counter()
+            real_view(problem.forward(images)).sum().item()  # a number waits for the device
+            seconds.append(time.perf_counter() - started)
+    return min(seconds) / len(images)
+
+
+def looks(problem: Problem, *, seed: int = 0) -> Looks:
+    """Return how strange the measurements look, for which `can_look` holds.
+
+    Linear operators with Gaussian noise: the Laplace evidence of a search that knows the prior's
+    representation error, and excuses for it. Of images too large for that, what the encoded linear estimate
+    leaves unexplained. Nonlinear operators and other noise: what a latent search leaves unexplained.
+
+    Parameters
+    ----------
+    problem
+        What is measured.
+    seed
+        Seed of searches and draws.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user stopped it.
+    """
+    if is_large(problem):
+        return _encoded(problem)
+    return _searched(problem, seed) if knows_its_error(problem) else _in_range(problem, seed)
+
+
+def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
+    """Return ``m log(1 + chi_square / m) + |z|^2 / 2``, the minus log density of z and of the data.
+
+    Student's law with as many degrees of freedom as data, an unknown scale of the whitened error: a generator
+    represents some images far better than others.
+    """
+    return m * torch.log1p(chi_square / m) + 0.5 * z.double().square().sum(1)
+
+
+def _searched(problem: Problem, seed: int) -> Looks:
+    """Search, and take Laplace's evidence, beside that at the generator's tangents."""
+    whitened = whiten(problem, _WHO)
+    posed = _in_precision_of(problem.prior, whitened.problem)
+    found = to_the_minimum(posed, None).solve(posed, seed=seed)
+    z = _ended(found)
+    chi_square = (posed.measurements - found.prediction).double().square().sum(1)
+    evidence = _unexplained(chi_square, z, problem.n_measurements) + _half_log_det(posed, z)
+    excuses = [whitened.complete(found.x.double()).flatten(1).mean(1)]
+    is_image = len(problem.forward.in_shape) > 2
+    matrices = _matrices(problem) if is_image else [operator_matrix(problem.forward)]
+    densities = tangent_mixture(problem, matrices, seed=seed)
+    if is_image:
+        excuses.append(densities[:, 1:].logsumexp(1))
+    if is_image and problem.prior.moments is not None:
+        excuses.append(_turned_likelihood(problem, matrices[1:]))
+    return Looks(evidence - _BESIDE * densities[:, 0], torch.stack(excuses, 1))
+
+
+def _in_precision_of(prior: Prior, whitened: Problem) -> Problem:
+    """Return the whitened problem in the prior's own precision: a third of the time in float32."""
+    forward = copy.deepcopy(whitened.forward).to(prior.dtype)
+    return replace(whitened, prior=prior, forward=forward, measurements=whitened.measurements.to(prior.dtype))
+
+
+def _ended(found: Solution) -> Tensor:
+    """Return the latents of a search that went on to its end: half a search would look strange."""
+    if found.was_interrupted:
+        raise KeyboardInterrupt
+    assert found.z is not None  # a latent search has latents
+    return found.z
+
+
+def _encoded(problem: Problem) -> Looks:
+    """Encode the linear estimate, which costs a second where a search costs minutes."""
+    whitened = whiten(problem, _WHO)
+    rows = torch.arange(problem.n_problems, device=problem.measurements.device)
+    estimate = linear_estimate(problem).reshape(-1, *problem.forward.in_shape).to(problem.prior.dtype)
+    evidence, brightness = [], []
+    with torch.no_grad(), problem.prior.frozen(), whitened.problem.prior.frozen():
+        for some in torch.split(rows, _CHUNK):
+            part = replace(whitened, problem=whitened.problem.subset(some))
+            z = problem.prior.encode(estimate[some])
+            in_range = part.problem.prior(z.double())
+            left = part.problem.measurements - part.problem.forward(in_range)
+            evidence.append(_unexplained(left.square().sum(1), z, problem.n_measurements))
+            brightness.append(part.complete(in_range).flatten(1).mean(1))
+    return Looks(torch.cat(evidence), torch.cat(brightness)[:, None])
+
+
+def _in_range(problem: Problem, seed: int) -> Looks:
+    """Search the latents alone: the best that the range does, without an excuse."""
+    posed = latent_problem(problem, _WHO)
+    found, m = to_the_minimum(posed, None).solve(posed, seed=seed), problem.n_measurements
+    evidence = _unexplained(m * found.misfit.double().square(), _ended(found), m)
+    return Looks(evidence, torch.zeros_like(evidence)[:, None])  # a constant excuses nothing
+
+
+def _matrices(problem: Problem) -> list[Tensor]:
+    """Return the operator's matrix, and those of turned and reflected images: its turned rows."""
+    matrix = operator_matrix(problem.forward)
+    rows = matrix.reshape(len(matrix), *problem.forward.in_shape)
+    return [turned.flatten(1) for turned in (rows, *_turned(rows))]
+
+
+def _half_log_det(problem: Problem, z: Tensor) -> Tensor:
+    """Return half the log determinant of the Gauss-Newton Hessian at latents."""
+    parts = []
+    with problem.prior.frozen():
+        for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
+            search, own = Search(problem.subset(rows), 1), torch.arange(len(rows), device=z.device)
+            factor = gauss_newton(search, search.evaluate(z[rows], own), own)[0]
+            parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
+    return torch.cat(parts)
+
+
+def _turned_likelihood(problem: Problem, matrices: list[Tensor]) -> Tensor:
+    """Return the log density of data of Gaussian images with the training set's moments, turned."""
+    moments = problem.prior.moments
+    assert moments is not None
+    y = real_view(problem.measurements).double()
+    mean, covariance = (t.to(y.device).double() for t in (moments.mean.flatten(), moments.covariance))
+    noise = noise_variance(problem, _WHO).diag()
+    densities = []
+    for rows in matrices:
+        factor = torch.linalg.cholesky(rows @ covariance @ rows.T + noise)
+        residual = torch.linalg.solve_triangular(factor, (y - rows @ mean).T, upper=False)
+        densities.append(-0.5 * residual.square().sum(0) - factor.diagonal().log().sum())
+    return torch.stack(densities).logsumexp(0)
+
+
+def _turned(images: Tensor) -> list[Tensor]:
+    """Return the images turned and reflected in every way but their own, by 180 degrees if not square."""
+    quarter = 1 if images.shape[-1] == images.shape[-2] else 2
+    sides = (images, images.flip(-1))
+    every = [torch.rot90(side, k, (-2, -1)) for side in sides for k in range(0, 4, quarter)]
+    return every[1:]

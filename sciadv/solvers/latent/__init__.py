@@ -1,0 +1,1 @@
+"""Searches in latent space: the driver, where searches start, and one algorithm a file."""

@@ -1,0 +1,1 @@
+"""Linear algebra of inverse problems: Jacobians, linearised data, Gaussian estimates, conjugate gradients."""

@@ -1,0 +1,1 @@
+"""Samplers of the posterior: Laplace, Markov chains, sequential Monte Carlo."""

@@ -1,0 +1,217 @@
+"""The modes of a posterior: where the restarts end, how sharp each is, how much of the probability it holds.
+
+Gaussian approximations around the minima of the objective, with Gauss-Newton curvature; MacKay, A Practical
+Bayesian Framework for Backpropagation Networks, Neural Computation 4 (1992) 448-472, for the evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciadv.likelihood import real_view
+from sciadv.prior import Prior
+from sciadv.problem import Problem
+from sciadv.solution import Solution
+from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.search import Point, Search, met_better
+from sciadv.solvers.latent.starts import Starts, choose_starts
+from sciadv.types import as_generator
+
+#: Gauss-Newton steps from where a search stopped, at the noise level, to the minimum.
+_N_POLISH = 4
+#: Nats above the best objective from which on a mode is not weighed.
+_HOPELESS = 10.0
+#: Candidates that the generator makes at once.
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Modes:
+    """A mixture of Gaussians in latent space, one component per restart.
+
+    Parameters
+    ----------
+    z
+        Minima of the objective ``(batch, modes, n_latent)``.
+    factor
+        Lower Cholesky factor L of each Gauss-Newton Hessian ``H = L L'``, ``(batch, modes, latent, latent)``.
+    weights
+        Share of the evidence ``(batch, modes)``; 0 for a restart that ended where a better one did.
+    log_evidence
+        ``log`` of the sum of ``exp(-objective) sqrt(det(2 pi / H)) (w / 2 pi)^(n / 2)``, ``(batch,)``.
+    """
+
+    z: Tensor
+    factor: Tensor
+    weights: Tensor
+    log_evidence: Tensor
+
+    def draw(self, n: int, *, seed: int | torch.Generator, inflation: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Draw `n` latents of the mixture, the same random numbers for every measurement.
+
+        Parameters
+        ----------
+        n
+            Draws per measurement.
+        seed
+            Seed of the draws.
+        inflation
+            Factor of the standard deviations, for starts that are spread wider than the posterior.
+
+        Returns
+        -------
+        tuple
+            Latents ``(batch, n, n_latent)`` and the mode of each ``(batch, n)``.
+        """
+        generator, n_modes = as_generator(seed), self.z.shape[1]
+        uniform = (torch.arange(n) + torch.rand(n, generator=generator)) / n  # stratified
+        uniform = uniform[torch.randperm(n, generator=generator)].to(self.z)
+        noise = torch.randn(n, self.z.shape[2], generator=generator).to(self.z)
+        bounds = self.weights.cumsum(1).contiguous()
+        mode = torch.searchsorted(bounds, uniform.expand(len(bounds), n).contiguous() * bounds[:, -1:])
+        mode = mode.clamp_max(n_modes - 1)
+        rows = torch.arange(len(mode), device=mode.device)[:, None]
+        latents = torch.empty(*mode.shape, self.z.shape[2], dtype=self.z.dtype, device=self.z.device)
+        for k in range(n_modes):  # few modes, many draws
+            moved = torch.linalg.solve_triangular(
+                self.factor[:, k].transpose(1, 2), inflation * noise.T.expand(len(rows), -1, -1), upper=True
+            )
+            is_mode = (mode == k)[:, :, None]
+            latents = torch.where(is_mode, self.z[:, k, None] + moved.transpose(1, 2), latents)
+        return latents, mode
+
+
+def spread_starts(problem: Problem, restarts: int, *, seed: int) -> Tensor:
+    """Return starts ``(batch, restarts, latent)``: half the best known ones, half prior draws.
+
+    The best draws of a codebook often lie in one mode; those that the data have not chosen find the others.
+    """
+    n_random = restarts // 2
+    best = choose_starts(problem, Starts(restarts - n_random), seed=seed)
+    draws = problem.prior.sample_latent(n_random, seed=seed + 1)
+    return torch.cat([best, draws.expand(len(best), -1, -1)], dim=1)
+
+
+def find_modes(
+    problem: Problem, starts: Tensor, *, seed: int, monitor: Monitor | None = None
+) -> tuple[Solution, Modes]:
+    """Search from every start to its end, and approximate the posterior around each.
+
+    Parameters
+    ----------
+    problem
+        What to solve.
+    starts
+        ``(batch, restarts, latent)``.
+    seed
+        Stated in the solution's settings.
+    monitor
+        Called after each iteration of the search.
+    """
+    solver = LevenbergMarquardt(restarts=starts.shape[1], starts=starts, halve_at=())
+    solution = solver.solve(problem, seed=seed, monitor=monitor)
+    assert solution.restart_latents is not None
+    n, n_restarts = solution.restart_latents.shape[:2]
+    search = Search(problem, n_restarts)
+    rows = torch.arange(n * n_restarts, device=solution.x.device)
+    with problem.prior.frozen():
+        point = search.evaluate(solution.restart_latents.flatten(0, 1), rows)
+        point, factor = _polish(search, point, rows)
+    return solution, _mixture(search, point.z, point.objective, factor)
+
+
+def modes_at(problem: Problem, latents: Tensor) -> Modes:
+    """Approximate the posterior around latents ``(batch, modes, n_latent)`` where a search has ended.
+
+    Those that met a better one, or whose objective is far above their measurement's best, have no weight, and
+    no Hessian is made there.
+    """
+    n, n_modes, n_latent = latents.shape
+    search, rows = Search(problem, n_modes), torch.arange(n * n_modes, device=latents.device)
+    with problem.prior.frozen():
+        point = search.evaluate(latents.flatten(0, 1), rows)
+        objective = point.objective.reshape(n, n_modes)
+        weightless = (objective > objective.amin(1, keepdim=True) + _HOPELESS).flatten()
+        weightless |= met_better(point.z, point.objective, n_modes)
+        kept = (~weightless).nonzero().squeeze(1)
+        known = gauss_newton(search, point.take(kept), kept)[0]
+    unit = torch.eye(n_latent, dtype=known.dtype, device=known.device)
+    factor = unit.expand(len(rows), -1, -1).index_copy(0, kept, known)
+    return _mixture(search, point.z, point.objective.masked_fill(weightless, torch.inf), factor)
+
+
+def _mixture(search: Search, z: Tensor, objective: Tensor, factor: Tensor) -> Modes:
+    """Weigh Gaussians around the rows' latents by their evidence; an infinite objective has none."""
+    problem, n_modes = search.problem, search.n_restarts
+    z, objective = z.reshape(-1, n_modes, z.shape[1]), objective.reshape(-1, n_modes)
+    factor = factor.reshape(-1, n_modes, *factor.shape[1:])
+    half_log_det = factor.diagonal(dim1=2, dim2=3).log().sum(2)
+    weight = torch.tensor(problem.latent_weight or 1.0, dtype=z.dtype, device=z.device)
+    log_mass = 0.5 * z.shape[2] * weight.log() - objective - half_log_det
+    log_mass = log_mass.masked_fill(_copies(z, factor, objective) | ~objective.isfinite(), -torch.inf)
+    evidence = log_mass.logsumexp(1)
+    return Modes(z, factor, (log_mass - evidence[:, None]).exp(), evidence)
+
+
+def gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the Cholesky factor of ``H = J' C J + w I`` and the objective's gradient at the rows' points."""
+    problem = search.problem
+    y = problem.measurements[search.owner[rows]]
+    jacobian = search.jacobian(point.z)
+    curvature = problem.likelihood.curvature(point.prediction, y)
+    if point.prediction.is_complex():
+        curvature = torch.stack([curvature, curvature], -1)
+    in_data = real_view(problem.likelihood.gradient(point.prediction, y))
+    gradient = (in_data[:, None] @ jacobian).squeeze(1) + problem.latent_weight * point.z
+    scaled = jacobian * curvature.flatten(1).sqrt()[:, :, None]
+    hessian = scaled.transpose(1, 2) @ scaled
+    jitter = problem.latent_weight + 1e-6 * hessian.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
+    unit = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
+    return torch.linalg.cholesky(hessian + jitter[:, None, None] * unit), gradient
+
+
+def generate(prior: Prior, latents: Tensor) -> Tensor:
+    """Generate candidates ``(batch, n, *in_shape)`` of latents ``(batch, n, n_latent)``, in chunks."""
+    flat = latents.flatten(0, 1).to(prior.dtype)
+    with torch.no_grad(), prior.frozen():
+        made = torch.cat([prior(part) for part in torch.split(flat, _CHUNK)])
+    return made.reshape(*latents.shape[:2], *made.shape[1:])
+
+
+def _polish(search: Search, point: Point, rows: Tensor) -> tuple[Point, Tensor]:
+    """Do undamped Gauss-Newton steps while they lower the objective; give the Hessian's factor at the end."""
+    factor, gradient = gauss_newton(search, point, rows)
+    active = rows
+    for _ in range(_N_POLISH):
+        move = -torch.cholesky_solve(gradient[active, :, None], factor[active]).squeeze(2)
+        trial = search.evaluate(point.z[active] + move, active)
+        moved = (trial.objective < point.objective[active]).nonzero().squeeze(1)
+        if len(moved) == 0:
+            break
+        active = active[moved]
+        point = point.put(active, trial.take(moved))
+        new_factor, new_gradient = gauss_newton(search, point.take(active), active)
+        factor, gradient = (
+            factor.index_copy(0, active, new_factor),
+            gradient.index_copy(0, active, new_gradient),
+        )
+    return point, factor
+
+
+def _copies(z: Tensor, factor: Tensor, objective: Tensor) -> Tensor:
+    """Return the mask ``(batch, modes)`` of restarts that ended in the mode of a better one.
+
+    Two are one mode when they are nearer than half a standard deviation per latent, in the better's metric.
+    """
+    order = objective.argsort(1)
+    rows = torch.arange(len(z), device=z.device)[:, None]
+    z, factor = z[rows, order], factor[rows, order]
+    gap = z[:, None, :, :] - z[:, :, None, :]  # [b, i, j] = z_j - z_i
+    distance = (gap @ factor).square().mean(3)  # |L' gap|^2 / latent, in the metric of i
+    is_better = torch.ones_like(distance[0], dtype=torch.bool).triu(1)
+    is_copy = ((distance < 0.25) & is_better).any(1)
+    return torch.zeros_like(is_copy).scatter(1, order, is_copy)

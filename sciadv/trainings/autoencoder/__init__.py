@@ -1,0 +1,1 @@
+"""Training of a prior by a variational autoencoder, and a game for its decoder."""

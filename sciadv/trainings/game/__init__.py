@@ -1,0 +1,1 @@
+"""A game being trained: parts, losses, steps, report."""

@@ -1,0 +1,137 @@
+"""The state of a game in words: saturation and since when, vanished gradient, collapse, rotation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.games.diagnostics import (
+    Alarm,
+    hessian_anisotropy,
+    mode_collapse,
+    output_directions,
+    rotation_share,
+    saturation,
+    vanished_gradient,
+)
+from sciadv.games.two_player import evaluate
+from sciadv.trainings.game.game_losses import MinibatchGame
+from sciadv.types import as_generator
+
+#: D(real) above this and D(fake) below one minus it count as saturated.
+SATURATED = 0.99
+#: Shares of the antisymmetric part from which rotation, and below which descent, decides.
+_TURNS, _FALLS = 0.5, 0.25
+#: A curvature that is smaller than another by this factor is flat beside it.
+_FLAT = 10.0
+
+
+def is_saturated(real: float, fake: float) -> bool:
+    """Whether mean D(real) and D(fake) say that the discriminator has won."""
+    return real > SATURATED and fake < 1 - SATURATED
+
+
+def since(saturated: Alarm, step: int | None) -> Alarm:
+    """Say since which step a discriminator is saturated, where a log knows it."""
+    if not saturated.fired or step is None:
+        return saturated
+    what, numbers = saturated.message.split(":", 1)
+    return replace(saturated, message=f"{what} since step {step}:{numbers}")
+
+
+def diagnose(
+    game: MinibatchGame,
+    average: Callable[..., Tensor],
+    *,
+    saturated_since: int | None = None,
+    seed: int = 0,
+    n_probes: int = 4,
+) -> tuple[str, ...]:
+    """Say what is wrong with a game, or that nothing is, and how much it turns.
+
+    Draws one minibatch; the parameters stay as they are.
+
+    Parameters
+    ----------
+    game
+        The game, with its data.
+    average
+        The averaged generator, whose samples are looked at.
+    saturated_since
+        First step of the discriminator's present saturation, where a log knows it.
+    seed
+        Seed of the probes of the rotation share.
+    n_probes
+        Probes; each costs about six backward passes.
+
+    Returns
+    -------
+    Sentences, alarms first; the last is about rotation.
+    """
+    game.draw()
+    alarms = []
+    _, gradient = evaluate(game, 0)
+    evaluate(game, 1)
+    if not game.rules.objective.reads_features:
+        saturated = since(saturation(*game.judged, threshold=SATURATED), saturated_since)
+        if saturated.fired:
+            alarms.append(saturated.message)
+    vanished = vanished_gradient(gradient)
+    if vanished.fired:
+        alarms.append(vanished.message)
+    real, collapses = torch.cat([part.real for part in game.parts]), False
+    if len(real) > 1:
+        with torch.no_grad():
+            fake = torch.cat([part.through(average) for part in game.parts])
+            collapsed = mode_collapse(fake.float(), real.float())
+        if collapses := collapsed.fired:
+            alarms.append(collapsed.message)
+    game.parts = game.parts[:1]  # second derivatives exist within a part only
+    if collapses:
+        alarms += _curvature(game)
+    numbers = as_generator(seed, game.players[0][0].device)
+    try:
+        rotation = rotation_sentence(rotation_share(game, generator=numbers, n_probes=n_probes))
+    except (RuntimeError, NotImplementedError) as error:  # networks that cannot be differentiated twice
+        rotation = f"rotation share not measured: {str(error).splitlines()[0]}"
+    return *(alarms or ["no alarm: not saturated, gradients alive, samples spread like the data"]), rotation
+
+
+def _curvature(game: MinibatchGame) -> list[str]:
+    """Say how the generator's loss is curved along spreading its samples and along moving them together.
+
+    A list of one sentence, or of none where the networks have no second derivatives, or the generator no
+    such directions.
+    """
+    part, weights = game.parts[0], game.players[0]
+    try:
+        directions = output_directions(lambda: part.through(game.generator), weights)
+        found = hessian_anisotropy(lambda: game.loss(0), weights, directions)
+    except (RuntimeError, NotImplementedError, InputError):
+        return []
+    return [curvature_sentence(found.curvatures["spread"], found.curvatures["shift"])]
+
+
+def curvature_sentence(spread: float, shift: float) -> str:
+    """Say what curvatures along spreading and along moving together mean for a collapsed generator."""
+    numbers = f"the generator's loss is curved by {spread:.2g} along spreading its samples"
+    numbers += f" and by {shift:.2g} along moving them together: "
+    if abs(spread) * _FLAT < abs(shift):
+        return numbers + "it is flat where they would spread, nothing drives them apart"
+    if spread < 0:
+        return numbers + "it falls where they spread, more steps may drive them apart"
+    return numbers + "it rises where they spread, the game holds them together"
+
+
+def rotation_sentence(share: float) -> str:
+    """Say what a rotation share means for the choice of the update."""
+    number = f"rotation share of the game's Jacobian {share:.2f}: "
+    if share > _TURNS:
+        return number + "it turns more than it descends; extragradient, optimistic or lookahead may pay"
+    if share < _FALLS:
+        return number + "it mostly descends; alternating updates are enough"
+    return number + "it turns and descends; lookahead is worth a try if losses oscillate"

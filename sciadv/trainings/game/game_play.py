@@ -1,0 +1,276 @@
+"""A game being played: the networks, what moves them, one step, and all that the next step depends on."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Protocol, final, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import InputError
+from sciadv.games.augment import ADA
+from sciadv.games.updates import UpdateState
+from sciadv.nets.layers import has_virtual_norm, taking_reference
+from sciadv.prior import Moments, Prior
+from sciadv.trainings.data_order import Sampler, step_generator
+from sciadv.trainings.distributed import average_in_place, average_numbers, share_first
+from sciadv.trainings.ema import MovingAverage
+from sciadv.trainings.game.game_diagnosis import diagnose, is_saturated
+from sciadv.trainings.game.game_losses import MinibatchGame
+from sciadv.trainings.game.game_rules import Rules
+from sciadv.trainings.game.game_source import Source, check_networks
+from sciadv.trainings.guard import GradientGuard, named_weights
+from sciadv.trainings.protocol import diverged
+from sciadv.trainings.training_report import BestSoFar
+from sciadv.trainings.training_state import Facts, Parts, Stateful, collect, restore_state
+from sciadv.types import Shape
+
+_PLAYERS = ("generator", "discriminator")
+#: Stream of the latents of sample grids; above those of the parts of a batch.
+_GRID = 40
+
+
+@runtime_checkable
+class OfOneClass(Protocol):
+    """A generator of classes that can be held to one."""
+
+    def of_class(self, label: int) -> None:
+        """Generate this class from now on when no labels are given."""
+        ...
+
+
+@final
+class Play:
+    """Two networks under the rules of a game.
+
+    Parameters
+    ----------
+    generator, discriminator
+        The networks, on one device; trained in place.
+    rules
+        Objective, penalties, update, augmentation and options.
+    latent_shape
+        Length or shape of a latent.
+    rates
+        Learning rates of the generator and of the discriminator.
+    ema
+        Decay of the averaged generator.
+    batch
+        Samples a minibatch, over all processes together.
+    seed
+        Seed of the data's order, latents, noise and penalties.
+    """
+
+    def __init__(  # noqa: PLR0913  # what `Game` was given, resolved
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        rules: Rules,
+        *,
+        latent_shape: int | Shape,
+        rates: tuple[float, float],
+        ema: float,
+        batch: int,
+        seed: int,
+    ) -> None:
+        if batch < 1 or min(rates) < 0:
+            raise InputError(
+                f"a game needs batch >= 1 and learning rates >= 0, but they are {batch} and {rates}"
+            )
+        self.rules, self.latent_shape = rules, latent_shape
+        shape = (latent_shape,) if isinstance(latent_shape, int) else latent_shape
+        self.losses = MinibatchGame(generator, discriminator, rules, latent_shape=shape)
+        self.averaged = MovingAverage(generator, decay=ema)
+        self.optimizers = rules.optimizers(self.losses.players, rates)
+        self._guard = GradientGuard(lambda: self.n_done)
+        for name, optimizer in zip(_PLAYERS, self.optimizers, strict=True):
+            self._guard.watch(name, optimizer, named_weights({name: getattr(self.losses, name)}))
+        self.batch, self.seed = batch, seed
+        self.update_state: UpdateState | None = None
+        self.best = BestSoFar()
+        self._rates, self._ema = rates, ema
+        self.n_classes = 0
+        self._saturated_since: int | None = None
+
+    @property
+    def n_done(self) -> int:
+        """Steps that the networks have made."""
+        return self.losses.n_done
+
+    @n_done.setter
+    def n_done(self, n: int) -> None:
+        self.losses.n_done = n
+
+    def show(self, data: Tensor | Sampler, labels: Tensor | None = None) -> None:
+        """Take data, and their classes, to play on.
+
+        Raises
+        ------
+        InputError
+            The data or the labels do not fit, or the networks do not fit them.
+        """
+        source = Source(data, self.batch, self.seed, labels)
+        both = self.losses.generator, self.losses.discriminator
+        if self.losses.source is None and not any(map(has_virtual_norm, both)):
+            check_networks(*both, self.losses.cut(source, 0)[0])
+        self.losses.source = source
+        self.n_classes = 0 if labels is None else int(labels.max()) + 1
+
+    def step(self, *, n_steps: int | None = None) -> dict[str, float]:
+        """Do one step of the update on the data shown; numbers and errors are those of `Game.step`."""
+        losses, update = self.losses, self.rules.update
+        self._schedule(n_steps)
+        self._refer(losses.generator, losses.discriminator)
+        state = update.init(losses) if self.update_state is None else self.update_state
+        self.update_state = update.step(losses, self.optimizers, state)
+        losses.settle()
+        average_in_place([*losses.generator.buffers(), *losses.discriminator.buffers()])
+        self.averaged.update(losses.generator)
+        self._refer(self.averaged.module)
+        numbers = self._numbers(self.update_state)
+        losses.n_done += 1
+        return numbers
+
+    def _refer(self, *nets: nn.Module) -> None:
+        """Pass the reference batch, the whole first one, through networks with virtual batch norms.
+
+        Their statistics follow the weights; the averaged generator's are those of the averaged weights.
+        """
+        losses = self.losses
+        nets = tuple(net for net in nets if has_virtual_norm(net))
+        if not nets or losses.source is None:
+            return
+        reference = losses.whole(losses.source, 0)
+        for net in nets:
+            with taking_reference(net):
+                if net is losses.discriminator:
+                    reference.judged_by(net)
+                else:
+                    reference.through(net)
+
+    def _schedule(self, n_steps: int | None) -> None:
+        """Let the learning rates fall linearly in the second half, to `final_rate` of them."""
+        done = 0.0 if n_steps is None else self.n_done / n_steps
+        factor = 1 - (1 - self.rules.options.final_rate) * max(0.0, 2 * done - 1)
+        for optimizer, rate in zip(self.optimizers, self._rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+
+    def _numbers(self, state: UpdateState) -> dict[str, float]:
+        numbers = dict(zip(_PLAYERS, state.losses, strict=True))
+        real, fake = (float(logits.float().sigmoid().mean()) for logits in self.losses.judged)
+        if math.isfinite(real) and math.isfinite(fake):
+            numbers |= {"real": real, "fake": fake}
+        numbers |= {f"{name}_gradient": norm for name, norm in self._guard.norms.items()}
+        if isinstance(self.rules.augment, ADA):
+            numbers["augment_p"] = self.rules.augment.p
+        numbers = average_numbers(numbers, self.losses.players[0][0].device)
+        for name in _PLAYERS:
+            if not math.isfinite(numbers[name]):
+                raise diverged(f"the loss of the {name}", self.n_done + 1)
+        saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
+        self._saturated_since = (self._saturated_since or self.n_done + 1) if saturated else None
+        return numbers
+
+    def share(self) -> None:
+        """Give all processes the first one's weights."""
+        for net in (self.losses.generator, self.losses.discriminator, self.averaged.module):
+            share_first([t.data for t in net.state_dict().values()])
+
+    @torch.no_grad()
+    def samples(self, n: int) -> Tensor:
+        """Return samples of the averaged generator at latents that depend on the seed only.
+
+        Whole batches are drawn, as the generator knows them from training.
+        """
+        numbers = step_generator(self.seed, 0, stream=_GRID)
+        weight = self.losses.players[0][0]
+        z = torch.randn(
+            -(-n // self.batch) * self.batch, *self.losses.latent_shape, generator=numbers, dtype=weight.dtype
+        )
+        z = z.to(weight.device)
+        if self.n_classes == 0:
+            x: Tensor = self.averaged.module(z)
+            return x[:n]
+        x = self.averaged.module(z, torch.arange(len(z), device=z.device) % self.n_classes)
+        return x[:n]
+
+    def diagnose(self) -> tuple[str, ...]:
+        """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""
+        kept = self.state()
+        sentences = diagnose(
+            self.losses, self.averaged.module, saturated_since=self._saturated_since, seed=self.seed
+        )
+        self.restore(*kept)
+        return sentences
+
+    def prior(
+        self,
+        *,
+        name: str,
+        card: dict[str, str],
+        moments: Moments | None,
+        is_best: bool,
+        label: int | None = None,
+    ) -> Prior:
+        """Return the averaged generator as a prior: at its best score where there is one and it is asked."""
+        generator = copy.deepcopy(self.averaged.module).eval()
+        if label is not None:
+            if not isinstance(generator, OfOneClass):
+                raise InputError(
+                    f"a {type(generator).__name__} has no classes; use sciadv.nets.ResidualGenerator with "
+                    f"n_classes, or give it a method of_class(label)"
+                )
+            generator.of_class(label)
+        n_steps = self.n_done
+        if is_best and self.best.weights:
+            generator.load_state_dict(self.best.weights)
+            n_steps = self.best.best[0]
+        card = card if label is None else {"label": str(label), **card}
+        facts = {key: str(value) for key, value in self.settings().items()} | {"steps": str(n_steps)}
+        return Prior(generator, self.latent_shape, name=name, moments=moments, card=facts | card)
+
+    def settings(self) -> dict[str, object]:
+        """Return what a checkpoint must agree on."""
+        return {
+            **self.rules.names,
+            "learning_rate": list(self._rates),
+            "batch": self.batch,
+            "ema": self._ema,
+            "seed": self.seed,
+        }
+
+    def _parts(self) -> Parts:
+        rules = self.rules
+        memories: dict[str, object] = {
+            "averaged": self.averaged,
+            "best": self.best,
+            "augment": rules.augment,
+            "replay": rules.options.replay,
+            "feedback": rules.options.feedback,
+            **{f"penalty-{i}": penalty for i, penalty in enumerate(rules.penalties)},
+        }
+        return Parts(
+            nets={name: getattr(self.losses, name) for name in _PLAYERS},
+            optimizers=dict(zip(_PLAYERS, self.optimizers, strict=True)),
+            memories={name: part for name, part in memories.items() if isinstance(part, Stateful)},
+        )
+
+    def state(self) -> tuple[dict[str, Tensor], Facts]:
+        """Copy all that the next step depends on."""
+        tensors, facts = collect(self._parts(), self.update_state or UpdateState())
+        return tensors, facts | {
+            "has_update": self.update_state is not None,
+            "n_done": self.n_done,
+            "n_draws": self.losses.n_draws,
+            "saturated_since": self._saturated_since,
+        }
+
+    def restore(self, tensors: dict[str, Tensor], facts: Facts) -> None:
+        """Go back to a state that `state` copied."""
+        state = restore_state(tensors, facts, self._parts())
+        self.update_state = state if facts["has_update"] else None
+        self.losses.n_done, self.losses.n_draws = facts["n_done"], facts["n_draws"]
+        self._saturated_since = facts["saturated_since"]

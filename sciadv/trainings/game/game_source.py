@@ -1,0 +1,145 @@
+"""Where the minibatches of a game come from, and whether its networks fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from sciadv.errors import InputError
+from sciadv.trainings.data_order import Sampler, batch_indices, step_generator
+
+#: Stream of the random numbers of a sampler.
+_DATA = 1
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """Where minibatches come from, and how large they are.
+
+    Parameters
+    ----------
+    data
+        Samples ``(n, ...)``, uint8 for images in [0, 1] in steps of 1/255, or floats as they are; or a
+        sampler of endless data.
+    batch
+        Samples a minibatch, over all processes together.
+    seed
+        Seed of order, latents and noise.
+    labels
+        Class ``(n,)`` of each sample, from 0, for networks that take labels; None for none.
+
+    Raises
+    ------
+    InputError
+        Fewer samples than a batch, samples that are neither uint8 nor finite floats, or labels that are not
+        one whole number a sample.
+    """
+
+    data: Tensor | Sampler
+    batch: int
+    seed: int
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels is not None and (
+            not isinstance(self.data, Tensor)
+            or self.labels.shape != self.data.shape[:1]
+            or self.labels.dtype != torch.int64
+        ):
+            raise InputError("labels are one whole number (int64) for each sample of a data set")
+        if not isinstance(self.data, Tensor):
+            if not callable(self.data):
+                raise InputError(
+                    f"samples are a torch tensor (n, ...) or a sampler, but these are a "
+                    f"{type(self.data).__name__}; for an array, torch.from_numpy(array)"
+                )
+            return
+        if len(self.data) < self.batch:
+            raise InputError(
+                f"the data set has {len(self.data)} samples, fewer than one batch of {self.batch}; "
+                f"give more, or a smaller batch"
+            )
+        if self.data.dtype != torch.uint8 and not self.data.is_floating_point():
+            raise InputError(
+                f"samples are uint8 (0 to 255) or floats, but these are {self.data.dtype}; convert them"
+            )
+
+    def labels_of(self, draw: int) -> Tensor | None:
+        """Return the classes of the batch of a draw."""
+        if self.labels is None:
+            return None
+        index = batch_indices(len(self.labels), self.batch, draw, seed=self.seed)
+        return self.labels[index.to(self.labels.device)]
+
+    def real(self, draw: int) -> Tensor:
+        """Return the batch of a draw, as floats."""
+        if not isinstance(self.data, Tensor):
+            return self.data(self.batch, step_generator(self.seed, draw, stream=_DATA))
+        index = batch_indices(len(self.data), self.batch, draw, seed=self.seed)
+        batch = self.data[index.to(self.data.device)]
+        return batch.float() / 255 if batch.dtype == torch.uint8 else batch
+
+
+@final
+@dataclass(frozen=True)
+class Part:
+    """A part of a minibatch: real samples, latents, classes of both, and the seed of what is drawn for it."""
+
+    real: Tensor
+    z: Tensor
+    draw: int
+    number: int
+    labels: Tensor | None = None
+
+    def slice(self, k: int, size: int) -> Part:
+        """Return the k-th part of so many samples."""
+        rows = slice(k * size, (k + 1) * size)
+        labels = None if self.labels is None else self.labels[rows]
+        return Part(self.real[rows], self.z[rows], self.draw, k, labels)
+
+    def through(self, generator: Callable[..., Tensor]) -> Tensor:
+        """Return the fakes of the part's latents, of its classes where there are any."""
+        return generator(self.z) if self.labels is None else generator(self.z, self.labels)
+
+    def judged_by(self, discriminator: Callable[..., Tensor]) -> Tensor:
+        """Return the outputs on the part's samples as they are, of its classes where there are any."""
+        return discriminator(self.real) if self.labels is None else discriminator(self.real, self.labels)
+
+
+@torch.no_grad()
+def check_networks(generator: nn.Module, discriminator: nn.Module, part: Part) -> None:
+    """Pass a part of a minibatch through both networks, in evaluation mode, before anything is trained.
+
+    Raises
+    ------
+    InputError
+        The latents do not fit the generator, its samples are not shaped as the data, or the discriminator
+        takes no such samples.
+    """
+    modes = [(module, module.training) for net in (generator, discriminator) for module in net.modules()]
+    generator.eval()
+    discriminator.eval()
+    latents, samples = tuple(part.z.shape), tuple(part.real.shape)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            fake = _fits(lambda: part.through(generator), f"generator does not take latents {latents}")
+            if tuple(fake.shape) != samples:
+                raise InputError(
+                    f"the generator makes {tuple(fake.shape)} of latents {latents}; the data are {samples}"
+                )
+            _fits(lambda: part.judged_by(discriminator), f"discriminator does not take samples {samples}")
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+
+
+def _fits(compute: Callable[[], Tensor], otherwise: str) -> Tensor:
+    try:
+        return compute()
+    except RuntimeError as error:
+        raise InputError(f"the {otherwise}: {str(error).splitlines()[0]}") from error

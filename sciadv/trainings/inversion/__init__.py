@@ -1,0 +1,1 @@
+"""Training of an encoder that inverts a generator."""

@@ -1,0 +1,171 @@
+"""The loop of every training: steps, measurements, sample grids, checkpoints, the way back from a NaN."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+from sciadv.trainings.distributed import anywhere, is_first
+from sciadv.trainings.log import TrainingLog, save_grid
+from sciadv.trainings.protocol import (
+    DivergedError,
+    Training,
+    TrainingMonitor,
+    TrainingProgress,
+    diverged,
+    finite_state,
+    save_training,
+)
+from sciadv.trainings.training_report import GameReport, GameStatus
+
+_logger = logging.getLogger(__name__)
+_N_GRID = 64
+
+
+def run(
+    training: Training,
+    *,
+    checkpoint: Path | None = None,
+    every: int = 500,
+    monitor: TrainingMonitor | None = None,
+    is_interrupted: Callable[[], bool] = lambda: False,
+) -> GameReport:
+    """Step a training to its end and report.
+
+    Parameters
+    ----------
+    training
+        What is trained; it may have made steps already.
+    checkpoint
+        File from which it can go on bit for bit. Its folder also gets ``metrics.csv`` (a row a step),
+        ``quality.csv`` (a row a measurement), ``metrics.json``, ``samples-*.png`` and TensorBoard's events
+        where it is installed. None writes nothing.
+    every
+        Steps between two checkpoints, measurements, grids, and copies of the state to which a diverged
+        training goes back.
+    monitor
+        Called after each step.
+    is_interrupted
+        Asked after each step; when any process says so, the state is written and the run ends.
+
+    Returns
+    -------
+    GameReport
+        A training that diverges is a status, not an exception: it is back at its last good state.
+    """
+    with _folder(checkpoint, training.n_done) as log:
+        progress = _Run(training, checkpoint, every, monitor, is_interrupted, log)
+        status, message = progress.to_the_end()
+        done = status in (GameStatus.FINISHED, GameStatus.STOPPED)
+        report = GameReport(
+            status,
+            message,
+            training.n_done,
+            progress.seconds,
+            progress.losses,
+            training.diagnose() if done else (),
+            quality=tuple(progress.measured),
+        )
+        if log is not None:
+            log.summary(report.payload() | {"settings": training.settings()})
+    return report
+
+
+@final
+@dataclass
+class _Run:
+    """The state of one call of `run`."""
+
+    training: Training
+    checkpoint: Path | None
+    every: int
+    monitor: TrainingMonitor | None
+    is_interrupted: Callable[[], bool]
+    log: TrainingLog | None
+    losses: dict[str, float] = field(default_factory=dict)
+    measured: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    _began: float = field(default_factory=time.process_time)
+
+    @property
+    def seconds(self) -> float:
+        """CPU seconds since the run began."""
+        return time.process_time() - self._began
+
+    def to_the_end(self) -> tuple[GameStatus, str]:
+        """Step until the training is done, has improved no more, diverged, or is interrupted."""
+        training, good = self.training, self.training.state()
+        try:
+            while training.n_done < training.n_steps and training.stop_reason() is None:
+                self._step()
+                if training.n_done % self.every == 0 or training.n_done == training.n_steps:
+                    finite_state(training)  # before anything is measured on it or written
+                    self._keep()
+                    good = training.state()
+                self._tell()
+                if anywhere(self.is_interrupted()):
+                    return self._interrupted()
+        except DivergedError as error:
+            training.restore(*good)
+            message = f"{error}. The training is back at step {training.n_done}"
+            _logger.warning(message)
+            return GameStatus.DIVERGED, message
+        if training.n_done < training.n_steps:
+            return GameStatus.STOPPED, training.stop_reason() or ""
+        return GameStatus.FINISHED, f"all {training.n_steps} steps done"
+
+    def _step(self) -> None:
+        self.losses = self.training.step()
+        broken = next((name for name, value in self.losses.items() if not math.isfinite(value)), None)
+        if broken is not None:
+            raise diverged(f"the loss {broken}", self.training.n_done)
+        if self.log is not None:
+            self.log.write(self.training.n_done, self.losses)
+
+    def _keep(self) -> None:
+        """Measure and draw what the training is worth by now; write the checkpoint."""
+        numbers = self.training.measure()
+        if numbers:
+            self.measured.append((self.training.n_done, numbers))
+        if self.checkpoint is not None:
+            save_training(self.training, self.checkpoint)
+        if self.log is None:
+            return
+        if numbers:
+            self.log.measured(self.training.n_done, numbers)
+        self.log.flush()
+        x = self.training.samples(_N_GRID)
+        if x is not None and ((x.ndim == 4 and x.shape[1] in (1, 3)) or (x.ndim == 2 and x.shape[1] == 2)):
+            save_grid(x, self.log.folder / f"samples-{self.training.n_done:07d}.png")
+
+    def _tell(self) -> None:
+        if self.monitor is not None:
+            training, quality = self.training, self.measured[-1][1] if self.measured else {}
+            self.monitor(
+                TrainingProgress(
+                    training.n_done, training.n_steps, self.losses, self.seconds, training.batch, quality
+                )
+            )
+
+    def _interrupted(self) -> tuple[GameStatus, str]:
+        if self.checkpoint is not None:
+            save_training(self.training, self.checkpoint)
+        return (
+            GameStatus.INTERRUPTED,
+            f"interrupted at step {self.training.n_done} of {self.training.n_steps}",
+        )
+
+
+@contextmanager
+def _folder(checkpoint: Path | None, n_done: int) -> Iterator[TrainingLog | None]:
+    """Give the log of the checkpoint's folder to the process that writes, nothing to the others."""
+    if checkpoint is None or not is_first():
+        yield None
+        return
+    with TrainingLog(checkpoint.parent, n_done=n_done) as log:
+        yield log

@@ -1,0 +1,1 @@
+"""Training of a conditional generator against physics."""
