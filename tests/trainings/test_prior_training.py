@@ -10,7 +10,7 @@ import torch
 from sciadv.data.moments import Moments, moments_of
 from sciadv.errors import InputError
 from sciadv.nets import build_seeded
-from sciadv.trainings import Training, load_training
+from sciadv.trainings import Training, load_training, run
 from sciadv.trainings.autoencoder.linear_estimates import linear_estimates
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.autoencoder.prior_training import PriorTraining

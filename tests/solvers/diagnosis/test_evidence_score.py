@@ -20,9 +20,9 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers import LevenbergMarquardt
+from sciadv.solvers.diagnosis import evidence_score as module
 from sciadv.solvers.diagnosis.conformal import distribution_p_value
 from sciadv.solvers.diagnosis.evidence_score import can_look, looks
-from sciadv.solvers.diagnosis.verdicts import evidence_score as module
 
 N_REFERENCE, N_LATENT, SIGMA = 120, 3, 0.05
 
