@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from sciadv.diagnosis import Diagnosis
 from sciadv.errors import SolveError
 from sciadv.posterior import Posterior
+from sciadv.types import Rows
 
 
 class Status(Enum):
@@ -39,23 +39,8 @@ class Status(Enum):
         return self.value.format(misfit=misfit, unit=unit)
 
 
-#: What has a row per measurement, beside the status.
-_PER_ROW = (
-    "x",
-    "z",
-    "prediction",
-    "misfit",
-    "objective",
-    "restart_objectives",
-    "restart_latents",
-    "margins",
-    "x_range",
-    "noise_level",
-)
-
-
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(Rows):
     """The answer to a `Problem`: one row per measurement.
 
     Parameters
@@ -145,25 +130,18 @@ class Solution:
 
     def rows(self, index: Tensor) -> Solution:
         """Return the solution of some measurements ``(n,)``, without diagnosis and posterior."""
-        values = {name: getattr(self, name) for name in _PER_ROW}
-        taken: dict[str, Any] = {k: None if value is None else value[index] for k, value in values.items()}
         status = [self.status[row] for row in index.tolist()]
-        return replace(self, **taken, status=status, posterior=None, diagnosis=None)
+        return replace(self.take(index), status=status, posterior=None, diagnosis=None)
 
     def with_rows(self, index: Tensor, other: Solution) -> Solution:
         """Return the solution with the answers of some measurements replaced, without diagnosis.
 
         What only one of both solutions has stays as it is here.
         """
-        moved: dict[str, Any] = {}
-        for name in _PER_ROW:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine is not None and theirs is not None:
-                moved[name] = mine.index_copy(0, index, theirs.to(mine.dtype))
         status = list(self.status)
         for row, one in zip(index.tolist(), other.status, strict=True):
             status[row] = one
-        return replace(self, **moved, status=status, diagnosis=None)
+        return replace(self.put(index, other), status=status, diagnosis=None)
 
     def summary(self) -> dict[str, object]:
         """Return what a report states, as plain values."""

@@ -13,11 +13,72 @@ measurements    data of one problem, flattened
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
 import torch
+from torch import Tensor
 
 from sciadv.errors import InputError
 
 Shape = tuple[int, ...]
+SomeRows = TypeVar("SomeRows", bound="Rows")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Base of frozen dataclasses whose tensors have one row per problem, or per restart, in dimension 0.
+
+    Fields that are tensors, other `Rows`, or None are taken and put by rows; all other fields stay as they
+    are.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Points(Rows):
+    ...     z: Tensor
+    ...     name: str
+    >>> points = Points(torch.arange(4), "start")
+    >>> points.take(torch.tensor([3, 0]))
+    Points(z=tensor([3, 0]), name='start')
+    >>> points.put(torch.tensor([1]), Points(torch.tensor([9]), "end"))
+    Points(z=tensor([0, 9, 2, 3]), name='start')
+    """
+
+    def take(self: SomeRows, index: Tensor) -> SomeRows:
+        """Return the rows at `index`, in its order."""
+
+        def taken(mine: Tensor | Rows) -> Tensor | Rows:
+            return mine.take(index) if isinstance(mine, Rows) else mine[index]
+
+        return self._with(taken)
+
+    def put(self: SomeRows, index: Tensor, other: SomeRows) -> SomeRows:
+        """Return a copy whose rows at `index` are those of `other`, in its order.
+
+        A field that is None in one of both stays as it is here; values keep the dtype that they have here.
+        """
+        theirs = {field.name: getattr(other, field.name) for field in fields(other)}
+        changed: dict[str, Any] = {}
+        for name, mine in self._by_rows().items():
+            if theirs[name] is None:
+                continue
+            if isinstance(mine, Rows):
+                changed[name] = mine.put(index, theirs[name])
+            else:
+                changed[name] = mine.index_copy(0, index, theirs[name].to(mine.dtype))
+        return replace(self, **changed)
+
+    def _with(self: SomeRows, function: Callable[[Tensor | Rows], Tensor | Rows]) -> SomeRows:
+        """Return a copy with every field that has rows replaced by what the function makes of it."""
+        return replace(self, **{name: function(mine) for name, mine in self._by_rows().items()})
+
+    def _by_rows(self) -> dict[str, Any]:
+        """Return the fields that have rows, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, (Tensor, Rows))}
 
 
 def as_generator(seed: int | torch.Generator, device: torch.device | str = "cpu") -> torch.Generator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from sciadv.solvers.beyond_range.logit_kernels import Kernel, LearnedKernel
 from sciadv.solvers.beyond_range.output_activation import OutputActivation
 from sciadv.solvers.latent.scoring import noise_threshold
 from sciadv.solvers.linear.linearised_data import DataModel
+from sciadv.types import Rows
 
 #: Step lengths that are tried, each 0.4 of the one before.
 _N_TRIALS, _SHORTER = 7, 0.4
@@ -88,7 +89,7 @@ class LogitState:
 
 
 @dataclass(frozen=True)
-class _Around:
+class _Around(Rows):
     """The model linearised at a few rows: images, slopes over the noise level, what is to be moved back.
 
     Parameters
@@ -114,10 +115,6 @@ class _Around:
     moved: Tensor
     jacobian: Tensor
     level: Tensor
-
-    def take(self, some: Tensor) -> _Around:
-        """Return some rows."""
-        return _Around(*(getattr(self, field.name)[some] for field in fields(self)))
 
 
 @dataclass(frozen=True)

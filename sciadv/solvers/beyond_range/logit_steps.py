@@ -6,7 +6,7 @@ the pixels; here conjugate gradients need the operator's derivative and its adjo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from sciadv.solvers.beyond_range.output_activation import OutputActivation, outp
 from sciadv.solvers.beyond_range.whitening import require_residual
 from sciadv.solvers.linear.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
-from sciadv.types import as_generator
+from sciadv.types import Rows, as_generator
 
 #: Conjugate gradients at most, and the part of the gradient's norm at which they end.
 _N_INNER, _INNER_TOLERANCE = 40, 0.02
@@ -31,7 +31,7 @@ _N_DRAWS = 64
 
 
 @dataclass(frozen=True)
-class LogitPoint:
+class LogitPoint(Rows):
     """Latents `z` ``(rows, n_latent)``, whitened changes `w` ``(rows, width)``, their misfit ``(rows,)``."""
 
     z: Tensor
@@ -42,15 +42,6 @@ class LogitPoint:
     def law(self) -> Tensor:
         """Return ``|z|^2 + |w|^2`` ``(rows,)``."""
         return self.z.square().sum(1) + self.w.square().sum(1)
-
-    def take(self, rows: Tensor) -> LogitPoint:
-        """Return some rows."""
-        return LogitPoint(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def put(self, rows: Tensor, other: LogitPoint) -> LogitPoint:
-        """Return a copy with `rows` replaced by those of `other`."""
-        names = [field.name for field in fields(self)]
-        return LogitPoint(*(getattr(self, n).index_copy(0, rows, getattr(other, n)) for n in names))
 
 
 @dataclass(frozen=True, eq=False)

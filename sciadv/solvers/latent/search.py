@@ -21,6 +21,7 @@ from sciadv.solvers.latent.progress import Monitor, Progress
 from sciadv.solvers.latent.scoring import noise_threshold
 from sciadv.solvers.latent.starts import StartPoints, Starts, start_points
 from sciadv.solvers.linear.jacobian import latent_jacobian
+from sciadv.types import Rows
 
 #: Two restarts have met when they are nearer than this part of the distance of two independent prior draws.
 MET = 0.1
@@ -29,29 +30,13 @@ SETTLED = 1e-2
 
 
 @dataclass(frozen=True)
-class Point:
+class Point(Rows):
     """Predictions at latents `z` ``(rows, n_latent)`` with their objective and misfit ``(rows,)``."""
 
     z: Tensor
     prediction: Tensor
     objective: Tensor
     misfit: Tensor
-
-    def put(self, rows: Tensor, other: Point) -> Point:
-        """Return a copy with `rows` replaced by those of `other`."""
-        return Point(
-            *(
-                mine.index_copy(0, rows, theirs)
-                for mine, theirs in zip(self._fields(), other._fields(), strict=True)
-            )
-        )
-
-    def take(self, rows: Tensor) -> Point:
-        """Return some rows."""
-        return Point(*(field[rows] for field in self._fields()))
-
-    def _fields(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.z, self.prediction, self.objective, self.misfit
 
 
 @dataclass(frozen=True)
