@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sciadv.prior import Prior
     from sciadv.problem import Problem
     from sciadv.solution import Solution, Status
-    from sciadv.solvers import solve
     from sciadv.trainings.game.game import Game
+    from sciadv.verbs.solve import solve
 
 __version__ = "0.1.0"
 
@@ -57,7 +57,7 @@ _MODULE_OF = {
     "Tolerance": "sciadv.likelihood",
     "design": "sciadv.designs",
     "load_problem": "sciadv.catalogue",
-    "solve": "sciadv.solvers",
+    "solve": "sciadv.verbs.solve",
 }
 
 

@@ -20,7 +20,7 @@ from sciadv.files.folders import Catalogue, catalogue_root, entry_names, find_en
 from sciadv.forward import Forward, Magnitude, PropertyModel, compose, forward_kind
 from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
 from sciadv.prior import Prior, read_card
-from sciadv.problem import Problem
+from sciadv.problem import Problem, SolverSettings
 from sciadv.schema import (
     ChainForward,
     ConstraintTable,
@@ -82,7 +82,7 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
     """
     target = as_device(device)
     file = spec_file("problems", name)
-    spec = _solvable(entry_spec(name), name)
+    spec = problem_spec(name)
     prior = load_prior(spec.prior, folder=file.parent)
     try:
         forward, likelihood, constraints = build_parts(spec, prior.out_shape, folder=file.parent)
@@ -97,6 +97,7 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
             truth=data.truth,
             labels=data.labels,
             constraints=constraints,
+            solver=SolverSettings(spec.solver.kind, spec.solver.restarts),
         )
     except InputError as error:
         raise InputError(f"{file}: {error}") from error

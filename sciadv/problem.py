@@ -19,6 +19,22 @@ from sciadv.prior import Prior
 from sciadv.types import as_device
 
 
+@dataclass(frozen=True)
+class SolverSettings:
+    """The solver that a problem asks for, as the ``[solver]`` table of a ``problem.toml`` does.
+
+    Parameters
+    ----------
+    name
+        Name in the registry of solvers.
+    restarts
+        Starts per measurement; the solver's own default if None.
+    """
+
+    name: str = "auto"
+    restarts: int | None = None
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class Problem:
     """Find the candidates x = G(z) whose predictions F(x) agree with the measurements y.
@@ -49,6 +65,8 @@ class Problem:
         One label per measurement ``(batch,)`` where they are known, for scores only.
     constraints
         What a candidate must never do; searches keep them, and a `Solution` says by which margins.
+    solver
+        The solver that `sciadv.solve` takes if it is given none.
 
     Raises
     ------
@@ -66,6 +84,7 @@ class Problem:
     truth: Tensor | None
     labels: Tensor | None
     constraints: tuple[Constraint, ...]
+    solver: SolverSettings
 
     def __init__(  # noqa: PLR0913, PLR0917  # one argument a noun
         self,
@@ -78,6 +97,7 @@ class Problem:
         truth: Tensor | None = None,
         labels: Tensor | None = None,
         constraints: Sequence[Constraint] = (),
+        solver: SolverSettings = SolverSettings(),  # frozen
     ) -> None:
         """Wrap the operator and check everything against everything, once."""
         operator = as_forward(forward, in_shape=prior.out_shape, device=prior.device)
@@ -101,12 +121,12 @@ class Problem:
                     f"{known} has {len(told)} rows for {len(checked)} measurements; give one for each, or "
                     f"None (`with_measurements` drops those of other data)"
                 )
-        for field, value in zip(
+        for own, value in zip(
             fields(self),
-            (prior, operator, likelihood, checked, latent_weight, name, truth, labels, limits),
+            (prior, operator, likelihood, checked, latent_weight, name, truth, labels, limits, solver),
             strict=True,
         ):
-            object.__setattr__(self, field.name, value)  # frozen
+            object.__setattr__(self, own.name, value)  # frozen
 
     @property
     def n_problems(self) -> int:
@@ -157,6 +177,7 @@ class Problem:
             self.latent_weight,
             self.name,
             constraints=self.constraints,
+            solver=self.solver,
         )
 
 

@@ -17,7 +17,7 @@ from sciadv.designs.search import STARTS
 from sciadv.nets import DesignDecoder
 from sciadv.prior import Prior
 from sciadv.problem import Problem
-from sciadv.solvers import LevenbergMarquardt, solve
+from sciadv.solvers import LevenbergMarquardt
 
 #: Relative error at which a method is content.
 _CONTENT = 0.005
@@ -138,7 +138,7 @@ def library_and_search(problem: Problem, n: int, *, n_library: int = 1500) -> Pe
         nearest = torch.where(library.feasible, error, torch.inf).argsort()[: n * STARTS]
         starts = z[nearest].reshape(STARTS, n, -1).transpose(0, 1)
         solver = LevenbergMarquardt(restarts=STARTS, starts=starts, n_iterations=30)
-        solution = solve(untrained.with_measurements(torch.full((n, 1), goal)), solver, seed=seed)
+        solution = solver.solve(untrained.with_measurements(torch.full((n, 1), goal)), seed=seed)
         return Answer(solution.x.double().numpy(), n_library)
 
     return design

@@ -24,7 +24,6 @@ from sciadv.errors import InputError
 
 if TYPE_CHECKING:
     from sciadv.problem import Problem
-    from sciadv.schema import ProblemSpec
     from sciadv.solution import Solution
     from sciadv.solvers import Monitor, Progress
 
@@ -87,15 +86,16 @@ def run_request(request: Request) -> Solution:
     from sciadv.catalogue import problem_spec
     from sciadv.report.solution_page import Run, write_results
     from sciadv.types import as_device
+    from sciadv.verbs.solve import choose_solver
 
     check_output_folder(request.out)
     device = as_device(request.device)
     spec = problem_spec(request.problem)
-    solver, restarts = _choose_solver(request, spec)
     problem, measurements_sha256 = _load(request, str(device))
+    solver = choose_solver(problem, request.solver, restarts=request.restarts)
     with Interruption() as interruption:
         with _progress(problem) as monitor:
-            solution = sciadv.solve(problem, solver, restarts=restarts, seed=request.seed, monitor=monitor)
+            solution = sciadv.solve(problem, solver, seed=request.seed, monitor=monitor)
         solution = _compared(solution)
         run = Run(
             title=spec.title,
@@ -117,18 +117,6 @@ def run_request(request: Request) -> Solution:
         say_error(f"interrupted; the best found until then is in {request.out}, marked as interrupted")
         raise typer.Exit(EXIT_INTERRUPTED)
     return solution
-
-
-def _choose_solver(request: Request, spec: ProblemSpec) -> tuple[str, int | None]:
-    """Return the solver's name and restarts: the user's, else the problem's; checked."""
-    from sciadv.solvers import make_solver
-
-    name = request.solver or spec.solver.kind
-    restarts = request.restarts
-    if restarts is None and name == spec.solver.kind:
-        restarts = spec.solver.restarts
-    make_solver(name, restarts=restarts)
-    return name, restarts
 
 
 def _load(request: Request, device: str) -> tuple[Problem, str]:

@@ -19,7 +19,7 @@ from sciadv.forward import PropertyModel
 from sciadv.nets import DesignDecoder
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers import LevenbergMarquardt, Monitor, solve
+from sciadv.solvers import LevenbergMarquardt, Monitor
 from sciadv.types import as_generator
 
 #: Starts per design; the best is kept.
@@ -140,7 +140,7 @@ def _search(
     """Search from the starts; what missed, again from near those that came out, the nearest goal's first."""
     where = "codebook" if starts is None else starts
     solver = LevenbergMarquardt(restarts=STARTS, starts=where, n_iterations=_N_ITERATIONS)
-    solution = solve(problem.with_measurements(goals), solver, seed=seed, monitor=monitor)
+    solution = solver.solve(problem.with_measurements(goals), seed=seed, monitor=monitor)
     for attempt in range(1, _N_ATTEMPTS):
         missed = torch.tensor([status is not Status.EXPLAINED for status in solution.status])
         if bool(missed.all()) or not bool(missed.any()):
@@ -150,7 +150,7 @@ def _search(
             goals, rows, ~missed.to(goals.device), solution, noise=_NOISE / attempt**2, seed=seed + attempt
         )
         solver = replace(solver, starts=near)
-        again = solve(problem.with_measurements(goals[rows]), solver, seed=seed, monitor=monitor)
+        again = solver.solve(problem.with_measurements(goals[rows]), seed=seed, monitor=monitor)
         seconds = solution.seconds + again.seconds
         solution = replace(solution.with_rows(rows, again), seconds=seconds)
     return solution

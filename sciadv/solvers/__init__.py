@@ -1,8 +1,7 @@
-"""Solvers: one algorithm a file; `solve` is the one verb."""
+"""Solvers: one algorithm a file; the verb is `sciadv.solve`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
@@ -118,7 +117,6 @@ __all__ = [
     "WirtingerFlow",
     "diagnose",
     "make_solver",
-    "solve",
     "solver_names",
 ]
 
@@ -152,60 +150,3 @@ def make_solver(name: str, *, restarts: int | None = None) -> Solver:
         raise InputError(
             f"solver {name!r} does not restart: it computes its answer directly; leave restarts out"
         ) from error
-
-
-def solve(
-    problem: Problem,
-    method: str | Solver = "auto",
-    *,
-    restarts: int | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    monitor: Monitor | None = None,
-) -> Solution:
-    """Solve every measurement of a problem, all restarts in one batch, and diagnose the answers.
-
-    Parameters
-    ----------
-    problem
-        What to solve.
-    method
-        A solver's name ("auto" picks one and says which in ``solution.settings``) or a solver with its
-        settings, such as ``LevenbergMarquardt(tolerance=1e-4)``.
-    restarts
-        Starts per measurement, for a solver given by name; its own default if left out.
-    seed
-        Seed of everything random in the search: same seed, same device, same result.
-    device
-        "auto", "cpu", "cuda", …; where the problem is if left out.
-    monitor
-        Called with a `Progress` after each iteration.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no solver of that name.
-    InputError
-        The solver cannot solve this problem; the message says which can.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sciadv import Gaussian, Prior, Problem, solve
-    >>> with torch.random.fork_rng():
-    ...     _ = torch.manual_seed(0)
-    ...     net = torch.nn.Sequential(torch.nn.Linear(2, 20), torch.nn.Unflatten(1, (1, 4, 5)))
-    >>> prior, matrix = Prior(net, latent_shape=2), torch.eye(20)[:8]
-    >>> y = prior.sample(3, seed=1).flatten(1) @ matrix.T
-    >>> solution = solve(Problem(prior=prior, forward=matrix, likelihood=Gaussian(0.01), measurements=y))
-    >>> solution.x.shape, sorted({status.name for status in solution.status})
-    (torch.Size([3, 1, 4, 5]), ['EXPLAINED'])
-    >>> solution.diagnosis.words[0].split(". ")[-1]
-    'Explained to the noise level.'
-    """
-    solver = make_solver(method, restarts=restarts) if isinstance(method, str) else method
-    if not isinstance(method, str) and restarts is not None:
-        raise InputError("give restarts to the solver itself, as in LevenbergMarquardt(restarts=5)")
-    posed = problem if device is None else problem.to(device)
-    solution = solver.solve(posed, seed=seed, monitor=monitor)
-    return replace(solution, diagnosis=diagnose(posed, solution, seed=seed))

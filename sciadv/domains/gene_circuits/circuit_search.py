@@ -16,7 +16,7 @@ from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers import Adam, Monitor, solve
+from sciadv.solvers import Adam, Monitor
 
 
 def design_circuits(
@@ -59,7 +59,7 @@ def design_circuits(
     wanted = problem.with_measurements(problem.measurements[:1].expand(n_starts, -1).contiguous())
     starts = different_starts(wanted, n_starts, seed=seed)[:, None]
     solver = Adam(restarts=1, n_iterations=n_iterations, starts=starts)
-    found = _best_of_each(solve(wanted, solver, seed=seed, monitor=monitor), n)
+    found = _best_of_each(solver.solve(wanted, seed=seed, monitor=monitor), n)
     return CircuitSet(found.x.cpu(), forward.behaviour, found, name=problem.name)
 
 

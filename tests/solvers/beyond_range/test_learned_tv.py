@@ -8,9 +8,10 @@ from sciadv import Gaussian, Poisson, Prior, Problem, Status
 from sciadv.data.moments import DENSE_PIXELS, Moments, Residual
 from sciadv.errors import InputError
 from sciadv.forward import LinearForward, Mask, MaskedFourier, ParallelBeam
-from sciadv.solvers import LMMSE, TV, Laplace, LearnedTV, solve
+from sciadv.solvers import LMMSE, TV, Laplace, LearnedTV
 from sciadv.solvers.linear.factored_gaussian import Law, linear_image
 from sciadv.testing import check_solver
+from sciadv.verbs.solve import solve
 
 SIZE, LATENT = 12, 3
 PIXELS, SHAPE = SIZE * SIZE, (1, SIZE, SIZE)

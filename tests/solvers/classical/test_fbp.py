@@ -5,7 +5,8 @@ from jaxtyping import TypeCheckError
 from sciadv import Gaussian, Prior, Problem, Status
 from sciadv.errors import InputError
 from sciadv.forward import Matrix, ParallelBeam, filtered_back_projection
-from sciadv.solvers import FBP, solve
+from sciadv.solvers import FBP
+from sciadv.verbs.solve import solve
 
 SHAPE = (1, 33, 33)
 PRIOR = Prior(torch.nn.Sequential(torch.nn.Linear(2, 33 * 33), torch.nn.Unflatten(1, SHAPE)), 2)

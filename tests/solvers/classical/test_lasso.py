@@ -8,7 +8,8 @@ from sklearn.linear_model import Lasso as Oracle
 from sciadv import Gaussian, Prior, Problem, Status
 from sciadv.errors import InputError
 from sciadv.forward import MaskedFourier, Matrix
-from sciadv.solvers import Lasso, solve
+from sciadv.solvers import Lasso
+from sciadv.verbs.solve import solve
 
 SHAPE = (1, 8, 8)
 PRIOR = Prior(torch.nn.Sequential(torch.nn.Linear(2, 64), torch.nn.Unflatten(1, SHAPE)), 2)

@@ -14,7 +14,8 @@ from sciadv.forward import (
     ParallelBeam,
 )
 from sciadv.prior import Moments
-from sciadv.solvers import LMMSE, solve
+from sciadv.solvers import LMMSE
+from sciadv.verbs.solve import solve
 
 SHAPE = (1, 6, 6)
 

@@ -5,9 +5,10 @@ import torch
 from sciadv import Gaussian, Poisson, Prior, Problem, Status
 from sciadv.errors import InputError
 from sciadv.forward import Forward, LinearForward, Mask, MaskedFourier, Matrix, NonlinearForward, ParallelBeam
-from sciadv.solvers import TV, solve
+from sciadv.solvers import TV
 from sciadv.solvers.classical.tv import divergence, gradient
 from sciadv.testing import check_solver
+from sciadv.verbs.solve import solve
 
 SIZE = 12
 

@@ -16,9 +16,10 @@ from sciadv.forward import GaussianSensing
 from sciadv.likelihood import Gaussian, Tolerance
 from sciadv.prior import Prior
 from sciadv.problem import Problem
-from sciadv.solvers import LevenbergMarquardt, solve
+from sciadv.solvers import LevenbergMarquardt
 from sciadv.solvers.diagnosis.verdicts import diagnose
 from sciadv.testing.solver import linear_problem
+from sciadv.verbs.solve import solve
 
 
 def test_the_p_value_is_that_of_chi_square() -> None:

@@ -1,0 +1,1 @@
+"""The verbs: each takes a problem, a name of the catalogue or a path, and returns what was found."""
