@@ -1,0 +1,84 @@
+"""A target with a tolerance."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.likelihood.base import Likelihood
+
+
+class Tolerance(Likelihood):
+    """A target with a tolerance: nearly every ``|y_hat - y| <= width`` is as good as any other.
+
+    The energy is ``1/2 sum max(1 + (|y_hat - y| / width - 1) / softness, 0)^2``: nothing up to the soft
+    margin inside the tolerance, 1/2 at its edge. The misfit is ``max |y_hat - y| / width``: at or below 1
+    every datum is within its tolerance.
+
+    Parameters
+    ----------
+    width
+        Half-width of the interval [unit of y], > 0: a number or a tensor of shape `out_shape`.
+    is_relative
+        Whether `width` is a part of ``|target|`` instead.
+    softness
+        Width of the margin inside the tolerance in which the energy rises, as a part of the width, in (0, 1].
+
+    Raises
+    ------
+    InputError
+        A width is not positive, or the softness is not in (0, 1].
+    """
+
+    unit = "tolerance"
+
+    def __init__(self, width: float | Tensor, *, softness: float = 0.1, is_relative: bool = False) -> None:
+        self.width, self.softness, self.is_relative = torch.as_tensor(width), softness, is_relative
+        if not bool((self.width > 0).all() & self.width.isfinite().all()) or not 0 < softness <= 1:
+            raise InputError(f"expected a width > 0 and a softness in (0, 1], but got {width} and {softness}")
+
+    def _width(self, y: Tensor) -> Tensor:
+        """Half-width of the interval around each target; a relative one around 0 is as good as closed."""
+        width = self.width.to(y.real.dtype)
+        return width * y.abs().clamp_min(torch.finfo(width.dtype).tiny ** 0.5) if self.is_relative else width
+
+    def _excess(self, residual: Tensor, width: Tensor) -> Tensor:
+        return (1 + (residual.abs() / width - 1) / self.softness).clamp_min(0)
+
+    def energy(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Half the squared excess over the margin."""
+        return 0.5 * self._excess(prediction - y, self._width(y)).square().flatten(1).sum(1)
+
+    def gradient(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Return the excess over (width x softness), with the residual's sign."""
+        residual, width = prediction - y, self._width(y)
+        return residual.sgn() * self._excess(residual, width) / (width * self.softness)
+
+    def curvature(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Return ``1 / (width x softness)^2`` past the margin, 0 before it."""
+        residual, width = prediction - y, self._width(y)
+        outside = (self._excess(residual, width) > 0).to(width.dtype)
+        return outside / (width * self.softness) ** 2
+
+    def misfit(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Largest residual over its tolerance."""
+        return ((prediction - y).abs() / self._width(y)).flatten(1).amax(1)
+
+    def sample(self, prediction: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Draw uniformly within the tolerance."""
+        uniform = torch.rand(
+            prediction.shape, generator=generator, dtype=prediction.dtype, device=prediction.device
+        )
+        return prediction + self._width(prediction) * (2 * uniform - 1)
+
+    def to(self, device: torch.device | str) -> Tolerance:
+        """Return the same likelihood on another device."""
+        return Tolerance(self.width.to(device), softness=self.softness, is_relative=self.is_relative)
+
+    def __repr__(self) -> str:
+        """Show the width."""
+        relative = ", relative" if self.is_relative else ""
+        if self.width.numel() == 1:
+            return f"Tolerance(width={float(self.width):g}{relative})"
+        return f"Tolerance(width of shape {tuple(self.width.shape)}{relative})"
