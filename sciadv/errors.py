@@ -14,6 +14,10 @@ class InputError(SciadvError, ValueError):
     """A value that a caller gave cannot be used: wrong shape, NaN, a negative sigma, a broken file."""
 
 
+class OutputError(InputError, OSError):
+    """A result cannot be written (disk full, no permission); what was there before is as it was."""
+
+
 class UnknownNameError(SciadvError, LookupError):
     """A name that no catalogue or registry has; `known` holds the names that there are.
 
