@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from sciadv.arguments import as_seed, shown
 from sciadv.errors import InputError
 
 Shape = tuple[int, ...]
@@ -84,6 +85,11 @@ class Rows:
 def as_generator(seed: int | torch.Generator, device: torch.device | str = "cpu") -> torch.Generator:
     """Turn a seed into a `torch.Generator` on `device`; a generator is passed through unchanged.
 
+    Raises
+    ------
+    InputError
+        It is neither a generator nor a whole number from 0 to 2^63 - 1.
+
     Examples
     --------
     >>> import torch
@@ -92,7 +98,7 @@ def as_generator(seed: int | torch.Generator, device: torch.device | str = "cpu"
     """
     if isinstance(seed, torch.Generator):
         return seed
-    return torch.Generator(device=device).manual_seed(seed)
+    return torch.Generator(device=device).manual_seed(as_seed(seed))
 
 
 def as_device(name: str | torch.device) -> torch.device:
@@ -103,17 +109,19 @@ def as_device(name: str | torch.device) -> torch.device:
     InputError
         The name is no device, or the device is not on this machine.
     """
+    if not isinstance(name, str | torch.device):
+        raise InputError(f'device must be a name such as "cpu" or "auto", but it is {shown(name)}')
     if isinstance(name, str) and name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=device).item()  # a device without memory or values is none
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         if torch.backends.mps.is_available():
             there.append("mps")
         raise InputError(
-            f"device {str(name)!r} is not on this machine; there are: {', '.join(there)}. "
+            f"device {shown(str(name))} is not on this machine; there are: {', '.join(there)}. "
             f'Give one of them, or "auto".'
         ) from error
     return device
