@@ -18,6 +18,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.forward import Forward
 from sciadv.likelihood import Likelihood
+from sciadv.nets.private_copy import sharing_copy
 from sciadv.types import Shape, as_device
 
 
@@ -84,8 +85,9 @@ class Constraint:
         return (self.at_most - worst) / self.size
 
     def to(self, device: torch.device | str) -> Constraint:
-        """Return the constraint with its operator on another device."""
-        return replace(self, forward=self.forward.to(as_device(device)))
+        """Return the constraint with its operator on another device; this one stays where it is."""
+        own = sharing_copy(self.forward, f"the operator of constraint {self.name!r}")
+        return replace(self, forward=own.to(as_device(device)))
 
 
 @final

@@ -20,6 +20,7 @@ from sciadv.errors import InputError, WeightsError
 from sciadv.files.folders import find_entry
 from sciadv.files.weights import read_tensors, write_tensors
 from sciadv.nets import build_net, net_spec
+from sciadv.nets.private_copy import private_copy, sharing_copy
 from sciadv.types import Shape, as_device, as_generator
 
 WEIGHTS, CARD = "weights.safetensors", "card.md"
@@ -33,13 +34,15 @@ class Prior:
     Parameters
     ----------
     generator
-        Any module that maps ``(batch, *latent_shape)`` to ``(batch, *out_shape)``. It is used in evaluation
-        mode and its parameters never get gradients.
+        Any module that maps ``(batch, *latent_shape)`` to ``(batch, *out_shape)``. The prior holds a private
+        copy in evaluation mode, without gradients, that shares the weights' memory: the module itself keeps
+        its mode, its flags and its device, and may be trained on.
     latent_shape
         Shape of one latent as the generator takes it: a number, or a tuple such as ``(100, 1, 1)``.
         Everywhere else a latent is a flat row of `n_latent` numbers.
     encoder
-        Module that maps ``(batch, *out_shape)`` to flat latents ``(batch, n_latent)``, or None.
+        Module that maps ``(batch, *out_shape)`` to flat latents ``(batch, n_latent)``, or None; held in the
+        same way.
     name
         The name in reports.
     moments
@@ -69,6 +72,14 @@ class Prior:
     card: dict[str, str] = field(default_factory=dict)
     residual: Residual | None = None
 
+    def __post_init__(self) -> None:
+        """Hold private copies of the networks."""
+        for role in ("generator", "encoder"):
+            net = getattr(self, role)
+            if net is not None:
+                own = private_copy(net, f"the {role} of prior {self.name!r}")
+                object.__setattr__(self, role, own)  # frozen
+
     @property
     def n_latent(self) -> int:
         """Length of a flat latent."""
@@ -85,7 +96,7 @@ class Prior:
         """
         z = torch.zeros(1, self.n_latent, device=self.device, dtype=self.dtype)
         try:
-            with torch.no_grad(), self.frozen():
+            with torch.no_grad():
                 return tuple(self(z).shape[1:])
         except (RuntimeError, ValueError, TypeError) as error:
             raise InputError(
@@ -119,7 +130,7 @@ class Prior:
 
     def sample(self, n: int, *, seed: int | torch.Generator) -> Tensor:
         """Draw candidates ``(n, *out_shape)`` from the prior."""
-        with torch.no_grad(), self.frozen():
+        with torch.no_grad():
             return torch.cat([self(z) for z in torch.split(self.sample_latent(n, seed=seed), 500)])
 
     def encode(self, x: Tensor) -> Tensor:
@@ -132,35 +143,21 @@ class Prior:
         """
         if self.encoder is None:
             raise InputError(f"prior {self.name!r} has no encoder; start from a codebook or give z instead")
-        with torch.no_grad(), self.frozen():
+        with torch.no_grad():
             latents: Tensor = self.encoder(x)
         return latents
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hold the networks in evaluation mode without parameter gradients; restore both afterwards."""
-        modules = [m for net in (self.generator, self.encoder) if net is not None for m in net.modules()]
-        parameters = [
-            p for net in (self.generator, self.encoder) if net is not None for p in net.parameters()
-        ]
-        training, requires_grad = [m.training for m in modules], [p.requires_grad for p in parameters]
-        try:
-            for module in modules:
-                module.training = False
-            for parameter in parameters:
-                parameter.requires_grad_(False)
-            yield
-        finally:
-            for module, was_training in zip(modules, training, strict=True):
-                module.training = was_training
-            for parameter, did_require in zip(parameters, requires_grad, strict=True):
-                parameter.requires_grad_(did_require)
+        """Hold the networks frozen, which they are since the prior was made."""
+        yield
 
     def to(self, device: torch.device | str) -> Prior:
-        """Return the prior on another device; its modules move in place, as in torch."""
+        """Return the prior on another device; this one stays where it is."""
         target = as_device(device)
-        encoder = None if self.encoder is None else self.encoder.to(target)
-        return replace(self, generator=self.generator.to(target), encoder=encoder)
+        generator = sharing_copy(self.generator, "the generator").to(target)
+        encoder = None if self.encoder is None else sharing_copy(self.encoder, "the encoder").to(target)
+        return replace(self, generator=generator, encoder=encoder)
 
     @staticmethod
     def load(

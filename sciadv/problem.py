@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -15,6 +16,7 @@ from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward
 from sciadv.forward.base import output_dtype
 from sciadv.likelihood import Likelihood, real_view
+from sciadv.nets.private_copy import sharing_copy
 from sciadv.prior import Prior
 from sciadv.types import as_device
 
@@ -149,17 +151,27 @@ class Problem:
             return torch.stack([constraint.margin(x) for constraint in self.constraints], 1)
 
     def to(self, device: torch.device | str) -> Problem:
-        """Return the problem with its networks, operator and data on another device."""
+        """Return the problem with its networks, operator and data on another device; this one stays."""
         target = as_device(device)
         return replace(
             self,
             prior=self.prior.to(target),
-            forward=self.forward.to(target),
+            forward=sharing_copy(self.forward, "the operator").to(target),
             likelihood=self.likelihood.to(target),
             measurements=self.measurements.to(target),
             truth=None if self.truth is None else self.truth.to(target),
             constraints=tuple(constraint.to(target) for constraint in self.constraints),
         )
+
+    def private(self) -> Problem:
+        """Return the problem with a copy of the prior's networks of its own, for one thread.
+
+        Networks that keep something from one call to the next, and those whose layers are reached into by
+        hooks, must not be shared by threads. Weights are shared.
+        """
+        own = copy.copy(self)
+        object.__setattr__(own, "prior", replace(self.prior))  # frozen
+        return own
 
     def subset(self, index: slice | list[int] | Tensor) -> Problem:
         """Return the problem with some of its measurements."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
+from sciadv.forward.autodiff import forward_mode
 from sciadv.types import Shape
 
 
@@ -113,8 +114,7 @@ class NonlinearForward(Forward, ABC):
 
     def jvp(self, x: Tensor, tangent: Tensor) -> Tensor:
         """Return the derivative along `tangent` by forward-mode differentiation."""
-        derivative: Tensor = torch.func.jvp(self, (x,), (tangent,))[1]
-        return derivative
+        return forward_mode(self, x, tangent)[1]
 
     def vjp(self, x: Tensor, cotangent: Tensor) -> Tensor:
         """Return the adjoint derivative by reverse-mode differentiation."""

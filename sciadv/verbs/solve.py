@@ -66,7 +66,7 @@ def solve(  # one keyword a choice of the user
     """
     loaded = problem if isinstance(problem, Problem) else load_problem(problem, seed=seed)
     solver = choose_solver(loaded, method, restarts=restarts)
-    posed = loaded if device is None else loaded.to(device)
+    posed = (loaded if device is None else loaded.to(device)).private()
     solution = solver.solve(posed, seed=seed, monitor=monitor)
     return replace(solution, diagnosis=diagnose(posed, solution, seed=seed))
 

@@ -15,7 +15,7 @@ from sciadv.errors import InputError
 from sciadv.forward.adapters.checks import TOLERANCE, linearity_error
 from sciadv.forward.adapters.host import Array, ArrayMap, from_columns, host_linear
 from sciadv.forward.adapters.request import Request
-from sciadv.forward.autodiff import TensorMap, TensorMap2, apply_linear
+from sciadv.forward.autodiff import TensorMap, TensorMap2, apply_linear, forward_mode
 from sciadv.forward.base import Forward, LinearForward
 from sciadv.types import Shape
 
@@ -113,11 +113,10 @@ class NonlinearFunction(Forward):
     def jvp(self, x: Tensor, tangent: Tensor) -> Tensor:
         """Forward mode where torch has it, else the adjoint derivative, transposed."""
         if self.has_forward_mode:
-            derivative: Tensor = torch.func.jvp(self.function, (x,), (tangent,))[1]
-            return derivative
+            return forward_mode(self.function, x, tangent)[1]
         pulled = torch.func.vjp(self.function, x)
         transposed = torch.func.vjp(lambda cotangent: pulled[1](cotangent)[0], torch.zeros_like(pulled[0]))
-        derivative = transposed[1](tangent)[0]
+        derivative: Tensor = transposed[1](tangent)[0]
         return derivative
 
     def vjp(self, x: Tensor, cotangent: Tensor) -> Tensor:
@@ -130,7 +129,7 @@ class NonlinearFunction(Forward):
     def _try_forward_mode(self) -> bool:
         x = torch.zeros(1, *self.in_shape, dtype=self.dtype, device=self.device)
         try:
-            torch.func.jvp(self.function, (x,), (x,))
+            forward_mode(self.function, x, x)
         except (NotImplementedError, RuntimeError):
             return False
         return True

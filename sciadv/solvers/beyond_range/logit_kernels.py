@@ -8,12 +8,13 @@ Jacot, Gabriel and Hongler, Neural Tangent Kernel: Convergence and Generalizatio
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from sciadv.data.moments import Moments
+from sciadv.forward.autodiff import forward_mode
 from sciadv.prior import Prior
 from sciadv.solvers.beyond_range.output_activation import OutputActivation
 
@@ -67,8 +68,9 @@ def tangent_kernel(
     strength
         Variance of a weight.
     """
-    network = _Logits(prior, output)
-    chosen = set(_last_layer(prior)) if not every_layer else None
+    own = replace(prior)  # a pass replaces its weights and hooks its layers
+    network = _Logits(own, output)
+    chosen = set(_last_layer(own)) if not every_layer else None
     theta = {
         name: parameter.detach()
         for name, parameter in network.named_parameters()
@@ -84,8 +86,7 @@ def tangent_kernel(
         pull = torch.func.vjp(logits, theta)[1]
 
         def push(column: Tensor) -> Tensor:
-            pushed: Tensor = torch.func.jvp(logits, (theta,), pull(column))[1]
-            return pushed
+            return forward_mode(logits, theta, pull(column)[0])[1]
 
         return torch.func.vmap(push, in_dims=1, out_dims=1, chunk_size=chunk)(columns)
 

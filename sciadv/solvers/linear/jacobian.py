@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from sciadv.forward.autodiff import forward_mode
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 
@@ -31,8 +32,7 @@ def push_unit_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple
     """
 
     def push(direction: Tensor) -> tuple[Tensor, Tensor]:
-        value, tangent = torch.func.jvp(function, (z,), (direction.expand_as(z),))[:2]
-        return value, tangent
+        return forward_mode(function, z, direction.expand_as(z))
 
     unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     value, tangents = torch.func.vmap(push, out_dims=(None, 0))(unit)  # type: ignore[arg-type]  # lacks None

@@ -55,6 +55,7 @@ class ImageAdaptive:
         """
         require_linear(problem.forward, self.name)
         started, n_steps = time.perf_counter(), self.n_latent_steps + self.n_joint_steps
+        problem = problem.private()  # its weights are replaced
         descent = Descent(problem, self.restarts, n_steps, monitor)
         with problem.prior.frozen():
             parts, stop = descent.run(

@@ -53,6 +53,7 @@ class IntermediateLayer:
             The generator has no hidden layer.
         """
         started = time.perf_counter()
+        problem = problem.private()  # its layers are hooked
         layers = hidden_layers(problem.prior)[: len(self.n_steps) - 1]
         descent = Descent(problem, self.restarts, sum(self.n_steps), monitor)
 

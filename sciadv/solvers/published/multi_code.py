@@ -52,7 +52,9 @@ class MultiCode:
         InputError
             The generator has no hidden layer.
         """
-        started, prior = time.perf_counter(), problem.prior
+        started = time.perf_counter()
+        problem = problem.private()  # its layers are hooked
+        prior = problem.prior
         layers = hidden_layers(prior)
         layer = layers[len(layers) // 2 if self.layer is None else self.layer]
         shape, n = layer_shape(prior, layer), problem.n_problems
