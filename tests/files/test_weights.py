@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sciadv.errors import WeightsError
+from sciadv.errors import OutputError, WeightsError
 from sciadv.files.weights import read_tensors, write_tensors
 
 
@@ -23,8 +23,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OutputError, match="disk full"):
         write_tensors(path, {"a": torch.zeros(1)}, {"n": "2"})
     assert float(read_tensors(path, "n", what="mine", advice="")[0]["a"]) == 1
 
