@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from sciadv import Constraint, Gaussian, Prior, Problem, solve
+from sciadv import Gaussian, Prior, Problem, solve
 from sciadv.errors import InputError
 from sciadv.forward import NonlinearForward
+from sciadv.nets.private_copy import sharing_copy
 from sciadv.solvers import IntermediateLayer, MultiCode, TangentKernel
 
 N_THREADS = 8
@@ -109,13 +110,12 @@ def test_a_prior_follows_the_training_of_its_generator():
     assert prior.dtype == torch.float32
 
 
-def test_moving_the_parts_of_a_problem_leaves_the_callers_where_they_are():
+def test_moving_a_copy_leaves_the_original_where_it_is():
     problem = problem_of(generator(), Square())
-    limit = Constraint("sum", problem.forward, 1.0)
-    assert problem.prior.to("meta").device.type == "meta"
-    assert limit.to("meta").forward.device.type == "meta"
-    assert problem.prior.device.type == problem.forward.device.type == "cpu"
-    assert problem.forward.matrix.device.type == "cpu"
+    for module in (problem.forward, problem.prior.generator):
+        moved = sharing_copy(module, "a module").to("meta")
+        assert {tensor.device.type for tensor in moved.state_dict().values()} == {"meta"}
+        assert {tensor.device.type for tensor in module.state_dict().values()} == {"cpu"}
 
 
 @pytest.mark.parametrize("method", ["auto", "levenberg-marquardt", "adam", "laplace"])
