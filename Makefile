@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint map bench clean
 
 demo: .venv/.installed
 	$(BIN)/sciadv demo
@@ -15,6 +15,9 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+map: .venv/.installed
+	$(BIN)/python -m tools.map
 
 bench: .venv/.installed
 	$(BIN)/sciadv bench compressed-sensing --quick

@@ -1,0 +1,1 @@
+"""Tools of the checkout, outside the package: the map of its structure."""

@@ -1,0 +1,212 @@
+"""Counts of a house's habits: what recurs, what is hidden, what is long; see `tools.map`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from tools.modules import Function, House, Module
+from tools.words import words_that_left
+
+#: A module constant with a number in it, as a line of the file.
+_NUMERIC = re.compile(r"^(_?[A-Z][A-Z0-9_]*) *(?::[^=\n]+)?= *[-0-9(]", re.MULTILINE)
+#: Numeric module constants that change no answer, by the end of their names: how much is held at once.
+_SIZES = ("_CHUNK", "MAX_NUMBERS", "_BYTES", "_PIXELS_AT_ONCE", "_ROWS_AT_ONCE")
+
+#: Numbers of mathematics or physics, or of a file format: none that a user could want otherwise.
+MATHEMATICS: frozenset[str] = frozenset()
+
+
+def counts(house: House) -> dict[str, int]:
+    """Return every count of the package, by name."""
+    modules = list(house.modules.values())
+    lines = [function_lines(function) for module in modules for function in _functions(module)]
+    return {
+        "files in sciadv/solvers that catch KeyboardInterrupt": len(
+            _with(house, "solvers", "except KeyboardInterrupt")
+        ),
+        "files in sciadv/solvers that read a clock": len(_with(house, "solvers", "perf_counter")),
+        "makers of Solution in sciadv/solvers": _calls(house, "solvers", "Solution"),
+        "training loops": len(training_loops(house)),
+        "registries": len(registries(house)),
+        "numeric module constants": len(numeric_constants(house)),
+        "numeric module constants that change answers": len(hidden_numbers(house)),
+        "files in the fullest folder": max(folder_sizes(house).values()),
+        "file names that recur": len(recurring_names(house)),
+        "words that left": len(words_that_left(house)),
+        "modules in a cycle": sum(len(group) for group in house.cycles),
+        "functions used once, by their own file": len(used_once(house)),
+        "isinstance of a class that can be instantiated": len(concrete_isinstance(house)),
+        "assignments of several values in one line, per 1,000 lines": _per_thousand(modules),
+        "characters of a code line, in tenths": round(10 * characters_per_line(modules)),
+        "lines of the longest function": max(lines),
+        "lines of a function, 95 % of them at most": sorted(lines)[int(0.95 * len(lines))],
+        "lines of the longest file": max(module.text.count("\n") for module in modules),
+        "public functions with **kwargs": sum(len(open_signatures(module)) for module in modules),
+        "calls of print": sum(
+            len(_calls_of(module, "print")) for module in modules if ".cli" not in module.name
+        ),
+    }
+
+
+def _functions(module: Module) -> Iterator[Function]:
+    """Yield every function of a file, nested ones included."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def function_lines(function: Function) -> int:
+    """Return the lines of a function without its docstring."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    documentation = ast.get_docstring(function, clean=False)
+    return lines if documentation is None else lines - documentation.count("\n") - 1
+
+
+def _with(house: House, room: str, text: str) -> list[str]:
+    """Return the modules of a room whose text has the words."""
+    return [m.name for m in house.modules.values() if m.name.startswith(f"sciadv.{room}") and text in m.text]
+
+
+def _calls(house: House, room: str, name: str) -> int:
+    return sum(len(_calls_of(m, name)) for m in house.modules.values() if m.name.startswith(f"sciadv.{room}"))
+
+
+def _calls_of(module: Module, name: str) -> list[ast.Call]:
+    """Return the calls of a plain name."""
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == name]
+
+
+def training_loops(house: House) -> list[str]:
+    """Return the functions outside the solvers in which a loop calls ``step`` of an optimizer or training."""
+    return [
+        f"{module.name}.{function.name}"
+        for module in house.modules.values()
+        if not module.name.startswith("sciadv.solvers")
+        for function in _functions(module)
+        if any(_steps_training(node) for node in ast.walk(function) if isinstance(node, ast.For | ast.While))
+    ]
+
+
+def _steps_training(loop: ast.AST) -> bool:
+    """Whether a loop calls ``something.step()`` or ``self._step()``."""
+    calls = (node.func for node in ast.walk(loop) if isinstance(node, ast.Call))
+    return any(
+        isinstance(function, ast.Attribute) and function.attr in ("step", "_step") for function in calls
+    )
+
+
+def registries(house: House) -> list[str]:
+    """Return the files that look entry points up or keep a table from names to parts."""
+    table = re.compile(r"^_?[A-Z_]+S\b[^=\n]*(?:type\[|Callable)[^=\n]*= *\{", re.MULTILINE)
+    return [
+        module.name
+        for module in house.modules.values()
+        if "entry_points(" in module.text or table.search(module.text)
+    ]
+
+
+def numeric_constants(house: House) -> list[str]:
+    """Return the module constants with a number in them, as ``module.NAME``."""
+    return [
+        f"{module.name}.{name}" for module in house.modules.values() for name in _NUMERIC.findall(module.text)
+    ]
+
+
+def hidden_numbers(house: House) -> list[str]:
+    """Return the numeric module constants that are neither a chunk's size nor allowed as mathematics."""
+    return [
+        name for name in numeric_constants(house) if not name.endswith(_SIZES) and name not in MATHEMATICS
+    ]
+
+
+def folder_sizes(house: House) -> dict[str, int]:
+    """Return the files of each folder, without ``__init__.py``."""
+    return dict(
+        Counter(
+            str(module.path.parent.relative_to(house.root))
+            for module in house.modules.values()
+            if module.path.name != "__init__.py"
+        )
+    )
+
+
+def recurring_names(house: House) -> list[str]:
+    """Return the file names that more than one folder has."""
+    names = Counter(module.path.name for module in house.modules.values())
+    return sorted(name for name, n in names.items() if n > 1 and name != "__init__.py")
+
+
+def used_once(house: House) -> list[str]:
+    """Return the private functions of a file that it calls once and that have fewer than four statements."""
+    found: list[str] = []
+    for module in house.modules.values():
+        uses = Counter(node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name))
+        for name, function in module.functions.items():
+            is_small = len(function.body) <= 2 and function_lines(function) <= 4
+            if name.startswith("_") and "." not in name and uses[name] == 1 and is_small:
+                found.append(f"{module.name}.{name}")
+    return found
+
+
+def concrete_isinstance(house: House) -> list[str]:
+    """Return the ``isinstance`` checks for a class of the package that is neither a protocol nor abstract."""
+    concrete = {
+        name
+        for module in house.modules.values()
+        for name, node in module.classes.items()
+        if not re.search(r"Protocol|ABC", " ".join(ast.unparse(base) for base in node.bases))
+        and "abstractmethod" not in ast.unparse(node)
+    }
+    return [
+        f"{module.name}:{call.lineno}"
+        for module in house.modules.values()
+        for call in _calls_of(module, "isinstance")
+        if concrete & set(re.findall(r"\w+", ast.unparse(call.args[1])))
+    ]
+
+
+def tuple_assignments(module: Module) -> int:
+    """Count the lines ``a, b = 1, 2``: a tuple of values written out and taken apart at once."""
+    return sum(
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Tuple)
+        and isinstance(node.value, ast.Tuple)
+        for node in ast.walk(module.tree)
+    )
+
+
+def _per_thousand(modules: list[Module]) -> int:
+    total = sum(tuple_assignments(module) for module in modules)
+    lines = sum(len(_code_lines(module)) for module in modules)
+    return round(1000 * total / lines)
+
+
+def _code_lines(module: Module) -> list[str]:
+    """Return the lines that are neither empty, nor comments, nor inside a docstring."""
+    documented = set[int]()
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            documented |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(module.text.splitlines(), 1)
+    return [
+        line for i, line in lines if line.strip() and not line.strip().startswith("#") and i not in documented
+    ]
+
+
+def characters_per_line(modules: list[Module]) -> float:
+    """Return the mean length of a code line without its indentation."""
+    lengths = [len(line.strip()) for module in modules for line in _code_lines(module)]
+    return sum(lengths) / len(lengths)
+
+
+def open_signatures(module: Module) -> list[str]:
+    """Return the public functions with ``**kwargs``."""
+    return [f.name for f in _functions(module) if f.args.kwarg is not None and not f.name.startswith("_")]
