@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,11 +13,6 @@ from sciadv.metrics.classifier import Judgement
 from sciadv.metrics.frechet import effective_rank, frechet_distance
 from sciadv.metrics.kernel import KernelDistance, kernel_distance
 from sciadv.metrics.manifold import Manifold, Memorisation, manifold_metrics, memorisation
-
-#: A Frechet distance up to this many times the real-versus-real one looks perfect.
-_NEAR_FLOOR = 3.0
-#: Below this part of the real-versus-real value, diversity is missing.
-_LOW_PART = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class SampleReport:
         return parts
 
 
-def compare_samples(
+def compare_samples(  # noqa: PLR0913  # what is compared, and how
     samples: Judgement,
     real: Judgement,
     second: Judgement,
@@ -92,6 +87,8 @@ def compare_samples(
     train: Tensor | None = None,
     k: int = 3,
     n_manifold: int = 3000,
+    near_floor: float = 3.0,
+    low_share: float = 0.5,
     seed: int = 0,
 ) -> SampleReport:
     """Compute every distribution metric of samples against real data, and of a second real set as the floor.
@@ -103,14 +100,18 @@ def compare_samples(
     real
         Those of real data.
     second
-        Those of other real data of the same law; as many as `samples`, since all distances depend on the
-        number.
+        Those of other real data of the same distribution; as many as `samples`, since all distances depend
+        on the number.
     train
         Features of the training set, for the memorisation test; `second` must then not be part of it.
     k
         Neighbour for precision, recall, density and coverage.
     n_manifold
         Rows used for these, the first of each set.
+    near_floor
+        A Frechet distance up to this many times its floor counts as perfect, for the flags.
+    low_share
+        Recall and coverage below this part of their floors are flagged.
     seed
         Seed of the random blocks of the kernel distance.
 
@@ -140,7 +141,7 @@ def compare_samples(
         n_features=real.features.shape[1],
         memorisation=None if train is None else memorisation(few[1], train, few[2]),
     )
-    return SampleReport(**{**report.__dict__, "flags": tuple(_flags(report))})
+    return replace(report, flags=tuple(_flags(report, near_floor, low_share)))
 
 
 def _divergence(classes: Tensor, reference: Tensor, n_classes: int) -> float:
@@ -149,8 +150,9 @@ def _divergence(classes: Tensor, reference: Tensor, n_classes: int) -> float:
     return class_divergence(classes, torch.cat([reference, every]), n_classes)
 
 
-def _flags(report: SampleReport) -> list[str]:
-    looks_perfect = report.frechet <= _NEAR_FLOOR * report.frechet_floor + 1e-9
+def _flags(report: SampleReport, near_floor: float, low_share: float) -> list[str]:
+    """Say what the Frechet distance does not show: lost diversity, features without meaning, copies."""
+    is_near_floor = report.frechet <= near_floor * report.frechet_floor + 1e-9
     opening = f"Frechet distance {report.frechet:.3g} is near its floor {report.frechet_floor:.3g}, but "
     flags = []
     if report.feature_rank < 2:
@@ -160,12 +162,12 @@ def _flags(report: SampleReport) -> list[str]:
         )
     for name in ("recall", "coverage"):
         value, floor = getattr(report.manifold, name), getattr(report.manifold_floor, name)
-        if value < _LOW_PART * max(floor, 0.5):
+        if value < low_share * max(floor, 0.5):
             found = f"{name} is {value:.2f} (real data: {floor:.2f})"
-            flags.append(opening + found if looks_perfect else f"{found}: the samples miss part of the data")
+            flags.append(opening + found if is_near_floor else f"{found}: the samples miss part of the data")
     if report.n_modes < report.n_modes_floor:
         found = f"{report.n_modes} of {report.n_modes_floor} classes occur"
-        flags.append(opening + f"only {found}" if looks_perfect else f"only {found}: modes are missing")
+        flags.append(opening + f"only {found}" if is_near_floor else f"only {found}: modes are missing")
     if report.memorisation is not None and report.memorisation.is_suspicious:
         flags.append(
             f"samples lie nearer to the training set than new data do (z = "

@@ -14,16 +14,16 @@ from sciadv.solvers import Solver
 from sciadv.testing.promise import require
 from sciadv.testing.solver import linear_problem
 
-#: Standard errors that a moment of the draws may be from the truth: 5 of them happen by chance in 1 of 10^6.
-_STANDARD_ERRORS = 5.0
-_MIDDLE = 0.15
-
 
 class _Square(NonlinearForward):
-    """``y = (x - 0.15)^2``: two candidates for each measurement, of unequal probability."""
+    """``y = (x - c)^2``: two candidates for each measurement, of unequal probability."""
+
+    def __init__(self, centre: float) -> None:
+        super().__init__((1,), (1,))
+        self.centre = centre
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x - _MIDDLE).square()
+        return (x - self.centre).square()
 
 
 def two_modes(*values: float, sigma: float = 0.3) -> Problem:
@@ -37,20 +37,26 @@ def two_modes(*values: float, sigma: float = 0.3) -> Problem:
     generator = nn.Linear(1, 1, bias=False)
     nn.init.ones_(generator.weight)
     prior = Prior(generator, 1, name="line")
-    return Problem(prior, _Square((1,), (1,)), Gaussian(sigma), torch.tensor(values)[:, None])
+    return Problem(prior, _Square(0.15), Gaussian(sigma), torch.tensor(values)[:, None])
 
 
 def moments_of_two_modes(problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
     """Return mean, standard deviation and probability of ``x > 0.15`` of `two_modes`, by quadrature."""
     x = torch.linspace(-8, 8, 40001, dtype=torch.float64)
+    centre = _centre(problem)
     energy = problem.likelihood.energy(
-        (x - _MIDDLE).square()[:, None].repeat(problem.n_problems, 1),
+        (x - centre).square()[:, None].repeat(problem.n_problems, 1),
         problem.measurements.double().repeat_interleave(len(x), 0),
     ).reshape(problem.n_problems, -1)
     density = (-energy - 0.5 * x.square()).softmax(1)
     mean = density @ x
     spread = (density * (x - mean[:, None]).square()).sum(1).sqrt()
-    return mean, spread, density @ (x > _MIDDLE).double()
+    return mean, spread, density @ (x > centre).double()
+
+
+def _centre(problem: Problem) -> float:
+    assert isinstance(problem.forward, _Square)
+    return problem.forward.centre
 
 
 def gaussian_posterior(problem: Problem) -> tuple[Tensor, Tensor]:
@@ -65,18 +71,20 @@ def gaussian_posterior(problem: Problem) -> tuple[Tensor, Tensor]:
     return ((problem.measurements.double() - offset) / sigma) @ columns @ covariance, covariance
 
 
-def check_posterior(solver: Solver, *, finds_both_modes: bool = True) -> None:
+def check_posterior(solver: Solver, *, finds_both_modes: bool = True, standard_errors: float = 5.0) -> None:
     """Check that a solver's draws are those of the posterior, where that is known.
 
-    The draws are held to the closed form of `linear_problem` and to the quadrature of `two_modes`, within 5
-    standard errors of their effective sample size.
+    The draws are held to the closed form of `linear_problem` and to the quadrature of `two_modes`, within
+    `standard_errors` of their effective sample size.
 
     Parameters
     ----------
     solver
         What to check; its solutions have a posterior.
     finds_both_modes
-        Whether it promises the right weights of two modes.
+        Whether the right weights of two modes are asked of it.
+    standard_errors
+        How many a moment may be from the truth; 5 happen by chance in 1 of 10^6.
 
     Raises
     ------
@@ -95,23 +103,23 @@ def check_posterior(solver: Solver, *, finds_both_modes: bool = True) -> None:
     factor = torch.linalg.cholesky(covariance)
     scores = torch.linalg.solve_triangular(factor, centred, upper=False).transpose(1, 2)  # N(0, I) if exact
     n = float(posterior.effective_sample_size.min())
-    _near("mean, linear", scores.mean(1), torch.zeros(()), _STANDARD_ERRORS / n**0.5)
+    _near("mean, linear", scores.mean(1), torch.zeros(()), standard_errors / n**0.5)
     second = scores.transpose(1, 2) @ scores / scores.shape[1]
     unit = torch.eye(second.shape[1], dtype=second.dtype)
-    _near("covariance, linear", second, unit, _STANDARD_ERRORS * (2 / n) ** 0.5)
+    _near("covariance, linear", second, unit, standard_errors * (2 / n) ** 0.5)
     if finds_both_modes:
-        _check_two_modes(solver)
+        _check_two_modes(solver, standard_errors)
 
 
-def _check_two_modes(solver: Solver) -> None:
+def _check_two_modes(solver: Solver, standard_errors: float) -> None:
     problem = two_modes(0.5, 1.0, 2.0)
     posterior = _posterior(solver, problem)
     mean, spread, right = moments_of_two_modes(problem)
     n = float(posterior.effective_sample_size.min())
     x = posterior.samples[..., 0].double()
-    _near("mean, two modes", x.mean(1) / spread, mean / spread, _STANDARD_ERRORS / n**0.5)
-    share = (x > _MIDDLE).double().mean(1)
-    _near("weight of a mode", share, right, _STANDARD_ERRORS * 0.5 / n**0.5)
+    _near("mean, two modes", x.mean(1) / spread, mean / spread, standard_errors / n**0.5)
+    share = (x > _centre(problem)).double().mean(1)
+    _near("weight of a mode", share, right, standard_errors * 0.5 / n**0.5)
 
 
 def _posterior(solver: Solver, problem: Problem) -> Posterior:

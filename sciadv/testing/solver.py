@@ -14,8 +14,6 @@ from sciadv.solvers import Solver
 from sciadv.testing.promise import require
 from sciadv.types import as_generator
 
-_SIGMA = 0.05
-
 
 def linear_problem(*, n_problems: int = 6, n_measurements: int = 12, seed: int = 0) -> Problem:
     """Return a problem whose best answer is known: a linear generator, a linear operator, Gaussian noise.
@@ -33,7 +31,7 @@ def linear_problem(*, n_problems: int = 6, n_measurements: int = 12, seed: int =
     prior = Prior(nn.Sequential(linear, nn.Unflatten(1, (1, 4, 6))), 4, name="linear", moments=moments)
     forward = Matrix(torch.randn(n_measurements, 24, generator=draw) / 24**0.5, (1, 4, 6))
     truth = prior.sample(n_problems, seed=draw)
-    likelihood = Gaussian(_SIGMA)
+    likelihood = Gaussian(0.05)
     with torch.no_grad():
         y = likelihood.sample(forward(truth), generator=draw)
     return Problem(prior, forward, likelihood, y, name="linear", truth=truth)
@@ -41,11 +39,15 @@ def linear_problem(*, n_problems: int = 6, n_measurements: int = 12, seed: int =
 
 def map_objective(problem: Problem) -> Tensor:
     """Return the smallest objective ``(batch,)`` of a `linear_problem`, in closed form."""
-    zero, unit = torch.zeros(1, 4, dtype=torch.float64), torch.eye(4, dtype=torch.float64)
+    assert isinstance(problem.likelihood, Gaussian)
+    assert problem.likelihood.sigma is not None
+    sigma = problem.likelihood.sigma.double()
+    zero = torch.zeros(1, 4, dtype=torch.float64)
+    unit = torch.eye(4, dtype=torch.float64)
     with torch.no_grad():
         offset = problem.forward(problem.prior(zero.float())).double()
-        columns = (problem.forward(problem.prior(unit.float())).double() - offset).T / _SIGMA
-    target = (problem.measurements.double() - offset) / _SIGMA
+        columns = (problem.forward(problem.prior(unit.float())).double() - offset).T / sigma
+    target = (problem.measurements.double() - offset) / sigma
     hessian = columns.T @ columns + problem.latent_weight * unit
     z = torch.linalg.solve(hessian, columns.T @ target.T).T
     residual = z @ columns.T - target
