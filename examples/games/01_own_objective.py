@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from sciadv.games.objectives import Objective
 from sciadv.games.two_player import TwoPlayerGame, evaluate
 from sciadv.games.updates import Alternating, Optimizers, Update, UpdateState
-from sciadv.games.updates.base import move
+from sciadv.games.updates.update import move
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.stacked import ring
 

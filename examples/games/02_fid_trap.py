@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciadv.data.datasets import load_images
-from sciadv.metrics import compare_samples, judge
+from sciadv.metrics import classify, compare_samples
 from sciadv.nets import ConvClassifier
 
 parser = argparse.ArgumentParser()
@@ -75,7 +75,7 @@ real, second = images[order].chunk(2)
 networks = {"classifier": classifier, "dead layer": Flawed("dead layer"), "corners": Flawed("corners")}
 reports = {}
 for name, network in networks.items():
-    sets = [judge(network, x) for x in (collapsed(len(second)), real, second)]
+    sets = [classify(network, x) for x in (collapsed(len(second)), real, second)]
     reports[name] = compare_samples(*sets)
     report = reports[name]
     print(f"{name}: Frechet distance {report.frechet:.3g}, between real sets {report.frechet_floor:.3g}")

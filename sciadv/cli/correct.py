@@ -63,7 +63,7 @@ def correct(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Correct batch effects; write the corrected .h5ad, and report.html beside it."""
-    from sciadv.trainings.progress import live_progress
+    from sciadv.trainings.live_progress import live_progress
 
     request = Request(data, out, batch, label, method, device, seed)
     corrector = _corrector(request)

@@ -84,7 +84,7 @@ def train(
 
 def _train(recipe: Recipe, folder: Path, *, resume: bool, device: str, every: int) -> GameReport:
     from sciadv.recipes import train_recipe
-    from sciadv.trainings.progress import live_progress
+    from sciadv.trainings.live_progress import live_progress
 
     with live_progress() as monitor, _interruption() as is_interrupted:
         return train_recipe(

@@ -11,7 +11,14 @@ from sciadv.metrics.classes import (
     discriminator_calibration,
     n_modes,
 )
-from sciadv.metrics.classifier import Classifier, Judgement, accuracy, judge, load_classifier, save_classifier
+from sciadv.metrics.classifier import (
+    Classifier,
+    ClassifierOutput,
+    accuracy,
+    classify,
+    load_classifier,
+    save_classifier,
+)
 from sciadv.metrics.frechet import effective_rank, frechet_distance, frechet_from_moments
 from sciadv.metrics.image import mse, psnr, ssim
 from sciadv.metrics.kernel import KernelDistance, kernel_distance
@@ -22,7 +29,7 @@ from sciadv.metrics.samples import SampleReport, compare_samples
 __all__ = [
     "Calibration",
     "Classifier",
-    "Judgement",
+    "ClassifierOutput",
     "KernelDistance",
     "Manifold",
     "Memorisation",
@@ -33,6 +40,7 @@ __all__ = [
     "class_divergence",
     "class_shares",
     "classifier_score",
+    "classify",
     "compare_samples",
     "discriminator_calibration",
     "effective_rank",
@@ -41,7 +49,6 @@ __all__ = [
     "frechet_distance",
     "frechet_from_moments",
     "interval",
-    "judge",
     "kernel_distance",
     "load_classifier",
     "manifold_metrics",

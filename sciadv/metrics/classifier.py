@@ -1,4 +1,4 @@
-"""The small classifier whose features, classes and accuracy judge images: its file, and passes in batches."""
+"""The small classifier whose features, classes and accuracy measure images: its file, passes in batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ClassifierOutput:
     """Features ``(n, features)`` and logits ``(n, classes)`` of a set of images."""
 
     features: Tensor
@@ -43,18 +43,18 @@ class Judgement:
         return self.logits.argmax(1)
 
 
-def judge(classifier: Classifier, images: Tensor, *, batch: int = 500) -> Judgement:
+def classify(classifier: Classifier, images: Tensor, *, batch: int = 500) -> ClassifierOutput:
     """Pass images ``(n, channels, height, width)`` through a classifier without gradients."""
     with torch.no_grad():
         parts = torch.split(images, batch)
         features = torch.cat([classifier.features(part) for part in parts])
         logits = torch.cat([classifier(part) for part in parts])
-    return Judgement(features, logits)
+    return ClassifierOutput(features, logits)
 
 
 def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
     """Share of the images whose most probable class is their label."""
-    return float((judge(classifier, images).classes == labels.to(images.device)).double().mean())
+    return float((classify(classifier, images).classes == labels.to(images.device)).double().mean())
 
 
 def save_classifier(classifier: nn.Module, folder: Path, *, facts: dict[str, str] | None = None) -> Path:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.metrics.classes import class_divergence, classifier_score, n_modes
-from sciadv.metrics.classifier import Judgement
+from sciadv.metrics.classifier import ClassifierOutput
 from sciadv.metrics.frechet import effective_rank, frechet_distance
 from sciadv.metrics.kernel import KernelDistance, kernel_distance
 from sciadv.metrics.manifold import Manifold, Memorisation, manifold_metrics, memorisation
@@ -80,9 +80,9 @@ class SampleReport:
 
 
 def compare_samples(  # noqa: PLR0913  # what is compared, and how
-    samples: Judgement,
-    real: Judgement,
-    second: Judgement,
+    samples: ClassifierOutput,
+    real: ClassifierOutput,
+    second: ClassifierOutput,
     *,
     train: Tensor | None = None,
     k: int = 3,

@@ -1,4 +1,4 @@
-"""Recipes of kind ``circuits``: a game on subgraphs of real networks, fed back its own oscillators."""
+"""Recipes of kind ``circuits``: a game on subgraphs of real networks and the best oscillators so far."""
 
 from __future__ import annotations
 

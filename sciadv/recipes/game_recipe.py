@@ -9,7 +9,13 @@ import torch
 
 from sciadv.games.replay import Feedback
 from sciadv.nets import build_seeded
-from sciadv.recipes.image_recipe import ImageData, Judge, recipe_classifier, training_moments, write_prior
+from sciadv.recipes.image_recipe import (
+    ImageData,
+    SampleEvaluator,
+    recipe_classifier,
+    training_moments,
+    write_prior,
+)
 from sciadv.recipes.job import Job
 from sciadv.schema import CircuitRecipe, GanRecipe, Recipe
 from sciadv.schema.game import OPTIONS, GameTable
@@ -28,7 +34,7 @@ def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     assert isinstance(spec, GanRecipe)
     data = ImageData.load(spec)
     classifier = recipe_classifier(spec, data, out)
-    judge = None if classifier is None else Judge(classifier, data.train, seed=spec.seed)
+    evaluator = None if classifier is None else SampleEvaluator(classifier, data.train, seed=spec.seed)
     nets = {
         name: build_seeded(net, spec.seed + i).to(device)
         for i, (name, net) in enumerate(spec.nets(data.train.shape[1:]).items())
@@ -38,10 +44,10 @@ def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     has_classes = getattr(spec.generator, "n_classes", None) is not None
     labels = data.labels.to(device) if has_classes else None
     stop = None
-    if spec.game.patience is not None and judge is not None:
-        stop = EarlyStopping(lambda prior: judge(prior)["frechet"], patience=spec.game.patience)
+    if spec.game.patience is not None and evaluator is not None:
+        stop = EarlyStopping(lambda prior: evaluator(prior)["frechet"], patience=spec.game.patience)
     game.play.show(images, labels)
-    training = GameTraining(game.play, spec.game.steps, stop, judge)
+    training = GameTraining(game.play, spec.game.steps, stop, evaluator)
     inversion = None
     if "encoder" in nets:
         table = spec.inversion

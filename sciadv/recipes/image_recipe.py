@@ -1,4 +1,4 @@
-"""What recipes of images share: the data, the classifier that judges, the card, the prior's folder."""
+"""What recipes of images share: data, the classifier that measures samples, the card, the prior's folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from sciadv.data.datasets import LICENCES, Images, load_images
 from sciadv.files.folders import find_entry
-from sciadv.metrics import frechet_distance, judge, n_modes
+from sciadv.metrics import classify, frechet_distance, n_modes
 from sciadv.metrics.classifier import CLASSIFIER, Classifier, accuracy, load_classifier, save_classifier
 from sciadv.nets import ConvClassifier, build_seeded
 from sciadv.prior import Moments, Prior
@@ -25,7 +25,7 @@ from sciadv.types import as_generator
 #: Images of more pixels get no statistics of the representation error: their covariance is too large.
 _MAX_RESIDUAL_PIXELS = 8192
 #: Samples, and training images, of a measurement while training.
-_N_JUDGED = 1000
+_N_EVALUATED = 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ImageData:
         return ImageData(_as_tensor(train), _as_tensor(test), _labels(train), train.sha256)
 
 
-class Judge:
+class SampleEvaluator:
     """Frechet distance in a classifier's features and modes of a prior's samples, for a training's log.
 
     Parameters
@@ -68,16 +68,16 @@ class Judge:
 
     def __init__(self, classifier: Classifier, train: Tensor, *, seed: int) -> None:
         self.classifier, self.seed = classifier, seed
-        self.real = judge(classifier, train[:_N_JUDGED].float() / 255)
+        self.real = classify(classifier, train[:_N_EVALUATED].float() / 255)
 
     def __call__(self, prior: Prior) -> dict[str, float]:
         """Return ``frechet`` and ``modes``."""
-        samples = prior.sample(_N_JUDGED, seed=self.seed).cpu()
-        judged = judge(self.classifier, samples)
-        n_classes = judged.logits.shape[1]
+        samples = prior.sample(_N_EVALUATED, seed=self.seed).cpu()
+        found = classify(self.classifier, samples)
+        n_classes = found.logits.shape[1]
         return {
-            "frechet": float(frechet_distance(judged.features, self.real.features)),
-            "modes": float(n_modes(judged.classes, n_classes)),
+            "frechet": float(frechet_distance(found.features, self.real.features)),
+            "modes": float(n_modes(found.classes, n_classes)),
         }
 
 
@@ -100,7 +100,7 @@ def write_prior(
     data
         The recipe's images.
     classifier
-        Judges its samples; None measures the representation error only.
+        Measures its samples; None measures the representation error only.
     out
         The folder.
     facts

@@ -10,7 +10,15 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.forward import BlockSum
 from sciadv.likelihood import Gaussian
-from sciadv.metrics import Classifier, Judgement, SampleReport, compare_samples, judge, mse, path_length
+from sciadv.metrics import (
+    Classifier,
+    ClassifierOutput,
+    SampleReport,
+    classify,
+    compare_samples,
+    mse,
+    path_length,
+)
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers import Adam, LevenbergMarquardt
@@ -105,7 +113,7 @@ def measure_prior(
     prior
         The prior.
     classifier
-        Judges samples; only the representation error is measured without one.
+        Measures samples; only the representation error is measured without one.
     images
         Test images in the prior's range ``(n, *out_shape)``, never trained on.
     train
@@ -128,9 +136,9 @@ def measure_prior(
         return PriorQuality(error)
     real, second = (images[::2], images[1::2]) if train is None else (train[: len(images)], images)
     n = min(len(real), len(second))
-    judged = [judge(classifier, part[:n]) for part in (prior.sample(n, seed=seed), real, second)]
+    outputs = [classify(classifier, part[:n]) for part in (prior.sample(n, seed=seed), real, second)]
     report = compare_samples(
-        *judged, train=None if train is None else _features(classifier, train), seed=seed
+        *outputs, train=None if train is None else _features(classifier, train), seed=seed
     )
     with prior.frozen():
         length = path_length(
@@ -140,5 +148,5 @@ def measure_prior(
 
 
 def _features(classifier: Classifier, images: Tensor) -> Tensor:
-    judged: Judgement = judge(classifier, images)
-    return judged.features
+    found: ClassifierOutput = classify(classifier, images)
+    return found.features

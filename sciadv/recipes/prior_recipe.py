@@ -7,7 +7,13 @@ from pathlib import Path
 import torch
 
 from sciadv.nets import build_seeded
-from sciadv.recipes.image_recipe import ImageData, Judge, recipe_classifier, training_moments, write_prior
+from sciadv.recipes.image_recipe import (
+    ImageData,
+    SampleEvaluator,
+    recipe_classifier,
+    training_moments,
+    write_prior,
+)
 from sciadv.recipes.job import Job
 from sciadv.schema import PriorRecipe, Recipe
 from sciadv.trainings.autoencoder.prior_training import PriorTraining
@@ -32,7 +38,7 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
         schedule=spec.schedule,
         seed=spec.seed,
         moments=moments,
-        judge=None if classifier is None else Judge(classifier, data.train, seed=spec.seed),
+        evaluator=None if classifier is None else SampleEvaluator(classifier, data.train, seed=spec.seed),
     )
 
     def write(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, SciadvError
 from sciadv.trainings.checkpoint import read_checkpoint, write_checkpoint
 from sciadv.trainings.distributed import is_first, wait
 
@@ -45,7 +45,7 @@ class TrainingProgress:
 TrainingMonitor = Callable[[TrainingProgress], None]
 
 
-class DivergedError(InputError):
+class DivergedError(SciadvError, RuntimeError):
     """A number of a training became NaN or infinite; `tensor` names the first one."""
 
     def __init__(self, message: str, *, tensor: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sciadv.errors import InputError, WeightsError
-from sciadv.games.updates.base import UpdateState
+from sciadv.games.updates.update import UpdateState
 
 Facts = dict[str, Any]
 

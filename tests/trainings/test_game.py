@@ -21,7 +21,7 @@ from sciadv.games.penalties import PENALTIES, R1, InstanceNoise, WassersteinGrad
 from sciadv.games.replay import Elite, Feedback, ReplayBuffer, TopK
 from sciadv.games.two_player import TwoPlayerGame, copies
 from sciadv.games.updates import Update, UpdateState
-from sciadv.games.updates.base import move_both
+from sciadv.games.updates.update import move_both
 from sciadv.nets import build_seeded
 from sciadv.prior import Prior
 from sciadv.trainings import DivergedError, batch_indices, step_generator

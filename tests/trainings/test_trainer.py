@@ -27,6 +27,7 @@ from sciadv.trainings import (
     load_training,
     process_group,
     restore_state,
+    run,
     save_grid,
     save_training,
     step_generator,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.games.diagnostics.krylov import lanczos
-from sciadv.games.penalties.base import Discriminator, slopes
+from sciadv.games.penalties.penalty import Discriminator, slopes
 from sciadv.games.two_player import derivative
 
 #: Layers whose map is affine at evaluation; their norm is computed.

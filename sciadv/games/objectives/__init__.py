@@ -1,6 +1,5 @@
 """Objectives: what discriminator and generator minimise, and the divergence that this measures."""
 
-from sciadv.games.objectives.base import Objective
 from sciadv.games.objectives.f_divergence import (
     JENSEN_SHANNON,
     KULLBACK_LEIBLER,
@@ -15,6 +14,7 @@ from sciadv.games.objectives.least_squares import LeastSquares
 from sciadv.games.objectives.minimax import Minimax
 from sciadv.games.objectives.mmd import MMD, GaussianMixture, RationalQuadratic
 from sciadv.games.objectives.non_saturating import NonSaturating
+from sciadv.games.objectives.objective import Objective
 from sciadv.games.objectives.relativistic import Relativistic
 from sciadv.games.objectives.wasserstein import Wasserstein
 

@@ -15,7 +15,7 @@ from typing import final
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from sciadv.games.objectives.base import Objective
+from sciadv.games.objectives.objective import Objective
 
 
 @final

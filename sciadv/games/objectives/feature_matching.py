@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from sciadv.errors import InputError
-from sciadv.games.objectives.base import Objective
+from sciadv.games.objectives.objective import Objective
 
 
 @final

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from sciadv.games.objectives.base import Objective
+from sciadv.games.objectives.objective import Objective
 
 
 @final

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.games.objectives.base import Objective
+from sciadv.games.objectives.objective import Objective
 
 #: A positive definite kernel, as the Gram matrix ``(n, m)`` of features ``(n, d)`` and ``(m, d)``.
 Kernel = Callable[[Tensor, Tensor], Tensor]

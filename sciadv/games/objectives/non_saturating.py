@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from sciadv.games.objectives.base import Objective
+from sciadv.games.objectives.objective import Objective
 
 
 @final

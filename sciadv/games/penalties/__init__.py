@@ -6,18 +6,18 @@
 `sciadv.nets.layers`.
 """
 
-from sciadv.games.penalties.base import (
+from sciadv.games.penalties.consistency import Augmentation, Consistency
+from sciadv.games.penalties.dragan import Dragan
+from sciadv.games.penalties.historical_averaging import HistoricalAveraging
+from sciadv.games.penalties.instance_noise import InstanceNoise
+from sciadv.games.penalties.label_smoothing import LabelSmoothing
+from sciadv.games.penalties.penalty import (
     Discriminator,
     Penalty,
     WeightPenalty,
     slopes,
     squared_gradient_norm,
 )
-from sciadv.games.penalties.consistency import Augmentation, Consistency
-from sciadv.games.penalties.dragan import Dragan
-from sciadv.games.penalties.historical_averaging import HistoricalAveraging
-from sciadv.games.penalties.instance_noise import InstanceNoise
-from sciadv.games.penalties.label_smoothing import LabelSmoothing
 from sciadv.games.penalties.r1 import R1
 from sciadv.games.penalties.r2 import R2
 from sciadv.games.penalties.weight_clipping import WeightClipping

@@ -8,7 +8,7 @@ from typing import Protocol, final, runtime_checkable
 from torch import Generator, Tensor
 
 from sciadv.games.augment import DiffAugment
-from sciadv.games.penalties.base import Discriminator, check_strength
+from sciadv.games.penalties.penalty import Discriminator, check_strength
 
 
 @runtime_checkable

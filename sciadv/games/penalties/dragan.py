@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
-from sciadv.games.penalties.base import Discriminator, check_strength, slopes
+from sciadv.games.penalties.penalty import Discriminator, check_strength, slopes
 
 
 @final

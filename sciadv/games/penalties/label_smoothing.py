@@ -8,7 +8,7 @@ from typing import final
 from torch import Generator, Tensor
 
 from sciadv.errors import InputError
-from sciadv.games.penalties.base import Discriminator
+from sciadv.games.penalties.penalty import Discriminator
 
 
 @final

@@ -7,7 +7,7 @@ from typing import final
 
 from torch import Generator, Tensor
 
-from sciadv.games.penalties.base import Discriminator, ZeroSlope
+from sciadv.games.penalties.penalty import Discriminator, ZeroSlope
 
 
 @final

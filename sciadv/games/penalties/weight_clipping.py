@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from sciadv.games.penalties.base import check_strength
+from sciadv.games.penalties.penalty import check_strength
 
 
 @final

@@ -7,7 +7,7 @@ from typing import final
 
 from torch import Generator, Tensor
 
-from sciadv.games.penalties.base import Discriminator, check_strength, mix, slopes
+from sciadv.games.penalties.penalty import Discriminator, check_strength, mix, slopes
 
 
 @final

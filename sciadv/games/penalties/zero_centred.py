@@ -7,7 +7,7 @@ from typing import final
 
 from torch import Generator, Tensor
 
-from sciadv.games.penalties.base import Discriminator, check_strength, mix, squared_gradient_norm
+from sciadv.games.penalties.penalty import Discriminator, check_strength, mix, squared_gradient_norm
 
 
 @final

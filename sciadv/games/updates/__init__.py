@@ -1,23 +1,23 @@
 """Updates: how two players move in one step, on top of any torch optimizer."""
 
 from sciadv.games.updates.alternating import Alternating
-from sciadv.games.updates.base import Optimizers, Update, UpdateState
 from sciadv.games.updates.consensus import Consensus
 from sciadv.games.updates.extragradient import Extragradient
 from sciadv.games.updates.gradient_reversal import OnePass
-from sciadv.games.updates.lookahead import Lookahead
 from sciadv.games.updates.optimistic import Optimistic
 from sciadv.games.updates.past_extragradient import PastExtragradient
 from sciadv.games.updates.simultaneous import Simultaneous
 from sciadv.games.updates.symplectic import SymplecticAdjustment
-from sciadv.games.updates.trust_region import (
+from sciadv.games.updates.unrolled import Unrolled
+from sciadv.games.updates.update import Optimizers, Update, UpdateState
+from sciadv.games.updates.wrapping.lookahead import Lookahead
+from sciadv.games.updates.wrapping.trust_region import (
     OutputTrustRegion,
     TrustRegion,
     bernoulli_divergence,
     gaussian_divergence,
 )
-from sciadv.games.updates.two_time_scales import TwoTimeScales
-from sciadv.games.updates.unrolled import Unrolled
+from sciadv.games.updates.wrapping.two_time_scales import TwoTimeScales
 
 UPDATES: dict[str, Update] = {
     "simultaneous": Simultaneous(),

@@ -7,7 +7,7 @@ from typing import Literal, final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import Player, TwoPlayerGame, evaluate
-from sciadv.games.updates.base import Optimizers, Update, UpdateState, move
+from sciadv.games.updates.update import Optimizers, Update, UpdateState, move
 
 
 @final

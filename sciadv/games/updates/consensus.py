@@ -7,7 +7,7 @@ from typing import final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, copies, parameters, split, transposed_product, vector_field
-from sciadv.games.updates.base import Optimizers, Update, UpdateState, move_both
+from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from sciadv.games.two_player import TwoPlayerGame, copies, evaluate_both, parameters, restore
-from sciadv.games.updates.base import Optimizers, Update, UpdateState, move_both
+from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
 
 
 @final

@@ -18,7 +18,7 @@ from sciadv.games.two_player import (
     transposed_product,
     vector_field,
 )
-from sciadv.games.updates.base import Optimizers, Update, UpdateState, move_both
+from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
 
 
 @final

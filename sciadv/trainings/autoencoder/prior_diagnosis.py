@@ -50,8 +50,8 @@ def diagnose_prior(
     fake = generator(torch.randn(len(x), n_latent, generator=numbers).to(mean))
     alarms = [mode_collapse(fake, x)]
     if discriminator is not None:
-        judged = centred(discriminator(x), discriminator(fake))
-        alarms.insert(0, since(saturation(*judged, threshold=SATURATED), saturated_since))
+        logits = centred(discriminator(x), discriminator(fake))
+        alarms.insert(0, since(saturation(*logits, threshold=SATURATED), saturated_since))
     told = [alarm.message for alarm in alarms if alarm.fired] or [f"no alarm: {alarms[-1].message}"]
     used = f"{n_used} of {n_latent} numbers of the latent are used, {float(nats.sum()):.1f} nats in all"
     if n_used < n_latent:

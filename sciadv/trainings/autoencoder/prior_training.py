@@ -79,7 +79,7 @@ class PriorTraining:
         Seed of batches, latents and posterior draws.
     moments
         Mean and covariance of the training set, for the third phase.
-    judge
+    evaluator
         Measures the averaged networks, as a prior, every so often.
 
     Raises
@@ -99,7 +99,7 @@ class PriorTraining:
         schedule: PriorSchedule,
         seed: int = 0,
         moments: Moments | None = None,
-        judge: Callable[[Prior], dict[str, float]] | None = None,
+        evaluator: Callable[[Prior], dict[str, float]] | None = None,
     ) -> None:
         if schedule.game_steps and discriminator is None:
             raise InputError(
@@ -118,7 +118,7 @@ class PriorTraining:
             raise InputError(
                 f"a batch of {schedule.batch} cannot be cut into {world_size()} equal parts, one a process"
             )
-        self.images, self.schedule, self.seed, self.judge = images, schedule, seed, judge
+        self.images, self.schedule, self.seed, self.evaluator = images, schedule, seed, evaluator
         self.n_done, self.cpu_seconds = 0, 0.0
         self.moments = moments
         if moments is not None:
@@ -332,7 +332,7 @@ class PriorTraining:
 
     def measure(self) -> dict[str, float]:
         """Measure the averaged networks."""
-        return {} if self.judge is None else self.judge(self.prior(name=""))
+        return {} if self.evaluator is None else self.evaluator(self.prior(name=""))
 
     def diagnose(self) -> tuple[str, ...]:
         """Say in words what is wrong with the averaged networks, or that nothing is."""

@@ -21,8 +21,8 @@ from sciadv.trainings.game.game_parts import Named
 from sciadv.trainings.game.game_play import Play
 from sciadv.trainings.game.game_rules import GameOptions, Rules
 from sciadv.trainings.game.game_training import GameTraining
+from sciadv.trainings.live_progress import live_progress
 from sciadv.trainings.loop import run
-from sciadv.trainings.progress import live_progress
 from sciadv.trainings.protocol import TrainingMonitor, load_training, save_training
 from sciadv.trainings.training_report import EarlyStopping, GameReport
 from sciadv.types import Shape, as_device

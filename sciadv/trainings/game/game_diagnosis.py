@@ -77,7 +77,7 @@ def diagnose(
     _, gradient = evaluate(game, 0)
     evaluate(game, 1)
     if not game.rules.objective.reads_features:
-        saturated = since(saturation(*game.judged, threshold=SATURATED), saturated_since)
+        saturated = since(saturation(*game.logits, threshold=SATURATED), saturated_since)
         if saturated.fired:
             alarms.append(saturated.message)
     vanished = vanished_gradient(gradient)

@@ -62,7 +62,7 @@ class MinibatchGame:
         self.source: Source | None = None
         self.n_draws, self.n_done = 0, 0
         self.parts: tuple[Part, ...] = ()
-        self._judged: dict[int, tuple[Tensor, Tensor]] = {}
+        self._logits: dict[int, tuple[Tensor, Tensor]] = {}
         self._fakes: dict[int, Tensor] = {}
 
     def draw(self) -> None:
@@ -134,7 +134,7 @@ class MinibatchGame:
             for part in parts:
                 with self._seeded(part):
                     fake = part.through(self.generator)
-                    given += [p.judged_by(self.discriminator) for p in (part, replace(part, real=fake))]
+                    given += [p.scored_by(self.discriminator) for p in (part, replace(part, real=fake))]
             return torch.cat(given)
 
         return outputs
@@ -144,8 +144,8 @@ class MinibatchGame:
         options, device = self.rules.options, part.real.device
         numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number, device=device)
 
-        def judge(x: Tensor) -> Tensor:
-            return self._judge(x, numbers, part.labels)
+        def score(x: Tensor) -> Tensor:
+            return self._score(x, numbers, part.labels)
 
         real = part.real
         if options.feedback is not None:
@@ -156,7 +156,7 @@ class MinibatchGame:
                 self._fakes[part.number] = fake.detach()
                 if options.replay is not None:
                     fake = options.replay.mixed(fake, generator=numbers)
-            real_logits, fake_logits = judge(real), judge(fake)
+            real_logits, fake_logits = score(real), score(fake)
         fake, real_logits, fake_logits = (t.to(real.dtype) for t in (fake, real_logits, fake_logits))
         objective = self.rules.objective
         loss = sum((history.loss(player) for history in self.histories), torch.zeros((), device=device))
@@ -165,14 +165,14 @@ class MinibatchGame:
                 best = options.top_k(fake_logits.detach(), self.n_done)
                 fake_logits, real_logits = fake_logits[best], real_logits[best]
             return loss + objective.generator_loss(fake_logits, real_logits)
-        self._judged[part.number] = (real_logits.detach(), fake_logits.detach())
+        self._logits[part.number] = (real_logits.detach(), fake_logits.detach())
         loss = loss + objective.discriminator_loss(real_logits, fake_logits)
         for penalty in self.rules.penalties:
             if not isinstance(penalty, WeightPenalty) and self.n_done % penalty.every == 0:
-                loss = loss + penalty(judge, real, fake, generator=numbers)
+                loss = loss + penalty(score, real, fake, generator=numbers)
         return loss
 
-    def _judge(self, x: Tensor, numbers: torch.Generator, labels: Tensor | None) -> Tensor:
+    def _score(self, x: Tensor, numbers: torch.Generator, labels: Tensor | None) -> Tensor:
         """Return the discriminator's outputs on what it is shown: noise, then augmentation.
 
         Sample i of real, fake and mixed batches has class i, so a batch of twice the samples has them twice.
@@ -201,8 +201,8 @@ class MinibatchGame:
     def settle(self) -> None:
         """End a step: what follows the discriminator's outputs and the fakes of the step takes them in."""
         options, augment = self.rules.options, self.rules.augment
-        if isinstance(augment, Adaptive) and self._judged:
-            augment.update(gather(self.judged[0]))
+        if isinstance(augment, Adaptive) and self._logits:
+            augment.update(gather(self.logits[0]))
         for history in self.histories:
             history.update()
         if self._fakes and (options.replay is not None or options.feedback is not None):
@@ -215,18 +215,18 @@ class MinibatchGame:
                 options.replay.push(fakes, generator=numbers)
 
     @property
-    def judged(self) -> tuple[Tensor, Tensor]:
+    def logits(self) -> tuple[Tensor, Tensor]:
         """The discriminator's last outputs on real and on fake samples, one number a sample.
 
         The first of several outputs. For the relativistic objective, which fixes no zero, they count from
         the middle between both means.
         """
-        if not self._judged:
+        if not self._logits:
             nothing = torch.full((1,), float("nan"))
             return nothing, nothing
         real, fake = (
             torch.cat(both).flatten(1) if both[0].ndim > 1 else torch.cat(both)[:, None]
-            for both in zip(*self._judged.values(), strict=True)
+            for both in zip(*self._logits.values(), strict=True)
         )
         real, fake = real[:, 0], fake[:, 0]
         return centred(real, fake) if isinstance(self.rules.objective, Relativistic) else (real, fake)

@@ -146,7 +146,7 @@ class Play:
         for net in nets:
             with taking_reference(net):
                 if net is losses.discriminator:
-                    reference.judged_by(net)
+                    reference.scored_by(net)
                 else:
                     reference.through(net)
 
@@ -160,7 +160,7 @@ class Play:
 
     def _numbers(self, state: UpdateState) -> dict[str, float]:
         numbers = dict(zip(_PLAYERS, state.losses, strict=True))
-        real, fake = (float(logits.float().sigmoid().mean()) for logits in self.losses.judged)
+        real, fake = (float(logits.float().sigmoid().mean()) for logits in self.losses.logits)
         if math.isfinite(real) and math.isfinite(fake):
             numbers |= {"real": real, "fake": fake}
         numbers |= {f"{name}_gradient": norm for name, norm in self._guard.norms.items()}

@@ -106,7 +106,7 @@ class Part:
         """Return the fakes of the part's latents, of its classes where there are any."""
         return generator(self.z) if self.labels is None else generator(self.z, self.labels)
 
-    def judged_by(self, discriminator: Callable[..., Tensor]) -> Tensor:
+    def scored_by(self, discriminator: Callable[..., Tensor]) -> Tensor:
         """Return the outputs on the part's samples as they are, of its classes where there are any."""
         return discriminator(self.real) if self.labels is None else discriminator(self.real, self.labels)
 
@@ -132,7 +132,7 @@ def check_networks(generator: nn.Module, discriminator: nn.Module, part: Part) -
                 raise InputError(
                     f"the generator makes {tuple(fake.shape)} of latents {latents}; the data are {samples}"
                 )
-            _fits(lambda: part.judged_by(discriminator), f"discriminator does not take samples {samples}")
+            _fits(lambda: part.scored_by(discriminator), f"discriminator does not take samples {samples}")
     finally:
         for module, was_training in modes:
             module.training = was_training

@@ -28,14 +28,14 @@ class GameTraining:
         Steps at the end.
     stop
         Metric on which to stop early.
-    judge
+    evaluator
         Measures the averaged generator, as a prior, every so often.
     """
 
     play: Play
     n_steps: int
     stop: EarlyStopping | None = None
-    judge: Callable[[Prior], dict[str, float]] | None = None
+    evaluator: Callable[[Prior], dict[str, float]] | None = None
     #: CPU seconds of all steps, those of earlier runs included.
     cpu_seconds: float = 0.0
 
@@ -86,7 +86,7 @@ class GameTraining:
     def measure(self) -> dict[str, float]:
         """Measure the averaged generator, and note the score that early stopping goes by."""
         prior = self.play.prior(name="game", card={}, moments=None, is_best=False)
-        numbers = {} if self.judge is None else self.judge(prior)
+        numbers = {} if self.evaluator is None else self.evaluator(prior)
         if self.stop is not None:
             device = self.play.losses.players[0][0].device
             score = average_numbers({"score": float(self.stop.metric(prior))}, device)["score"]

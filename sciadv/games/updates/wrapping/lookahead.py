@@ -10,7 +10,7 @@ import torch
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, copies, parameters, split
 from sciadv.games.updates.alternating import Alternating
-from sciadv.games.updates.base import Optimizers, Update, UpdateState
+from sciadv.games.updates.update import Optimizers, Update, UpdateState
 
 
 @final

@@ -7,8 +7,8 @@ from typing import final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, add, copies, difference
-from sciadv.games.updates.base import Optimizers, Update, UpdateState
 from sciadv.games.updates.simultaneous import Simultaneous
+from sciadv.games.updates.update import Optimizers, Update, UpdateState
 
 
 @final

@@ -12,8 +12,8 @@ from torch.nn.functional import logsigmoid
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, WatchedGame, copies, difference, parameters
-from sciadv.games.updates.base import Optimizers, Update, UpdateState
 from sciadv.games.updates.simultaneous import Simultaneous
+from sciadv.games.updates.update import Optimizers, Update, UpdateState
 
 
 def bernoulli_divergence(old: Tensor, new: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Updates that take the step of another update and change it."""
