@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.files.arrays import Array, array_names, read_array, read_matrix
 from sciadv.files.folders import Catalogue, catalogue_root, entry_names, find_entry
-from sciadv.forward import Forward, Magnitude, PropertyModel, compose, forward_kind
-from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
+from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
+from sciadv.likelihood import LIKELIHOODS, Likelihood
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem, SolverSettings
 from sciadv.schema import (
@@ -28,26 +27,21 @@ from sciadv.schema import (
     DigitsMeasurements,
     FileMeasurements,
     ImageRecipe,
+    PartTable,
     ProblemSpec,
     Recipe,
     SimulatedMeasurements,
-    Table,
     TargetMeasurements,
     parse_recipe,
     parse_spec,
     read_text,
 )
 from sciadv.schema.sentences import parse_toml
+from sciadv.settings import none_arguments
 from sciadv.solvers import solver_names
 from sciadv.types import Shape, as_device, as_generator
 
 PROBLEM_FILE, RECIPE_FILE = "problem.toml", "recipe.toml"
-LIKELIHOODS: dict[str, Callable[..., Likelihood]] = {
-    "gaussian": Gaussian,
-    "poisson": Poisson,
-    "student-t": StudentT,
-    "tolerance": Tolerance,
-}
 
 
 @dataclass(frozen=True)
@@ -239,7 +233,7 @@ def load_prior(name: str, *, folder: Path) -> Prior:
     return Prior.load(folder / Path(name).expanduser() if is_path else name)
 
 
-def build_forward(spec: Table, in_shape: Shape, *, folder: Path) -> Forward:
+def build_forward(spec: PartTable | ChainForward, in_shape: Shape, *, folder: Path) -> Forward:
     """Build the operator that a ``[forward]`` table describes, for candidates of `in_shape`.
 
     Raises
@@ -251,25 +245,27 @@ def build_forward(spec: Table, in_shape: Shape, *, folder: Path) -> Forward:
         first, *others = spec.parts
         inner = build_forward(first, in_shape, folder=folder)
         for part in others:
-            if _kind(part) == "magnitude":
-                inner = Magnitude(inner)
-            else:
-                inner = compose(build_forward(part, inner.out_shape, folder=folder), inner)
+            inner = _after(inner, part, folder=folder)
         return inner
-    constructor, settings = forward_kind(_kind(spec)), _settings(spec, folder)
-    signature = inspect.signature(constructor)
-    if "in_shape" in signature.parameters:
-        settings["in_shape"] = in_shape
-    try:
-        signature.bind(**settings)
-    except TypeError as error:  # only another package's operator: the tables of ours are checked on reading
-        raise InputError(
-            f"forward {_kind(spec)!r}: {error}; it takes: {', '.join(signature.parameters)}"
-        ) from error
-    return constructor(**settings)
+    return _build_operator(spec, {"in_shape": in_shape}, folder=folder)
 
 
-def build_likelihood(spec: Table, *, folder: Path) -> Likelihood:
+def _after(inner: Forward, spec: PartTable, *, folder: Path) -> Forward:
+    """Build the operator that follows another one in a chain, or acts on it."""
+    on = inner_argument(type(spec).part)
+    if on is not None:
+        return _build_operator(spec, {on: inner}, folder=folder)
+    return compose(build_forward(spec, inner.out_shape, folder=folder), inner)
+
+
+def _build_operator(spec: PartTable, given: dict[str, object], *, folder: Path) -> Forward:
+    part = FORWARDS[spec.kind]
+    takes = inspect.signature(part).parameters
+    fitting = {key: value for key, value in given.items() if key in takes}
+    return part(**fitting, **_arguments(spec, folder))
+
+
+def build_likelihood(spec: PartTable, *, folder: Path) -> Likelihood:
     """Build the likelihood that a ``[likelihood]`` table describes.
 
     Raises
@@ -277,24 +273,21 @@ def build_likelihood(spec: Table, *, folder: Path) -> Likelihood:
     InputError
         A setting is out of its range, or an array file is missing or broken.
     """
-    settings: dict[str, Any] = {"sigma": None} if _kind(spec) == "gaussian" else {}
-    settings |= _settings(spec, folder)
+    settings = _arguments(spec, folder)
     for key, value in settings.items():
         if isinstance(value, np.ndarray):
             settings[key] = torch.as_tensor(value, dtype=torch.float32)
         elif isinstance(value, int) and not isinstance(value, bool):
             settings[key] = float(value)
-    return LIKELIHOODS[_kind(spec)](**settings)
+    return LIKELIHOODS[spec.kind](**settings)
 
 
-def _kind(spec: Table) -> str:
-    return str(getattr(spec, "kind"))  # noqa: B009  # only the tables of parts have one
-
-
-def _settings(spec: Table, folder: Path) -> dict[str, Any]:
-    """Return a part's settings with its arrays read: from the table itself, or from the files it names."""
-    settings = spec.settings()
+def _arguments(spec: PartTable, folder: Path) -> dict[str, Any]:
+    """Return a part's arguments with its arrays read: from the table itself, or from the files it names."""
+    settings = dict.fromkeys(none_arguments(type(spec).part)) | spec.settings()
     for key, value in settings.items():
+        if not spec.is_array(key):
+            continue
         if isinstance(value, list):
             settings[key] = _as_array(value, key)
         elif isinstance(value, str) and value.endswith((".npy", ".npz")):

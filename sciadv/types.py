@@ -15,15 +15,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from sciadv.arguments import as_seed, shown
 from sciadv.errors import InputError
 
 Shape = tuple[int, ...]
+
+# Types of settings with the bounds that a file's value is checked by.
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+#: A part of a whole.
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+#: A whole number from 0.
+Whole = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0)]
+#: How many classes; a default below 2 means none.
+Classes = Annotated[int, Field(ge=2)]
 SomeRows = TypeVar("SomeRows", bound="Rows")
 
 

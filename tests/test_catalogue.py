@@ -1,3 +1,4 @@
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -178,18 +179,11 @@ def test_a_magnitude_is_that_of_the_parts_before_it(tmp_path):
 
 
 def test_a_forward_of_another_package_is_found(monkeypatch, tmp_path):
-    class Point:
-        name = "coarse"
-
-        @staticmethod
-        def load():
-            return BlockSum
-
-    for module in ("sciadv.forward", "sciadv.schema.problem"):
-        monkeypatch.setattr(f"{module}.entry_points", lambda *, group: [Point] * (group == "sciadv.forward"))
+    point = EntryPoint("coarse", "sciadv.forward.imaging.block:BlockSum", "sciadv.forward")
+    monkeypatch.setattr("sciadv.registry.entry_points", lambda *, group: [point] * (group == point.group))
     forward = build_forward(forward_table('kind = "coarse"\nblock = 2'), (1, 4, 4), folder=tmp_path)
     assert forward.out_shape == (1, 2, 2)
-    with pytest.raises(InputError, match="it takes: in_shape, block, reduce"):
+    with pytest.raises(InputError, match=r"blok is not a key of a coarse forward.*block"):
         build_forward(forward_table('kind = "coarse"\nblok = 2'), (1, 4, 4), folder=tmp_path)
 
 

@@ -1,10 +1,14 @@
-import pytest
+from pathlib import Path
 
+import pytest
+import torch
+
+from sciadv.catalogue import build_forward
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.forward import FORWARDS
+from sciadv.forward import FORWARDS, ParallelBeam, to_dense
 from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_text
 from sciadv.schema.problem import ForwardSpec
-from sciadv.schema.sentences import _kind_of, _tables_in
+from sciadv.schema.sentences import _choices_in
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 
 PROBLEM = """
@@ -74,7 +78,9 @@ def test_defaults_stay_those_of_the_parts():
 
 def test_angles_are_spread_evenly():
     spec = parse_problem(FORWARD, 'kind = "parallel-beam"\nn_angles = 4')
-    assert spec.forward.settings() == {"angles": [0, 45, 90, 135]}
+    forward = build_forward(spec.forward, (1, 4, 4), folder=Path())
+    spelled = ParallelBeam((1, 4, 4), [0, 45, 90, 135])
+    assert torch.equal(to_dense(forward), to_dense(spelled))
 
 
 def test_specs_cannot_be_changed():
@@ -83,7 +89,7 @@ def test_specs_cannot_be_changed():
 
 
 def test_every_registered_forward_has_a_table():
-    kinds = {_kind_of(table) for table in _tables_in(ForwardSpec)} - {None, "chain"}
+    kinds = {kind for choice in _choices_in(ForwardSpec) for kind in choice.kinds()} - {"chain"}
     assert kinds | {"magnitude"} == set(FORWARDS)  # a magnitude is always of the parts of a chain before it
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
-from sciadv.errors import UnknownNameError
 from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
@@ -24,6 +22,8 @@ from sciadv.forward.stack import stack
 from sciadv.forward.tomography.crosshole import CrossholeTravelTime, FaciesSlowness
 from sciadv.forward.tomography.radon import ParallelBeam, filtered_back_projection
 from sciadv.forward.waves.acoustic import AcousticCrosswell
+from sciadv.registry import Registry
+from sciadv.settings import parameters_of
 
 __all__ = [
     "FORWARDS",
@@ -52,6 +52,7 @@ __all__ = [
     "compose",
     "filtered_back_projection",
     "forward_kind",
+    "inner_argument",
     "scale",
     "stack",
     "to_deepinv",
@@ -61,30 +62,12 @@ __all__ = [
     "to_scipy",
 ]
 
-#: The operators a file can name by `kind`.
-FORWARDS: dict[str, Callable[..., Forward]] = {
-    "acoustic-crosswell": AcousticCrosswell,
-    "block-sum": BlockSum,
-    "blur": Blur,
-    "crosshole": CrossholeTravelTime,
-    "facies-slowness": FaciesSlowness,
-    "gaussian": GaussianSensing,
-    "gaussian-blur": GaussianBlur,
-    "gene-circuit": GeneCircuit,
-    "magnitude": Magnitude,
-    "mask": Mask,
-    "masked-fourier": MaskedFourier,
-    "matrix": Matrix,
-    "parallel-beam": ParallelBeam,
-    "texture": Texture,
-    "zero-pad": ZeroPad,
-}
+#: The operators that a file can name by `kind`.
+FORWARDS: Registry[Callable[..., Forward]] = Registry("forward operator", "sciadv.forward")
 
 
 def forward_kind(name: str) -> Callable[..., Forward]:
-    """Return the operator registered under a name: one of `FORWARDS`, or of an installed package.
-
-    A package registers one by an entry point of the group ``sciadv.forward``; it is imported when asked for.
+    """Return the operator registered under a name, of this package or of another one.
 
     Raises
     ------
@@ -96,10 +79,18 @@ def forward_kind(name: str) -> Callable[..., Forward]:
     >>> forward_kind("blur")
     <class 'sciadv.forward.imaging.blur.Blur'>
     """
-    if name in FORWARDS:
-        return FORWARDS[name]
-    installed = {entry.name: entry for entry in entry_points(group="sciadv.forward")}
-    if name not in installed:
-        raise UnknownNameError("forward operator", name, [*FORWARDS, *installed])
-    found: Callable[..., Forward] = installed[name].load()
-    return found
+    return FORWARDS.find(name)
+
+
+def inner_argument(part: Callable[..., Forward]) -> str | None:
+    """Return which argument of an operator is the operator that it acts on, as that of `Magnitude` is.
+
+    Examples
+    --------
+    >>> inner_argument(Magnitude), inner_argument(Blur)
+    ('linear', None)
+    """
+    for name, parameter in parameters_of(part).items():
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Forward):
+            return name
+    return None

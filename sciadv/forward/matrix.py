@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import apply_linear, as_kind_of
 from sciadv.forward.base import LinearForward, to_tensor
-from sciadv.types import Shape
+from sciadv.types import Count, Shape
 
 
 @runtime_checkable
@@ -61,12 +61,14 @@ class Matrix(LinearForward):
               [0., 0.]]]])
     """
 
+    kind = "matrix"
+
     def __init__(
         self,
         matrix: Tensor | npt.NDArray[Any] | ScipySparse,
         in_shape: Shape | None = None,
         *,
-        out_shape: Shape | None = None,
+        out_shape: tuple[Count, ...] | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:

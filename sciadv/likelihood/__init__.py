@@ -6,10 +6,25 @@ solver needs, of first or second order. Complex data count as two real numbers e
 deviation of each of the two.
 """
 
+from collections.abc import Callable
+
 from sciadv.likelihood.base import Likelihood, as_data, real_view
 from sciadv.likelihood.gaussian import Gaussian
 from sciadv.likelihood.poisson import Poisson
 from sciadv.likelihood.student_t import StudentT
 from sciadv.likelihood.tolerance import Tolerance
+from sciadv.registry import Registry
 
-__all__ = ["Gaussian", "Likelihood", "Poisson", "StudentT", "Tolerance", "as_data", "real_view"]
+#: The likelihoods that a file can name by `kind`.
+LIKELIHOODS: Registry[Callable[..., Likelihood]] = Registry("likelihood", "sciadv.likelihood")
+
+__all__ = [
+    "LIKELIHOODS",
+    "Gaussian",
+    "Likelihood",
+    "Poisson",
+    "StudentT",
+    "Tolerance",
+    "as_data",
+    "real_view",
+]

@@ -28,6 +28,8 @@ class Gaussian(Likelihood):
         A sigma is not a finite positive number.
     """
 
+    kind = "gaussian"
+
     def __init__(self, sigma: float | Tensor | None) -> None:
         self.sigma = None if sigma is None else torch.as_tensor(sigma)
         if self.sigma is not None and not bool((self.sigma > 0).all() & self.sigma.isfinite().all()):

@@ -29,6 +29,8 @@ class Poisson(Likelihood):
         `background` is negative or `floor` is not positive.
     """
 
+    kind = "poisson"
+
     def __init__(self, background: float = 0.0, *, floor: float = 1e-3) -> None:
         if background < 0 or floor <= 0:
             raise InputError(f"expected background >= 0 and floor > 0, but got {background} and {floor}")

@@ -7,16 +7,18 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.likelihood.base import Likelihood
+from sciadv.types import Positive
 
 
 class StudentT(Likelihood):
-    """Noise with outliers: ``y = y_hat + sigma t``, t of Student's distribution with `freedom` degrees of freedom.
+    """Noise with outliers: ``y = y_hat + sigma t``, t of Student's distribution.
 
-    The energy is ``(f + p) / 2 sum log(1 + |y_hat - y|^2 / (f sigma^2))``, p = 1 for real data and 2 for
-    complex (the bivariate distribution). Its curvature is that of iteratively reweighted least squares (Lange, Little
-    and Taylor, Robust statistical modeling using the t distribution, J. American Statistical Association 84
-    (1989) 881-896): a datum r standard deviations off counts ``(f + p) / (f + r^2)`` times as much as in
-    `Gaussian`. The misfit is the root of the mean of the reweighted squares, 1 on average.
+    The energy is ``(f + p) / 2 sum log(1 + |y_hat - y|^2 / (f sigma^2))`` with `freedom` f, p = 1 for real
+    data and p = 2 for complex (the bivariate distribution). Its curvature is that of iteratively reweighted
+    least squares (Lange, Little and Taylor, Robust statistical modeling using the t distribution, J. American
+    Statistical Association 84 (1989) 881-896): a datum r standard deviations off counts
+    ``(f + p) / (f + r^2)`` times as much as in `Gaussian`. The misfit is the root of the mean of the
+    reweighted squares, 1 on average.
 
     Parameters
     ----------
@@ -31,7 +33,9 @@ class StudentT(Likelihood):
         Sigma or the freedom is not finite and positive.
     """
 
-    def __init__(self, sigma: float | Tensor, *, freedom: float = 4.0) -> None:
+    kind = "student-t"
+
+    def __init__(self, sigma: float | Tensor, *, freedom: Positive = 4.0) -> None:
         self.sigma, self.freedom = torch.as_tensor(sigma), freedom
         if not bool((self.sigma > 0).all() & self.sigma.isfinite().all()) or not 0 < freedom < float("inf"):
             raise InputError(

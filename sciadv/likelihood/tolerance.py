@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.likelihood.base import Likelihood
+from sciadv.types import Positive
 
 
 class Tolerance(Likelihood):
@@ -31,9 +32,11 @@ class Tolerance(Likelihood):
         A width is not positive, or the softness is not in (0, 1].
     """
 
+    kind = "tolerance"
+
     unit = "tolerance"
 
-    def __init__(self, width: float | Tensor, *, softness: float = 0.1, is_relative: bool = False) -> None:
+    def __init__(self, width: float | Tensor, *, softness: Positive = 0.1, is_relative: bool = False) -> None:
         self.width, self.softness, self.is_relative = torch.as_tensor(width), softness, is_relative
         if not bool((self.width > 0).all() & self.width.isfinite().all()) or not 0 < softness <= 1:
             raise InputError(f"expected a width > 0 and a softness in (0, 1], but got {width} and {softness}")

@@ -11,29 +11,17 @@ import inspect
 import torch
 from torch import nn
 
-from sciadv.errors import InputError, UnknownNameError
+from sciadv.errors import InputError
 from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
 from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from sciadv.nets.design import DesignDecoder
 from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
+from sciadv.registry import Registry
 
-NETS: dict[str, type[nn.Module]] = {
-    "circuit-discriminator": CircuitDiscriminator,
-    "circuit-generator": CircuitGenerator,
-    "mlp-decoder": MLPDecoder,
-    "mlp-encoder": MLPEncoder,
-    "conv-decoder": ConvDecoder,
-    "conv-encoder": ConvEncoder,
-    "conv-discriminator": ConvDiscriminator,
-    "conv-classifier": ConvClassifier,
-    "dcgan-generator": DCGANGenerator,
-    "dcgan-discriminator": DCGANDiscriminator,
-    "design-decoder": DesignDecoder,
-    "residual-generator": ResidualGenerator,
-    "residual-discriminator": ResidualDiscriminator,
-}
+#: The networks that a file can name by `kind`.
+NETS: Registry[type[nn.Module]] = Registry("network", "sciadv.nets")
 
 __all__ = [
     "NETS",
@@ -73,15 +61,14 @@ def build_net(spec: dict[str, object]) -> nn.Module:
     [8]
     """
     kind = str(spec.get("kind"))
-    if kind not in NETS:
-        raise UnknownNameError("network", kind, NETS)
+    net_class = NETS.find(kind)
     settings = {key: value for key, value in spec.items() if key != "kind"}
     try:
-        inspect.signature(NETS[kind]).bind(**settings)
+        inspect.signature(net_class).bind(**settings)
     except TypeError as error:
-        takes = ", ".join(inspect.signature(NETS[kind]).parameters)
+        takes = ", ".join(inspect.signature(net_class).parameters)
         raise InputError(f"network {kind!r}: {error}; it takes: {takes}") from error
-    return NETS[kind](**settings)
+    return net_class(**settings)
 
 
 def build_seeded(spec: dict[str, object], seed: int) -> nn.Module:
@@ -99,11 +86,11 @@ def net_spec(net: nn.Module) -> dict[str, object]:
     InputError
         The network is not one of `NETS`.
     """
-    kinds = {net_class: kind for kind, net_class in NETS.items()}
-    if type(net) not in kinds:
+    kind = getattr(net, "kind", None)
+    if not isinstance(kind, str) or kind not in NETS or type(net) is not NETS[kind]:
         raise InputError(
             f"a {type(net).__name__} cannot be written to a prior's folder, only networks of sciadv.nets: "
             f"{', '.join(NETS)}. Keep your generator in your code and wrap it: Prior(generator, latent_shape)"
         )
     settings: dict[str, object] = net.settings  # type: ignore[assignment]  # typed Tensor | Module
-    return {"kind": kinds[type(net)], **settings}
+    return {"kind": kind, **settings}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.types import Classes, Count
 
 
 class ConvDecoder(nn.Module):
@@ -27,11 +28,13 @@ class ConvDecoder(nn.Module):
         How often the first feature maps' resolution is doubled to give the image's.
     """
 
+    kind = "conv-decoder"
+
     settings: dict[str, object]
 
     @keeps_settings
     def __init__(
-        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, channels: int = 32, halvings: int = 2
+        self, *, n_latent: Count, image_shape: ImageShape = MNIST, channels: Count = 32, halvings: Count = 2
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -64,7 +67,7 @@ class ConvDecoder(nn.Module):
         return self.logits(z).sigmoid()
 
 
-def _downward(image_shape: ImageShape, channels: int, halvings: int = 2) -> tuple[nn.Sequential, int]:
+def _downward(image_shape: ImageShape, channels: int, halvings: Count = 2) -> tuple[nn.Sequential, int]:
     """Return the convolutions that encoder, discriminator and classifier share, and how many features."""
     height, width = halved(image_shape, halvings)
     layers: list[nn.Module] = []
@@ -80,11 +83,18 @@ def _downward(image_shape: ImageShape, channels: int, halvings: int = 2) -> tupl
 class ConvEncoder(nn.Module):
     """Gaussian ``q(z | x)``; `forward` gives its mean ``(batch, n_latent)``."""
 
+    kind = "conv-encoder"
+
     settings: dict[str, object]
 
     @keeps_settings
     def __init__(
-        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, channels: int = 32, halvings: int = 2
+        self,
+        *,
+        n_latent: Count = 20,
+        image_shape: ImageShape = MNIST,
+        channels: Count = 32,
+        halvings: Count = 2,
     ) -> None:
         super().__init__()
         self.body, n_features = _downward(image_shape, channels, halvings)
@@ -103,10 +113,12 @@ class ConvEncoder(nn.Module):
 class ConvDiscriminator(nn.Module):
     """One logit per image, ``(batch, *image_shape) -> (batch,)``; no normalisation."""
 
+    kind = "conv-discriminator"
+
     settings: dict[str, object]
 
     @keeps_settings
-    def __init__(self, *, image_shape: ImageShape = MNIST, channels: int = 32, halvings: int = 2) -> None:
+    def __init__(self, *, image_shape: ImageShape = MNIST, channels: Count = 32, halvings: Count = 2) -> None:
         super().__init__()
         self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1))
@@ -120,10 +132,14 @@ class ConvDiscriminator(nn.Module):
 class ConvClassifier(nn.Module):
     """Class logits ``(batch, n_classes)``; `features` gives the 128 numbers before the last layer."""
 
+    kind = "conv-classifier"
+
     settings: dict[str, object]
 
     @keeps_settings
-    def __init__(self, *, image_shape: ImageShape = MNIST, n_classes: int = 10, channels: int = 32) -> None:
+    def __init__(
+        self, *, image_shape: ImageShape = MNIST, n_classes: Classes = 10, channels: Count = 32
+    ) -> None:
         super().__init__()
         self.body, n_features = _downward(image_shape, channels)
         self.hidden = nn.Sequential(nn.Linear(n_features, 128), nn.ReLU())

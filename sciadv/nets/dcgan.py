@@ -14,6 +14,7 @@ from sciadv.nets.layers import (
     spectrally_normalised,
 )
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.types import Count
 
 Norm = Literal["batch", "virtual", "none"]
 Minibatch = Literal["stddev", "discrimination"]
@@ -72,16 +73,18 @@ class DCGANGenerator(nn.Module):
     adversarial networks, ICLR 2016, section 3.
     """
 
+    kind = "dcgan-generator"
+
     settings: dict[str, object]
 
     @keeps_settings
     def __init__(
         self,
         *,
-        n_latent: int = 100,
+        n_latent: Count,
         image_shape: ImageShape = MNIST,
-        channels: int = 32,
-        halvings: int = 2,
+        channels: Count = 32,
+        halvings: Count = 2,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
@@ -144,6 +147,8 @@ class DCGANDiscriminator(nn.Module):
     adversarial networks, ICLR 2016, section 3.
     """
 
+    kind = "dcgan-discriminator"
+
     settings: dict[str, object]
 
     @keeps_settings
@@ -151,8 +156,8 @@ class DCGANDiscriminator(nn.Module):
         self,
         *,
         image_shape: ImageShape = MNIST,
-        channels: int = 32,
-        halvings: int = 2,
+        channels: Count = 32,
+        halvings: Count = 2,
         norm: Norm = "batch",
         spectral_norm: bool = False,
         minibatch: Minibatch | None = None,

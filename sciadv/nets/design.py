@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
+from sciadv.types import Count, Positive
 
+#: One positive number or more.
+Row = Annotated[Sequence[Positive], Field(min_length=1)]
 #: Quantiles of the target's range that a condition can stand for; the ends of N(0, 1) are out of reach.
 _QUANTILES = (1e-3, 1 - 1e-3)
 
@@ -48,6 +53,8 @@ class DesignDecoder(nn.Module):
     tensor([[0.1732]])
     """
 
+    kind = "design-decoder"
+
     lower: Tensor
     upper: Tensor
     targets: Tensor
@@ -55,11 +62,11 @@ class DesignDecoder(nn.Module):
     def __init__(
         self,
         *,
-        n_latent: int,
-        lower: Sequence[float],
-        upper: Sequence[float],
-        targets: Sequence[Sequence[float]],
-        hidden: Sequence[int] = (64, 64),
+        n_latent: Count,
+        lower: Row,
+        upper: Row,
+        targets: Annotated[Sequence[Row], Field(min_length=1)],
+        hidden: Sequence[Count] = (64, 64),
     ) -> None:
         super().__init__()
         if len(lower) != len(upper) or not all(

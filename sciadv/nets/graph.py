@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.nets.layers import MinibatchDiscrimination
+from sciadv.types import Count, Positive
 
 CHANNELS = ("sign", "threshold", "hill", "fold", "production", "degradation", "presence")
 #: Kinetic numbers of an edge and of a gene.
@@ -83,15 +84,17 @@ class CircuitGenerator(nn.Module):
     torch.Size([2, 7, 3, 3])
     """
 
+    kind = "circuit-generator"
+
     def __init__(  # settings of one network
         self,
         *,
-        n_genes: int = 5,
-        smallest: int = 3,
-        n_node: int = 6,
-        width: int = 32,
-        n_layers: int = 3,
-        temperature: float = 0.7,
+        n_genes: Count = 5,
+        smallest: Count = 3,
+        n_node: Count = 6,
+        width: Count = 32,
+        n_layers: Count = 3,
+        temperature: Positive = 0.7,
         n_latent: int | None = None,
     ) -> None:
         super().__init__()
@@ -255,7 +258,9 @@ class CircuitDiscriminator(nn.Module):
     torch.Size([4])
     """
 
-    def __init__(self, *, width: int = 32, n_layers: int = 3) -> None:
+    kind = "circuit-discriminator"
+
+    def __init__(self, *, width: Count = 32, n_layers: Count = 3) -> None:
         super().__init__()
         self.settings: dict[str, object] = {"width": width, "n_layers": n_layers}
         n_features = 2 + N_EDGE + N_GENE + 1

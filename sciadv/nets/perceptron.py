@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.nets.sizes import MNIST, ImageShape, keeps_settings
+from sciadv.types import Count
 
 
 def _hidden_layers(sizes: Sequence[int]) -> nn.Sequential:
@@ -26,11 +27,13 @@ class MLPDecoder(nn.Module):
     Models, ICML 2017, section 6.1 (20-500-500-784).
     """
 
+    kind = "mlp-decoder"
+
     settings: dict[str, object]
 
     @keeps_settings
     def __init__(
-        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, hidden: Sequence[int] = (500, 500)
+        self, *, n_latent: Count, image_shape: ImageShape = MNIST, hidden: Sequence[Count] = (500, 500)
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -50,11 +53,13 @@ class MLPDecoder(nn.Module):
 class MLPEncoder(nn.Module):
     """Gaussian ``q(z | x)`` with softplus hidden layers; `forward` gives its mean ``(batch, n_latent)``."""
 
+    kind = "mlp-encoder"
+
     settings: dict[str, object]
 
     @keeps_settings
     def __init__(
-        self, *, n_latent: int = 20, image_shape: ImageShape = MNIST, hidden: Sequence[int] = (500, 500)
+        self, *, n_latent: Count = 20, image_shape: ImageShape = MNIST, hidden: Sequence[Count] = (500, 500)
     ) -> None:
         super().__init__()
         self.hidden = _hidden_layers([prod(image_shape), *hidden])

@@ -15,6 +15,7 @@ from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
 from sciadv.nets.layers import spectrally_normalised
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.types import Classes, Count, Whole
 
 #: Weight of a block's residual, so that a deep network begins near a linear one (Mescheder et al. 2018).
 _RESIDUAL = 0.1
@@ -69,18 +70,20 @@ class ResidualGenerator(nn.Module):
         `label` is no class.
     """
 
+    kind = "residual-generator"
+
     settings: dict[str, object]
 
     @keeps_settings
     def __init__(
         self,
         *,
-        n_latent: int = 64,
+        n_latent: Count,
         image_shape: ImageShape = MNIST,
-        channels: int = 32,
-        halvings: int = 2,
-        n_classes: int = 0,
-        label: int | None = None,
+        channels: Count = 32,
+        halvings: Count = 2,
+        n_classes: Classes = 0,
+        label: Whole | None = None,
     ) -> None:
         super().__init__()
         self.image_shape, self.n_classes, self.label = tuple(image_shape), n_classes, label
@@ -167,6 +170,8 @@ class ResidualDiscriminator(nn.Module):
     T. Miyato, M. Koyama, cGANs with projection discriminator, ICLR 2018, Eq. 4.
     """
 
+    kind = "residual-discriminator"
+
     settings: dict[str, object]
 
     @keeps_settings
@@ -174,9 +179,9 @@ class ResidualDiscriminator(nn.Module):
         self,
         *,
         image_shape: ImageShape = MNIST,
-        channels: int = 32,
-        halvings: int = 2,
-        n_classes: int = 0,
+        channels: Count = 32,
+        halvings: Count = 2,
+        n_classes: Classes = 0,
         spectral_norm: bool = False,
         minibatch: Minibatch | None = None,
     ) -> None:

@@ -86,7 +86,7 @@ def _card_header(spec: DesignRecipe, training: DesignTraining) -> dict[str, str]
         "title": spec.title,
         "data": f"none: trained on the physics and constraints of {spec.problem}",
         "licence": "Apache-2.0 (weights)",
-        "n_latent": str(spec.generator.n_latent),
+        "n_latent": str(spec.net["n_latent"]),
         "targets": ", ".join(_properties(training)),
         "generator_parameters": str(sum(p.numel() for p in training.generator.parameters())),
         "seed": str(spec.seed),
@@ -131,7 +131,7 @@ def _plot_designs(prior: Prior, spec: DesignRecipe) -> Figure:
 
     generator = prior.generator
     assert isinstance(generator, DesignDecoder)
-    low, high = spec.generator.targets[0]
+    low, high = spec.generator.settings()["targets"][0]
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
     for share in (0.05, 0.35, 0.65, 0.95):

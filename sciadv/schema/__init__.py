@@ -7,6 +7,7 @@ left to `sciadv.catalogue`.
 from sciadv.schema.circuits import CircuitRecipe
 from sciadv.schema.correction import CorrectionSpec
 from sciadv.schema.design import DesignRecipe
+from sciadv.schema.parts import PartTable
 from sciadv.schema.problem import (
     Bar,
     BenchTable,
@@ -15,7 +16,6 @@ from sciadv.schema.problem import (
     DigitsMeasurements,
     FileMeasurements,
     ForwardSpec,
-    PluginForward,
     ProblemSpec,
     SimulatedMeasurements,
     SolverTable,
@@ -46,7 +46,7 @@ __all__ = [
     "ForwardSpec",
     "GanRecipe",
     "ImageRecipe",
-    "PluginForward",
+    "PartTable",
     "PriorRecipe",
     "ProblemSpec",
     "Recipe",

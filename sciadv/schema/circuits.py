@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sciadv.schema.game import GameTable, Named, Share
-from sciadv.schema.tables import Count, NotNegative, Positive, RecipeSpec, Table
+from sciadv.schema.game import GameTable, Named
+from sciadv.schema.nets import one_net
+from sciadv.schema.parts import PartTable
+from sciadv.schema.tables import RecipeSpec, Table
+from sciadv.types import Count, NotNegative, Share
 
 
 class SubgraphTable(Table):
@@ -15,24 +18,6 @@ class SubgraphTable(Table):
 
     n_draws: Count
     sizes: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] = (3, 4, 5)
-
-
-class CircuitGeneratorTable(Table):
-    """`sciadv.nets.CircuitGenerator`."""
-
-    kind: Literal["circuit-generator"]
-    n_node: Count | None = None
-    width: Count | None = None
-    n_layers: Count | None = None
-    temperature: Positive | None = None
-
-
-class CircuitDiscriminatorTable(Table):
-    """`sciadv.nets.CircuitDiscriminator`."""
-
-    kind: Literal["circuit-discriminator"]
-    width: Count | None = None
-    n_layers: Count | None = None
 
 
 class FeedbackTable(Table):
@@ -49,8 +34,8 @@ class CircuitRecipe(RecipeSpec):
 
     kind: Literal["circuits"]
     data: SubgraphTable
-    generator: CircuitGeneratorTable
-    discriminator: CircuitDiscriminatorTable
+    generator: Annotated[PartTable, one_net("circuit-generator", given=("n_genes", "smallest", "n_latent"))]
+    discriminator: Annotated[PartTable, one_net("circuit-discriminator")]
     game: GameTable
     feedback: FeedbackTable | None = None
 

@@ -5,23 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, with_config
 
-from sciadv.schema.tables import Count, Positive, RecipeSpec, Table
+from sciadv.schema.nets import one_net
+from sciadv.schema.parts import PartTable
+from sciadv.schema.tables import RecipeSpec
 from sciadv.trainings.physics.design_training import DesignSchedule
-
-_Row = Annotated[list[Positive], Field(min_length=1)]
-
-
-class DesignDecoderTable(Table):
-    """`sciadv.nets.DesignDecoder`."""
-
-    kind: Literal["design-decoder"]
-    n_latent: Count
-    lower: _Row
-    upper: _Row
-    targets: Annotated[list[_Row], Field(min_length=1)]
-    hidden: list[Count] | None = None
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -35,7 +24,7 @@ class DesignRecipe(RecipeSpec):
 
     kind: Literal["design"]
     problem: str
-    generator: DesignDecoderTable
+    generator: Annotated[PartTable, one_net("design-decoder")]
     schedule: DesignScheduleTable = DesignScheduleTable()
 
     @property

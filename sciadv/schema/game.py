@@ -9,12 +9,12 @@ from pydantic import AfterValidator, Field
 
 from sciadv.games.penalties import InstanceNoise, WeightClipping
 from sciadv.games.replay import ReplayBuffer, TopK
-from sciadv.schema.tables import Count, Positive, Table
+from sciadv.schema.tables import Table
 from sciadv.trainings.game.game_parts import make_part, settings_of
+from sciadv.types import Count, Positive, Share
 
 Named = str | dict[str, Any]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _part(what: str) -> AfterValidator:

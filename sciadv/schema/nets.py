@@ -1,116 +1,41 @@
-"""What a ``recipe.toml`` may say of networks: one table a kind of `sciadv.nets`."""
+"""What a ``recipe.toml`` may say of networks: those of `sciadv.nets.NETS` that fit the place.
+
+A network's name ends in what it does: ``-generator`` or ``-decoder``, ``-encoder``, ``-discriminator``. One
+that takes an `image_shape` is of images.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
-
-from sciadv.schema.tables import Count, Table
-
-Classes = Annotated[int, Field(ge=2)]
+from sciadv.nets import NETS
+from sciadv.schema.parts import OneOf, PartTable, PartTables
+from sciadv.settings import parameters_of
 
 
-class ConvDecoderTable(Table):
-    """`sciadv.nets.ConvDecoder`."""
+def _of_images(*endings: str, given: tuple[str, ...] = ("image_shape",)) -> OneOf:
+    """Return the choice of networks of images whose names have one of these endings."""
 
-    kind: Literal["conv-decoder"]
-    n_latent: Count
-    channels: Count | None = None
-    halvings: Count | None = None
+    def accepts(kind: str) -> bool:
+        return kind.endswith(endings) and "image_shape" in parameters_of(NETS[kind])
 
-
-class MLPDecoderTable(Table):
-    """`sciadv.nets.MLPDecoder`."""
-
-    kind: Literal["mlp-decoder"]
-    n_latent: Count
-    hidden: list[Count] | None = None
+    return OneOf(PartTables(NETS, given=lambda _: given, accepts=accepts))
 
 
-class DCGANGeneratorTable(Table):
-    """`sciadv.nets.DCGANGenerator`."""
-
-    kind: Literal["dcgan-generator"]
-    n_latent: Count
-    channels: Count | None = None
-    halvings: Count | None = None
-    norm: Literal["batch", "virtual", "none"] | None = None
+def one_net(kind: str, *, given: tuple[str, ...] = ()) -> OneOf:
+    """Return the choice of one network; `given` are settings that do not come from the file."""
+    return OneOf(PartTables(NETS, given=lambda _: given, accepts=kind.__eq__))
 
 
-class ResidualGeneratorTable(Table):
-    """`sciadv.nets.ResidualGenerator`."""
-
-    kind: Literal["residual-generator"]
-    n_latent: Count
-    channels: Count | None = None
-    halvings: Count | None = None
-    n_classes: Classes | None = None
-    label: Annotated[int, Field(ge=0)] | None = None
-
-
-class ConvEncoderTable(Table):
-    """`sciadv.nets.ConvEncoder`."""
-
-    kind: Literal["conv-encoder"]
-    channels: Count | None = None
-    halvings: Count | None = None
-
-
-class MLPEncoderTable(Table):
-    """`sciadv.nets.MLPEncoder`."""
-
-    kind: Literal["mlp-encoder"]
-    hidden: list[Count] | None = None
-
-
-class ConvDiscriminatorTable(Table):
-    """`sciadv.nets.ConvDiscriminator`."""
-
-    kind: Literal["conv-discriminator"]
-    channels: Count | None = None
-    halvings: Count | None = None
-
-
-class DCGANDiscriminatorTable(Table):
-    """`sciadv.nets.DCGANDiscriminator`."""
-
-    kind: Literal["dcgan-discriminator"]
-    channels: Count | None = None
-    halvings: Count | None = None
-    norm: Literal["batch", "virtual", "none"] | None = None
-    spectral_norm: bool | None = None
-    minibatch: Literal["stddev", "discrimination"] | None = None
-
-
-class ResidualDiscriminatorTable(Table):
-    """`sciadv.nets.ResidualDiscriminator`."""
-
-    kind: Literal["residual-discriminator"]
-    channels: Count | None = None
-    halvings: Count | None = None
-    n_classes: Classes | None = None
-    spectral_norm: bool | None = None
-    minibatch: Literal["stddev", "discrimination"] | None = None
-
-
-GeneratorTable = Annotated[
-    ConvDecoderTable | MLPDecoderTable | DCGANGeneratorTable | ResidualGeneratorTable,
-    Field(discriminator="kind"),
-]
-EncoderTable = Annotated[ConvEncoderTable | MLPEncoderTable, Field(discriminator="kind")]
-DiscriminatorTable = Annotated[
-    ConvDiscriminatorTable | DCGANDiscriminatorTable | ResidualDiscriminatorTable,
-    Field(discriminator="kind"),
-]
+GeneratorTable = Annotated[PartTable, _of_images("-generator", "-decoder")]
+DecoderTable = Annotated[PartTable, _of_images("-decoder")]
+EncoderTable = Annotated[PartTable, _of_images("-encoder", given=("image_shape", "n_latent"))]
+DiscriminatorTable = Annotated[PartTable, _of_images("-discriminator")]
 
 
 def net_settings(
-    table: GeneratorTable | EncoderTable | DiscriminatorTable,
-    image_shape: Iterable[int],
-    *,
-    n_latent: int | None = None,
+    table: PartTable, image_shape: Iterable[int], *, n_latent: object = None
 ) -> dict[str, object]:
     """Return the settings of a network for `sciadv.nets.build_net`, for images of a shape.
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field, model_validator, with_config
+from pydantic import ConfigDict, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
 from sciadv.schema.circuits import CircuitRecipe
 from sciadv.schema.design import DesignRecipe
 from sciadv.schema.game import GameTable, InversionTable, Named
 from sciadv.schema.nets import (
-    ConvDecoderTable,
+    DecoderTable,
     DiscriminatorTable,
     EncoderTable,
     GeneratorTable,
-    MLPDecoderTable,
     net_settings,
 )
 from sciadv.schema.sentences import parse_spec, parse_toml
-from sciadv.schema.tables import Count, RecipeSpec, Table
+from sciadv.schema.tables import RecipeSpec, Table
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
+from sciadv.types import Count
 
 
 class ClassifierTable(Table):
@@ -70,7 +70,7 @@ class PriorRecipe(ImageRecipe):
     """A variational autoencoder, then an adversarial game for its decoder: `sciadv.trainings.autoencoder`."""
 
     kind: Literal["prior"] = "prior"
-    generator: Annotated[ConvDecoderTable | MLPDecoderTable, Field(discriminator="kind")]
+    generator: DecoderTable
     encoder: EncoderTable
     discriminator: DiscriminatorTable | None = None
     schedule: ScheduleTable = ScheduleTable()
@@ -80,7 +80,7 @@ class PriorRecipe(ImageRecipe):
         shape = list(image_shape)
         nets = {
             "generator": net_settings(self.generator, shape),
-            "encoder": net_settings(self.encoder, shape, n_latent=self.generator.n_latent),
+            "encoder": net_settings(self.encoder, shape, n_latent=self.generator.settings()["n_latent"]),
         }
         if self.discriminator is not None:
             nets["discriminator"] = net_settings(self.discriminator, shape)
@@ -123,7 +123,9 @@ class GanRecipe(ImageRecipe):
             "discriminator": net_settings(self.discriminator, shape),
         }
         if self.encoder is not None:
-            nets["encoder"] = net_settings(self.encoder, shape, n_latent=self.generator.n_latent)
+            nets["encoder"] = net_settings(
+                self.encoder, shape, n_latent=self.generator.settings()["n_latent"]
+            )
         return nets
 
     @property

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sciadv.errors import InputError, SciadvError, UnknownNameError, did_you_mean
+from sciadv.schema.parts import OneOf
 from sciadv.schema.tables import Table
 
 if sys.version_info >= (3, 11):
@@ -53,10 +54,11 @@ def parse_spec(text: str, model: type[SpecType], *, file: str) -> SpecType:
     >>> parse_spec("restarts = 3", SolverTable, file="mine.toml")
     SolverTable(kind='auto', restarts=3)
     """
+    document = parse_toml(text, file=file)
     try:
-        return model.model_validate(parse_toml(text, file=file))
+        return model.model_validate(document)
     except ValidationError as error:
-        raise _explain(error, file, model) from error
+        raise _explain(error, file, model, document) from error
 
 
 def parse_toml(text: str, *, file: str) -> dict[str, object]:
@@ -112,15 +114,16 @@ _TYPE_WORDS = {
 }
 
 
-def _explain(error: ValidationError, file: str, root: type[Table]) -> SciadvError:
+def _explain(
+    error: ValidationError, file: str, root: type[Table], document: dict[str, object]
+) -> SciadvError:
     """Turn the most telling error into a sentence: a misspelt key comes before what is then missing."""
     details = error.errors()
     first = min(details, key=lambda detail: detail["type"] not in _UNKNOWN_KEY)
-    path, owner = _walk(root, first["loc"])
+    path, owner = _walk(root, first["loc"], document)
     fault = _Fault(path, owner, first)
     if first["type"] == "union_tag_invalid":
-        kinds = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
-        known = [kind for kind in kinds if kind != "plugin"]
+        known = [tag.strip(" '") for tag in first["ctx"]["expected_tags"].split(",")]
         return UnknownNameError(f"{fault.section} ({path}.kind in {file})", first["ctx"]["tag"], known)
     others = [detail for detail in details if detail["type"] != "missing" and detail is not first]
     more = f" ({len(others)} more after this one)" if others else ""
@@ -137,8 +140,8 @@ def _missing_key(fault: _Fault) -> str:
 
 
 def _missing_kind(fault: _Fault) -> str:
-    parts = _tables_of(fault.owner, fault.path.rpartition(".")[2].split("[")[0])
-    kinds = sorted(kind for kind in map(_kind_of, parts) if kind is not None)
+    choices = _choices_of(fault.owner, fault.path.rpartition(".")[2].split("[")[0])
+    kinds = [kind for choice in choices for kind in choice.kinds()]
     return f"{fault.path}.kind is missing; there are: {', '.join(kinds)}"
 
 
@@ -173,24 +176,29 @@ _SENTENCES: dict[str, Callable[[_Fault], str]] = {
 }
 
 
-def _walk(root: type[Table], loc: tuple[int | str, ...]) -> tuple[str, Any]:
-    """Return the dotted path of a key as the file has it, and the table that has the key.
-
-    pydantic puts the kind that it took from a union into the location; it is not part of the file's path.
-    """
+def _walk(root: type[Table], loc: tuple[int | str, ...], document: object) -> tuple[str, Any]:
+    """Return the dotted path of a key as the file has it, and the table that has the key."""
     path = ""
     owner: Any = root
-    candidates: list[Any] = [root]
+    here: Any = document
+    choices: list[Any] = [root]
     for step in loc:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif len(candidates) > 1:
-            candidates = [table for table in candidates if step in (_kind_of(table), "plugin")]
-        else:
-            path = f"{path}.{step}" if path else step
-            owner = candidates[0] if candidates else owner
-            candidates = _tables_of(owner, step)
+            here = here[step]
+            continue
+        path = f"{path}.{step}" if path else step
+        owner = _table_of(choices, here) or owner
+        here = here.get(step) if isinstance(here, dict) else None
+        choices = _choices_of(owner, step)
     return path, owner
+
+
+def _table_of(choices: list[Any], value: object) -> Any:
+    """Return the one table that describes a value, by its kind where there are several."""
+    for choice in choices:
+        return choice.table(value) if isinstance(choice, OneOf) else choice
+    return None
 
 
 def _kind_of(table: Any) -> str | None:
@@ -201,13 +209,19 @@ def _kind_of(table: Any) -> str | None:
     return str(get_args(field.annotation)[0])
 
 
-def _tables_of(table: Any, key: str) -> list[Any]:
-    fields = getattr(table, "model_fields", {})
-    return _tables_in(fields[key].annotation) if key in fields else []
+def _choices_of(table: Any, key: str) -> list[Any]:
+    """List what a key of a table may hold: tables, and choices of tables."""
+    field = getattr(table, "model_fields", {}).get(key)
+    if field is None:
+        return []
+    choices = [choice for choice in field.metadata if isinstance(choice, OneOf)]
+    return choices or _choices_in(field.annotation)
 
 
-def _tables_in(annotation: Any) -> list[Any]:
-    """List the tables that an annotation such as ``tuple[Annotated[A | B, ...], ...]`` allows."""
+def _choices_in(annotation: Any) -> list[Any]:
+    """List the tables that an annotation such as ``tuple[Annotated[Table, OneOf(...)], ...]`` allows."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return [annotation] if issubclass(annotation, Table) or is_dataclass(annotation) else []
-    return [table for argument in get_args(annotation) for table in _tables_in(argument)]
+    arguments = get_args(annotation)
+    choices = [argument for argument in arguments if isinstance(argument, OneOf)]
+    return choices or [choice for argument in arguments for choice in _choices_in(argument)]

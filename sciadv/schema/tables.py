@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-
-def _numbers_or_path(value: object) -> object:
-    """Pass a number, a nested array of numbers, or the path of an array file; refuse the rest."""
-    if isinstance(value, str):
-        if not value.endswith((".npy", ".npz")):
-            raise ValueError(f"expected numbers or the path of a .npy or .npz file, got {value!r}")
-        return value
-    flat = _flatten(value)
-    if not flat or not all(isinstance(item, int | float) for item in flat):
-        raise ValueError(f"expected numbers or the path of a .npy or .npz file, got {value!r}")
-    return value
-
-
-def _flatten(value: object) -> list[object]:
-    return [leaf for item in value for leaf in _flatten(item)] if isinstance(value, list) else [value]
+from sciadv.types import Seed
 
 
 def _one_line(text: str) -> str:
@@ -29,13 +15,7 @@ def _one_line(text: str) -> str:
     return text
 
 
-#: Numbers as the file has them (one, an array, a nested array) or the path of a ``.npy`` or ``.npz`` file.
-Numbers = Annotated[object, AfterValidator(_numbers_or_path)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
 
 
 class Table(BaseModel):

@@ -1,6 +1,7 @@
 """Every operator of the package keeps every promise of `Forward`, in every mode of differentiation."""
 
 import copy
+from importlib.metadata import EntryPoint
 
 import pytest
 import torch
@@ -81,15 +82,8 @@ def test_unknown_kind_names_the_known_ones():
 
 
 def test_installed_package_adds_a_kind(monkeypatch: pytest.MonkeyPatch):
-    class Entry:
-        name = "theirs"
-
-        def load(self):
-            return BlockSum
-
-    monkeypatch.setattr(
-        "sciadv.forward.entry_points", lambda *, group: [Entry()] if group == "sciadv.forward" else []
-    )
+    point = EntryPoint("theirs", "sciadv.forward.imaging.block:BlockSum", "sciadv.forward")
+    monkeypatch.setattr("sciadv.registry.entry_points", lambda *, group: [point] * (group == point.group))
     assert forward_kind("theirs") is BlockSum
     with pytest.raises(UnknownNameError, match="theirs"):
         forward_kind("xyz")

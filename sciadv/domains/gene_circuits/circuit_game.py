@@ -30,7 +30,9 @@ class OscillationScore:
 
     def __init__(self, n_genes: int, *, edge_cost: float) -> None:
         shape = (len(CHANNELS), n_genes, n_genes)
-        self.forward = GeneCircuit(shape, n_sets=_N_SETS, spread=_SPREAD, n_anywhere=_N_ANYWHERE)
+        self.forward = GeneCircuit(
+            shape, "oscillation", n_sets=_N_SETS, spread=_SPREAD, n_anywhere=_N_ANYWHERE
+        )
         self.edge_cost = edge_cost
 
     def __call__(self, x: Tensor) -> Tensor:

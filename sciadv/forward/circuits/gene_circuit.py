@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Annotated, Literal, final
 
 import torch
 from jaxtyping import Float
@@ -20,7 +20,10 @@ from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
 from sciadv.physics.kinetics import unpack
 from sciadv.physics.steady import Relative, Spectrum, differentiable, jacobians, steady_states
+from sciadv.types import Count, Seed, Share, Whole
 
+#: Any text in Python, which the constructor answers; one of these in a file.
+Behaviour = Annotated[str, Literal["oscillation", "bistability", "stability"]]
 #: Growth rate, in mean degradation rates, at which a score is tanh(1).
 _SCALE = 0.3
 #: What a steady state without any oscillating eigenvalue is short of one, in mean degradation rates.
@@ -106,6 +109,8 @@ class GeneCircuit(NonlinearForward):
     (12,)
     """
 
+    kind = "gene-circuit"
+
     shifts: Tensor
     places: Tensor
     starts: Tensor
@@ -113,12 +118,12 @@ class GeneCircuit(NonlinearForward):
     def __init__(  # noqa: PLR0913  # which parameter sets
         self,
         in_shape: tuple[int, ...],
-        behaviour: str = "oscillation",
+        behaviour: Behaviour,
         *,
-        n_sets: int = 8,
-        spread: float = 0.2,
-        n_anywhere: int = 0,
-        seed: int = 0,
+        n_sets: Count = 8,
+        spread: Share = 0.2,
+        n_anywhere: Whole = 0,
+        seed: Seed = 0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import final
+from typing import Annotated, Literal, final
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
@@ -22,8 +23,10 @@ from sciadv.physics.contact import (
 )
 from sciadv.physics.friction import hysteresis_friction, shear_friction
 from sciadv.physics.wavy import wavy_contact, wavy_full_contact_pressure
-from sciadv.types import Shape
+from sciadv.types import NotNegative, Positive, Shape
 
+#: Any text in Python, which the constructor answers; one of these in a file.
+Surface = Annotated[str, Literal["sinusoidal", "wavy"]]
 SURFACES = ("sinusoidal", "wavy")
 
 
@@ -74,6 +77,8 @@ class Texture(NonlinearForward):
     True
     """
 
+    kind = "texture"
+
     #: What a design is made of.
     VARIABLES = (Quantity("amplitude", "m", low=0.0), Quantity("wavelength", "m", low=0.0))
     #: What can be predicted.
@@ -90,14 +95,14 @@ class Texture(NonlinearForward):
         self,
         in_shape: Shape = (2,),
         *,
-        contact_modulus: float,
-        nominal_pressure: float,
-        shear_strength: float,
-        properties: Sequence[str] = ("friction_coefficient",),
-        surface: str = "sinusoidal",
-        pressure_coefficient: float = 0.0,
-        work_of_adhesion: float = 0.0,
-        loss_factor: float = 0.0,
+        contact_modulus: Positive,
+        nominal_pressure: Positive,
+        shear_strength: Positive,
+        properties: Annotated[Sequence[str], Field(min_length=1)] = ("friction_coefficient",),
+        surface: Surface = "sinusoidal",
+        pressure_coefficient: NotNegative = 0.0,
+        work_of_adhesion: NotNegative = 0.0,
+        loss_factor: NotNegative = 0.0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:

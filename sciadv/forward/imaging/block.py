@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
-from sciadv.types import Shape
+from sciadv.types import Count, Shape
 
 
 class BlockSum(LinearForward):
@@ -41,10 +41,12 @@ class BlockSum(LinearForward):
               [4., 4.]]]])
     """
 
+    kind = "block-sum"
+
     def __init__(
         self,
         in_shape: Shape,
-        block: int,
+        block: Count,
         *,
         reduce: Literal["sum", "mean"] = "sum",
         dtype: torch.dtype = torch.float32,

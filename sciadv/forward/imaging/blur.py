@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image, to_tensor
-from sciadv.types import Shape
+from sciadv.registry import named
+from sciadv.types import Positive, Shape, Whole
 
 Boundary = Literal["circular", "zero", "reflect", "replicate"]
 _NUMPY_MODE = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
@@ -59,6 +60,8 @@ class Blur(LinearForward):
               [4., 6., 4.]]]])
     """
 
+    kind = "blur"
+
     flipped: Tensor
 
     def __init__(
@@ -100,11 +103,12 @@ class Blur(LinearForward):
         return self.pad_rows.adjoint(self.pad_columns.adjoint(padded, 3), 2)
 
 
+@named("gaussian-blur")
 def GaussianBlur(  # a kind of Blur, named as one
     in_shape: Shape,
-    sigma: float,
+    sigma: Positive,
     *,
-    radius: int | None = None,
+    radius: Whole | None = None,
     boundary: Boundary = "circular",
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",

@@ -57,6 +57,8 @@ class MaskedFourier(LinearForward):
     (torch.Size([3, 1, 32]), torch.complex64)
     """
 
+    kind = "masked-fourier"
+
     sampled: Tensor
 
     def __init__(

@@ -42,6 +42,8 @@ class Magnitude(Forward):
     tensor([[2.]])
     """
 
+    kind = "magnitude"
+
     is_linear = False
 
     def __init__(self, linear: Forward) -> None:

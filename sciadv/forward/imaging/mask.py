@@ -38,6 +38,8 @@ class Mask(LinearForward):
     tensor([[1., 4.]])
     """
 
+    kind = "mask"
+
     observed: Tensor
 
     def __init__(

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
-from sciadv.types import Shape
+from sciadv.types import Count, Shape
 
 
 class ZeroPad(LinearForward):
@@ -46,11 +46,13 @@ class ZeroPad(LinearForward):
               [0., 1., 2., 0.]]]])
     """
 
+    kind = "zero-pad"
+
     def __init__(
         self,
         in_shape: Shape,
-        height: int,
-        width: int,
+        height: Count,
+        width: Count,
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",

@@ -10,7 +10,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
 from sciadv.forward.matrix import DenseMatrix
-from sciadv.types import Shape, as_generator
+from sciadv.types import Count, Positive, Seed, Shape, as_generator
 
 
 class GaussianSensing(LinearForward):
@@ -49,13 +49,15 @@ class GaussianSensing(LinearForward):
     torch.Size([5, 100])
     """
 
+    kind = "gaussian"
+
     def __init__(
         self,
         in_shape: Shape,
-        n_measurements: int,
+        n_measurements: Count,
         *,
-        seed: int,
-        scale: float = 1.0,
+        seed: Seed,
+        scale: Positive = 1.0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:

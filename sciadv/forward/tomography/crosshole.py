@@ -14,7 +14,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, NonlinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
-from sciadv.types import Shape
+from sciadv.types import Positive, Shape
 
 #: Depths of sources and receivers [m] in Laloy et al. 2019: 0.5, 1.0, ..., 12.0.
 _DEPTHS = np.arange(1, 25) * 0.5
@@ -78,11 +78,13 @@ class CrossholeTravelTime(LinearForward):
     (torch.Size([1, 576]), 59.8)
     """
 
+    kind = "crosshole"
+
     def __init__(
         self,
         in_shape: Shape = (1, 125, 60),
         *,
-        cell_size: float = 0.1,
+        cell_size: Positive = 0.1,
         sources: npt.ArrayLike = _SOURCES,
         receivers: npt.ArrayLike = _RECEIVERS,
         cell_order: Literal["C", "F"] = "C",
@@ -149,12 +151,14 @@ class FaciesSlowness(NonlinearForward):
     tensor([[[[10., 20.]]]])
     """
 
+    kind = "facies-slowness"
+
     def __init__(
         self,
         in_shape: Shape = (1, 125, 60),
         *,
-        velocity_background: float = 0.08,
-        velocity_facies: float = 0.06,
+        velocity_background: Positive = 0.08,
+        velocity_facies: Positive = 0.06,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:

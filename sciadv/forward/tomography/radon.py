@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
-from sciadv.types import Shape
+from sciadv.types import Count, Positive, Shape
 
 Filter = Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"]
 
@@ -34,6 +35,8 @@ class ParallelBeam(LinearForward):
         (channels, height, width); every channel is projected alike.
     angles
         Any angles [degrees], at least one.
+    n_angles
+        Instead of `angles`: that many, spread evenly over 180 degrees.
     n_detectors
         Detector pixels, as wide as the image's and centred on the origin. If left out, the fewest that see
         the whole image from everywhere and share the parity of its width.
@@ -45,7 +48,7 @@ class ParallelBeam(LinearForward):
     Raises
     ------
     InputError
-        No angles, or `n_detectors` or `pixel_size` is not positive.
+        No angles, both `angles` and `n_angles`, or `n_detectors` or `pixel_size` is not positive.
 
     Notes
     -----
@@ -68,17 +71,23 @@ class ParallelBeam(LinearForward):
     tensor([5., 5., 5., 5., 5.])
     """
 
+    kind = "parallel-beam"
+
     def __init__(
         self,
         in_shape: Shape,
-        angles: npt.ArrayLike | Tensor,
-        n_detectors: int | None = None,
+        angles: npt.ArrayLike | Tensor | None = None,
+        n_detectors: Count | None = None,
         *,
-        pixel_size: float = 1.0,
+        n_angles: Count | None = None,
+        pixel_size: Positive = 1.0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
         channels, height, width = expect_image(in_shape, "ParallelBeam")
+        self.check_settings({"angles": angles, "n_angles": n_angles})
+        if n_angles is not None:
+            angles = [180 * i / n_angles for i in range(n_angles)]
         degrees = np.atleast_1d(np.asarray(angles, dtype=np.float64))
         if degrees.ndim != 1 or len(degrees) == 0 or not np.isfinite(degrees).all():
             raise InputError(f"angles are finite numbers [degrees], at least one, but they are {angles!r}")
@@ -93,6 +102,18 @@ class ParallelBeam(LinearForward):
         self.pixel_size = pixel_size
         weights = _joseph_matrix(np.deg2rad(degrees), n_detectors, (height, width)) * pixel_size
         self.product = SparseMatrix(weights, dtype=dtype, device=device)
+
+    @staticmethod
+    def check_settings(settings: Mapping[str, object]) -> None:
+        """Check that there are angles, in one way.
+
+        Raises
+        ------
+        InputError
+            There are none, or they are given in both ways.
+        """
+        if (settings.get("angles") is None) == (settings.get("n_angles") is None):
+            raise InputError("give either angles [degrees] or n_angles (spread evenly over 180 degrees)")
 
     def forward(
         self, x: Float[Tensor, "batch channels height width"]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, expect_image
-from sciadv.types import Shape
+from sciadv.types import Count, Positive, Shape
 
 #: Fastest velocity that the time step is made for, as a multiple of the faster of the two facies'.
 _HEADROOM = 1.1
@@ -81,6 +81,8 @@ class AcousticCrosswell(Forward):
     ((1, 125, 60), (2, 3, 80))
     """
 
+    kind = "acoustic-crosswell"
+
     is_linear = False
     source_places: Tensor
     receiver_places: Tensor
@@ -90,12 +92,12 @@ class AcousticCrosswell(Forward):
         self,
         in_shape: Shape = (1, 125, 60),
         *,
-        cell_size: float = 2.0,
-        velocity_background: float = 2500.0,
-        velocity_facies: float = 2000.0,
-        frequency: float = 60.0,
-        n_samples: int = 120,
-        interval: float = 1.2e-3,
+        cell_size: Positive = 2.0,
+        velocity_background: Positive = 2500.0,
+        velocity_facies: Positive = 2000.0,
+        frequency: Positive = 60.0,
+        n_samples: Count = 120,
+        interval: Positive = 1.2e-3,
         source_rows: Sequence[int] | npt.NDArray[np.int64] = (12, 62, 112),
         receiver_rows: Sequence[int] | npt.NDArray[np.int64] = tuple(range(5, 125, 5)),
         dtype: torch.dtype = torch.float32,
