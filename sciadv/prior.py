@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,14 +15,27 @@ from torch import Tensor, nn
 
 from sciadv.data.moments import MOMENTS, Moments, Residual
 from sciadv.errors import InputError, WeightsError
+from sciadv.files.cards import (
+    CARD,
+    CLASSIFIER,
+    content_hashes,
+    read_card,
+    require_bytes_stated,
+    require_recipe,
+    require_stated,
+    write_card,
+)
 from sciadv.files.folders import find_entry
-from sciadv.files.weights import read_tensors, write_tensors
-from sciadv.nets import build_net, net_spec
+from sciadv.files.publishing import publish
+from sciadv.files.reading import file_sha256
+from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
+from sciadv.nets import net_spec
+from sciadv.nets.loading import load_net
 from sciadv.nets.private_copy import private_copy, sharing_copy
 from sciadv.types import Shape, as_device, as_generator
 
-WEIGHTS, CARD = "weights.safetensors", "card.md"
-__all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "read_weights", "sha256"]
+WEIGHTS = "weights.safetensors"
+__all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "sha256"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,19 +185,21 @@ class Prior:
         """
         folder = find_entry("priors", name)
         card = read_card(folder)
-        tensors, nets = read_weights(folder, card)
-        generator = _load_net(nets["generator"], tensors, "generator.").to(as_device(device), dtype)
-        encoder = None
-        if "encoder" in nets:
-            encoder = _load_net(nets["encoder"], tensors, "encoder.").to(as_device(device), dtype)
+        require_recipe(folder, card)
+        file = _read_weights(folder, card)
+        nets = file.entry("nets")
+        if not isinstance(nets, dict) or "generator" not in nets or not set(nets) <= {"generator", "encoder"}:
+            raise file.wrong("its header does not describe a generator")
+        target = as_device(device)
+        loaded = {part: load_net(file, spec, part).to(target, dtype) for part, spec in nets.items()}
         return Prior(
-            generator.eval(),
-            int(str(nets["generator"]["n_latent"])),
-            None if encoder is None else encoder.eval(),
+            loaded["generator"],
+            _n_latent(file, nets["generator"]),
+            loaded.get("encoder"),
             name=folder.name,
-            moments=Moments.load(folder / MOMENTS),
+            moments=Moments.load(folder / MOMENTS, card),
             card=card,
-            residual=Residual.load(folder),
+            residual=Residual.load(folder, card),
         )
 
     def save(
@@ -211,79 +224,51 @@ class Prior:
             The generator is not one of `sciadv.nets`, so its file could not say how to build it again.
         """
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
-        tensors = {f"{k}.{p}": t for k, net in nets.items() for p, t in net.state_dict().items()}
-        metadata = {
-            "nets": json.dumps({k: net_spec(net) for k, net in nets.items()}),
-            "recipe_sha256": recipe_sha256,
-        }
-        write_tensors(folder / WEIGHTS, tensors, metadata)
-        if self.moments is not None:
-            self.moments.save(folder / MOMENTS)
-        if self.residual is not None:
-            self.residual.save(folder)
-        lines = {
-            "tags": "sciadv",
-            **(header or {}),
-            "recipe_sha256": recipe_sha256,
-            "weights_sha256": sha256(folder / WEIGHTS),
-        }
-        body = "\n".join(f"{key}: {value}" for key, value in lines.items())
-        (folder / CARD).write_text(f"---\n{body}\n---\n{text}", encoding="utf-8")
-        return folder
+        specs = {part: net_spec(net) for part, net in nets.items()}
+        tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
+
+        def build(new: Path) -> None:
+            write_tensors(new / WEIGHTS, tensors, {"nets": json.dumps(specs), "recipe_sha256": recipe_sha256})
+            if self.moments is not None:
+                self.moments.save(new / MOMENTS)
+            if self.residual is not None:
+                self.residual.save(new)
+            facts = {"tags": "sciadv", **(header or {}), "recipe_sha256": recipe_sha256}
+            facts["weights_sha256"] = sha256(new / WEIGHTS)
+            others = [folder / CLASSIFIER] if (folder / CLASSIFIER).is_file() else []
+            write_card(new, facts | content_hashes([*new.glob("*.safetensors"), *others]), text)
+
+        return publish(folder, build)
 
 
 def sha256(path: Path) -> str:
-    """Hex sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def read_card(folder: Path) -> dict[str, str]:
-    """Read the header of a prior's ``card.md`` as flat text values; empty if there is no card."""
-    path = folder / CARD
-    if not path.is_file():
-        return {}
-    header = re.match(r"---\n(.*?)\n---", path.read_text(encoding="utf-8"), re.DOTALL)
-    pairs = (line.split(":", 1) for line in header.group(1).splitlines() if ":" in line) if header else ()
-    return {key.strip(): value.strip() for key, value in pairs}
-
-
-def read_weights(
-    folder: Path, card: dict[str, str]
-) -> tuple[dict[str, Tensor], dict[str, dict[str, object]]]:
-    """Read a prior's tensors and the settings of its networks, checked against the card's hash.
+    """Hex sha256 of a file.
 
     Raises
     ------
-    WeightsError
-        The file is missing, truncated, corrupted, or not that of the card.
+    InputError
+        It cannot be read.
     """
+    return file_sha256(path)
+
+
+def _read_weights(folder: Path, card: dict[str, str]) -> TensorFile:
+    """Read a prior's weights and compare them with the card's hashes."""
     path = folder / WEIGHTS
-    if not path.is_file():
+    if not path.exists():
         raise WeightsError(
             f"prior folder {folder} has no {WEIGHTS}; train it (`sciadv train {folder / 'recipe.toml'}`) "
             f"or fetch it again"
         )
-    expected, got = card.get("weights_sha256"), sha256(path)
-    if expected and expected != got:
-        raise WeightsError(
-            f"{path} is not the file its card describes (sha256 expected {expected[:12]}…, got {got[:12]}…): "
-            f"it is truncated or was changed; fetch it again"
-        )
-    tensors, nets = read_tensors(
-        path, "nets", what="a sciadv prior", advice="Fetch it again or write it by Prior.save."
-    )
-    if not isinstance(nets, dict):
-        raise WeightsError(f"{path} says nothing of its networks; write it by Prior.save")
-    return tensors, nets
+    require_bytes_stated(path, card, "weights_sha256")
+    advice = "Fetch it again or write it by Prior.save."
+    file = read_tensor_file(path, what="a sciadv prior", advice=advice)
+    require_stated(file, card)
+    return file
 
 
-def _load_net(spec: dict[str, object], tensors: dict[str, Tensor], prefix: str) -> nn.Module:
-    net = build_net(spec)
-    state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    try:
-        net.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"the weights do not fit the network {spec['kind']!r}: {str(error).splitlines()[-1].strip()}"
-        ) from error
-    return net
+def _n_latent(file: TensorFile, spec: dict[str, object]) -> int:
+    n_latent = spec.get("n_latent")
+    if isinstance(n_latent, bool) or not isinstance(n_latent, int) or n_latent < 1:
+        raise file.wrong(f"its generator has n_latent = {n_latent!r}")
+    return n_latent

@@ -5,6 +5,7 @@ Only the statistics; `sciadv.solvers.beyond_range.residual_statistics` learns th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.files.weights import write_tensors
+from sciadv.files.cards import require_stated
+from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
 
 MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
 #: Images of more pixels keep a diagonal and principal directions in their file, in half precision: at most so
@@ -86,13 +88,23 @@ class Moments:
         return write_tensors(path, _pack(self), {})
 
     @staticmethod
-    def load(path: Path) -> Moments | None:
-        """Read what `save` wrote; None where there is no such file."""
-        if not path.is_file():
-            return None
-        from safetensors.torch import load_file
+    def load(path: Path, card: Mapping[str, str] | None = None) -> Moments | None:
+        """Read what `save` wrote; None where there is no such file.
 
-        return _unpack(load_file(path))
+        Parameters
+        ----------
+        path
+            The file.
+        card
+            Facts of the prior's card, which may state the file's hash.
+
+        Raises
+        ------
+        WeightsError
+            The file is damaged, not that of the card, or not of moments.
+        """
+        file = _read(path, card, "moments of a prior")
+        return None if file is None else _unpack(file)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,19 +141,30 @@ class Residual:
         return write_tensors(folder / RESIDUAL, tensors, {})
 
     @staticmethod
-    def load(folder: Path) -> Residual | None:
-        """Read what `save` wrote; None where there is no such file."""
-        if not (folder / RESIDUAL).is_file():
-            return None
-        from safetensors.torch import load_file
+    def load(folder: Path, card: Mapping[str, str] | None = None) -> Residual | None:
+        """Read what `save` wrote; None where there is no such file.
 
-        tensors = load_file(folder / RESIDUAL)
-        image, logits = (
-            _unpack({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
-            for name in ("image", "logits")
-        )
-        low, high = tensors["reference_range"]
-        return Residual(image, logits, low + (high - low) * tensors["reference"].float() / 255)
+        Parameters
+        ----------
+        folder
+            The prior's folder.
+        card
+            Facts of the prior's card, which may state the file's hash.
+
+        Raises
+        ------
+        WeightsError
+            The file is damaged, not that of the card, or not of a representation error.
+        """
+        file = _read(folder / RESIDUAL, card, "the representation error of a prior")
+        if file is None:
+            return None
+        image, logits = (_unpack(file, f"{name}.") for name in ("image", "logits"))
+        levels, limits = _get(file, "reference"), _get(file, "reference_range")
+        if levels.dtype != torch.uint8 or levels.shape[1:] != image.mean.shape or limits.shape != (2,):
+            raise file.wrong(f"reference is {levels.dtype} of shape {tuple(levels.shape)}")
+        low, high = limits
+        return Residual(image, logits, low + (high - low) * levels.float() / 255)
 
 
 def moments_of(samples: Tensor) -> Moments:
@@ -191,13 +214,36 @@ def _pack(moments: Moments) -> dict[str, Tensor]:
     return packed | {"factor": factor.half().cpu(), "diagonal": diagonal.float().cpu()}
 
 
-def _unpack(packed: dict[str, Tensor]) -> Moments:
-    mean = packed["mean"]
+def _read(path: Path, card: Mapping[str, str] | None, what: str) -> TensorFile | None:
+    """Read a file beside a prior's weights; None where there is none."""
+    if not path.exists() and not path.is_symlink():
+        return None
+    file = read_tensor_file(path, what=what, advice="Fetch it again")
+    require_stated(file, card or {})
+    return file
+
+
+def _get(file: TensorFile, name: str) -> Tensor:
+    if name not in file.tensors:
+        raise file.wrong(f"it has no {name}")
+    return file.tensors[name]
+
+
+def _unpack(file: TensorFile, prefix: str = "") -> Moments:
+    mean = _get(file, f"{prefix}mean")
     pixels = mean.numel()
-    if "factor" in packed:
-        return Moments(mean, factor=packed["factor"].float(), diagonal=packed["diagonal"])
+    if pixels == 0 or not mean.is_floating_point():
+        raise file.wrong(f"{prefix}mean is {mean.dtype} of shape {tuple(mean.shape)}")
+    if f"{prefix}factor" in file.tensors:
+        factor, diagonal = _get(file, f"{prefix}factor"), _get(file, f"{prefix}diagonal")
+        if factor.ndim != 2 or len(factor) != pixels or diagonal.shape != (pixels,):
+            raise file.wrong(f"{prefix}factor and diagonal are not of {pixels} pixels")
+        return Moments(mean, factor=factor.float(), diagonal=diagonal)
+    upper = _get(file, f"{prefix}upper")
+    if upper.shape != (pixels * (pixels + 1) // 2,):
+        raise file.wrong(f"{prefix}upper has shape {tuple(upper.shape)}, not that of {pixels} pixels")
     row, column = torch.triu_indices(pixels, pixels)
     covariance = torch.zeros(pixels, pixels)
-    covariance[row, column] = packed["upper"]
-    covariance[column, row] = packed["upper"]
+    covariance[row, column] = upper
+    covariance[column, row] = upper
     return Moments(mean, covariance)

@@ -11,10 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import WeightsError
-from sciadv.files.weights import read_tensors, write_tensors
-from sciadv.nets import ConvClassifier, build_net, net_spec
+from sciadv.files.cards import CLASSIFIER, read_card, require_stated
+from sciadv.files.weights import read_tensor_file, write_tensors
+from sciadv.nets import ConvClassifier, net_spec
+from sciadv.nets.loading import load_net
 
-CLASSIFIER = "classifier.safetensors"
+__all__ = [
+    "CLASSIFIER",
+    "Classifier",
+    "Judgement",
+    "accuracy",
+    "judge",
+    "load_classifier",
+    "save_classifier",
+]
 
 
 @runtime_checkable
@@ -79,18 +89,14 @@ def load_classifier(folder: Path, *, device: torch.device | str = "cpu") -> Conv
         There is none, or the file is truncated, corrupted or not a classifier of sciadv.
     """
     path = folder / CLASSIFIER
-    if not path.is_file():
+    if not path.exists():
         raise WeightsError(
             f"{folder} has no {CLASSIFIER}; train the prior's recipe with a [classifier] table"
         )
-    tensors, nets = read_tensors(path, "nets", what="a sciadv classifier", advice="Fetch it again.")
-    try:
-        assert isinstance(nets, dict)
-        net = build_net(nets["classifier"])
-        net.load_state_dict({key.removeprefix("classifier."): t for key, t in tensors.items()})
-    except (AssertionError, KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{path} is not a sciadv classifier: {reason}. Fetch it again.") from error
+    file = read_tensor_file(path, what="a sciadv classifier", advice="Fetch it again.")
+    require_stated(file, read_card(folder))
+    nets = file.entry("nets")
+    net = load_net(file, nets.get("classifier") if isinstance(nets, dict) else None, "classifier")
     if not isinstance(net, ConvClassifier):
         raise WeightsError(f"{path} holds a {type(net).__name__}, not a classifier. Fetch it again.")
-    return net.to(device).eval().requires_grad_(False)
+    return net.to(device).requires_grad_(False)
