@@ -13,7 +13,7 @@ measurements    data of one problem, flattened
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, TypeVar
 
@@ -84,6 +84,16 @@ class Rows:
             else:
                 changed[name] = mine.index_copy(0, index, theirs[name].to(mine.dtype))
         return replace(self, **changed)
+
+    @staticmethod
+    def join(parts: Sequence[SomeRows]) -> SomeRows:
+        """Return the rows of all parts, one part after the other; other fields are those of the first."""
+        first = parts[0]
+        joined: dict[str, Any] = {}
+        for name, mine in first._by_rows().items():
+            values = [getattr(part, name) for part in parts]
+            joined[name] = Rows.join(values) if isinstance(mine, Rows) else torch.cat(values)
+        return replace(first, **joined)
 
     def _with(self: SomeRows, function: Callable[[Tensor | Rows], Tensor | Rows]) -> SomeRows:
         """Return a copy with every field that has rows replaced by what the function makes of it."""

@@ -64,6 +64,16 @@ def test_a_field_that_only_one_has_stays_as_it_is(missing: str) -> None:
     assert put.inner is mine.inner
 
 
+def test_join_puts_the_parts_one_after_the_other() -> None:
+    whole = _outer(5)
+    parts = [whole.take(torch.tensor(some)) for some in ([0, 1], [2], [3, 4])]
+    joined = Rows.join(parts)
+    assert torch.equal(joined.z, whole.z)
+    assert joined.inner is not None
+    assert whole.inner is not None
+    assert torch.equal(joined.inner.weight, whole.inner.weight)
+
+
 def test_put_keeps_the_dtype() -> None:
     double = _Inner(torch.ones(1, dtype=torch.float64))
     put = _Inner(torch.zeros(2)).put(torch.tensor([1]), double)

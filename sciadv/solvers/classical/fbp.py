@@ -5,7 +5,6 @@ Kak and Slaney, Principles of Computerized Tomographic Imaging, 1988, section 3.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from sciadv.errors import InputError
 from sciadv.forward.tomography.radon import Filter, ParallelBeam, filtered_back_projection
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.scoring import direct_solution
 
@@ -36,7 +36,7 @@ class FBP:
     filter: Filter = "ramp"
     name: str = "fbp"
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:  # noqa: ARG002  # nothing is random
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Reconstruct every sinogram of the problem.
 
         Raises
@@ -44,7 +44,7 @@ class FBP:
         InputError
             The operator is not parallel-beam tomography, or the filter has no such name.
         """
-        started = time.perf_counter()
+        run = Run(seed, monitor)
         if not isinstance(problem.forward, ParallelBeam):
             raise InputError(
                 f"fbp inverts parallel-beam tomography only, but the operator is "
@@ -53,6 +53,4 @@ class FBP:
         with torch.no_grad():
             x = filtered_back_projection(problem.forward, problem.measurements, filter=self.filter)
         settings: dict[str, object] = {"filter": self.filter}
-        return direct_solution(
-            problem, x, method=self.name, started=started, settings=settings, monitor=monitor
-        )
+        return direct_solution(problem, x, method=self.name, run=run, settings=settings)

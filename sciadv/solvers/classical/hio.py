@@ -6,7 +6,6 @@ error reduction, equation 5, at the end.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,10 +18,29 @@ from sciadv.forward.imaging.pad import ZeroPad
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.classical.magnitudes import iterate, linear_of, unfinished
+from sciadv.solvers.classical.magnitudes import Images, linear_of
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
+from sciadv.solvers.latent.scoring import score
 from sciadv.types import as_generator
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The problem, its Fourier transform, and the frame of the image in the padded one.
+
+    `y` are the magnitudes of each row, `noise` is the expected squared norm of the noise.
+    """
+
+    problem: Problem
+    fourier: MaskedFourier
+    pad: ZeroPad
+    y: Tensor
+    is_inside: Tensor
+    noise: float
+
+
+HIOState = State[Frame, Images, None]
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,44 @@ class HIO:
     beta: float = 0.9
     name: str = "hio"
 
+    def init(self, problem: Problem, run: Run) -> HIOState:
+        """Start from random images in the frame."""
+        fourier, pad = self._parts(problem)
+        y = problem.measurements.repeat_interleave(self.restarts, 0)
+        draw = torch.rand(self.restarts, *pad.in_shape, generator=as_generator(run.seed))
+        with torch.no_grad():
+            is_inside = pad(torch.ones(1, *pad.in_shape, dtype=pad.dtype, device=pad.device)) > 0
+            x = pad(draw.to(pad.device, pad.dtype)).repeat(problem.n_problems, 1, 1, 1)
+            misfit = problem.likelihood.misfit(fourier(x).abs(), y)
+        frame = Frame(problem, fourier, pad, y, is_inside, _noise_energy(problem))
+        return State(frame, run, Images(x, misfit), every_row(x), None, self.n_iterations)
+
+    def step(self, state: HIOState) -> HIOState:
+        """Do one iteration on every active row."""
+        frame, rows = state.search, state.active
+        g, y = state.best.x[rows], frame.y[rows]
+        with torch.no_grad():
+            u = frame.fourier(g)
+            size = u.abs()
+            misfit = frame.problem.likelihood.misfit(size, y)
+            p = g + frame.fourier.adjoint(u * (y / size.clamp_min(1e-30) - 1))
+        is_allowed = frame.is_inside & (p >= 0)
+        ended = p.masked_fill(is_allowed, 0).square().flatten(1).sum(1) <= frame.noise
+        is_hybrid = ~ended & (state.iteration < self.n_iterations - self.n_reductions)
+        outside = torch.where(is_hybrid.reshape(-1, 1, 1, 1), g - self.beta * p, 0)
+        best = state.best.put(rows, Images(torch.where(is_allowed, p, outside), misfit))
+        return state.after(best, None, rows[~ended])
+
+    def result(self, state: HIOState) -> Solution:
+        """Return the images that explain the data best."""
+        frame, problem = state.search, state.search.problem
+        with torch.no_grad():
+            x = frame.pad.adjoint(state.best.x).clamp_min(0)
+            energy = problem.likelihood.energy(problem.forward(x), frame.y).reshape(-1, self.restarts)
+        best = energy.argmin(1) + self.restarts * every_row(energy)
+        ended = [state.ended[row] for row in best.tolist()]
+        return replace(score(problem, x[best], ended=ended), restart_objectives=energy)
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Iterate from random starts for every measurement of the problem.
 
@@ -62,34 +118,7 @@ class HIO:
         InputError
             The data are not magnitudes of the Fourier transform of a zero-padded image.
         """
-        began, (fourier, pad) = time.perf_counter(), self._parts(problem)
-        y = problem.measurements.repeat_interleave(self.restarts, 0)
-        noise, n_hybrid = _noise_energy(problem), self.n_iterations - self.n_reductions
-        with torch.no_grad():
-            frame = pad(torch.ones(1, *pad.in_shape, dtype=pad.dtype, device=pad.device)) > 0
-
-            def step(g: Tensor, rows: Tensor, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-                u = fourier(g)
-                size = u.abs()
-                misfit = problem.likelihood.misfit(size, y[rows])
-                p = g + fourier.adjoint(u * (y[rows] / size.clamp_min(1e-30) - 1))
-                is_allowed = frame & (p >= 0)
-                ended = p.masked_fill(is_allowed, 0).square().flatten(1).sum(1) <= noise
-                is_hybrid = ~ended & (iteration <= n_hybrid)
-                outside = torch.where(is_hybrid.reshape(-1, 1, 1, 1), g - self.beta * p, 0)
-                return torch.where(is_allowed, p, outside), misfit, ended
-
-            draw = torch.rand(self.restarts, *pad.in_shape, generator=as_generator(seed))
-            starts = pad(draw.to(pad.device, pad.dtype)).repeat(problem.n_problems, 1, 1, 1)
-            found = iterate(step, starts, self.n_iterations, monitor)
-            x = pad.adjoint(found.state).clamp_min(0)
-            energy = problem.likelihood.energy(problem.forward(x), y).reshape(-1, self.restarts)
-        best = energy.argmin(1) + self.restarts * torch.arange(len(energy), device=x.device)
-        found = replace(found, running=found.running[best])
-        solution = described(problem, x[best], None, self.name, began, was_interrupted=found.was_interrupted)
-        told: dict[str, object] = {"restarts": self.restarts, "beta": self.beta, "seed": seed}
-        status = unfinished(solution, found)
-        return replace(solution, restart_objectives=energy, status=status, settings=told)
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
     def _parts(self, problem: Problem) -> tuple[MaskedFourier, ZeroPad]:
         """Return the Fourier transform and the padding before it."""

@@ -7,7 +7,6 @@ uses the pixel basis for MNIST and the cosine basis for faces.
 
 from __future__ import annotations
 
-import time
 import warnings
 from dataclasses import dataclass
 from typing import Literal
@@ -21,6 +20,7 @@ from sciadv.forward.base import Forward
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.scoring import direct_solution
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix, require_linear
@@ -66,7 +66,7 @@ class Lasso:
         if not self.alpha > 0:
             raise InputError(f"alpha must be > 0, but it is {self.alpha}")
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:  # noqa: ARG002  # nothing is random
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Regress every measurement of the problem.
 
         Raises
@@ -74,7 +74,7 @@ class Lasso:
         InputError
             The operator is not linear, or the cosine basis is asked for candidates that are no images.
         """
-        started = time.perf_counter()
+        run = Run(seed, monitor)
         forward = problem.forward
         require_linear(forward, self.name)
         matrix = operator_matrix(forward).cpu().numpy()
@@ -92,9 +92,7 @@ class Lasso:
             "n_not_converged": n_not_converged,
         }
         candidates = torch.from_numpy(x).to(forward.device)
-        return direct_solution(
-            problem, candidates, method=self.name, started=started, settings=settings, monitor=monitor
-        )
+        return direct_solution(problem, candidates, method=self.name, run=run, settings=settings)
 
 
 def _regress(matrix: Matrix, y: Matrix, alpha: float) -> tuple[Matrix, int]:

@@ -6,12 +6,12 @@ that any reconstruction with a learned prior has to beat, and the one most often
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from sciadv.prior import Moments
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.scoring import direct_solution
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
@@ -49,7 +49,7 @@ class LMMSE:
     clip: tuple[float, float] | None = None
     name: str = "lmmse"
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:  # noqa: ARG002  # nothing is random
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Estimate every measurement of the problem.
 
         Raises
@@ -57,7 +57,7 @@ class LMMSE:
         InputError
             The operator is not linear, the noise is not Gaussian of known sigma, or no moments fit.
         """
-        started = time.perf_counter()
+        run = Run(seed, monitor)
         x = linear_estimate(problem, self.moments)
         if self.clip is not None:
             x = x.clamp(*self.clip)
@@ -65,6 +65,4 @@ class LMMSE:
             "clip": self.clip,
             "moments": "the prior's" if self.moments is None else "given",
         }
-        return direct_solution(
-            problem, x, method=self.name, started=started, settings=settings, monitor=monitor
-        )
+        return direct_solution(problem, x, method=self.name, run=run, settings=settings)

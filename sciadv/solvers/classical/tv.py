@@ -8,9 +8,7 @@ total variation image denoising and deblurring problems, IEEE Transactions on Im
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,15 +17,45 @@ from sciadv.errors import InputError
 from sciadv.forward.base import Forward, LinearForward
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.progress import Monitor, Progress
-from sciadv.solvers.latent.scoring import direct_solution, outcome
+from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, require_linear
+from sciadv.types import Rows
 
-#: Power iterations for the largest curvature, and what it is raised by for not having converged.
-_N_POWER, _MARGIN = 30, 1.02
-#: Projected steps on the dual of each denoising, which goes on from the dual of the one before.
-_N_DUAL = 10
+
+@dataclass(frozen=True, eq=False)
+class Smooth:
+    """The smooth half of the objective: ``|A x - y|^2 / (2 sigma^2)`` and its largest curvature."""
+
+    problem: Problem
+    forward: LinearForward
+    curvature: float
+
+    def gradient(self, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradient at images of the measurements `rows`, and their misfit."""
+        y, likelihood, prediction = self.problem.measurements[rows], self.problem.likelihood, self.forward(x)
+        gradient = self.forward.adjoint(likelihood.gradient(prediction, y)).to(x.dtype)
+        return gradient, likelihood.misfit(prediction, y)
+
+
+@dataclass(frozen=True)
+class Iterates(Rows):
+    """Images `x`, the points `here` from which they go on, and the misfit where the last step began.
+
+    `dual` ``(rows, 2, *in_shape)`` is that of the last denoising, `momentum` ``(rows,)`` Nesterov's number.
+    """
+
+    x: Tensor
+    here: Tensor
+    dual: Tensor
+    momentum: Tensor
+    misfit: Tensor
+    objective: None = None
+
+
+TVState = State[Smooth, Iterates, None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +77,11 @@ class TV:
         Steps at most.
     tolerance
         A measurement has converged when a step moves x by less than this part of its length.
+    n_dual
+        Projected steps on the dual of each denoising, which goes on from the dual of the one before.
+    n_power, curvature_margin
+        Power iterations for the largest curvature, and the factor that it is raised by for not having
+        converged.
 
     Raises
     ------
@@ -79,6 +112,9 @@ class TV:
     bounds: tuple[float, float] | None = (0.0, 1.0)
     n_iterations: int = 500
     tolerance: float = 1e-4
+    n_dual: int = 10
+    n_power: int = 30
+    curvature_margin: float = 1.02
     name: str = "tv"
 
     def __post_init__(self) -> None:
@@ -88,7 +124,44 @@ class TV:
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise InputError(f"bounds must be (low, high) with low < high, but they are {self.bounds}")
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:  # noqa: ARG002  # nothing is random
+    def init(self, problem: Problem, run: Run) -> TVState:
+        """Start from x = 0."""
+        forward = _image_operator(problem.forward, self.name)
+        noise_variance(problem, self.name)  # the noise is Gaussian and known
+        assert isinstance(problem.likelihood, Gaussian)
+        n, shape, device = problem.n_problems, forward.in_shape, problem.measurements.device
+        x = torch.zeros(n, *shape, dtype=forward.dtype, device=device)
+        with torch.no_grad():
+            curvature = self.curvature_margin * _largest_curvature(problem, self.n_power)
+            smooth = Smooth(problem, forward, curvature)
+            misfit = smooth.gradient(x, every_row(x))[1]
+        first = Iterates(x, x, x.new_zeros(n, 2, *shape), x.new_ones(n), misfit)
+        return State(smooth, run, first, every_row(x), None, self.n_iterations)
+
+    def step(self, state: TVState) -> TVState:
+        """Do one step of MFISTA on every active row."""
+        smooth, rows = state.search, state.active
+        at = state.best.take(rows)
+        with torch.no_grad():
+            gradient, misfit = smooth.gradient(at.here, rows)
+            weight = self.weight / smooth.curvature
+            aim = at.here - gradient / smooth.curvature
+            there, dual = _denoise(aim, at.dual.transpose(0, 1), weight, self.bounds, self.n_dual)
+        # O'Donoghue and Candes, Adaptive restart for accelerated gradient schemes (2015), eq. 13
+        goes_back = ((at.here - there) * (there - at.x)).flatten(1).sum(1) > 0
+        momentum = torch.where(goes_back, 1.0, at.momentum)
+        following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
+        pull = ((momentum - 1) / following).reshape(-1, *([1] * (there.ndim - 1)))
+        going = (there - at.x).flatten(1).norm(dim=1) > self.tolerance * there.flatten(1).norm(dim=1)
+        here = there + pull * (there - at.x)
+        best = state.best.put(rows, Iterates(there, here, dual.transpose(0, 1), following, misfit))
+        return state.after(best, None, rows[going])
+
+    def result(self, state: TVState) -> Solution:
+        """Score the images."""
+        return score(state.search.problem, state.best.x, ended=state.ended)
+
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Minimise for every measurement of the problem.
 
         Raises
@@ -97,67 +170,7 @@ class TV:
             The operator is not linear, the candidates are no images, or the noise is not Gaussian of known
             sigma.
         """
-        started = time.perf_counter()
-        forward = _image_operator(problem.forward, self.name)
-        noise_variance(problem, self.name)  # the noise is Gaussian and known
-        assert isinstance(problem.likelihood, Gaussian)
-        likelihood, y = problem.likelihood, problem.measurements
-
-        def slope(x: Tensor, rows: Tensor) -> Tensor:
-            return forward.adjoint(likelihood.gradient(forward(x), y[rows])).to(x.dtype)
-
-        with torch.no_grad():
-            x, ended = self._minimise(problem, slope, monitor)
-        settings: dict[str, object] = {
-            "weight": self.weight,
-            "bounds": self.bounds,
-            "n_iterations": self.n_iterations,
-            "tolerance": self.tolerance,
-        }
-        solution = direct_solution(
-            problem, x, method=self.name, started=started, settings=settings, monitor=None
-        )
-        scored = zip(solution.misfit, ended, strict=True)
-        return replace(solution, status=[outcome(float(m), problem, was) for m, was in scored])
-
-    def _minimise(
-        self, problem: Problem, slope: Callable[[Tensor, Tensor], Tensor], monitor: Monitor | None
-    ) -> tuple[Tensor, list[Status]]:
-        """Return the minimisers ``(batch, *in_shape)`` and how each search ended."""
-        began, n = time.perf_counter(), problem.n_problems
-        shape, device = problem.forward.in_shape, problem.measurements.device
-        x = torch.zeros(n, *shape, dtype=problem.forward.dtype, device=device)
-        curvature = _largest_curvature(problem)
-        active, step = torch.arange(n, device=device), 0
-        here = previous = x
-        dual, momentum = x.new_zeros(2, n, *shape), x.new_ones(n)
-        unfinished = Status.MAX_ITERATIONS
-        try:
-            while len(active) and step < self.n_iterations:
-                step += 1
-                aim = here - slope(here, active) / curvature
-                there, dual = _denoise(aim, dual, self.weight / curvature, self.bounds)
-                # O'Donoghue and Candes, Adaptive restart for accelerated gradient schemes (2015), eq. 13
-                goes_back = ((here - there) * (there - previous)).flatten(1).sum(1) > 0
-                momentum = torch.where(goes_back, 1.0, momentum)
-                following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
-                pull = ((momentum - 1) / following).reshape(-1, *([1] * len(shape)))
-                moved = (there - previous).flatten(1).norm(dim=1)
-                here = there + pull * (there - previous)
-                x = x.index_copy(0, active, there)
-                going = moved > self.tolerance * there.flatten(1).norm(dim=1)
-                active, here, previous = active[going], here[going], there[going]
-                dual, momentum = dual[:, going], following[going]
-                if monitor is not None:
-                    monitor(self._progress(problem, x, step, len(active), time.perf_counter() - began))
-        except KeyboardInterrupt:
-            unfinished = Status.INTERRUPTED
-        running = set(active.tolist())
-        return x, [unfinished if row in running else Status.CONVERGED for row in range(n)]
-
-    def _progress(self, problem: Problem, x: Tensor, step: int, n_alive: int, seconds: float) -> Progress:
-        misfit = problem.likelihood.misfit(problem.forward(x), problem.measurements)
-        return Progress(step, self.n_iterations, n_alive, len(x), float(misfit.median()), seconds)
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
 
 def _image_operator(forward: Forward, method: str) -> LinearForward:
@@ -170,18 +183,18 @@ def _image_operator(forward: Forward, method: str) -> LinearForward:
     return forward
 
 
-def _largest_curvature(problem: Problem) -> float:
+def _largest_curvature(problem: Problem, n_power: int) -> float:
     """Return the largest eigenvalue of ``A* A / sigma^2``, by power iterations from a fixed start."""
     forward, likelihood = problem.forward, problem.likelihood
     draw = torch.Generator().manual_seed(0)
     v = torch.randn(1, *forward.in_shape, generator=draw).to(forward.device, forward.dtype)
     size = 1.0
-    for _ in range(_N_POWER):
+    for _ in range(n_power):
         v = v / v.norm()
         data = forward(v)
         v = forward.vjp(v, data * likelihood.curvature(data, data)).to(v.dtype)
         size = float(v.norm())
-    return _MARGIN * max(size, torch.finfo(v.dtype).tiny)
+    return max(size, torch.finfo(v.dtype).tiny)
 
 
 def gradient(x: Tensor) -> Tensor:
@@ -199,7 +212,7 @@ def divergence(dual: Tensor) -> Tensor:
 
 
 def _denoise(
-    aim: Tensor, dual: Tensor, weight: float, bounds: tuple[float, float] | None
+    aim: Tensor, dual: Tensor, weight: float, bounds: tuple[float, float] | None, n_dual: int
 ) -> tuple[Tensor, Tensor]:
     """Return the minimiser of ``|x - aim|^2 / 2 + weight TV(x)`` within bounds, and its dual.
 
@@ -211,7 +224,7 @@ def _denoise(
         return x if bounds is None else x.clamp(*bounds)
 
     here, t = dual, 1.0
-    for _ in range(_N_DUAL):
+    for _ in range(n_dual):
         ahead = here + gradient(primal(here)) / (8 * weight)
         projected = ahead / ahead.square().sum(0).sqrt().clamp_min(1)
         following = (1 + (1 + 4 * t * t) ** 0.5) / 2

@@ -9,8 +9,7 @@ solving linear systems, Communications on Pure and Applied Mathematics 70 (2017)
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 import torch
@@ -19,14 +18,25 @@ from torch import Tensor
 from sciadv.forward.base import LinearForward
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.classical.magnitudes import iterate, linear_of, unfinished
+from sciadv.solvers.classical.magnitudes import Images, linear_of
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
+from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix
 from sciadv.types import as_generator
 
-#: Iterations over which the step grows.
-_WARM_UP = 330.0
+
+@dataclass(frozen=True, eq=False)
+class Intensities:
+    """The problem, the operator A behind its magnitudes, and by what a row's gradient is divided."""
+
+    problem: Problem
+    operator: LinearForward
+    size: Tensor
+
+
+#: The best images so far; the memory is where the iteration itself stands.
+WirtingerState = State[Intensities, Images, Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,15 @@ class WirtingerFlow:
     n_iterations
         Gradient steps at most.
     max_step
-        Step, in the paper's unit; it grows to that as ``1 - exp(-t / 330)``.
+        Step, in the paper's unit; it grows to that as ``1 - exp(-t / warm_up)``.
     truncation
         Data above so many times their root mean square are left out of the start.
     n_power
         Power iterations for the start.
     tolerance
         A row has converged when a step changes it by less than this part of its norm.
+    warm_up
+        Iterations over which the step grows.
 
     Notes
     -----
@@ -60,7 +72,40 @@ class WirtingerFlow:
     truncation: float = 3.0
     n_power: int = 50
     tolerance: float = 1e-6
+    warm_up: float = 330.0
     name: str = "wirtinger-flow"
+
+    def init(self, problem: Problem, run: Run) -> WirtingerState:
+        """Start from the leading eigenvectors."""
+        A, y = linear_of(problem, self.name), problem.measurements
+        with torch.no_grad():
+            # |a_r|^2 = n on average in the paper
+            scale = float(operator_matrix(A).square().sum()) / (problem.n_measurements * prod(A.in_shape))
+            norm = y.square().flatten(1).mean(1).div(scale).sqrt()
+            x = self._start(A, y, norm, run.seed)
+        size = problem.n_measurements * (scale * norm).square()
+        best = Images(x, torch.full_like(norm, torch.inf))
+        return State(Intensities(problem, A, size), run, best, every_row(x), x, self.n_iterations)
+
+    def step(self, state: WirtingerState) -> WirtingerState:
+        """Do one gradient step on every active row; the iterate of least misfit is kept."""
+        search, rows, x = state.search, state.active, state.memory[state.active]
+        data = search.problem.measurements[rows]
+        with torch.no_grad():
+            u = search.operator(x)
+            misfit = search.problem.likelihood.misfit(u.abs(), data)
+            gradient = search.operator.adjoint((u.abs().square() - data.square()) * u)
+        is_better = (misfit < state.best.misfit[rows]).nonzero().squeeze(1)
+        best = state.best.put(rows[is_better], Images(x[is_better], misfit[is_better]))
+        rate = min(1 - math.exp(-(state.iteration + 1) / self.warm_up), self.max_step)
+        move = rate * gradient / _rows_of(search.size[rows], x)
+        moved = x - move
+        ended = (_norm(move) <= self.tolerance * _norm(x)) | ~_norm(moved).isfinite()
+        return state.after(best, state.memory.index_copy(0, rows, moved), rows[~ended])
+
+    def result(self, state: WirtingerState) -> Solution:
+        """Score the best images."""
+        return score(state.search.problem, state.best.x, ended=state.ended)
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Start and descend for every measurement of the problem.
@@ -70,30 +115,7 @@ class WirtingerFlow:
         InputError
             The operator is no `Magnitude`.
         """
-        began, A, y = time.perf_counter(), linear_of(problem, self.name), problem.measurements
-        with torch.no_grad():
-            # |a_r|^2 = n on average in the paper
-            scale = float(operator_matrix(A).square().sum()) / (problem.n_measurements * prod(A.in_shape))
-            norm = y.square().flatten(1).mean(1).div(scale).sqrt()
-            best, least = self._start(A, y, norm, seed), torch.full_like(norm, torch.inf)
-            size = problem.n_measurements * (scale * norm).square()
-
-            def step(x: Tensor, rows: Tensor, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-                u, data = A(x), y[rows]
-                misfit = problem.likelihood.misfit(u.abs(), data)
-                is_better = (misfit < least[rows]).nonzero().squeeze(1)
-                best[rows[is_better]], least[rows[is_better]] = x[is_better], misfit[is_better]
-                rate = min(1 - math.exp(-iteration / _WARM_UP), self.max_step)
-                gradient = A.adjoint((u.abs().square() - data.square()) * u)
-                move = rate * gradient / _rows_of(size[rows], x)
-                moved = x - move
-                settled = _norm(move) <= self.tolerance * _norm(x)
-                return moved, misfit, settled | ~_norm(moved).isfinite()
-
-            found = iterate(step, best, self.n_iterations, monitor)
-        solution = described(problem, best, None, self.name, began, was_interrupted=found.was_interrupted)
-        settings: dict[str, object] = {"n_iterations": self.n_iterations, "max_step": self.max_step}
-        return replace(solution, status=unfinished(solution, found), settings={**settings, "seed": seed})
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
     def _start(self, A: LinearForward, y: Tensor, norm: Tensor, seed: int) -> Tensor:
         """Return the leading eigenvector of each measurement, by power iterations from one random image."""

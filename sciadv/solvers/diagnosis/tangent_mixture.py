@@ -15,9 +15,9 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solvers.beyond_range.whitening import require_residual
-from sciadv.solvers.latent.linearised_draws import n_charts
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.jacobian import push_unit_tangents
+from sciadv.solvers.linear.linearised_draws import n_charts
 
 #: Draws at most, and draws whose densities are made at once; bounds the memory.
 _N_DRAWS, _CHUNK = 200, 16

@@ -6,26 +6,37 @@ Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, algorithm 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.search import Search, State, run
+from sciadv.solvers.latent.search import LatentState, begin, best_restarts
 from sciadv.solvers.latent.starts import Starts
+from sciadv.types import Rows
 
-#: Steps between two looks at whether a row may end.
-CHECK_EVERY = 20
+
+@dataclass(frozen=True)
+class Moments(Rows):
+    """Where each row stands: latents, Adam's two moments, the best objective at the last check."""
+
+    z: Tensor
+    first: Tensor
+    second: Tensor
+    earlier: Tensor
 
 
 def adam_move(
     gradient: Tensor, moments: tuple[Tensor, Tensor], iteration: int, step: float
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Return Adam's move and the new moments; betas 0.9 and 0.999, epsilon 1e-8, `iteration` from 1."""
-    first, second = 0.9 * moments[0] + 0.1 * gradient, 0.999 * moments[1] + 0.001 * gradient.square()
+    first = 0.9 * moments[0] + 0.1 * gradient
+    second = 0.999 * moments[1] + 0.001 * gradient.square()
     corrected = first / (1 - 0.9**iteration)
     scale = (second / (1 - 0.999**iteration)).sqrt() + 1e-8
     return -step * corrected / scale, (first, second)
@@ -46,9 +57,17 @@ class Adam:
     starts
         "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see `Starts`.
     tolerance
-        A start has converged when its last 20 steps decreased the objective by less than this part of it.
+        A start has converged when its steps since the last check decreased the objective by less than this
+        part of it.
     stop_at_noise
         Whether a start ends where it explains the data to the noise level.
+    check_every
+        Steps from one check whether a start may end to the next.
+    settled
+        Where the latent weight is not 0, a start at the noise level ends when its steps since the last check
+        decreased the objective by less than this part of it.
+    multipliers
+        How constraints are kept.
 
     Notes
     -----
@@ -62,39 +81,51 @@ class Adam:
     starts: str | Tensor = "auto"
     tolerance: float = 1e-3
     stop_at_noise: bool = True
+    check_every: int = 20
+    settled: float = 1e-2
+    multipliers: Multipliers = field(default_factory=Multipliers)
     name: str = "adam"
 
-    def init(self, search: Search, starts: Tensor) -> State:
-        """Score the starts."""
-        rows = torch.arange(len(starts), device=starts.device)
-        zeros = torch.zeros_like(starts)
-        best = search.evaluate(starts, rows)
-        # memory: current latents, the two moments, the best objective at the last check
-        return State(best, rows, (starts, zeros, zeros, torch.full_like(starts[:, 0], torch.inf)))
+    def init(self, problem: Problem, run: Run) -> LatentState:
+        """Choose the starts and score them."""
+        starts = Starts(self.restarts, self.starts)
+        search, z = begin(problem, starts, run, stop_at_noise=self.stop_at_noise, settled=self.settled)
+        zeros = torch.zeros_like(z)
+        moments = Moments(z, zeros, zeros, torch.full_like(z[:, 0], torch.inf))
+        return State(search, run, search.evaluate(z, every_row(z)), every_row(z), moments, self.n_iterations)
 
-    def step(self, search: Search, state: State) -> State:
+    def step(self, state: LatentState) -> LatentState:
         """Do one Adam step on every active row."""
         rows, iteration = state.active, state.iteration + 1
-        z, first, second = (memory[rows] for memory in state.memory[:3])
-        point, gradient = search.gradient(z, rows)
+        mine: Moments = state.memory.take(rows)
+        point, gradient = state.search.gradient(mine.z, rows)
         rate = self.learning_rate * 0.5 * (1 + math.cos(math.pi * state.iteration / self.n_iterations))
-        move, (first, second) = adam_move(gradient, (first, second), iteration, rate)
+        move, (first, second) = adam_move(gradient, (mine.first, mine.second), iteration, rate)
         better = point.objective < state.best.objective[rows]
         best = state.best.put(rows[better], point.take(better.nonzero().squeeze(1)))
-        memory = tuple(
-            m.index_copy(0, rows, new)
-            for m, new in zip(state.memory[:3], (z + move, first, second), strict=True)
-        )
-        active, earlier = rows, state.memory[3]
-        if iteration % CHECK_EVERY == 0 or iteration == self.n_iterations:
-            relative = (earlier - best.objective)[rows] / best.objective[rows].abs().clamp_min(1e-30)
-            ended = search.explained(best.misfit[rows], relative)
-            if iteration == self.n_iterations:
-                ended = ended | (relative <= self.tolerance)
-            active, earlier = rows[~ended], best.objective
-        return State(best, active, (*memory, earlier), iteration)
+        memory = state.memory.put(rows, Moments(mine.z + move, first, second, mine.earlier))
+        reached: LatentState = state.after(best, memory)
+        is_last = iteration == self.n_iterations
+        return self._checked(reached) if is_last or iteration % self.check_every == 0 else reached
+
+    def _checked(self, state: LatentState) -> LatentState:
+        """End the rows that are at the noise level, or at last those whose objective has stopped falling."""
+        rows, objective = state.active, state.best.objective
+        relative = (state.memory.earlier - objective)[rows] / objective[rows].abs().clamp_min(1e-30)
+        ended = state.search.explained(state.best.misfit[rows], relative)
+        if state.iteration == self.n_iterations:
+            ended = ended | (relative <= self.tolerance)
+        return replace(state, active=rows[~ended], memory=replace(state.memory, earlier=objective))
+
+    def result(self, state: LatentState) -> Solution:
+        """Return the best restarts."""
+        return best_restarts(state)
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Search from all starts at once."""
-        starts = Starts(self.restarts, self.starts)
-        return run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)
+        """Search from all starts at once, in rounds where the problem has constraints."""
+
+        def search(posed: Problem, starts: Tensor | None, run: Run) -> Solution:
+            solver = self if starts is None else replace(self, restarts=1, starts=starts)
+            return iterate(solver, posed, seed=seed, monitor=run)
+
+        return keep_constraints(search, problem, Run(seed, monitor), self.multipliers)

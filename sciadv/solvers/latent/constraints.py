@@ -9,7 +9,7 @@ search of an ordinary problem by any latent solver, and every measurement has it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,71 +18,88 @@ from sciadv.constraint import Constrained
 from sciadv.forward.stack import stack
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.starts import Starts
+from sciadv.solvers.latent.iterate import Run
+from sciadv.solvers.latent.scoring import score
 
-#: Rounds at most; one suffices where the data can be explained within the constraints.
-MAX_ROUNDS = 10
-#: rho of the first round, in which a limit broken by 1 % costs as much as one sigma, and its growth a round.
-WEIGHT, GROWTH = 1e4, 4.0
-#: How far inside its limit a search wants each value, so that a converged one is not a hair outside.
-SAFETY = 1e-3
+
+@dataclass(frozen=True)
+class Multipliers:
+    """Settings of the method of multipliers.
+
+    Parameters
+    ----------
+    max_rounds
+        Rounds at most; one suffices where the data can be explained within the constraints.
+    penalty_weight
+        rho of the first round: a limit broken by 1 % then costs as much as one sigma.
+    penalty_growth
+        Growth of rho from one round to the next.
+    safety_margin
+        How far inside its limit a search wants each value, in parts of the limit, so that a converged one is
+        not a hair outside.
+    """
+
+    max_rounds: int = 10
+    penalty_weight: float = 1e4
+    penalty_growth: float = 4.0
+    safety_margin: float = 1e-3
 
 
 def keep_constraints(
-    run: Callable[[Problem, Starts], Solution], problem: Problem, starts: Starts
+    search: Callable[[Problem, Tensor | None, Run], Solution],
+    problem: Problem,
+    run: Run,
+    multipliers: Multipliers,
 ) -> Solution:
     """Search in rounds until every measurement's answer keeps every constraint, or the rounds are used up.
 
     Parameters
     ----------
-    run
-        Searches a problem without constraints.
+    search
+        Searches a problem without constraints, from its own starts or from the latents given
+        ``(batch, 1, latent)``.
     problem
-        The problem with its constraints.
-    starts
-        Of the first round; later ones go on from where the round before ended, where a constraint is broken.
+        The problem with its constraints; without any, it is searched once.
+    run
+        The run that the rounds belong to.
+    multipliers
+        Settings of the rounds.
 
     Returns
     -------
     Solution
         Scored by `problem` itself, with `feasible` and `margins`; its objective leaves the constraints out.
     """
-    stacked, likelihood = _stacked(problem)
-    found = run(stacked, starts)
+    if not problem.constraints:
+        return search(problem, None, run)
+    stacked, likelihood = _stacked(problem, multipliers)
+    found = search(stacked, None, run)
     y = stacked.measurements.clone()
-    z, prediction = _latents(found), found.prediction.clone()
-    status, history, seconds = list(found.status), list(found.history), found.seconds
-    for _ in range(MAX_ROUNDS - 1):
-        broken = (likelihood.violation(prediction).amax(1) > 0).nonzero().squeeze(1)
-        if len(broken) == 0 or found.was_interrupted:
+    history = list(found.history)
+    for _ in range(multipliers.max_rounds - 1):
+        broken = (likelihood.violation(found.prediction).amax(1) > 0).nonzero().squeeze(1)
+        if len(broken) == 0 or run.was_interrupted:
             break
-        excess = likelihood.excess(prediction[broken], y[broken])
+        excess = likelihood.excess(found.prediction[broken], y[broken])
         n_data = y.shape[1] - excess.shape[1]
-        likelihood = likelihood.with_weight(GROWTH * likelihood.weight)
-        y[broken, n_data:] = -SAFETY - excess.to(y.dtype) / GROWTH
+        likelihood = likelihood.with_weight(multipliers.penalty_growth * likelihood.weight)
+        y[broken, n_data:] = -multipliers.safety_margin - excess.to(y.dtype) / multipliers.penalty_growth
         again = replace(stacked, likelihood=likelihood, measurements=y[broken], truth=None, labels=None)
-        found_again = run(again, Starts(1, z[broken][:, None]))
-        z[broken], prediction[broken] = _latents(found_again), found_again.prediction
-        for row, one in zip(broken.tolist(), found_again.status, strict=True):
-            status[row] = one
-        history += found_again.history
-        seconds += found_again.seconds
-        if found_again.was_interrupted:
-            break
-    return _scored(replace(found, status=status, history=history, seconds=seconds), problem, z, prediction)
+        assert found.z is not None  # a latent search has latents
+        better = search(again, found.z[broken][:, None], run)
+        found = found.with_rows(broken, replace(better, restart_objectives=None, restart_latents=None))
+        history += better.history
+    return _scored(replace(found, history=history, seconds=run.clock.seconds), problem)
 
 
-def _latents(solution: Solution) -> Tensor:
-    assert solution.z is not None  # only latent solvers get here
-    return solution.z.clone()
-
-
-def _stacked(problem: Problem) -> tuple[Problem, Constrained]:
+def _stacked(problem: Problem, multipliers: Multipliers) -> tuple[Problem, Constrained]:
     """Return the problem whose data hold the constraints too, with no multipliers yet."""
     constraints = problem.constraints
-    likelihood = Constrained(problem.likelihood, problem.forward.out_shape, constraints, weight=WEIGHT)
+    likelihood = Constrained(
+        problem.likelihood, problem.forward.out_shape, constraints, weight=multipliers.penalty_weight
+    )
     y = problem.measurements.flatten(1)
-    shifts = y.new_full((len(y), len(likelihood.at_most)), -SAFETY)
+    shifts = y.new_full((len(y), len(likelihood.at_most)), -multipliers.safety_margin)
     forward = stack([problem.forward, *(constraint.forward for constraint in constraints)])
     stacked = replace(
         problem,
@@ -94,27 +111,27 @@ def _stacked(problem: Problem) -> tuple[Problem, Constrained]:
     return stacked, likelihood
 
 
-def _scored(found: Solution, problem: Problem, z: Tensor, prediction: Tensor) -> Solution:
+def _scored(found: Solution, problem: Problem) -> Solution:
     """Return the solution as one of the problem itself: its misfit, its status, its margins."""
     n_data = problem.measurements[0].numel()
-    prediction = prediction[:, :n_data].reshape(-1, *problem.forward.out_shape)
+    prediction = found.prediction[:, :n_data].reshape(-1, *problem.forward.out_shape)
+    assert found.z is not None  # a latent search has latents
     with torch.no_grad(), problem.prior.frozen():
-        x = problem.prior(z)
-    margins = problem.margins(x)
-    assert margins is not None
-    feasible = (margins >= 0).all(1).tolist()
-    energy = problem.likelihood.energy(prediction, problem.measurements)
+        x = problem.prior(found.z)
+    scored = score(problem, x, prediction=prediction, ended=found.status)
+    assert scored.feasible is not None
+    assert scored.objective is not None
+    kept = (Status.INTERRUPTED, Status.NOT_FINITE)
     status = [
-        one if is_feasible or one in (Status.INTERRUPTED, Status.NOT_FINITE) else Status.INFEASIBLE
-        for one, is_feasible in zip(found.status, feasible, strict=True)
+        one if is_feasible or one in kept else Status.INFEASIBLE
+        for one, is_feasible in zip(found.status, scored.feasible.tolist(), strict=True)
     ]
     return replace(
         found,
-        x=x,
-        z=z,
+        x=scored.x,
         prediction=prediction,
-        misfit=problem.likelihood.misfit(prediction, problem.measurements),
-        objective=energy + 0.5 * problem.latent_weight * z.square().sum(1),
+        misfit=scored.misfit,
+        objective=scored.objective + 0.5 * problem.latent_weight * found.z.square().sum(1),
         status=status,
-        margins=margins,
+        margins=scored.margins,
     )

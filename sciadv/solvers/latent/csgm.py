@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.adam import adam_move
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.search import Search, State, run
+from sciadv.solvers.latent.search import LatentState, begin, best_restarts
 from sciadv.solvers.latent.starts import Starts
 
 
@@ -38,27 +38,30 @@ class CSGM:
     lam: float = 0.1
     name: str = "csgm"
 
-    def init(self, search: Search, starts: Tensor) -> State:
-        """Score the starts."""
-        rows = torch.arange(len(starts), device=starts.device)
-        return State(
-            search.evaluate(starts, rows), rows, (torch.zeros_like(starts), torch.zeros_like(starts))
-        )
+    def init(self, problem: Problem, run: Run) -> LatentState:
+        """Score random starts by CSGM's own loss."""
+        search, z = begin(csgm_loss(problem, self.lam), Starts(self.restarts, "random"), run)
+        search, rows = replace(search, posed=problem), every_row(z)
+        moments = (torch.zeros_like(z), torch.zeros_like(z))
+        return State(search, run, search.evaluate(z, rows), rows, moments, self.n_iterations)
 
-    def step(self, search: Search, state: State) -> State:
+    def step(self, state: LatentState) -> LatentState:
         """Do one Adam step on every row; the last step also scores where it ended."""
         rows, iteration = state.active, state.iteration + 1
-        point, gradient = search.gradient(state.best.z, rows)
-        move, moments = adam_move(gradient, (state.memory[0], state.memory[1]), iteration, self.learning_rate)
+        point, gradient = state.search.gradient(state.best.z, rows)
+        move, moments = adam_move(gradient, state.memory, iteration, self.learning_rate)
         latest = replace(point, z=point.z + move)
         if iteration < self.n_iterations:
-            return State(latest, rows, moments, iteration)
-        return State(search.evaluate(latest.z, rows), rows[:0], moments, iteration)
+            return state.after(latest, moments)
+        return state.after(state.search.evaluate(latest.z, rows), moments, rows[:0])
+
+    def result(self, state: LatentState) -> Solution:
+        """Return the best restarts, scored by the problem's likelihood."""
+        return best_restarts(state)
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from random starts on CSGM's own loss, then score by the problem's likelihood."""
-        starts, loss = Starts(self.restarts, "random"), csgm_loss(problem, self.lam)
-        return run(self, problem, starts, seed=seed, loss=loss, monitor=monitor)
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
 
 def csgm_loss(problem: Problem, lam: float = 0.1) -> Problem:

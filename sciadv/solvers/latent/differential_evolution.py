@@ -7,7 +7,6 @@ every child (Das, Konar, Chakraborty, GECCO 2005).
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,13 +14,16 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.search import Point, Search
 from sciadv.types import as_generator
 
 #: Rows that predictions are made for at once; bounds the memory.
-_CHUNK = 1024
+CHUNK = 1024
+#: A population: `best` holds the members, the memory is the random generator.
+Population = State[Search, Point, torch.Generator]
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,29 @@ class DifferentialEvolution:
     restarts: int = 6
     name: str = "global"
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Evolve, then polish; if interrupted while it evolves, only the best member is polished."""
-        started, tell = time.perf_counter(), monitor or (lambda _: None)
-        generator, search = as_generator(seed), Search(problem, self.population)
-        polish = self.restarts
-        with problem.prior.frozen():
-            members = _members(problem, search, self.population, generator)
-            try:
-                for generation in range(1, self.n_generations + 1):
-                    members = self.evolve(search, members, generator)
-                    tell(self._progress(members, generation, time.perf_counter() - started))
-            except KeyboardInterrupt:
-                polish = 1
-        starts = _apart(members.z, members.objective, self.population, polish)
-        solution = LevenbergMarquardt(restarts=polish, starts=starts).solve(problem, seed=seed)
-        settings = {**solution.settings, **vars(self), "starts": "the population", "seed": seed}
-        seconds = time.perf_counter() - started
-        return replace(solution, method=self.name, seconds=seconds, settings=settings)
+    def init(self, problem: Problem, run: Run) -> Population:
+        """Draw the first population, the same for every measurement."""
+        generator, search = as_generator(run.seed), Search(problem, self.population)
+        z = problem.prior.sample_latent(self.population, seed=generator).repeat(problem.n_problems, 1)
+        members = _evaluate(search, z, every_row(z))
+        return State(search, run, members, every_row(z), generator, self.n_generations)
 
-    def evolve(self, search: Search, members: Point, generator: torch.Generator) -> Point:
+    def step(self, state: Population) -> Population:
         """Return the next generation: each member, or its child where that is better."""
+        members = state.best
+        children = self._children(members, state.memory)
+        likelihood = state.search.problem.likelihood
+        at_noise = (state.least(members.misfit) <= 1) & likelihood.has_noise_level
+        rows = (~at_noise).repeat_interleave(self.population).nonzero().squeeze(1)
+        if len(rows) == 0:
+            return state.after(members, state.memory, rows)
+        born = _evaluate(state.search, children[rows], rows)
+        better = born.objective < members.objective[rows]
+        members = members.put(rows[better], born.take(better.nonzero().squeeze(1)))
+        return state.after(members, state.memory, rows)
+
+    def _children(self, members: Point, generator: torch.Generator) -> Tensor:
+        """Cross each member with a mutant of the best ``(rows, latent)``."""
         n, n_latent = self.population, members.z.shape[1]
         z = members.z.reshape(-1, n, n_latent)
         objective = members.objective.reshape(-1, n)
@@ -84,36 +88,25 @@ class DifferentialEvolution:
         takes[torch.arange(n), torch.randint(n_latent, (n,), generator=generator)] = True
         best = z[torch.arange(len(z), device=z.device), objective.argmin(1)][:, None]
         mutant = best + scale.to(z) * (z[:, one] - z[:, other])
-        children = torch.where(takes.to(z.device), mutant, z).flatten(0, 1)
-        at_noise = (members.misfit.reshape(-1, n).amin(1) <= 1) & search.problem.likelihood.has_noise_level
-        rows = (~at_noise).repeat_interleave(n).nonzero().squeeze(1)
-        if len(rows) == 0:
-            return members
-        born = _evaluate(search, children[rows], rows)
-        better = born.objective < members.objective[rows]
-        return members.put(rows[better], born.take(better.nonzero().squeeze(1)))
+        return torch.where(takes.to(z.device), mutant, z).flatten(0, 1)
 
-    def _progress(self, members: Point, generation: int, seconds: float) -> Progress:
-        misfit = float(members.misfit.reshape(-1, self.population).amin(1).median())
-        n_rows = len(members.z)
-        return Progress(generation, self.n_generations, n_rows, n_rows, misfit, seconds)
+    def result(self, state: Population) -> Solution:
+        """Polish the best members; after an interruption only the best."""
+        members = state.best
+        polish = 1 if state.run.was_interrupted else self.restarts
+        starts = _apart(members.z, members.objective, self.population, polish)
+        solver = LevenbergMarquardt(restarts=polish, starts=starts)
+        solution = solver.solve(state.search.problem, seed=state.run.seed)
+        return replace(solution, settings={**solution.settings, **vars(self), "starts": "the population"})
 
-
-def _members(problem: Problem, search: Search, population: int, generator: torch.Generator) -> Point:
-    """Draw the first population, the same for every measurement."""
-    z = problem.prior.sample_latent(population, seed=generator)
-    return _evaluate(
-        search, z.repeat(problem.n_problems, 1), torch.arange(len(search.owner), device=z.device)
-    )
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Evolve, then polish."""
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
 
 def _evaluate(search: Search, z: Tensor, rows: Tensor) -> Point:
-    parts = [
-        search.evaluate(part, index)
-        for part, index in zip(torch.split(z, _CHUNK), torch.split(rows, _CHUNK), strict=True)
-    ]
-    fields = ("z", "prediction", "objective", "misfit")
-    return Point(*(torch.cat([getattr(part, field) for part in parts]) for field in fields))
+    chunks = zip(torch.split(z, CHUNK), torch.split(rows, CHUNK), strict=True)
+    return Point.join([search.evaluate(part, index) for part, index in chunks])
 
 
 def _two_others(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -129,10 +122,11 @@ def _apart(z: Tensor, objective: Tensor, population: int, n_starts: int) -> Tens
 
     Far is more than half the median distance between members. Where none is left, the best of the rest.
     """
-    z, objective = z.reshape(-1, population, z.shape[1]), objective.reshape(-1, population)
+    z = z.reshape(-1, population, z.shape[1])
+    objective = objective.reshape(-1, population)
     distance = torch.cdist(z, z)
     far = 0.5 * distance.flatten(1).median(1).values[:, None]
-    rows, near = torch.arange(len(z), device=z.device), torch.zeros_like(objective)
+    rows, near = every_row(z), torch.zeros_like(objective)
     taken = []
     for _ in range(n_starts):
         # those near a taken one come after all others, then those taken

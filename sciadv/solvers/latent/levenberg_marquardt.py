@@ -11,26 +11,34 @@ is the damped BFGS update of Powell (Nocedal and Wright, procedure 18.2), which 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import Gaussian, real_view
+from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.noise_level import noise_level
+from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.search import Point, Search, State, run
+from sciadv.solvers.latent.search import LatentState, Point, Search, begin, best_restarts, thin_out
 from sciadv.solvers.latent.starts import StartPoints, Starts
-from sciadv.solvers.linear.jacobian import real_curvature
+from sciadv.solvers.linear.gauss_newton import gauss_newton, plus_ridge
+from sciadv.solvers.linear.noise_level import noise_level
+from sciadv.types import Rows
 
 #: Numbers in the Jacobians that are in memory at once at the start.
-_MAX_NUMBERS = 2**24
-#: Factor of the tolerance for a start that is not the best of its measurement.
-_BEHIND = 100.0
-#: Powell's: least curvature along a step, as a part of the model's.
-_LEAST_CURVATURE = 0.2
+MAX_NUMBERS = 2**24
+
+
+@dataclass(frozen=True)
+class Model(Rows):
+    """The quadratic model of each row: `damping` ``(rows,)``, `gradient` and `hessian` at its latents."""
+
+    damping: Tensor
+    gradient: Tensor
+    hessian: Tensor
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,7 @@ class LevenbergMarquardt:
         "charts", "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see
         `Starts`.
     tolerance
-        A start has converged when a step decreases the objective by less than this part of it; one that is
-        not the best of its measurement, by less than 100 times that.
+        A start has converged when a step decreases the objective by less than this part of it.
     damping
         First damping, relative to the diagonal of the curvature.
     halve_at
@@ -60,6 +67,18 @@ class LevenbergMarquardt:
         the first on, a restart that has met a better one ends too. Empty: none ends before its own end.
     stop_at_noise
         Whether a start ends where it explains the data to the noise level.
+    tolerance_behind
+        Factor of the tolerance for a start that is not the best of its measurement.
+    least_curvature
+        Powell's damping: least curvature along a step, as a part of the model's.
+    settled
+        Where the latent weight is not 0, a start at the noise level ends when a step decreases its objective
+        by less than this part of it.
+    met
+        Two starts have met when they are nearer than this part of the distance of two independent prior
+        draws.
+    multipliers
+        How constraints are kept.
 
     Notes
     -----
@@ -74,96 +93,113 @@ class LevenbergMarquardt:
     damping: float = 0.3
     halve_at: tuple[int, ...] = (12, 18)
     stop_at_noise: bool = True
+    tolerance_behind: float = 100.0
+    least_curvature: float = 0.2
+    settled: float = 1e-2
+    met: float = 0.1
+    multipliers: Multipliers = field(default_factory=Multipliers)
     name: str = "levenberg-marquardt"
 
-    def init(self, search: Search, starts: Tensor) -> State:
-        """Score the starts and take the Gauss-Newton matrix at each."""
-        rows = torch.arange(len(starts), device=starts.device)
-        point = search.evaluate(starts, rows)
+    def init(self, problem: Problem, run: Run) -> LatentState:
+        """Choose the starts, score them and take the Gauss-Newton matrix at each."""
+        starts = Starts(self.restarts, self.starts)
+        search, z = begin(problem, starts, run, stop_at_noise=self.stop_at_noise, settled=self.settled)
+        rows = every_row(z)
+        point = search.evaluate(z, rows)
         gradient, hessian = _gauss_newton(search, point, rows)
-        return State(point, rows, (torch.full_like(starts[:, 0], self.damping), gradient, hessian))
+        model = Model(torch.full_like(z[:, 0], self.damping), gradient, hessian)
+        return State(search, run, point, rows, model, self.n_iterations)
 
-    def step(self, search: Search, state: State) -> State:
+    def step(self, state: LatentState) -> LatentState:
         """Try one damped step on every active row, and learn from it whether it is accepted or not."""
-        rows = state.active
-        here = state.best.take(rows)
-        damping, gradient, hessian = (memory[rows] for memory in state.memory)
-        move, promised = _damped_step(hessian, gradient, damping)
-        there, new_gradient = search.gradient(here.z + move, rows)
+        search, rows = state.search, state.active
+        here: Point = state.best.take(rows)
+        model: Model = state.memory.take(rows)
+        move, promised = _damped_step(model)
+        there, gradient = search.gradient(here.z + move, rows)
         decrease = here.objective - there.objective
         accepted = decrease > 0  # False for NaN
-        hessian = _secant_update(hessian, move, new_gradient - gradient)
+        hessian = _secant_update(model.hessian, move, gradient - model.gradient, self.least_curvature)
         size = here.objective.abs().clamp_min(1e-30)
-        tolerance = torch.where(search.is_ahead(state.best.objective)[rows], 1, _BEHIND) * self.tolerance
+        is_ahead = search.is_ahead(state.best.objective)[rows]
+        tolerance = torch.where(is_ahead, 1, self.tolerance_behind) * self.tolerance
         settled = torch.where(accepted, decrease, promised) <= tolerance * size
-        settled &= ~accepted | (damping <= self.damping)  # a timid step proves nothing
+        # a step that is short because it was damped says nothing of the distance to the minimum
+        settled &= ~accepted | (model.damping <= self.damping)
         relative = torch.where(accepted, decrease / size, torch.inf)
         taken = accepted.nonzero().squeeze(1)
         best = state.best.put(rows[taken], there.take(taken))
         explained = search.explained(best.misfit[rows], relative)
-        gradient = torch.where(accepted[:, None], new_gradient, gradient)
-        damping = _next_damping(damping, decrease / promised.clamp_min(1e-30), accepted)
-        memory = zip(state.memory, (damping, gradient, hessian), strict=True)
-        return State(
-            best,
-            rows[~settled & ~explained],
-            tuple(old.index_copy(0, rows, new) for old, new in memory),
-            state.iteration + 1,
+        following = Model(
+            _next_damping(model.damping, decrease / promised.clamp_min(1e-30), accepted),
+            torch.where(accepted[:, None], gradient, model.gradient),
+            hessian,
         )
+        memory = state.memory.put(rows, following)
+        reached = state.after(best, memory, rows[~settled & ~explained])
+        return thin_out(reached, self.halve_at, self.met)
+
+    def result(self, state: LatentState) -> Solution:
+        """Return the best restarts; an unknown noise level is estimated by the evidence."""
+        return _with_noise_level(state.search.problem, best_restarts(state))
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Search from all starts at once; an unknown noise level is told by the evidence."""
-        starts = Starts(self.restarts, self.starts, self.halve_at)
-        found = run(self, problem, starts, seed=seed, stop_at_noise=self.stop_at_noise, monitor=monitor)
-        if (
-            found.z is None
-            or not isinstance(problem.likelihood, Gaussian)
-            or problem.likelihood.has_noise_level
-        ):
-            return found
-        return replace(found, noise_level=noise_level(problem, found.z))
+        """Search from all starts at once, in rounds where the problem has constraints."""
+
+        def search(posed: Problem, starts: Tensor | None, run: Run) -> Solution:
+            solver = self if starts is None else replace(self, restarts=1, starts=starts)
+            return iterate(solver, posed, seed=seed, monitor=run)
+
+        found = keep_constraints(search, problem, Run(seed, monitor), self.multipliers)
+        return _with_noise_level(problem, found) if problem.constraints else found
+
+
+def _with_noise_level(problem: Problem, found: Solution) -> Solution:
+    """Estimate the noise level where the problem has Gaussian noise of an unknown one."""
+    likelihood = problem.likelihood
+    if found.z is None or not isinstance(likelihood, Gaussian) or likelihood.has_noise_level:
+        return found
+    return replace(found, noise_level=noise_level(problem, found.z))
 
 
 def _gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradient ``(rows, latent)`` and ``J'CJ + w I`` ``(rows, latent, latent)`` at the starts."""
-    problem, n_latent = search.problem, point.z.shape[1]
+    problem = search.problem
     started = search.started or StartPoints(point.z[:, None])
-    chunk = max(1, _MAX_NUMBERS // (n_latent * problem.n_measurements))
+    chunk = max(1, MAX_NUMBERS // (point.z.shape[1] * problem.n_measurements))
     gradients, matrices = [], []
     for part in torch.split(rows, chunk):  # bounds the memory
-        y = problem.measurements[search.owner[part]]
-        curvature = real_curvature(problem, point.prediction[part], y)
+        here, y = point.take(part), problem.measurements[search.owner[part]]
         jacobian = started.jacobian(problem, part)
-        in_data = real_view(problem.likelihood.gradient(point.prediction[part], y))
-        gradients.append((in_data[:, None] @ jacobian).squeeze(1))
-        scaled = jacobian * curvature.sqrt()[:, :, None]
-        matrices.append(scaled.transpose(1, 2) @ scaled)
-    unit = torch.eye(n_latent, dtype=point.z.dtype, device=point.z.device)
-    weight = problem.latent_weight
-    return torch.cat(gradients) + weight * point.z, torch.cat(matrices) + weight * unit
+        gradient, matrix = gauss_newton(problem, here.z, here.prediction, y, jacobian)
+        gradients.append(gradient)
+        matrices.append(plus_ridge(matrix, problem.latent_weight))
+    return torch.cat(gradients), torch.cat(matrices)
 
 
-def _damped_step(hessian: Tensor, gradient: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+def _damped_step(model: Model) -> tuple[Tensor, Tensor]:
     """Return ``d = -(H + mu D)^-1 g`` and the decrease that the model promises, ``-(g'd + d'Hd / 2)``.
 
     D is the diagonal of H. A failed factorisation gives NaN, which no step is accepted with.
     """
+    hessian, gradient, damping = model.hessian, model.gradient, model.damping[:, None]
     scale = hessian.diagonal(dim1=1, dim2=2)
     scale = scale.clamp_min(1e-12 + 1e-6 * scale.amax(1, keepdim=True))  # damps flat directions too
-    factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(damping[:, None] * scale))
+    factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(damping * scale))
     move = -torch.cholesky_solve(gradient[:, :, None], factor).squeeze(2)
     move = torch.where(failed[:, None] > 0, torch.nan, move)
     # H d = -g - mu D d
-    promised = 0.5 * ((damping[:, None] * scale * move - gradient) * move).sum(1)
+    promised = 0.5 * ((damping * scale * move - gradient) * move).sum(1)
     return move, promised
 
 
-def _secant_update(hessian: Tensor, move: Tensor, change: Tensor) -> Tensor:
+def _secant_update(hessian: Tensor, move: Tensor, change: Tensor, least_curvature: float = 0.2) -> Tensor:
     """Return the BFGS update by the gradient's change along a move, damped so that H stays positive."""
     pushed = (hessian @ move[:, :, None]).squeeze(2)
-    model, seen = (pushed * move).sum(1), (change * move).sum(1)
-    low = seen < _LEAST_CURVATURE * model
-    weight = torch.where(low, (1 - _LEAST_CURVATURE) * model / (model - seen), 1.0)[:, None]
+    model = (pushed * move).sum(1)
+    seen = (change * move).sum(1)
+    low = seen < least_curvature * model
+    weight = torch.where(low, (1 - least_curvature) * model / (model - seen), 1.0)[:, None]
     change = weight * change + (1 - weight) * pushed
     seen = (change * move).sum(1)
     updated = (

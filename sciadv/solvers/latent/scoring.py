@@ -1,8 +1,8 @@
-"""Solutions from candidates: prediction and misfit by the problem's likelihood, status in words."""
+"""The one maker of solutions: candidates with their prediction and misfit, and a status in words."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.latent.iterate import Run
+from sciadv.solvers.latent.progress import Progress
 
 
 def noise_threshold(problem: Problem, n_deviations: float = 2.0) -> float:
@@ -21,28 +22,61 @@ def noise_threshold(problem: Problem, n_deviations: float = 2.0) -> float:
     return float((1 + n_deviations * spread) ** 0.5)
 
 
-def finish(problem: Problem, found: Solution, x: torch.Tensor) -> Solution:
-    """Return the solution whose answer is x from that of the latent search that found its G(z)."""
-    x = x.to(problem.prior.dtype)
+def score(
+    problem: Problem,
+    x: Tensor,
+    *,
+    ended: Status | Sequence[Status],
+    z: Tensor | None = None,
+    x_range: Tensor | None = None,
+    prediction: Tensor | None = None,
+) -> Solution:
+    """Return the solution whose answers are `x`; its method, history and settings are still empty.
+
+    Parameters
+    ----------
+    problem
+        What was solved.
+    x
+        Candidates ``(batch, *in_shape)``.
+    ended
+        How the search ended, whatever the misfit: of each measurement, or of all.
+    z
+        Latents ``(batch, n_latent)`` of methods with a generator.
+    x_range
+        ``G(z)``, where x has left the generator's range.
+    prediction
+        ``F(x)``, where it is known.
+    """
+    x = x.detach().to(problem.prior.dtype).reshape(-1, *problem.forward.in_shape)
     with torch.no_grad():
-        prediction = problem.forward(x)
-    misfit = problem.likelihood.misfit(prediction, problem.measurements)
-    return replace(
-        found,
+        predicted = problem.forward(x) if prediction is None else prediction
+        misfit = problem.likelihood.misfit(predicted, problem.measurements)
+        energy = problem.likelihood.energy(predicted, problem.measurements)
+    each = [ended] * len(x) if isinstance(ended, Status) else ended
+    return Solution(
         x=x,
-        x_range=found.x.to(x.dtype),
-        prediction=prediction,
+        z=None if z is None else z.detach(),
+        prediction=predicted,
         misfit=misfit,
-        status=[outcome(float(m), problem, was) for m, was in zip(misfit, found.status, strict=True)],
-        margins=problem.margins(x),
+        status=[outcome(float(m), problem, how) for m, how in zip(misfit, each, strict=True)],
+        method="",
+        objective=energy,
         unit=problem.likelihood.unit,
+        margins=problem.margins(x),
+        x_range=None if x_range is None else x_range.detach().to(x.dtype),
     )
 
 
 def outcome(misfit: float, problem: Problem, ended: Status) -> Status:
-    """Return the status of a search that `ended` so, by the misfit of its answer to the problem itself."""
+    """Return the status of a search that `ended` so, by the misfit of its answer.
+
+    The one rule: not finite, computed directly, explained to the noise level, else how the search ended.
+    """
     if not misfit < float("inf"):
         return Status.NOT_FINITE
+    if ended is Status.DIRECT:
+        return Status.DIRECT
     if not problem.likelihood.has_noise_level:
         running = ended in {Status.INTERRUPTED, Status.MAX_ITERATIONS}
         return ended if running else Status.CONVERGED_UNKNOWN_NOISE
@@ -51,28 +85,18 @@ def outcome(misfit: float, problem: Problem, ended: Status) -> Status:
     return Status.CONVERGED if ended is Status.EXPLAINED else ended
 
 
-def described(
-    problem: Problem, x: Tensor, z: Tensor | None, method: str, started: float, *, was_interrupted: bool
-) -> Solution:
-    """Score answers ``(batch, *in_shape)``, whose latents are z, and say how each ended."""
-    x = x.detach()
-    with torch.no_grad():
-        prediction = problem.forward(x)
-        x_range = None if z is None else problem.prior(z.detach())
-    misfit = problem.likelihood.misfit(prediction, problem.measurements)
-    ended = Status.INTERRUPTED if was_interrupted else Status.CONVERGED
-    return Solution(
-        x=x,
-        z=None if z is None else z.detach(),
-        prediction=prediction,
-        misfit=misfit,
-        status=[outcome(float(m), problem, ended) for m in misfit],
-        method=method,
-        objective=problem.likelihood.energy(prediction, problem.measurements),
-        seconds=time.perf_counter() - started,
-        unit=problem.likelihood.unit,
-        margins=problem.margins(x),
-        x_range=x_range,
+def finish(problem: Problem, found: Solution, x: Tensor) -> Solution:
+    """Return the solution whose answer is x from that of the latent search that found its G(z)."""
+    scored = score(problem, x, z=found.z, x_range=found.x, ended=found.status)
+    return replace(
+        found,
+        x=scored.x,
+        x_range=scored.x_range,
+        prediction=scored.prediction,
+        misfit=scored.misfit,
+        status=scored.status,
+        margins=scored.margins,
+        unit=scored.unit,
     )
 
 
@@ -81,11 +105,10 @@ def direct_solution(
     x: Tensor,
     *,
     method: str,
-    started: float,
+    run: Run,
     settings: dict[str, object],
-    monitor: Monitor | None,
 ) -> Solution:
-    """Score candidates that were computed in closed form, and tell the monitor once.
+    """Score candidates that were computed in closed form, and report once.
 
     Parameters
     ----------
@@ -95,30 +118,12 @@ def direct_solution(
         The candidates ``(batch, *in_shape)``.
     method
         The solver's name.
-    started
-        `time.perf_counter` when it began.
+    run
+        The run that it belongs to.
     settings
         The solver's settings.
-    monitor
-        Called once, if there is one.
     """
-    x = x.to(problem.prior.dtype).reshape(-1, *problem.forward.in_shape)
-    with torch.no_grad():
-        prediction = problem.forward(x)
-    misfit = problem.likelihood.misfit(prediction, problem.measurements)
-    seconds = time.perf_counter() - started
-    if monitor is not None:
-        monitor(Progress(1, 1, 0, len(x), float(misfit.median()), seconds))
-    return Solution(
-        x=x,
-        z=None,
-        prediction=prediction,
-        misfit=misfit,
-        status=[Status.DIRECT if bool(m.isfinite()) else Status.NOT_FINITE for m in misfit],
-        method=method,
-        objective=problem.likelihood.energy(prediction, problem.measurements),
-        seconds=seconds,
-        settings=settings,
-        unit=problem.likelihood.unit,
-        margins=problem.margins(x),
-    )
+    solution = score(problem, x, ended=Status.DIRECT)
+    median, seconds = float(solution.misfit.median()), run.clock.seconds
+    run.attempt(lambda: run(Progress(1, 1, 0, len(solution.x), median, seconds)))
+    return replace(solution, method=method, settings=settings, seconds=seconds)

@@ -10,9 +10,9 @@ from torch import Tensor
 from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
-from sciadv.solvers.latent.linearised_draws import Charts, draw_charts, foreseen, n_charts, objectives
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
 from sciadv.solvers.linear.jacobian import latent_jacobian
+from sciadv.solvers.linear.linearised_draws import Charts, draw_charts, foreseen, n_charts, objectives
 
 #: Charts per restart at least; where fewer are affordable, starts come from the codebook.
 _CHARTS_PER_START = 4

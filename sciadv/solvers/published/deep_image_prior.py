@@ -6,22 +6,45 @@ of standard deviation 1/30 on the network's fixed random input at each step, and
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciadv.nets import build_seeded
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, every_row
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
-from sciadv.solvers.published.descent import Descent, Parts
+from sciadv.solvers.latent.scoring import score
+from sciadv.solvers.published.descent import Fit, Loss, Parts, begun, descend, how_ended, iterate_in_chunks
 from sciadv.types import as_generator
 
 #: Measurements whose networks are trained at once; bounds the memory.
-_CHUNK = 16
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Network:
+    """The problem, the network, its fixed input u, and the random numbers that perturb it."""
+
+    problem: Problem
+    network: nn.Module
+    u: Tensor
+    draw: torch.Generator
+
+    def images(self, parts: Parts, u: Tensor) -> Tensor:
+        """Return the network's image of u for every row's weights."""
+
+        def one(theta: Parts) -> Tensor:
+            image: Tensor = torch.func.functional_call(self.network, theta, (u,))
+            return image[0]
+
+        images: Tensor = torch.func.vmap(one)(parts)
+        return images
+
+
+NetworkState = State[Network, Fit, None]
 
 
 @dataclass(frozen=True)
@@ -47,44 +70,39 @@ class DeepImagePrior:
     perturbation: float = 1 / 30
     name: str = "deep-image-prior"
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Fit a network to each measurement."""
-        started, answers, stop = time.perf_counter(), [], False
-        for rows in torch.split(torch.arange(problem.n_problems, device=problem.measurements.device), _CHUNK):
-            x, was_stopped = self._fit(problem.subset(rows), 0 if stop else self.n_steps, seed, monitor)
-            answers.append(x)
-            stop = stop or was_stopped
-        solution = described(problem, torch.cat(answers), None, self.name, started, was_interrupted=stop)
-        return replace(solution, settings={"n_steps": self.n_steps, "seed": seed})
-
-    def _fit(self, problem: Problem, n_steps: int, seed: int, monitor: Monitor | None) -> tuple[Tensor, bool]:
-        shape, device = problem.forward.in_shape, problem.measurements.device
+    def init(self, problem: Problem, run: Run) -> NetworkState:
+        """Make the network, the same for every measurement."""
+        device, draw = problem.measurements.device, as_generator(run.seed)
         spec = {
             "kind": "conv-decoder",
             "n_latent": self.n_input,
-            "image_shape": shape,
+            "image_shape": problem.forward.in_shape,
             "channels": self.channels,
         }
-        network, draw = build_seeded(spec, seed).to(device), as_generator(seed)
+        network = build_seeded(spec, run.seed).to(device)
         u = torch.randn(1, self.n_input, generator=draw).to(device)
-        start = {name: p.detach() for name, p in network.named_parameters()}
-        parts = {name: p.expand(problem.n_problems, *p.shape).clone() for name, p in start.items()}
-        perturbed = u
+        parts = {
+            name: weight.detach().expand(problem.n_problems, *weight.shape).clone()
+            for name, weight in network.named_parameters()
+        }
+        search, rows = Network(problem, network, u, draw), every_row(problem.measurements)
+        return State(search, run, begun(problem, parts), rows, None, self.n_steps)
 
-        def one(theta: Parts) -> Tensor:
-            image: Tensor = torch.func.functional_call(network, theta, (perturbed,))
-            return image[0]
+    def step(self, state: NetworkState) -> NetworkState:
+        """Move every row's weights, with noise on the network's input."""
+        search = state.search
+        noise = torch.randn(1, self.n_input, generator=search.draw).to(search.u.device)
+        perturbed = search.u + self.perturbation * noise
+        rates = dict.fromkeys(state.best.parts, self.learning_rate)
+        loss = Loss(lambda parts: search.images(parts, perturbed), rates)
+        return descend(state, loss, step=state.iteration + 1)
 
-        def make(moved: Parts) -> Tensor:
-            nonlocal perturbed
-            noise = torch.randn(1, self.n_input, generator=draw).to(device)
-            perturbed = u + self.perturbation * noise
-            images: Tensor = torch.func.vmap(one)(moved)
-            return images
-
-        rates = dict.fromkeys(parts, self.learning_rate)
-        parts, stop = Descent(problem, 1, self.n_steps, monitor).run(parts, rates, make, n_steps)
-        perturbed = u
+    def result(self, state: NetworkState) -> Solution:
+        """Score the images of the unperturbed input."""
         with torch.no_grad():
-            fitted: Tensor = torch.func.vmap(one)(parts)
-        return fitted, stop
+            x = state.search.images(state.best.parts, state.search.u)
+        return score(state.search.problem, x, ended=how_ended(state))
+
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Fit a network to each measurement."""
+        return iterate_in_chunks(self, problem, Run(seed, monitor), CHUNK)

@@ -7,7 +7,6 @@ z with step 0.1 for 1800 steps from several starts, then 300 steps on z (1e-4) a
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,13 +15,48 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, every_row
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
+from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix, require_linear
-from sciadv.solvers.published.descent import Descent, Parts, restarts_of
+from sciadv.solvers.published.descent import (
+    Fit,
+    Loss,
+    Parts,
+    begun,
+    best_rows,
+    descend,
+    how_ended,
+    iterate_in_chunks,
+    restarts_of,
+)
 
 #: Measurements whose networks are trained at once; bounds the memory.
-_CHUNK = 16
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The problem, and the generator with weights of its own for each row."""
+
+    problem: Problem
+
+    def make(self, parts: Parts) -> Tensor:
+        """Return ``G(z; theta)`` of every row."""
+        prior = self.problem.prior
+        theta = {name: part for name, part in parts.items() if name != "z"}
+
+        def one(latent: Tensor, theta: Parts) -> Tensor:
+            shape = (-1,) if isinstance(prior.latent_shape, int) else prior.latent_shape
+            shaped = latent.reshape(1, *shape)
+            image: Tensor = torch.func.functional_call(prior.generator, theta, (shaped,))
+            return image[0]
+
+        images: Tensor = torch.func.vmap(one)(parts["z"], theta)
+        return images
+
+
+WeightsState = State[Weights, Fit, None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +79,34 @@ class ImageAdaptive:
     weight_rate: float = 1e-3
     name: str = "image-adaptive"
 
+    def init(self, problem: Problem, run: Run) -> WeightsState:
+        """Start from random latents."""
+        problem = problem.private()  # its weights are replaced
+        require_linear(problem.forward, self.name)
+        z = restarts_of(problem, self.restarts, seed=run.seed)
+        n_steps = self.n_latent_steps + self.n_joint_steps
+        return State(Weights(problem), run, begun(problem, {"z": z}), every_row(z), None, n_steps)
+
+    def step(self, state: WeightsState) -> WeightsState:
+        """Move the latents; after `n_latent_steps` the best restart's latent and weights."""
+        prior = state.search.problem.prior
+        if state.iteration < self.n_latent_steps:
+            loss = Loss(lambda parts: prior(parts["z"]), {"z": self.latent_rate})
+            return descend(state, loss, step=state.iteration + 1)
+        state = _with_weights(state)
+        names = [name for name in state.best.parts if name != "z"]
+        rates = {"z": self.joint_latent_rate} | dict.fromkeys(names, self.weight_rate)
+        return descend(state, Loss(state.search.make, rates), step=state.iteration + 1 - self.n_latent_steps)
+
+    def result(self, state: WeightsState) -> Solution:
+        """Project the candidates back to the data."""
+        state, problem = _with_weights(state), state.search.problem
+        z = state.best.parts["z"]
+        with torch.no_grad():
+            x = _back_projected(problem, state.search.make(state.best.parts))
+            in_range = problem.prior(z)
+        return score(problem, x, z=z, x_range=in_range, ended=how_ended(state))
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search, adapt, project back.
 
@@ -54,51 +116,22 @@ class ImageAdaptive:
             The operator is not linear.
         """
         require_linear(problem.forward, self.name)
-        started, n_steps = time.perf_counter(), self.n_latent_steps + self.n_joint_steps
-        problem = problem.private()  # its weights are replaced
-        descent = Descent(problem, self.restarts, n_steps, monitor)
-        with problem.prior.frozen():
-            parts, stop = descent.run(
-                {"z": restarts_of(problem, self.restarts, seed=seed)},
-                {"z": self.latent_rate},
-                lambda p: problem.prior(p["z"]),
-                self.n_latent_steps,
-            )
-            with torch.no_grad():
-                z = parts["z"][descent.best(problem.prior(parts["z"]))]
-            adapted = []
-            for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
-                some = Descent(problem.subset(rows), 1, n_steps, monitor)
-                n_left = 0 if stop else self.n_joint_steps
-                x, z_rows, was_stopped = self._adapt(some, z[rows], n_left)
-                adapted.append((x, z_rows))
-                stop = stop or was_stopped
-            x, z = (torch.cat(column) for column in zip(*adapted, strict=True))
-            x = _back_projected(problem, x)
-            solution = described(problem, x, z, self.name, started, was_interrupted=stop)
-        return replace(solution, settings={"restarts": self.restarts, "seed": seed})
+        return iterate_in_chunks(self, problem, Run(seed, monitor), CHUNK)
 
-    def _adapt(self, descent: Descent, z: Tensor, n_steps: int) -> tuple[Tensor, Tensor, bool]:
-        """Train each row's own copy of the weights; return images, latents, whether interrupted."""
-        prior = descent.problem.prior
-        weights = {f"theta.{name}": p.detach() for name, p in prior.generator.named_parameters()}
-        parts = {"z": z} | {name: p.expand(len(z), *p.shape).clone() for name, p in weights.items()}
 
-        def one(latent: Tensor, theta: Parts) -> Tensor:
-            shape = (-1,) if isinstance(prior.latent_shape, int) else prior.latent_shape
-            shaped = latent.reshape(1, *shape)
-            image: Tensor = torch.func.functional_call(prior.generator, theta, (shaped,))
-            return image[0]
-
-        def make(moved: Parts) -> Tensor:
-            theta = {name.removeprefix("theta."): moved[name] for name in weights}
-            images: Tensor = torch.func.vmap(one)(moved["z"], theta)
-            return images
-
-        rates = {"z": self.joint_latent_rate} | dict.fromkeys(weights, self.weight_rate)
-        parts, stop = descent.run(parts, rates, make, n_steps, done=self.n_latent_steps)
-        with torch.no_grad():
-            return make(parts), parts["z"], stop
+def _with_weights(state: WeightsState) -> WeightsState:
+    """Go on with the best restart of each measurement, which gets its own copy of the weights."""
+    problem, parts = state.search.problem, state.best.parts
+    if len(parts) > 1:
+        return state
+    with torch.no_grad():
+        z = parts["z"][best_rows(problem, problem.prior(parts["z"]))]
+    own = {
+        name: weight.detach().expand(len(z), *weight.shape).clone()
+        for name, weight in problem.prior.generator.named_parameters()
+    }
+    active = every_row(z) if len(state.active) else state.active
+    return replace(state, best=begun(problem, {"z": z} | own), active=active)
 
 
 def _back_projected(problem: Problem, x: Tensor) -> Tensor:

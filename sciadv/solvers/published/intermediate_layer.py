@@ -7,19 +7,47 @@ Models, ICML 2021, algorithm 1; their repository takes Adam with step 0.1 and, f
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
-from sciadv.solvers.published.descent import Descent, Parts, restarts_of
+from sciadv.solvers.latent.scoring import score
+from sciadv.solvers.published.descent import (
+    Fit,
+    Loss,
+    Parts,
+    begun,
+    best_rows,
+    descend,
+    how_ended,
+    restarts_of,
+)
 from sciadv.solvers.published.layer_hooks import changed, hidden_layers, layer_shape
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The problem, and the hidden layers whose changes are searched after the latent."""
+
+    problem: Problem
+    layers: list[nn.Module]
+
+    def make(self, parts: Parts) -> Tensor:
+        """Return the candidates of latents and changes."""
+        with ExitStack() as stack:
+            for i, layer in enumerate(self.layers):
+                stack.enter_context(changed(layer, parts[f"layer {i}"].add))
+            return self.problem.prior(parts["z"])
+
+
+LayersState = State[Layers, Fit, None]
 
 
 @dataclass(frozen=True)
@@ -44,6 +72,39 @@ class IntermediateLayer:
     radius: float = 0.2
     name: str = "intermediate-layer"
 
+    def init(self, problem: Problem, run: Run) -> LayersState:
+        """Start from random latents, with no layer changed."""
+        problem = problem.private()  # its layers are hooked
+        layers = hidden_layers(problem.prior)[: len(self.n_steps) - 1]
+        z = restarts_of(problem, self.restarts, seed=run.seed)
+        parts: Parts = {"z": z}
+        for i, layer in enumerate(layers):
+            parts[f"layer {i}"] = z.new_zeros(len(z), *layer_shape(problem.prior, layer))
+        n_steps = sum(self.n_steps[: len(parts)])
+        return State(Layers(problem, layers), run, begun(problem, parts), every_row(z), None, n_steps)
+
+    def step(self, state: LayersState) -> LayersState:
+        """Move the latents, or the layer whose turn it is."""
+        ends = list(accumulate(self.n_steps))
+        stage = next(i for i, end in enumerate(ends) if state.iteration < end)
+        name = list(state.best.parts)[stage]
+        loss = Loss(state.search.make, {name: self.learning_rate}, project=self._project)
+        return descend(state, loss, step=state.iteration + 1 - (ends[stage] - self.n_steps[stage]))
+
+    def _project(self, parts: Parts) -> Parts:
+        """Project the changes of each layer to its l1-ball."""
+        return {n: p if n == "z" else l1_ball(p, self.radius * p[0].numel()) for n, p in parts.items()}
+
+    def result(self, state: LayersState) -> Solution:
+        """Return the restarts with the smallest residual."""
+        problem, parts = state.search.problem, state.best.parts
+        with torch.no_grad():
+            x = state.search.make(parts)
+            best = best_rows(problem, x)
+            z = parts["z"][best]
+            in_range = problem.prior(z)
+        return score(problem, x[best], z=z, x_range=in_range, ended=how_ended(state))
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search layer after layer.
 
@@ -52,36 +113,7 @@ class IntermediateLayer:
         InputError
             The generator has no hidden layer.
         """
-        started = time.perf_counter()
-        problem = problem.private()  # its layers are hooked
-        layers = hidden_layers(problem.prior)[: len(self.n_steps) - 1]
-        descent = Descent(problem, self.restarts, sum(self.n_steps), monitor)
-
-        def make(parts: Parts) -> Tensor:
-            with ExitStack() as stack:
-                for i, layer in enumerate(layers):
-                    stack.enter_context(changed(layer, parts[f"layer {i}"].add))
-                return problem.prior(parts["z"])
-
-        def project(parts: Parts) -> Parts:
-            return {n: p if n == "z" else l1_ball(p, self.radius * p[0].numel()) for n, p in parts.items()}
-
-        with problem.prior.frozen():
-            parts: Parts = {"z": restarts_of(problem, self.restarts, seed=seed)}
-            n_rows = len(parts["z"])
-            for i, layer in enumerate(layers):
-                parts[f"layer {i}"] = parts["z"].new_zeros(n_rows, *layer_shape(problem.prior, layer))
-            stop, done = False, 0
-            for name, n_steps in zip(parts, self.n_steps, strict=False):
-                if not stop:
-                    rates = {name: self.learning_rate}
-                    parts, stop = descent.run(parts, rates, make, n_steps, project=project, done=done)
-                    done += n_steps
-            with torch.no_grad():
-                x = make(parts)
-            best = descent.best(x)
-            solution = described(problem, x[best], parts["z"][best], self.name, started, was_interrupted=stop)
-        return replace(solution, settings={"restarts": self.restarts, "radius": self.radius, "seed": seed})
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
 
 def l1_ball(values: Tensor, radius: float) -> Tensor:

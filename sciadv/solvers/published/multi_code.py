@@ -6,18 +6,41 @@ repository, Adam for 3000 steps as in the port of the generator-surgery reposito
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
-from sciadv.solvers.published.descent import Descent, Parts
+from sciadv.solvers.latent.scoring import score
+from sciadv.solvers.published.descent import Fit, Loss, Parts, begun, descend, how_ended
 from sciadv.solvers.published.layer_hooks import changed, hidden_layers, layer_shape
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The problem, and the layer whose features of `n_codes` latents are mixed."""
+
+    problem: Problem
+    layer: nn.Module
+    n_codes: int
+
+    def make(self, parts: Parts) -> Tensor:
+        """Return the candidate of each row's codes ``(rows, codes, latent)`` and channel weights."""
+
+        def mix(features: Tensor) -> Tensor:
+            apart = features.reshape(-1, self.n_codes, *features.shape[1:])
+            mixed: Tensor = (apart * parts["weights"]).sum(1)
+            return mixed
+
+        with changed(self.layer, mix):
+            return self.problem.prior(parts["z"].flatten(0, 1))
+
+
+MixtureState = State[Mixture, Fit, None]
 
 
 @dataclass(frozen=True)
@@ -44,6 +67,29 @@ class MultiCode:
     layer: int | None = None
     name: str = "multi-code"
 
+    def init(self, problem: Problem, run: Run) -> MixtureState:
+        """Start from random codes, mixed in equal parts."""
+        problem = problem.private()  # its layers are hooked
+        prior, n = problem.prior, problem.n_problems
+        layers = hidden_layers(prior)
+        layer = layers[len(layers) // 2 if self.layer is None else self.layer]
+        shape = layer_shape(prior, layer)
+        z = prior.sample_latent(self.n_codes, seed=run.seed).expand(n, -1, -1).clone()
+        weights = z.new_full((n, self.n_codes, shape[0], *[1] * (len(shape) - 1)), 1 / self.n_codes)
+        first = begun(problem, {"z": z, "weights": weights})
+        return State(Mixture(problem, layer, self.n_codes), run, first, every_row(z), None, self.n_steps)
+
+    def step(self, state: MixtureState) -> MixtureState:
+        """Move codes and weights together."""
+        rates = {"z": self.learning_rate, "weights": self.learning_rate / self.n_codes}
+        return descend(state, Loss(state.search.make, rates), step=state.iteration + 1)
+
+    def result(self, state: MixtureState) -> Solution:
+        """Score the mixed candidates."""
+        with torch.no_grad():
+            x = state.search.make(state.best.parts)
+        return score(state.search.problem, x, ended=how_ended(state))
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search codes and weights together.
 
@@ -52,29 +98,4 @@ class MultiCode:
         InputError
             The generator has no hidden layer.
         """
-        started = time.perf_counter()
-        problem = problem.private()  # its layers are hooked
-        prior = problem.prior
-        layers = hidden_layers(prior)
-        layer = layers[len(layers) // 2 if self.layer is None else self.layer]
-        shape, n = layer_shape(prior, layer), problem.n_problems
-        descent = Descent(problem, 1, self.n_steps, monitor)
-
-        def make(parts: Parts) -> Tensor:
-            def mix(features: Tensor) -> Tensor:
-                apart = features.reshape(-1, self.n_codes, *shape)
-                mixed: Tensor = (apart * parts["weights"]).sum(1)
-                return mixed
-
-            with changed(layer, mix):
-                return prior(parts["z"].flatten(0, 1))
-
-        with prior.frozen():
-            z = prior.sample_latent(self.n_codes, seed=seed).expand(n, -1, -1).clone()
-            weights = z.new_full((n, self.n_codes, shape[0], *[1] * (len(shape) - 1)), 1 / self.n_codes)
-            rates = {"z": self.learning_rate, "weights": self.learning_rate / self.n_codes}
-            parts, stop = descent.run({"z": z, "weights": weights}, rates, make, self.n_steps)
-            with torch.no_grad():
-                x = make(parts)
-            solution = described(problem, x, None, self.name, started, was_interrupted=stop)
-        return replace(solution, settings={"n_codes": self.n_codes, "seed": seed})
+        return iterate(self, problem, seed=seed, monitor=monitor)

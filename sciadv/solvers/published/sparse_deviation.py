@@ -7,17 +7,44 @@ MNIST settings of their code: 800 steps on z, then 700 on z and nu, Adam with st
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.beyond_range.output_activation import output_activation
+from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.latent.scoring import described
-from sciadv.solvers.published.descent import Descent, Parts, restarts_of
+from sciadv.solvers.latent.scoring import score
+from sciadv.solvers.published.descent import (
+    Fit,
+    Loss,
+    Parts,
+    begun,
+    best_rows,
+    descend,
+    how_ended,
+    restarts_of,
+)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """The problem, the range of the generator's output, and the weight of ``|nu|_1``."""
+
+    problem: Problem
+    output: OutputActivation
+    weight: float
+
+    def make(self, parts: Parts) -> Tensor:
+        """Return ``G(z) + nu``, kept in the range."""
+        x = self.problem.prior(parts["z"]) + parts["nu"]
+        return x.clamp(self.output.low, self.output.high)
+
+
+DeviationState = State[Deviation, Fit, None]
 
 
 @dataclass(frozen=True)
@@ -40,37 +67,46 @@ class SparseDeviation:
     weight: float | None = None
     name: str = "sparse-deviation"
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Search from random starts: the latent first, then the deviation with it."""
-        started, output = time.perf_counter(), output_activation(problem.prior)
-        descent = Descent(problem, self.restarts, self.n_latent_steps + self.n_joint_steps, monitor)
+    def init(self, problem: Problem, run: Run) -> DeviationState:
+        """Start from random latents, without a deviation."""
         weight = self.weight if self.weight is not None else _weight(problem.n_measurements)
+        search = Deviation(problem, output_activation(problem.prior), weight)
+        z = restarts_of(problem, self.restarts, seed=run.seed)
+        parts = {"z": z, "nu": z.new_zeros(len(z), *problem.prior.out_shape)}
+        n_steps = self.n_latent_steps + self.n_joint_steps
+        return State(search, run, begun(problem, parts), every_row(z), None, n_steps)
 
-        def make(parts: Parts) -> Tensor:
-            return (problem.prior(parts["z"]) + parts["nu"]).clamp(output.low, output.high)
+    def step(self, state: DeviationState) -> DeviationState:
+        """Move the latents; after `n_latent_steps` the deviations with them."""
+        search = state.search
 
         def on_latent(parts: Parts) -> Tensor:
             return self.lam * parts["z"].square().sum(1)
 
         def on_both(parts: Parts) -> Tensor:
-            return on_latent(parts) + weight * parts["nu"].flatten(1).abs().sum(1)
+            return on_latent(parts) + search.weight * parts["nu"].flatten(1).abs().sum(1)
 
-        with problem.prior.frozen():
-            z = restarts_of(problem, self.restarts, seed=seed)
-            parts = {"z": z, "nu": z.new_zeros(len(z), *problem.prior.out_shape)}
-            rates = {"z": self.learning_rate}
-            parts, stop = descent.run(
-                parts, rates, lambda p: problem.prior(p["z"]), self.n_latent_steps, penalty=on_latent
-            )
-            if not stop:
-                rates = {"z": self.learning_rate, "nu": self.learning_rate}
-                parts, stop = descent.run(
-                    parts, rates, make, self.n_joint_steps, penalty=on_both, done=self.n_latent_steps
-                )
-            x = make(parts)
-            best = descent.best(x)
-            solution = described(problem, x[best], parts["z"][best], self.name, started, was_interrupted=stop)
-        return replace(solution, settings={"restarts": self.restarts, "weight": weight, "seed": seed})
+        rates = {"z": self.learning_rate}
+        if state.iteration < self.n_latent_steps:
+            loss = Loss(lambda parts: search.problem.prior(parts["z"]), rates, on_latent)
+            return descend(state, loss, step=state.iteration + 1)
+        joint = Loss(search.make, rates | {"nu": self.learning_rate}, on_both)
+        return descend(state, joint, step=state.iteration + 1 - self.n_latent_steps)
+
+    def result(self, state: DeviationState) -> Solution:
+        """Return the restarts with the smallest residual."""
+        problem, parts = state.search.problem, state.best.parts
+        with torch.no_grad():
+            x = state.search.make(parts)
+            best = best_rows(problem, x)
+            z = parts["z"][best]
+            in_range = problem.prior(z)
+        solution = score(problem, x[best], z=z, x_range=in_range, ended=how_ended(state))
+        return replace(solution, settings={"weight": state.search.weight})
+
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Search from random starts: the latent first, then the deviation with it."""
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
 
 def _weight(n_measurements: int) -> float:

@@ -7,9 +7,9 @@ from torch.distributions import MultivariateNormal
 
 from sciadv.data.moments import Moments, Residual
 from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
-from sciadv.solvers.latent.linearised_draws import n_charts
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix
 from sciadv.solvers.linear.jacobian import push_unit_tangents
+from sciadv.solvers.linear.linearised_draws import n_charts
 from sciadv.testing import linear_problem
 
 

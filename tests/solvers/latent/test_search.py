@@ -8,10 +8,11 @@ from sciadv.errors import InputError, SolveError, UnknownNameError
 from sciadv.forward import FaciesSlowness, Mask, MaskedFourier
 from sciadv.nets import build_seeded
 from sciadv.solvers import CSGM, LMMSE, SOLVERS, Adam, Auto, Lasso, LevenbergMarquardt
-from sciadv.solvers.latent.linearised_draws import draw_charts, foreseen, objectives
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.search import Point, Search, halved, met_better, thinned
 from sciadv.solvers.latent.starts import Starts, choose_starts, start_points
 from sciadv.solvers.linear.jacobian import solve_smaller
+from sciadv.solvers.linear.linearised_draws import draw_charts, foreseen, objectives
 from sciadv.testing import check_solver, linear_problem, map_objective
 
 
@@ -164,10 +165,9 @@ def test_long_latents_start_from_the_codebook():
 def test_step_by_step_is_run():
     problem, solver = linear_problem(), LevenbergMarquardt(restarts=1, halve_at=())
     with problem.prior.frozen():
-        search = Search(problem, 1)
-        state = solver.init(search, choose_starts(problem, Starts(1), seed=0).flatten(0, 1))
-        while len(state.active):
-            state = solver.step(search, state)
+        state = solver.init(problem, Run(seed=0))
+        while state.is_running:
+            state = solver.step(state)
     assert torch.equal(state.best.z, solver.solve(problem, seed=0).z)
 
 
