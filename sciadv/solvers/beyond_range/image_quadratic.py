@@ -11,7 +11,7 @@ from sciadv.forward.base import LinearForward
 from sciadv.likelihood import as_data, real_view
 from sciadv.solvers.classical.tv import divergence, gradient
 from sciadv.solvers.linear.conjugate_gradients import conjugate_gradients
-from sciadv.solvers.linear.factored_gaussian import Law
+from sciadv.solvers.linear.factored_gaussian import FactoredGaussian
 
 #: Draws that are solved for at once; bounds the memory.
 _CHUNK = 64
@@ -24,7 +24,7 @@ class ImageQuadratic:
     forward: LinearForward
     curvature: Tensor
     y: Tensor
-    law: Law
+    law: FactoredGaussian
     trust: Tensor
     smooth: Tensor
     outside: Tensor

@@ -30,10 +30,10 @@ from sciadv.solvers.classical.tv import gradient
 from sciadv.solvers.latent.progress import Monitor, Progress
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.factored_gaussian import (
-    Law,
+    FactoredGaussian,
     data_diagonal,
     linear_image,
-    linearised_law,
+    linearised_gaussian,
     require_linear_images,
     shrunk,
 )
@@ -171,7 +171,7 @@ class LearnedTV:
                 misfit, seconds = objective.chi_square(at.x).median().sqrt(), time.perf_counter() - started
                 monitor(Progress(outer + 1, self.n_outer, len(at.x), len(at.x), float(misfit), seconds))
 
-    def _round(self, objective: _Objective, law: Law, at: _Point) -> _Point:
+    def _round(self, objective: _Objective, law: FactoredGaussian, at: _Point) -> _Point:
         """Reweight a few times under one law, setting s after each."""
         x, scale = at.x, at.scale
         for _ in range(self.n_inner):
@@ -193,7 +193,7 @@ class LearnedTV:
             found.append((precision * away.square()).flatten(1).sum(1))
         return torch.tensor(WEIGHTS).to(at.scale)[torch.stack(found).argmin(0)]
 
-    def _draw(self, objective: _Objective, x: Tensor, law: Law, seed: int) -> Posterior:
+    def _draw(self, objective: _Objective, x: Tensor, law: FactoredGaussian, seed: int) -> Posterior:
         """Draw around x as the learned law's posterior does, row by row."""
         parts = []
         for row in range(len(x)):
@@ -208,7 +208,7 @@ class LearnedTV:
         return Posterior(samples, latents)
 
 
-def _evidence_scale(law: Law, x: Tensor, moved: Tensor) -> Tensor:
+def _evidence_scale(law: FactoredGaussian, x: Tensor, moved: Tensor) -> Tensor:
     """Return how much wider than the law the images around one answer are, a number.
 
     MacKay's fixed point ``E / gamma`` (Bayesian interpolation, Neural Computation 4 (1992) 415-447, eq. 4.8):
@@ -317,15 +317,15 @@ class _Objective:
         """Return the objective of one measurement."""
         return replace(self, problem=self.problem.subset([row]))
 
-    def law(self, z: Tensor) -> Law:
+    def law(self, z: Tensor) -> FactoredGaussian:
         """Return the law of x with the generator linearised at z, its learned covariances shrunk."""
-        return linearised_law(self.problem.prior, z, self.mean, *shrunk(self.factor, self.diagonal))
+        return linearised_gaussian(self.problem.prior, z, self.mean, *shrunk(self.factor, self.diagonal))
 
-    def learned_law(self, z: Tensor) -> Law:
+    def learned_law(self, z: Tensor) -> FactoredGaussian:
         """Return the law with the covariances as they were learned: its draws look like errors."""
-        return linearised_law(self.problem.prior, z, self.mean, self.factor, self.diagonal)
+        return linearised_gaussian(self.problem.prior, z, self.mean, self.factor, self.diagonal)
 
-    def quadratic(self, x: Tensor, law: Law, scale: Tensor) -> ImageQuadratic:
+    def quadratic(self, x: Tensor, law: FactoredGaussian, scale: Tensor) -> ImageQuadratic:
         """Return the objective with the total variation and the range as quadratic forms around x."""
         y = self.problem.measurements
         slope = gradient(x).square().sum(0)

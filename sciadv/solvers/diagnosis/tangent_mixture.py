@@ -17,7 +17,7 @@ from sciadv.problem import Problem
 from sciadv.solvers.beyond_range.whitening import require_residual
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.jacobian import push_unit_tangents
-from sciadv.solvers.linear.linearised_draws import n_charts
+from sciadv.solvers.linear.linearised_draws import n_linearised
 
 #: Draws at most, and draws whose densities are made at once; bounds the memory.
 _N_DRAWS, _CHUNK = 200, 16
@@ -41,7 +41,7 @@ def tangent_mixture(problem: Problem, matrices: list[Tensor], *, seed: int = 0) 
         The noise or the prior are of another kind.
     """
     prior, image = problem.prior, require_residual(problem.prior, "the diagnosis").image
-    z = prior.sample_latent(min(_N_DRAWS, n_charts(problem)), seed=seed)
+    z = prior.sample_latent(min(_N_DRAWS, n_linearised(problem)), seed=seed)
     with torch.no_grad(), prior.frozen():
         x, tangents = push_unit_tangents(prior, z)
     y, noise = real_view(problem.measurements).double(), noise_variance(problem, "the diagnosis").diag()

@@ -46,8 +46,8 @@ class LevenbergMarquardt:
     """Minimise ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2`` by damped steps of a quadratic model.
 
     The model starts as that of Gauss and Newton. Its Jacobian goes through the generator in forward mode and
-    through the operator as tangents; that of a chart is shared by all measurements. Then each step costs one
-    gradient, through the generator in reverse mode and through the operator by its vjp.
+    through the operator as tangents; that of a linearised draw is shared by all measurements. Then each step
+    costs one gradient, through the generator in reverse mode and through the operator by its vjp.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class LevenbergMarquardt:
     n_iterations
         Steps per start at most.
     starts
-        "charts", "auto", "codebook", "encoder", "random", or latents ``(batch, restarts, latent)``: see
-        `Starts`.
+        "linearised-draws", "auto", "codebook", "encoder", "random", or latents
+        ``(batch, restarts, latent)``: see `Starts`.
     tolerance
         A start has converged when a step decreases the objective by less than this part of it.
     damping
@@ -82,13 +82,13 @@ class LevenbergMarquardt:
 
     Notes
     -----
-    Cost per row: 10 to 20 gradients, each about three generator passes; for a start that is no chart also a
-    Jacobian, about ``n_latent`` passes. Memory: ``rows x n_latent^2`` numbers.
+    Cost per row: 10 to 20 gradients, each about three generator passes; for a start at no linearised draw
+    also a Jacobian, about ``n_latent`` passes. Memory: ``rows x n_latent^2`` numbers.
     """
 
     restarts: int = 16
     n_iterations: int = 100
-    starts: str | Tensor = "charts"
+    starts: str | Tensor = "linearised-draws"
     tolerance: float = 1e-7
     damping: float = 0.3
     halve_at: tuple[int, ...] = (12, 18)

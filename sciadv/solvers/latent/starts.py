@@ -12,26 +12,29 @@ from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
 from sciadv.solvers.linear.jacobian import latent_jacobian
-from sciadv.solvers.linear.linearised_draws import Charts, draw_charts, foreseen, n_charts, objectives
+from sciadv.solvers.linear.linearised_draws import (
+    LinearisedDraws,
+    linearised_draws,
+    n_linearised,
+    objectives,
+    predicted_objectives,
+)
 
-#: Charts per restart at least; where fewer are affordable, starts come from the codebook.
-_CHARTS_PER_START = 4
-#: Codebook entries per restart among which starts are spread.
-_PER_START = 5
 
-
-def codebook_starts(problem: Problem, n_restarts: int, *, seed: int, n_codes: int = 2000) -> Tensor:
+def codebook_starts(
+    problem: Problem, n_restarts: int, *, seed: int, n_codes: int = 2000, n_per_start: int = 5
+) -> Tensor:
     """Return prior draws that explain each measurement well and lie far apart; ``(batch, restarts, latent)``.
 
     The draws go through ``F(G(z))`` once and are shared by all measurements. The first start minimises the
-    objective over the codebook; each further one is, among the `_PER_START` best draws a restart, the
+    objective over the codebook; each further one is, among the `n_per_start` best draws a restart, the
     farthest from those taken before, since the very best often lie in one basin.
     """
     codes = problem.prior.sample_latent(n_codes, seed=seed)
     with torch.no_grad():
         predicted = torch.cat([problem.forward(problem.prior(z)) for z in torch.split(codes, 500)])
         scores = objectives(problem, codes, predicted)
-    n_best = min(n_codes, 1 if n_restarts == 1 else _PER_START * n_restarts)
+    n_best = min(n_codes, 1 if n_restarts == 1 else n_per_start * n_restarts)
     return _spread(codes[scores.topk(n_best, dim=1, largest=False).indices], n_restarts)
 
 
@@ -57,9 +60,9 @@ class Starts:
     where
         "codebook": the prior draws that explain the data best. "encoder": the encoded linear estimate of the
         image, then the codebook. "auto": "encoder" where the prior has one and the operator is linear, else
-        "codebook". "charts": as "auto", but instead of the codebook the draws whose models of the objective
-        reach lowest, where latents are short enough for enough of them. "random": draws, the same for every
-        measurement. Or latents ``(batch, restarts, latent)``.
+        "codebook". "linearised-draws": as "auto", but instead of the codebook the draws whose models of the
+        objective have the lowest minima, where latents are short enough for enough of them. "random": draws,
+        the same for every measurement. Or latents ``(batch, restarts, latent)``.
     halve_at
         Iterations after which only the better half of a measurement's restarts goes on. From a third of
         the first on, a restart that has met a better one ends too.
@@ -77,20 +80,20 @@ class Starts:
 
 @dataclass(frozen=True)
 class StartPoints:
-    """Starting latents `z` ``(batch, restarts, latent)``, and which `chart` each is, -1 for none."""
+    """Starting latents `z` ``(batch, restarts, latent)``, and which of the `draws` each is, -1 for none."""
 
     z: Tensor
-    charts: Charts | None = None
-    chart: Tensor | None = None
+    draws: LinearisedDraws | None = None
+    draw: Tensor | None = None
 
     def jacobian(self, problem: Problem, rows: Tensor) -> Tensor:
-        """Return the Jacobians at the starts of `rows` of the flattened batch; those of charts are known."""
+        """Return the Jacobians at the starts of `rows` of the flattened batch; a draw's is known."""
         z = self.z.flatten(0, 1)[rows]
-        if self.charts is None or self.chart is None:
+        if self.draws is None or self.draw is None:
             return latent_jacobian(problem, z)
-        chart = self.chart.flatten()[rows]
-        jacobian = self.charts.jacobian[chart.clamp_min(0)]
-        unknown = (chart < 0).nonzero().squeeze(1)
+        draw = self.draw.flatten()[rows]
+        jacobian = self.draws.jacobian[draw.clamp_min(0)]
+        unknown = (draw < 0).nonzero().squeeze(1)
         if len(unknown):
             jacobian = jacobian.index_copy(0, unknown, latent_jacobian(problem, z[unknown]))
         return jacobian
@@ -120,29 +123,30 @@ def start_points(problem: Problem, starts: Starts, *, seed: int) -> StartPoints:
         return StartPoints(where.to(prior.device, prior.dtype))
     if where == "random":
         return StartPoints(prior.sample_latent(n, seed=seed).expand(expected))  # whatever the batch
-    if where not in ("auto", "charts", "encoder", "codebook"):
+    if where not in ("auto", "linearised-draws", "encoder", "codebook"):
         raise InputError(
-            f"starts must be 'auto', 'charts', 'codebook', 'encoder', 'random' or latents of shape "
+            f"starts must be 'auto', 'linearised-draws', 'codebook', 'encoder', 'random' or latents of "
+            f"shape "
             f"{expected}, but got {where!r}"
         )
     has_encoder = prior.encoder is not None and problem.forward.is_linear
     first = _encoded(problem) if where == "encoder" or (has_encoder and where != "codebook") else None
     n_drawn = n if first is None else n - 1
-    if where == "charts" and n_drawn and n_charts(problem) >= _CHARTS_PER_START * n_drawn:
-        return _chart_starts(problem, n_drawn, first, seed=seed)
+    if where == "linearised-draws" and n_drawn and n_linearised(problem) >= 4 * n_drawn:  # a choice of four
+        return _linearised_starts(problem, n_drawn, first, seed=seed)
     drawn = [codebook_starts(problem, n_drawn, seed=seed)] if n_drawn else []
     return StartPoints(torch.cat([*([] if first is None else [first]), *drawn], dim=1))
 
 
-def _chart_starts(problem: Problem, n_drawn: int, first: Tensor | None, *, seed: int) -> StartPoints:
-    """Return `first` and the charts whose models reach lowest."""
-    charts = draw_charts(problem, seed=seed)
-    chart = foreseen(problem, charts).topk(n_drawn, dim=1, largest=False).indices
-    z = charts.z[chart]
+def _linearised_starts(problem: Problem, n_drawn: int, first: Tensor | None, *, seed: int) -> StartPoints:
+    """Return `first` and the draws whose models of the objective have the lowest minima."""
+    draws = linearised_draws(problem, seed=seed)
+    draw = predicted_objectives(problem, draws).topk(n_drawn, dim=1, largest=False).indices
+    z = draws.z[draw]
     if first is not None:
         z = torch.cat([first, z], dim=1)
-        chart = torch.cat([torch.full_like(chart[:, :1], -1), chart], dim=1)
-    return StartPoints(z, charts, chart)
+        draw = torch.cat([torch.full_like(draw[:, :1], -1), draw], dim=1)
+    return StartPoints(z, draws, draw)
 
 
 def _encoded(problem: Problem) -> Tensor:

@@ -13,13 +13,11 @@ from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solvers.linear.jacobian import latent_jacobian
 
-#: Fixed-point steps; each shrinks the change by the share of parameters among the data.
-_N_STEPS = 50
 #: Measurements whose Jacobians are made at once; bounds the memory.
 _CHUNK = 200
 
 
-def noise_level(problem: Problem, z: Tensor) -> Tensor:
+def noise_level(problem: Problem, z: Tensor, *, n_steps: int = 50) -> Tensor:
     """Return the noise's standard deviation of each measurement ``(batch,)`` [unit of y].
 
     ``sigma^2 = |F(G(z)) - y|^2 / (m - gamma)`` with the number of well-determined parameters
@@ -32,6 +30,8 @@ def noise_level(problem: Problem, z: Tensor) -> Tensor:
         Gaussian noise of unknown sigma, the same for all data of a measurement.
     z
         Latents that a search has ended at ``(batch, n_latent)``.
+    n_steps
+        Fixed-point steps; each shrinks the change by the share of parameters among the data.
 
     Notes
     -----
@@ -47,7 +47,7 @@ def noise_level(problem: Problem, z: Tensor) -> Tensor:
             values.append(torch.linalg.svdvals(jacobian).square())
     determined, square = torch.cat(values), residual.square().sum(1)
     variance = square / m
-    for _ in range(_N_STEPS):
+    for _ in range(n_steps):
         shrunk = weight * variance[:, None]
         gamma = (determined / (determined + shrunk).clamp_min(1e-300)).sum(1)
         variance = square / (m - gamma).clamp_min(1.0)

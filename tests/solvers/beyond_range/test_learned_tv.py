@@ -9,7 +9,7 @@ from sciadv.data.moments import DENSE_PIXELS, Moments, Residual
 from sciadv.errors import InputError
 from sciadv.forward import LinearForward, Mask, MaskedFourier, ParallelBeam
 from sciadv.solvers import LMMSE, TV, Laplace, LearnedTV
-from sciadv.solvers.linear.factored_gaussian import Law, linear_image
+from sciadv.solvers.linear.factored_gaussian import FactoredGaussian, linear_image
 from sciadv.testing import check_solver
 from sciadv.verbs.solve import solve
 
@@ -74,7 +74,7 @@ OPERATORS: list[LinearForward] = [
 
 def test_the_law_inverts_its_covariance() -> None:
     columns, diagonal = draw(2, 30, 5), torch.rand(30) + 0.1
-    law = Law.of(torch.zeros(2, 30), columns, diagonal, 2)
+    law = FactoredGaussian.of(torch.zeros(2, 30), columns, diagonal, 2)
     covariance = columns @ columns.transpose(1, 2) + diagonal.diag()
     v = draw(2, 30, seed=1)
     assert torch.allclose((covariance @ law.precision(v)[:, :, None]).squeeze(2), v, atol=1e-4)

@@ -9,7 +9,7 @@ from sciadv.data.moments import Moments, Residual
 from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix
 from sciadv.solvers.linear.jacobian import push_unit_tangents
-from sciadv.solvers.linear.linearised_draws import n_charts
+from sciadv.solvers.linear.linearised_draws import n_linearised
 from sciadv.testing import linear_problem
 
 
@@ -23,7 +23,7 @@ def test_it_is_the_mixture_of_the_gaussians_at_the_draws():
     other = matrix.flip(1)
     found = tangent_mixture(problem, [matrix, other], seed=3)
     prior, image = problem.prior, problem.prior.residual.image
-    z = prior.sample_latent(min(200, n_charts(problem)), seed=3)
+    z = prior.sample_latent(min(200, n_linearised(problem)), seed=3)
     with torch.no_grad(), prior.frozen():
         x, tangents = push_unit_tangents(prior, z)
     noise = float(problem.likelihood.sigma) ** 2 * torch.eye(len(matrix), dtype=torch.float64)

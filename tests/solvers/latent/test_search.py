@@ -12,7 +12,7 @@ from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.search import Point, Search, halved, met_better, thinned
 from sciadv.solvers.latent.starts import Starts, choose_starts, start_points
 from sciadv.solvers.linear.jacobian import solve_smaller
-from sciadv.solvers.linear.linearised_draws import draw_charts, foreseen, objectives
+from sciadv.solvers.linear.linearised_draws import linearised_draws, objectives, predicted_objectives
 from sciadv.testing import check_solver, linear_problem, map_objective
 
 
@@ -128,28 +128,28 @@ def test_secant_update_maps_the_move_to_the_change_and_stays_positive():
     assert torch.equal(updated[2], hessian[2])  # a step out of range teaches nothing
 
 
-def test_a_charts_model_foresees_the_minimum_of_a_linear_problem():
+def test_the_model_of_a_draw_predicts_the_minimum_of_a_linear_problem():
     problem = linear_problem()
-    charts = draw_charts(problem, seed=0)
-    left = foreseen(problem, charts) - map_objective(problem)[:, None]
-    before = objectives(problem, charts.z, charts.prediction) - map_objective(problem)[:, None]
+    draws = linearised_draws(problem, seed=0)
+    left = predicted_objectives(problem, draws) - map_objective(problem)[:, None]
+    before = objectives(problem, draws.z, draws.prediction) - map_objective(problem)[:, None]
     assert bool((left > -0.05).all())
     assert float((left / before).max()) < 0.01  # what the damping leaves
 
 
-def test_starts_are_the_charts_that_foresee_least():
+def test_starts_are_the_draws_of_least_predicted_objective():
     problem = KINDS["linear"]()
-    started = start_points(problem, Starts(2, "charts"), seed=0)
-    charts = draw_charts(problem, seed=0)
-    reached = foreseen(problem, charts)
-    assert torch.equal(started.z[:, 0], charts.z[reached.argmin(1)])
-    raw = objectives(problem, charts.z, charts.prediction)
+    started = start_points(problem, Starts(2, "linearised-draws"), seed=0)
+    draws = linearised_draws(problem, seed=0)
+    reached = predicted_objectives(problem, draws)
+    assert torch.equal(started.z[:, 0], draws.z[reached.argmin(1)])
+    raw = objectives(problem, draws.z, draws.prediction)
     assert bool((reached < raw).all())
 
 
-def test_jacobians_of_charts_are_those_at_their_latents():
+def test_jacobians_of_linearised_draws_are_those_at_their_latents():
     problem = KINDS["nonlinear"]()
-    started = start_points(problem, Starts(3, "charts"), seed=0)
+    started = start_points(problem, Starts(3, "linearised-draws"), seed=0)
     rows = torch.tensor([4, 1, 13])
     with problem.prior.frozen():
         expected = Search(problem, 3).jacobian(started.z.flatten(0, 1)[rows])
@@ -159,7 +159,7 @@ def test_jacobians_of_charts_are_those_at_their_latents():
 def test_long_latents_start_from_the_codebook():
     prior = Prior(torch.nn.Sequential(torch.nn.Linear(600, 4), torch.nn.Unflatten(1, (1, 2, 2))), 600)
     problem = Problem(prior, torch.eye(4), Gaussian(0.1), torch.zeros(1, 4))
-    assert start_points(problem, Starts(12, "charts"), seed=0).charts is None
+    assert start_points(problem, Starts(12, "linearised-draws"), seed=0).draws is None
 
 
 def test_step_by_step_is_run():
@@ -202,7 +202,7 @@ def test_halving_keeps_the_best_of_each_measurement():
     assert halved(objective, 3, 2).tolist() == [False, True, False, True, False, False]
 
 
-@pytest.mark.parametrize("where", ["charts", "codebook", "random"])
+@pytest.mark.parametrize("where", ["linearised-draws", "codebook", "random"])
 def test_starts_depend_on_the_seed_only(where):
     problem, starts = linear_problem(), Starts(3, where)
     first = choose_starts(problem, starts, seed=1)
