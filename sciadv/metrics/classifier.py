@@ -19,9 +19,9 @@ from sciadv.nets.loading import load_net
 __all__ = [
     "CLASSIFIER",
     "Classifier",
-    "Judgement",
+    "ClassifierOutput",
     "accuracy",
-    "judge",
+    "classify",
     "load_classifier",
     "save_classifier",
 ]
