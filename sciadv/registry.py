@@ -61,10 +61,12 @@ class Registry(Mapping[str, PartType]):
     what
         What its parts are, for messages: ``"solver"``.
     package
-        Package whose modules hold the parts. Other packages register theirs by entry points of the group of
-        this name; a name of our own comes first.
+        Package whose modules hold the parts.
     names
         Reads the names of a part.
+    group
+        Group of the entry points by which other packages register theirs, the package's name if left out; a
+        name of our own comes first.
 
     Raises
     ------
@@ -78,8 +80,11 @@ class Registry(Mapping[str, PartType]):
     <class 'sciadv.forward.imaging.blur.Blur'>
     """
 
-    def __init__(self, what: str, package: str, *, names: NamesOf = _kind) -> None:
-        self.what, self.package, self._names = what, package, names
+    def __init__(self, what: str, package: str, *, names: NamesOf = _kind, group: str | None = None) -> None:
+        self.what = what
+        self.package = package
+        self.group = package if group is None else group
+        self._names = names
         self._found: dict[str, PartType] | None = None
 
     @property
@@ -92,7 +97,7 @@ class Registry(Mapping[str, PartType]):
     @property
     def plugins(self) -> Mapping[str, EntryPoint]:
         """The entry points of other packages, not loaded."""
-        points = entry_points(group=self.package)
+        points = entry_points(group=self.group)
         return {point.name: point for point in points if point.name not in self.own}
 
     def find(self, name: str) -> PartType:

@@ -193,7 +193,7 @@ def train(cell: Cell, n_runs: int, n_steps: int, seed: int) -> tuple[Tensor, int
 
     The steps end before one in which a run diverges.
     """
-    objective = OBJECTIVES[cell.objective] if isinstance(cell.objective, str) else cell.objective
+    objective = OBJECTIVES[cell.objective]() if isinstance(cell.objective, str) else cell.objective
     n_out = N_FEATURES if objective.reads_features else 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # forked: the only way to seed torch's initialisers

@@ -8,7 +8,7 @@ of any range.
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -121,6 +121,8 @@ class DiffAugment:
     training, NeurIPS 2020, section 3.2 and appendix.
     """
 
+    augmentation_kind: ClassVar[str] = "diffaugment"
+
     def __init__(
         self,
         policy: tuple[str, ...] = ("colour", "translation", "cutout"),
@@ -205,6 +207,8 @@ class ADA:
     T. Karras et al., Training generative adversarial networks with limited data, NeurIPS 2020, Eq. 1,
     section 3 and appendix B.
     """
+
+    augmentation_kind: ClassVar[str] = "ada"
 
     def __init__(
         self,

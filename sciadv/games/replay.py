@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -31,6 +31,8 @@ class ReplayBuffer:
     A. Shrivastava et al., Learning from simulated and unsupervised images through adversarial training,
     CVPR 2017, section 2.3.
     """
+
+    option_kind: ClassVar[str] = "replay"
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
@@ -230,6 +232,8 @@ class TopK:
     ----------
     S. Sinha, Z. Zhao, A. Goyal, C. Raffel, A. Odena, Top-k training of GANs, NeurIPS 2020, Algorithm 1.
     """
+
+    option_kind: ClassVar[str] = "top-k"
 
     floor: float = 0.5
     decay: float = 0.999

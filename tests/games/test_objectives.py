@@ -74,7 +74,7 @@ def least_separable_loss(objective: Objective) -> float:
     ],
 )
 def test_best_discriminator_makes_the_stated_divergence(name, at_equality, divergence):
-    least = least_separable_loss(OBJECTIVES[name])
+    least = least_separable_loss(OBJECTIVES[name]())
     assert least == pytest.approx(at_equality - float(divergence(P, Q)), abs=1e-8)
 
 
@@ -86,7 +86,7 @@ def test_saturating_f_gan_generator_descends_its_divergence(name):
         "pearson": lambda p, q: ((p - q) ** 2 / q).sum(),
         "jensen-shannon": lambda p, q: 2 * jsd(p, q),
     }
-    family = OBJECTIVES[name]
+    family = OBJECTIVES[name]()
     assert isinstance(family, FDivergence)
     objective = FDivergence(family.divergence, family.activation, family.conjugate, saturating=True)
     ratio = P / Q
@@ -184,7 +184,7 @@ def test_unbiased_mmd_of_one_law_is_zero_in_the_mean():
 
 
 def test_feature_matching_is_blind_to_laws_with_equal_feature_means():
-    objective = OBJECTIVES["feature-matching"]
+    objective = OBJECTIVES["feature-matching"]()
     real = torch.tensor([[0.3, -1.0], [0.1, 1.0]])
     fake = torch.tensor([[0.2, 0.0], [0.5, 0.0]])  # another law of the same mean feature
     assert float(objective.generator_loss(fake, real)) == 0.0
@@ -224,7 +224,7 @@ def test_cross_entropy_numbers_of_the_worked_example():
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_losses_are_finite_scalars_with_gradients_on_both_sides(name):
-    objective = OBJECTIVES[name]
+    objective = OBJECTIVES[name]()
     shape = (6, 4) if objective.reads_features else (6,)
     generator = torch.Generator().manual_seed(3)
     real, fake = torch.randn(2, *shape, generator=generator).unbind()
@@ -240,9 +240,9 @@ def test_losses_are_finite_scalars_with_gradients_on_both_sides(name):
     assert objective.divergence
 
 
-@pytest.mark.parametrize("name", [n for n, objective in OBJECTIVES.items() if not objective.reads_features])
+@pytest.mark.parametrize("name", [n for n, objective in OBJECTIVES.items() if not objective().reads_features])
 def test_discriminator_descends_towards_large_on_real_and_small_on_fake(name):
-    objective = OBJECTIVES[name]
+    objective = OBJECTIVES[name]()
     real, fake = torch.full((4,), 0.5, requires_grad=True), torch.full((4,), 0.5, requires_grad=True)
     on_real, on_fake = torch.autograd.grad(objective.discriminator_loss(real, fake), (real, fake))
     assert bool((on_real < 0).all())
@@ -260,6 +260,6 @@ def test_unpaired_batches_are_refused_by_the_relativistic_objective():
 
 def test_scalar_outputs_are_refused_where_features_are_read():
     with pytest.raises(InputError, match="feature"):
-        OBJECTIVES["feature-matching"].generator_loss(torch.zeros(4, 1), torch.zeros(4, 1))
+        OBJECTIVES["feature-matching"]().generator_loss(torch.zeros(4, 1), torch.zeros(4, 1))
     with pytest.raises(InputError, match="MMD"):
-        OBJECTIVES["mmd"].generator_loss(torch.zeros(4), torch.zeros(4))
+        OBJECTIVES["mmd"]().generator_loss(torch.zeros(4), torch.zeros(4))

@@ -35,7 +35,7 @@ def rows(draw: Tensor, run: int, batch: int) -> Tensor:
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_losses_of_a_stack_are_the_sums_of_its_runs(objective: str) -> None:
-    n_out = 4 if OBJECTIVES[objective].reads_features else 1
+    n_out = 4 if OBJECTIVES[objective]().reads_features else 1
     G, D = nets(2, 2, 0), nets(2, n_out, 1)
     stack = stack_games(G, D, objective=objective, penalties=[R1(0.3)], n_latent=2, batch=BATCH)
     x, z = (torch.randn(RUNS * BATCH, 2, dtype=torch.float64) for _ in range(2))
@@ -45,8 +45,8 @@ def test_losses_of_a_stack_are_the_sums_of_its_runs(objective: str) -> None:
     for run in range(RUNS):
         part = rows(x, run, BATCH)
         logits = (D[run](part), D[run](part + 1))
-        expected_d = expected_d + OBJECTIVES[objective].discriminator_loss(*logits)
-        expected_g = expected_g + OBJECTIVES[objective].generator_loss(*logits[::-1])
+        expected_d = expected_d + OBJECTIVES[objective]().discriminator_loss(*logits)
+        expected_g = expected_g + OBJECTIVES[objective]().generator_loss(*logits[::-1])
     assert torch.allclose(rules.objective.discriminator_loss(real, fake), expected_d, atol=1e-12)
     assert torch.allclose(rules.objective.generator_loss(fake, real), expected_g, atol=1e-12)
     if n_out == 1:

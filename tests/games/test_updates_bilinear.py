@@ -292,5 +292,5 @@ def test_one_pass_through_a_reversal_layer_is_the_simultaneous_two_player_step()
 @pytest.mark.parametrize("name", [n for n in UPDATES if n != "output-trust-region"])
 def test_every_update_leaves_an_equilibrium_alone(name, bilinear):
     game = bilinear(SIGMA, 0.0, 0.0)
-    positions = trajectory(UPDATES[name], game, optimizers(game, 0.1), 3)
+    positions = trajectory(UPDATES[name](), game, optimizers(game, 0.1), 3)
     assert float(positions.abs().max()) == 0

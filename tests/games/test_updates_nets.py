@@ -98,7 +98,7 @@ def test_every_update_moves_both_players_reproducibly_and_leaves_no_gradients(na
     for _ in range(2):
         game = RingGame()
         start = copies(parameters(game))
-        state = run(UPDATES[name], game, adam(game), 4)
+        state = run(UPDATES[name](), game, adam(game), 4)
         assert isinstance(game, TwoPlayerGame)
         assert state.n_steps == 4
         assert all(math.isfinite(loss) for loss in state.losses)
@@ -113,10 +113,10 @@ def test_every_update_moves_both_players_reproducibly_and_leaves_no_gradients(na
 @pytest.mark.parametrize("name", [n for n in UPDATES if n not in ("one-pass", "output-trust-region")])
 def test_a_run_taken_up_from_its_state_is_the_unbroken_run(name):
     whole = RingGame()
-    run(UPDATES[name], whole, adam(whole), 6)
+    run(UPDATES[name](), whole, adam(whole), 6)
     broken = RingGame()
     both = adam(broken)
-    state = run(UPDATES[name], broken, both, 3)
+    state = run(UPDATES[name](), broken, both, 3)
     later, again = copy.deepcopy((broken, both)), copy.deepcopy(state)
     game, _ = later
     resumed = adam(game)
@@ -124,7 +124,7 @@ def test_a_run_taken_up_from_its_state_is_the_unbroken_run(name):
         new.load_state_dict(old.state_dict())
     game.generator.set_state(broken.generator.get_state())
     for _ in range(3):
-        again = UPDATES[name].step(game, resumed, again)
+        again = UPDATES[name]().step(game, resumed, again)
     assert_same(whole, game)
 
 

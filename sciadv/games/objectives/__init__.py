@@ -1,5 +1,7 @@
 """Objectives: what discriminator and generator minimise, and the divergence that this measures."""
 
+from collections.abc import Callable
+
 from sciadv.games.objectives.f_divergence import (
     JENSEN_SHANNON,
     KULLBACK_LEIBLER,
@@ -17,26 +19,19 @@ from sciadv.games.objectives.non_saturating import NonSaturating
 from sciadv.games.objectives.objective import Objective
 from sciadv.games.objectives.relativistic import Relativistic
 from sciadv.games.objectives.wasserstein import Wasserstein
+from sciadv.registry import Registry
 
-OBJECTIVES: dict[str, Objective] = {
-    "minimax": Minimax(),
-    "non-saturating": NonSaturating(),
-    "least-squares": LeastSquares(),
-    "hinge": Hinge(),
-    "wasserstein": Wasserstein(),
-    "relativistic": Relativistic(),
-    "kl": KULLBACK_LEIBLER,
-    "reverse-kl": REVERSE_KULLBACK_LEIBLER,
-    "pearson": PEARSON,
-    "jensen-shannon": JENSEN_SHANNON,
-    "total-variation": TOTAL_VARIATION,
-    "mmd": MMD(),
-    "feature-matching": FeatureMatching(),
-}
+#: The objectives that a file can name by `kind`.
+OBJECTIVES: Registry[Callable[..., Objective]] = Registry("objective", "sciadv.games.objectives")
 
 __all__ = [
+    "JENSEN_SHANNON",
+    "KULLBACK_LEIBLER",
     "MMD",
     "OBJECTIVES",
+    "PEARSON",
+    "REVERSE_KULLBACK_LEIBLER",
+    "TOTAL_VARIATION",
     "FDivergence",
     "FeatureMatching",
     "GaussianMixture",

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from sciadv.games.objectives.objective import Objective
+from sciadv.registry import named
 
 
 @final
@@ -63,8 +64,44 @@ def _identity(v: Tensor) -> Tensor:
     return v
 
 
-KULLBACK_LEIBLER = FDivergence("KL(p || q) = sum p ln(p / q)", _identity, lambda v: (v - 1).exp())
-REVERSE_KULLBACK_LEIBLER = FDivergence("KL(q || p) = sum q ln(q / p)", lambda v: -(-v).exp(), lambda v: v - 1)
-PEARSON = FDivergence("chi^2(p || q) = sum (p - q)^2 / q", _identity, lambda v: v.square() / 4 + v)
-JENSEN_SHANNON = FDivergence("2 JSD(p, q)", lambda v: log(2) - softplus(-v), lambda v: softplus(v) - log(2))
-TOTAL_VARIATION = FDivergence("TV(p, q) = 1/2 sum |p - q|", lambda v: v.tanh() / 2, lambda v: v.tanh() / 2)
+@named("kl")
+def kullback_leibler(*, saturating: bool = False) -> FDivergence:
+    """Return the objective of the Kullback-Leibler divergence, ``f(u) = u ln u``."""
+    return FDivergence("KL(p || q) = sum p ln(p / q)", _identity, lambda v: (v - 1).exp(), saturating)
+
+
+@named("reverse-kl")
+def reverse_kullback_leibler(*, saturating: bool = False) -> FDivergence:
+    """Return the objective of the reverse Kullback-Leibler divergence, ``f(u) = -ln u``."""
+    return FDivergence("KL(q || p) = sum q ln(q / p)", lambda v: -(-v).exp(), lambda v: v - 1, saturating)
+
+
+@named("pearson")
+def pearson(*, saturating: bool = False) -> FDivergence:
+    """Return the objective of Pearson's divergence, ``f(u) = (u - 1)^2``."""
+    return FDivergence(
+        "chi^2(p || q) = sum (p - q)^2 / q", _identity, lambda v: v.square() / 4 + v, saturating
+    )
+
+
+@named("jensen-shannon")
+def jensen_shannon(*, saturating: bool = False) -> FDivergence:
+    """Return the objective of the Jensen-Shannon divergence."""
+    return FDivergence(
+        "2 JSD(p, q)", lambda v: log(2) - softplus(-v), lambda v: softplus(v) - log(2), saturating
+    )
+
+
+@named("total-variation")
+def total_variation(*, saturating: bool = False) -> FDivergence:
+    """Return the objective of the total variation, ``f(u) = |u - 1| / 2``."""
+    return FDivergence(
+        "TV(p, q) = 1/2 sum |p - q|", lambda v: v.tanh() / 2, lambda v: v.tanh() / 2, saturating
+    )
+
+
+KULLBACK_LEIBLER = kullback_leibler()
+REVERSE_KULLBACK_LEIBLER = reverse_kullback_leibler()
+PEARSON = pearson()
+JENSEN_SHANNON = jensen_shannon()
+TOTAL_VARIATION = total_variation()

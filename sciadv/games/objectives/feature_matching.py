@@ -30,6 +30,8 @@ class FeatureMatching(Objective):
     T. Salimans et al., Improved techniques for training GANs, NeurIPS 2016, section 3.1.
     """
 
+    kind: ClassVar[str] = "feature-matching"
+
     divergence: ClassVar[str] = "2 JSD(p, q); the generator descends |E_p f - E_q f|^2"
     reads_features: ClassVar[bool] = True
 

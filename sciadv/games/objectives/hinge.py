@@ -28,6 +28,8 @@ class Hinge(Objective):
     networks, ICLR 2018, Eqs. 16 and 17.
     """
 
+    kind: ClassVar[str] = "hinge"
+
     divergence: ClassVar[str] = "2 TV(p, q), with TV = 1/2 sum |p - q|"
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -34,6 +34,8 @@ class LeastSquares(Objective):
     X. Mao et al., Least squares generative adversarial networks, ICCV 2017, Eqs. 2 and 5, section 3.2.
     """
 
+    kind: ClassVar[str] = "least-squares"
+
     divergence: ClassVar[str] = "(b - a)^2 / 8 * sum (p - q)^2 / (p + q)"
 
     real_label: float = 1.0

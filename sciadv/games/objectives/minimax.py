@@ -29,6 +29,8 @@ class Minimax(Objective):
     I. Goodfellow et al., Generative adversarial nets, NeurIPS 2014, Eq. 1, Proposition 1 and Theorem 1.
     """
 
+    kind: ClassVar[str] = "minimax"
+
     divergence: ClassVar[str] = "2 JSD(p, q)"
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

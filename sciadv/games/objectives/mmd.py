@@ -31,6 +31,8 @@ class RationalQuadratic:
     M. Binkowski, D. J. Sutherland, M. Arbel, A. Gretton, Demystifying MMD GANs, ICLR 2018.
     """
 
+    kernel_kind: ClassVar[str] = "rational-quadratic"
+
     alphas: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
@@ -49,6 +51,8 @@ class GaussianMixture:
     bandwidths
         The standard deviations s > 0, in the features' unit.
     """
+
+    kernel_kind: ClassVar[str] = "gaussian-mixture"
 
     bandwidths: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -90,6 +94,8 @@ class MMD(Objective):
     3.
     M. Binkowski et al., Demystifying MMD GANs, ICLR 2018, Eq. 4.
     """
+
+    kind: ClassVar[str] = "mmd"
 
     divergence: ClassVar[str] = "MMD^2 of the features; 2 K TV(p, q)^2 over all feature maps"
     reads_features: ClassVar[bool] = True

@@ -29,6 +29,8 @@ class NonSaturating(Objective):
     2017, Theorem 2.5.
     """
 
+    kind: ClassVar[str] = "non-saturating"
+
     divergence: ClassVar[str] = "2 JSD(p, q); the generator descends KL(q || p) - 2 JSD(p, q)"
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

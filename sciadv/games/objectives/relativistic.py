@@ -36,6 +36,8 @@ class Relativistic(Objective):
     GAN, NeurIPS 2024, Eq. 2.
     """
 
+    kind: ClassVar[str] = "relativistic"
+
     divergence: ClassVar[str] = "R(p, q) = ln 2 - min_D E softplus(D(y) - D(x)), at most JSD(p x q, q x p)"
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

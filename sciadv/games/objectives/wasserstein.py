@@ -28,6 +28,8 @@ class Wasserstein(Objective):
     and 3.
     """
 
+    kind: ClassVar[str] = "wasserstein"
+
     divergence: ClassVar[str] = "W1(p, q) over 1-Lipschitz critics"
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

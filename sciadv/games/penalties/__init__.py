@@ -6,6 +6,8 @@
 `sciadv.nets.layers`.
 """
 
+from collections.abc import Callable
+
 from sciadv.games.penalties.consistency import Augmentation, Consistency
 from sciadv.games.penalties.dragan import Dragan
 from sciadv.games.penalties.historical_averaging import HistoricalAveraging
@@ -23,17 +25,10 @@ from sciadv.games.penalties.r2 import R2
 from sciadv.games.penalties.weight_clipping import WeightClipping
 from sciadv.games.penalties.wgan_gp import WassersteinGradientPenalty
 from sciadv.games.penalties.zero_centred import ZeroCentred
+from sciadv.registry import Registry
 
-PENALTIES: dict[str, type[Penalty] | type[WeightPenalty]] = {
-    "r1": R1,
-    "r2": R2,
-    "wgan-gp": WassersteinGradientPenalty,
-    "dragan": Dragan,
-    "zero-centred": ZeroCentred,
-    "label-smoothing": LabelSmoothing,
-    "consistency": Consistency,
-    "historical-averaging": HistoricalAveraging,
-}
+#: The penalties that a file can name by `kind`.
+PENALTIES: Registry[Callable[..., Penalty | WeightPenalty]] = Registry("penalty", "sciadv.games.penalties")
 
 __all__ = [
     "PENALTIES",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, final, runtime_checkable
+from typing import ClassVar, Protocol, final, runtime_checkable
 
 from torch import Generator, Tensor
 
@@ -44,6 +44,8 @@ class Consistency:
     ----------
     Z. Zhao et al., Improved consistency regularization for GANs, AAAI 2021, Algorithm 1.
     """
+
+    kind: ClassVar[str] = "consistency"
 
     augment: Augmentation = DiffAugment()  # noqa: RUF009  has no state
     lam_real: float = 10.0

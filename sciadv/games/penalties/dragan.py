@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Generator, Tensor
@@ -37,6 +37,8 @@ class Dragan:
     N. Kodali, J. Abernethy, J. Hays, Z. Kira, On convergence and stability of GANs, 2017,
     arXiv:1705.07215.
     """
+
+    kind: ClassVar[str] = "dragan"
 
     lam: float = 10.0
     every: int = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class HistoricalAveraging:
     ----------
     T. Salimans et al., Improved techniques for training GANs, NeurIPS 2016, section 3.3.
     """
+
+    kind: ClassVar[str] = "historical-averaging"
 
     def __init__(self, *, lam: float = 1e-3) -> None:
         check_strength("historical averaging", lam)

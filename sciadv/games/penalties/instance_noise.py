@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -39,6 +39,8 @@ class InstanceNoise:
     C. K. Sonderby, J. Caballero, L. Theis, W. Shi, F. Huszar, Amortised MAP inference for image
     super-resolution, ICLR 2017.
     """
+
+    option_kind: ClassVar[str] = "instance-noise"
 
     std: float = 0.1
     n_steps: int = 10_000

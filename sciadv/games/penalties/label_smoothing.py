@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from torch import Generator, Tensor
 
@@ -38,6 +38,8 @@ class LabelSmoothing:
     ----------
     T. Salimans et al., Improved techniques for training GANs, NeurIPS 2016, section 3.4.
     """
+
+    kind: ClassVar[str] = "label-smoothing"
 
     alpha: float = 0.9
 

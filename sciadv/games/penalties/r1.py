@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from torch import Generator, Tensor
 
@@ -28,6 +28,8 @@ class R1(ZeroSlope):
     L. Mescheder, A. Geiger, S. Nowozin, Which training methods for GANs do actually converge?, ICML 2018,
     Eq. 9 and section 4.1.
     """
+
+    kind: ClassVar[str] = "r1"
 
     def __call__(
         self,

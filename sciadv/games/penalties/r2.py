@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from torch import Generator, Tensor
 
@@ -28,6 +28,8 @@ class R2(ZeroSlope):
     section 4.1.
     N. Huang et al., The GAN is dead; long live the GAN! A modern baseline GAN, NeurIPS 2024, section 2.2.
     """
+
+    kind: ClassVar[str] = "r2"
 
     def __call__(
         self,

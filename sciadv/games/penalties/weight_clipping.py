@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -38,6 +38,8 @@ class WeightClipping:
     M. Arjovsky, S. Chintala, L. Bottou, Wasserstein generative adversarial networks, ICML 2017, Algorithm
     1.
     """
+
+    option_kind: ClassVar[str] = "weight-clipping"
 
     c: float = 0.01
 

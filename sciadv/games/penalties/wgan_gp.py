@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from torch import Generator, Tensor
 
@@ -39,6 +39,8 @@ class WassersteinGradientPenalty:
     ----------
     I. Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017, Eq. 3.
     """
+
+    kind: ClassVar[str] = "wgan-gp"
 
     lam: float = 10.0
     every: int = 1

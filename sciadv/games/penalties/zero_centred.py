@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from torch import Generator, Tensor
 
@@ -32,6 +32,8 @@ class ZeroCentred:
     H. Thanh-Tung, T. Tran, S. Venkatesh, Improving generalization and stability of generative adversarial
     networks, ICLR 2019.
     """
+
+    kind: ClassVar[str] = "zero-centred"
 
     lam: float = 10.0
     every: int = 1

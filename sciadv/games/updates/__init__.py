@@ -1,5 +1,7 @@
 """Updates: how two players move in one step, on top of any torch optimizer."""
 
+from collections.abc import Callable
+
 from sciadv.games.updates.alternating import Alternating
 from sciadv.games.updates.consensus import Consensus
 from sciadv.games.updates.extragradient import Extragradient
@@ -18,22 +20,10 @@ from sciadv.games.updates.wrapping.trust_region import (
     gaussian_divergence,
 )
 from sciadv.games.updates.wrapping.two_time_scales import TwoTimeScales
+from sciadv.registry import Registry
 
-UPDATES: dict[str, Update] = {
-    "simultaneous": Simultaneous(),
-    "alternating": Alternating(),
-    "two-time-scales": TwoTimeScales(),
-    "extragradient": Extragradient(),
-    "past-extragradient": PastExtragradient(),
-    "optimistic": Optimistic(),
-    "consensus": Consensus(),
-    "symplectic": SymplecticAdjustment(),
-    "lookahead": Lookahead(),
-    "unrolled": Unrolled(),
-    "trust-region": TrustRegion(),
-    "output-trust-region": OutputTrustRegion(),
-    "one-pass": OnePass(),
-}
+#: The updates that a file can name by `kind`.
+UPDATES: Registry[Callable[..., Update]] = Registry("update", "sciadv.games.updates")
 
 __all__ = [
     "UPDATES",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import Player, TwoPlayerGame, evaluate
@@ -40,6 +40,8 @@ class Alternating(Update):
     ----------
     I. Goodfellow et al., Generative adversarial nets, NeurIPS 2014, Algorithm 1.
     """
+
+    kind: ClassVar[str] = "alternating"
 
     n_first: int = 1
     n_second: int = 1

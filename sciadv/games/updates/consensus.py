@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, copies, parameters, split, transposed_product, vector_field
@@ -35,6 +35,8 @@ class Consensus(Update):
     ----------
     L. Mescheder, S. Nowozin, A. Geiger, The numerics of GANs, NeurIPS 2017, Algorithm 2.
     """
+
+    kind: ClassVar[str] = "consensus"
 
     gamma: float = 1.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.games.two_player import TwoPlayerGame, derivative, parameters, split
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
@@ -24,6 +24,8 @@ class OnePass(Update):
     ----------
     Y. Ganin et al., Domain-adversarial training of neural networks, JMLR 17, 2016, Eqs. 13 to 15 and 18.
     """
+
+    kind: ClassVar[str] = "one-pass"
 
     def step(self, game: TwoPlayerGame, optimizers: Optimizers, state: UpdateState) -> UpdateState:
         """Move both players in place; return the next state."""

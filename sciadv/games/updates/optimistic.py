@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.games.two_player import TwoPlayerGame, add, copies, difference, evaluate_both, parameters, split
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
@@ -26,6 +26,8 @@ class Optimistic(Update):
     C. Daskalakis, A. Ilyas, V. Syrgkanis, H. Zeng, Training GANs with optimism, ICLR 2018, Eq. 6 and
     Algorithm 1.
     """
+
+    kind: ClassVar[str] = "optimistic"
 
     def step(self, game: TwoPlayerGame, optimizers: Optimizers, state: UpdateState) -> UpdateState:
         """Move both players in place; return the next state."""

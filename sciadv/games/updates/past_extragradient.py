@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.games.two_player import TwoPlayerGame, copies, evaluate_both, parameters, restore
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
@@ -27,6 +27,8 @@ class PastExtragradient(Update):
     G. Gidel et al., A variational inequality perspective on generative adversarial networks, ICLR 2019,
     Eqs. 17 and 18.
     """
+
+    kind: ClassVar[str] = "past-extragradient"
 
     def step(self, game: TwoPlayerGame, optimizers: Optimizers, state: UpdateState) -> UpdateState:
         """Move both players in place; return the next state."""

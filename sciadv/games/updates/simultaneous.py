@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.games.two_player import TwoPlayerGame, evaluate_both
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
@@ -21,6 +21,8 @@ class Simultaneous(Update):
     ----------
     L. Mescheder, S. Nowozin, A. Geiger, The numerics of GANs, NeurIPS 2017, Algorithm 1.
     """
+
+    kind: ClassVar[str] = "simultaneous"
 
     def step(self, game: TwoPlayerGame, optimizers: Optimizers, state: UpdateState) -> UpdateState:
         """Move both players in place; return the next state."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 
@@ -50,6 +50,8 @@ class SymplecticAdjustment(Update):
     D. Balduzzi et al., The mechanics of n-player differentiable games, ICML 2018, Algorithm 1 and
     Proposition 7.
     """
+
+    kind: ClassVar[str] = "symplectic"
 
     lam: float = 1.0
     aligned: bool = False

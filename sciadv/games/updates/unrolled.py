@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import Point, TwoPlayerGame, add, copies, derivative, evaluate, frozen, restore
@@ -49,6 +49,8 @@ class Unrolled(Update):
     L. Metz, B. Poole, D. Pfau, J. Sohl-Dickstein, Unrolled generative adversarial networks, ICLR 2017,
     section 2.2.
     """
+
+    kind: ClassVar[str] = "unrolled"
 
     k: int = 5
     rate: float = 1e-3

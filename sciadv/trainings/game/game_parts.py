@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 from sciadv.errors import InputError, UnknownNameError, did_you_mean
-from sciadv.games.augment import ADA, DiffAugment
 from sciadv.games.objectives import OBJECTIVES
-from sciadv.games.objectives.mmd import GaussianMixture, Kernel, RationalQuadratic
-from sciadv.games.penalties import PENALTIES, Augmentation, InstanceNoise, WeightClipping
-from sciadv.games.replay import ReplayBuffer, TopK
-from sciadv.games.updates import UPDATES
+from sciadv.games.objectives.mmd import Kernel
+from sciadv.games.penalties import PENALTIES, Augmentation
+from sciadv.games.updates import UPDATES, Update
+from sciadv.registry import Registry, by_attribute
+from sciadv.settings import allows_none, file_type, parameters_of
 
 #: How a file names a part: its kind, or a table of its kind and settings.
 Named = str | Mapping[str, object]
@@ -38,6 +35,8 @@ class GameAdam:
         Added to the root of the mean square.
     """
 
+    optimizer_kind: ClassVar[str] = "adam"
+
     betas: tuple[float, float] = (0.0, 0.99)
     eps: float = 1e-8
 
@@ -52,6 +51,8 @@ class GameSGD:
 
     G. Gidel et al., Negative momentum for improved game dynamics, AISTATS 2019.
     """
+
+    optimizer_kind: ClassVar[str] = "sgd"
 
     momentum: float = 0.0
 
@@ -70,6 +71,8 @@ class GameRMSprop:
     M. Arjovsky, S. Chintala, L. Bottou, Wasserstein generative adversarial networks, ICML 2017, Algorithm 1.
     """
 
+    optimizer_kind: ClassVar[str] = "rmsprop"
+
     alpha: float = 0.99
 
     def __call__(self, parameters: list[Tensor], learning_rate: float) -> Optimizer:
@@ -77,23 +80,31 @@ class GameRMSprop:
         return RMSprop(parameters, lr=learning_rate, alpha=self.alpha)
 
 
-AUGMENTATIONS: dict[str, Callable[..., Augmentation]] = {"diffaugment": DiffAugment, "ada": ADA}
-OPTIMIZERS: dict[str, Callable[..., Callable[[list[Tensor], float], Optimizer]]] = {
-    "adam": GameAdam,
-    "sgd": GameSGD,
-    "rmsprop": GameRMSprop,
-}
-KERNELS: dict[str, Callable[..., Kernel]] = {
-    "rational-quadratic": RationalQuadratic,
-    "gaussian-mixture": GaussianMixture,
-}
+AUGMENTATIONS: Registry[Callable[..., Augmentation]] = Registry(
+    "augmentation",
+    "sciadv.games",
+    names=by_attribute("augmentation_kind"),
+    group="sciadv.games.augmentations",
+)
+OPTIMIZERS: Registry[Callable[..., Callable[[list[Tensor], float], Optimizer]]] = Registry(
+    "optimizer",
+    "sciadv.trainings.game",
+    names=by_attribute("optimizer_kind"),
+    group="sciadv.games.optimizers",
+)
+KERNELS: Registry[Callable[..., Kernel]] = Registry(
+    "kernel",
+    "sciadv.games.objectives",
+    names=by_attribute("kernel_kind"),
+    group="sciadv.games.kernels",
+)
 #: Regularisers that are no term of a loss: options of a game that its penalties may name too.
-REGULARISERS: dict[str, Callable[..., object]] = {
-    "instance-noise": InstanceNoise,
-    "weight-clipping": WeightClipping,
-    "replay": ReplayBuffer,
-    "top-k": TopK,
-}
+REGULARISERS: Registry[Callable[..., object]] = Registry(
+    "regulariser",
+    "sciadv.games",
+    names=by_attribute("option_kind"),
+    group="sciadv.games.regularisers",
+)
 _IN_NETWORKS = "a setting of discriminators in sciadv.nets, or a layer of sciadv.nets.layers for your own"
 #: Where a regulariser is found that is not among a game's penalties.
 _ELSEWHERE = {
@@ -105,32 +116,28 @@ _ELSEWHERE = {
     "ada": 'an augmentation: augment = "ada"',
     "elite": "GameOptions(feedback=...), with a score of yours",
 }
-#: Settings of parts that are parts themselves, by name of the setting.
-_INNER: dict[str, tuple[str, Mapping[str, object]]] = {
-    "inner": ("update", UPDATES),
-    "augment": ("augmentation", AUGMENTATIONS),
-    "kernel": ("kernel", KERNELS),
+#: What the parts of a game are, and where they are looked for.
+REGISTRIES: dict[str, tuple[Registry[Any], ...]] = {
+    "objective": (OBJECTIVES,),
+    "penalty": (PENALTIES, REGULARISERS),
+    "update": (UPDATES,),
+    "augmentation": (AUGMENTATIONS,),
+    "optimizer": (OPTIMIZERS,),
+    "kernel": (KERNELS,),
 }
-CATALOGUES: dict[str, Mapping[str, object]] = {
-    "objective": OBJECTIVES,
-    "penalty": {**PENALTIES, **REGULARISERS},
-    "update": UPDATES,
-    "augmentation": AUGMENTATIONS,
-    "optimizer": OPTIMIZERS,
-}
+#: Types of settings that are parts themselves.
+_INNER: tuple[tuple[Any, str], ...] = ((Update, "update"), (Augmentation, "augmentation"), (Kernel, "kernel"))
 
 
-def make_part(what: str, given: object, catalogue: Mapping[str, object] | None = None) -> Any:
+def make_part(what: str, given: object) -> Any:
     """Make a part from its name or from a table of its kind and settings; objects are passed through.
 
     Parameters
     ----------
     what
-        What it is: a key of `CATALOGUES`, or any word with a catalogue of your own.
+        What it is: a key of `REGISTRIES`.
     given
         A name, ``{"kind": name, **settings}``, or the part itself.
-    catalogue
-        Parts, or their classes, by name.
 
     Raises
     ------
@@ -148,28 +155,34 @@ def make_part(what: str, given: object, catalogue: Mapping[str, object] | None =
     """
     if not isinstance(given, str | Mapping):
         return given
-    parts = CATALOGUES[what] if catalogue is None else catalogue
     table = {"kind": given} if isinstance(given, str) else dict(given)
     name = table.pop("kind", None)
     if not isinstance(name, str):
-        raise InputError(f"a table of {what} needs a kind: {', '.join(sorted(parts))}")
+        raise InputError(f"a table of {what} needs a kind: {', '.join(_known(what))}")
     if what == "penalty" and name in _ELSEWHERE:
         raise InputError(f"{name} is not one of a game's penalties, but {_ELSEWHERE[name]}")
-    if name not in parts:
-        raise UnknownNameError(what, name, parts)
-    part = parts[name]
-    kind = part if isinstance(part, type) else type(part)
-    settings = settings_of(kind, name, table)
-    if isinstance(part, type):
-        missing = [k for k, p in inspect.signature(part).parameters.items() if p.default is p.empty]
-        if absent := sorted(set(missing) - set(settings)):
-            needed = ", ".join(f'"{key}": ...' for key in absent)
-            raise InputError(f'{what} {name} has no default; give {{"kind": "{name}", {needed}}}')
-        return part(**settings)
-    return replace(part, **settings) if settings else copy.copy(part)  # type: ignore[type-var]  # a dataclass
+    part = _find_part(what, name)
+    settings = settings_of(part, name, table)
+    missing = [key for key, one in parameters_of(part).items() if one.default is one.empty]
+    if absent := sorted(set(missing) - set(settings)):
+        needed = ", ".join(f'"{key}": ...' for key in absent)
+        raise InputError(f'{what} {name} has no default; give {{"kind": "{name}", {needed}}}')
+    return part(**settings)
 
 
-def settings_of(kind: type, name: str, table: Mapping[str, object]) -> dict[str, object]:
+def _known(what: str) -> list[str]:
+    return sorted({name for registry in REGISTRIES[what] for name in registry})
+
+
+def _find_part(what: str, name: str) -> Callable[..., Any]:
+    for registry in REGISTRIES[what]:
+        if name in registry:
+            part: Callable[..., Any] = registry[name]
+            return part
+    raise UnknownNameError(what, name, _known(what))
+
+
+def settings_of(part: Callable[..., object], name: str, table: Mapping[str, object]) -> dict[str, object]:
     """Check a part's settings as a file has them: names and types; inner parts are made.
 
     Raises
@@ -177,24 +190,33 @@ def settings_of(kind: type, name: str, table: Mapping[str, object]) -> dict[str,
     InputError
         A setting is not one of the part's, or not of its type.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    known = inspect.signature(kind, eval_str=True).parameters
+    known = parameters_of(part)
     settings: dict[str, object] = {}
     for key, value in table.items():
         if key not in known:
             near = did_you_mean(key, known)
             takes = f"; it takes: {', '.join(known)}" if known else ", which takes none"
             raise InputError(f"{key} is not a setting of {name}{near}{takes}")
-        if key in _INNER:
-            settings[key] = make_part(_INNER[key][0], value, _INNER[key][1])
-            continue
-        try:
-            settings[key] = TypeAdapter(known[key].annotation).validate_json(json.dumps(value), strict=True)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"].replace("Input should", "it should", 1)
-            raise InputError(f"{key} of {name}: {reason}; it is {value!r}") from error
+        inner = [what for kind, what in _INNER if known[key].annotation == kind]
+        settings[key] = (
+            make_part(inner[0], value)
+            if inner
+            else _checked(known[key].annotation, value, f"{key} of {name}")
+        )
     return settings
+
+
+def _checked(annotation: Any, value: object, what: str) -> object:
+    """Return a value of a setting's type, or say in a sentence why it is none."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    if value is None and allows_none(annotation):
+        return None
+    try:
+        return TypeAdapter(file_type(annotation), config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].replace("Input should", "it should", 1)
+        raise InputError(f"{what}: {reason}; it is {value!r}") from error
 
 
 def part_name(part: object) -> str:

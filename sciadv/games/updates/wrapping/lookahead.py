@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 import torch
 
@@ -43,6 +43,8 @@ class Lookahead(Update):
     T. Chavdarova, M. Pagliardini, S. U. Stich, F. Fleuret, M. Jaggi, Taming GANs with lookahead-minmax,
     ICLR 2021, Algorithm 1.
     """
+
+    kind: ClassVar[str] = "lookahead"
 
     inner: Update = Alternating()  # noqa: RUF009  has no state
     k: int = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -57,6 +57,8 @@ class TrustRegion(Update):
     ----------
     J. Nocedal, S. J. Wright, Numerical optimization, 2nd edition, 2006, Eq. 4.3, for the region.
     """
+
+    kind: ClassVar[str] = "trust-region"
 
     radius: float = 0.05
     inner: Update = Simultaneous()  # noqa: RUF009  has no state
@@ -113,6 +115,8 @@ class OutputTrustRegion(Update):
     J. Schulman, S. Levine, P. Moritz, M. Jordan, P. Abbeel, Trust region policy optimization, ICML 2015,
     Eq. 12 and appendix C, for the region in KL and the backtracking.
     """
+
+    kind: ClassVar[str] = "output-trust-region"
 
     outputs: Callable[[], Tensor] | None = field(default=None, repr=False)
     radius: float = 0.01

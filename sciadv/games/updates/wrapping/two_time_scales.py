@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, add, copies, difference
@@ -41,6 +41,8 @@ class TwoTimeScales(Update):
     M. Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium,
     NeurIPS 2017, Theorem 1.
     """
+
+    kind: ClassVar[str] = "two-time-scales"
 
     ratio: float = 4.0
     inner: Update = Simultaneous()  # noqa: RUF009  has no state
