@@ -57,13 +57,13 @@ def _entries() -> dict[str, dict[str, str]]:
     """Return a line per entry, by kind."""
     from sciadv.catalogue import titles
     from sciadv.forward import FORWARDS
-    from sciadv.solvers import SOLVERS, solver_names
+    from sciadv.solvers import SOLVERS
 
     return {
         "problems": titles("problems"),
         "priors": titles("priors"),
-        "solvers": {name: _first_line(SOLVERS.get(name)) for name in solver_names()},
-        "forwards": {name: _first_line(part) for name, part in FORWARDS.items()},
+        "solvers": {name: _first_line(SOLVERS.own.get(name)) for name in SOLVERS},
+        "forwards": {name: _first_line(FORWARDS.own.get(name)) for name in FORWARDS},
         "benches": {name: bench.title for name, bench in _benches().items()},
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
-from sciadv.errors import InputError, UnknownNameError
+from sciadv.errors import InputError
 from sciadv.problem import Problem
+from sciadv.registry import Registry, by_attribute
+from sciadv.settings import parameters_of
 from sciadv.solution import Solution
 from sciadv.solvers.automatic.auto import Auto
 from sciadv.solvers.automatic.binary_cells import BinaryCells
@@ -53,35 +54,13 @@ class Solver(Protocol):
         ...
 
 
-SOLVERS: dict[str, type[Solver]] = {
-    "auto": Auto,
-    "levenberg-marquardt": LevenbergMarquardt,
-    "adam": Adam,
-    "representation-error": RepresentationError,
-    "tangent-kernel": TangentKernel,
-    "learned-tv": LearnedTV,
-    "regularised-gauss-newton": RegularisedGaussNewton,
-    "csgm": CSGM,
-    "sparse-deviation": SparseDeviation,
-    "multi-code": MultiCode,
-    "intermediate-layer": IntermediateLayer,
-    "image-adaptive": ImageAdaptive,
-    "deep-image-prior": DeepImagePrior,
-    "annealing": Annealing,
-    "global": DifferentialEvolution,
-    "binary-cells": BinaryCells,
-    "laplace": Laplace,
-    "mala": MALA,
-    "hmc": HMC,
-    "pcn": PCN,
-    "smc": SequentialMonteCarlo,
-    "lmmse": LMMSE,
-    "lasso": Lasso,
-    "tv": TV,
-    "fbp": FBP,
-    "wirtinger-flow": WirtingerFlow,
-    "hio": HIO,
-}
+def _solver_names(part: object) -> tuple[str, ...]:
+    """Return the name of a class that solves; none of any other part."""
+    return by_attribute("name")(part) if hasattr(part, "solve") else ()
+
+
+#: The solvers that a file can name by `kind`.
+SOLVERS: Registry[type[Solver]] = Registry("solver", "sciadv.solvers", names=_solver_names)
 
 __all__ = [
     "CSGM",
@@ -122,8 +101,8 @@ __all__ = [
 
 
 def solver_names() -> list[str]:
-    """List the solvers there are, those of plug-ins (entry points ``sciadv.solvers``) included."""
-    return [*SOLVERS, *(point.name for point in entry_points(group="sciadv.solvers"))]
+    """List the solvers there are, those of other packages (entry points ``sciadv.solvers``) included."""
+    return list(SOLVERS)
 
 
 def make_solver(name: str, *, restarts: int | None = None) -> Solver:
@@ -136,17 +115,13 @@ def make_solver(name: str, *, restarts: int | None = None) -> Solver:
     InputError
         `restarts` is below 1, or was given to a solver that has none.
     """
-    plugins = {point.name: point for point in entry_points(group="sciadv.solvers")}
-    if name not in SOLVERS and name not in plugins:
-        raise UnknownNameError("solver", name, solver_names())
-    solver_class: type[Solver] = SOLVERS[name] if name in SOLVERS else plugins[name].load()
+    solver_class = SOLVERS.find(name)
     if restarts is None:
         return solver_class()
     if restarts < 1:
         raise InputError(f"restarts must be at least 1, but it is {restarts}")
-    try:
-        return solver_class(restarts=restarts)  # type: ignore[call-arg]  # checked by the except
-    except TypeError as error:
+    if "restarts" not in parameters_of(solver_class):
         raise InputError(
             f"solver {name!r} does not restart: it computes its answer directly; leave restarts out"
-        ) from error
+        )
+    return solver_class(restarts=restarts)  # type: ignore[call-arg]  # it takes them

@@ -198,11 +198,10 @@ def settings_of(part: Callable[..., object], name: str, table: Mapping[str, obje
             takes = f"; it takes: {', '.join(known)}" if known else ", which takes none"
             raise InputError(f"{key} is not a setting of {name}{near}{takes}")
         inner = [what for kind, what in _INNER if known[key].annotation == kind]
-        settings[key] = (
-            make_part(inner[0], value)
-            if inner
-            else _checked(known[key].annotation, value, f"{key} of {name}")
-        )
+        if inner:
+            settings[key] = make_part(inner[0], value)
+        else:
+            settings[key] = _checked(known[key].annotation, value, f"{key} of {name}")
     return settings
 
 
