@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sciadv.catalogue import load_problem
     from sciadv.constraint import Constraint
-    from sciadv.designs import design
     from sciadv.domains.batch_correction.corrector import BatchCorrector
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
     from sciadv.prior import Prior
     from sciadv.problem import Problem
     from sciadv.solution import Solution, Status
     from sciadv.trainings.game.game import Game
+    from sciadv.verbs.design import design
     from sciadv.verbs.solve import solve
 
 __version__ = "0.1.0"
@@ -55,7 +55,7 @@ _MODULE_OF = {
     "Solution": "sciadv.solution",
     "Status": "sciadv.solution",
     "Tolerance": "sciadv.likelihood",
-    "design": "sciadv.designs",
+    "design": "sciadv.verbs.design",
     "load_problem": "sciadv.catalogue",
     "solve": "sciadv.verbs.solve",
 }

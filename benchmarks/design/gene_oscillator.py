@@ -15,7 +15,7 @@ from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_tabl
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.catalogue import load_problem, load_recipe
 from sciadv.domains.gene_circuits.behaviour_test import oscillates, robustness
-from sciadv.domains.gene_circuits.circuit_search import design_circuits
+from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.domains.gene_circuits.random_circuits import (
     enumerate_topologies,
     largest_samples,
@@ -177,19 +177,17 @@ def _designs(settings: Settings) -> Row:
     """Design oscillators and judge them at their own and at fresh parameters."""
     n, n_sets = (10, 32) if settings.quick else (50, 128)
     with cpu_seconds() as seconds:
-        found = design_circuits(load_problem(PROBLEM), n, seed=settings.seed)
+        x = CircuitSearch().find(load_problem(PROBLEM), n, seed=settings.seed).x
     row: Row = {
         "row": "designs",
         "n_samples": n,
-        "unique": found.n_different / n,
-        "edges": float(found.topology.abs().sum((1, 2)).mean()),
-        "oscillating": float(found.shown.double().mean()),
+        "unique": len(set(canonical_keys(*signs_and_presence(x)))) / n,
+        "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
+        "oscillating": float(oscillates(x).double().mean()),
         "cpu_seconds_per_design": seconds() / n,
     }
     for name, spread in SPREADS.items():
-        fresh = robustness(
-            found.circuits, "oscillation", n_sets=n_sets, spread=spread, seed=settings.seed + 5000
-        )
+        fresh = robustness(x, "oscillation", n_sets=n_sets, spread=spread, seed=settings.seed + 5000)
         row[f"fresh_{name}"] = float(fresh.share.mean())
         row |= {
             f"fresh_{name}_least": float(fresh.share.min()),

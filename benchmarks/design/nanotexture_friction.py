@@ -20,9 +20,9 @@ from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_tabl
 from benchmarks.design.nanotexture_peers import Peer, differential_evolution, library_and_search, slsqp
 from benchmarks.design.nanotexture_reference import Reference
 from sciadv.catalogue import load_problem
-from sciadv.designs.library import Evaluated, grid_library
-from sciadv.designs.reach import look_around
-from sciadv.designs.search import propose, refine
+from sciadv.designs.evaluated import Evaluated, grid_library
+from sciadv.designs.property_search import propose, refine
+from sciadv.designs.survey import survey
 from sciadv.problem import Problem
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ def reachable_range(problem: Problem) -> tuple[float, float]:
     assert grid is not None
     low, high = _partial_contact(grid)
     below, above = (
-        look_around(problem, torch.tensor([goal]), [grid], seed=0) for goal in (0.9 * low, 1.05 * high)
+        survey(problem, torch.tensor([goal]), [grid], seed=0) for goal in (0.9 * low, 1.05 * high)
     )
     return _partial_contact(below)[0], _partial_contact(above)[1]
 
 
 def _partial_contact(designs: Evaluated) -> tuple[float, float]:
-    friction = designs.values["friction_coefficient"][designs.feasible & (designs.regime == 0)]
+    friction = designs.value("friction_coefficient")[designs.feasible & (designs.regime == 0)]
     return float(friction.min()), float(friction.max())
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.design.nanotexture_reference import Reference
-from sciadv.designs.library import evaluate
-from sciadv.designs.search import STARTS
+from sciadv.designs import PropertySearch
+from sciadv.designs.evaluated import evaluate
 from sciadv.nets import DesignDecoder
 from sciadv.prior import Prior
 from sciadv.problem import Problem
@@ -130,14 +130,15 @@ def library_and_search(problem: Problem, n: int, *, n_library: int = 1500) -> Pe
     assert isinstance(generator, DesignDecoder)
     box = Prior(_Box(generator), len(generator.lower), name="box")
     untrained = replace(problem, prior=box)
+    n_starts = PropertySearch().starts
 
     def design(goal: float, seed: int) -> Answer:
         z = box.sample_latent(n_library, seed=seed)
         library = evaluate(problem, box(z))
-        error = (library.values["friction_coefficient"] / goal - 1).abs()
-        nearest = torch.where(library.feasible, error, torch.inf).argsort()[: n * STARTS]
-        starts = z[nearest].reshape(STARTS, n, -1).transpose(0, 1)
-        solver = LevenbergMarquardt(restarts=STARTS, starts=starts, n_iterations=30)
+        error = (library.value("friction_coefficient") / goal - 1).abs()
+        nearest = torch.where(library.feasible, error, torch.inf).argsort()[: n * n_starts]
+        starts = z[nearest].reshape(n_starts, n, -1).transpose(0, 1)
+        solver = LevenbergMarquardt(restarts=n_starts, starts=starts, n_iterations=30)
         solution = solver.solve(untrained.with_measurements(torch.full((n, 1), goal)), seed=seed)
         return Answer(solution.x.double().numpy(), n_library)
 

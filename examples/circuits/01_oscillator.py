@@ -18,7 +18,7 @@ import torch
 
 import sciadv
 from sciadv.domains.gene_circuits.behaviour_test import oscillates, robustness
-from sciadv.domains.gene_circuits.circuit_search import design_circuits
+from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.forward import GeneCircuit
 
 parser = argparse.ArgumentParser()
@@ -33,14 +33,17 @@ problem = sciadv.Problem(
 )
 
 # %% The search: Adam on the latents, from starts of different topologies
-designs = design_circuits(problem, 3 if arguments.quick else 9, n_iterations=15 if arguments.quick else 60)
+search = CircuitSearch(n_iterations=15 if arguments.quick else 60)
+designs = search(
+    problem, {}, 3 if arguments.quick else 9
+)  # sciadv.design(problem, n=9) takes the default one
 print("\n".join(designs.messages))
-print(designs.to_antimony(0))
+print(designs.files["circuit-00.ant"])
 
 # %% One figure and one number
 designs.plot().savefig(arguments.out, dpi=120)
 n_sets = 8 if arguments.quick else 64
-fresh = robustness(designs.circuits, "oscillation", n_sets=n_sets, spread=1.0)
+fresh = robustness(designs.x, "oscillation", n_sets=n_sets, spread=1.0)
 drawn = oscillates(prior.sample(100 if arguments.quick else 1000, seed=1))
 print(f"circuits of the prior that oscillate: {float(drawn.float().mean()):.1%}")
 print(f"designs that oscillate on fresh parameters, anywhere in the ranges: {float(fresh.share.mean()):.1%}")

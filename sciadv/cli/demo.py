@@ -14,7 +14,7 @@ from sciadv.cli.edge import check_output_folder, plain_errors, say
 from sciadv.cli.solve import Request, run_request
 
 if TYPE_CHECKING:
-    from sciadv.designs import Designs
+    from sciadv.candidate_set import CandidateSet
 
 OUT = Path("sciadv-demo")
 PAGE = "report.html"
@@ -87,7 +87,7 @@ def circuit(out: Path) -> Story:
     return _designed("Circuits: gene oscillators", question, found, out / "circuits")
 
 
-def _designed(title: str, question: str, found: Designs, folder: Path) -> Story:
+def _designed(title: str, question: str, found: CandidateSet, folder: Path) -> Story:
     """Save designs, and answer a question by what they say of themselves."""
     found.save(folder)
     return Story(title, (question, *found.messages), folder / "figure.png")
@@ -107,14 +107,14 @@ def batches(out: Path) -> Story:
     corrector.fit(cells.counts, batch=cells.batch)
     codes = {"before": corrector.uncorrected(cells.counts), "after": corrector.embed(cells.counts)}
     maps = {name: flat_map(code, has_umap=False) for name, code in codes.items()}
-    told = {name: batch_unpredictability(z, cells.batch, cells.cell_type) for name, z in codes.items()}
+    found = {name: batch_unpredictability(z, cells.batch, cells.cell_type) for name, z in codes.items()}
     groups = {"batch": cells.batch, "cell type": cells.cell_type}
     plot_maps(maps, groups, what="principal components (SIMULATED counts)").savefig(folder / "figure.png")
     words = (
         f"SIMULATED counts of {N_CELLS} cells in 3 batches. An encoder plays against a discriminator that "
         "looks for the batch; no cell types are given.",
-        f"Batch unpredictability within cell types (0: told at once, 1: no better than chance): "
-        f"{told['before']:.2f} before, {told['after']:.2f} after.",
+        f"Batch unpredictability within cell types (0: found at once, 1: found no better than by chance): "
+        f"{found['before']:.2f} before, {found['after']:.2f} after.",
     )
     return Story("Correct: batches of cells (simulated counts)", words, folder / "figure.png")
 

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from sciadv.cli.edge import check_output_folder, plain_errors, say
+from sciadv.cli.edge import (
+    EXIT_INTERRUPTED,
+    Interruption,
+    check_output_folder,
+    plain_errors,
+    say,
+    say_error,
+)
 from sciadv.errors import InputError
 
 
@@ -31,16 +38,17 @@ def design(
     wanted = dict(_parse_target(text) for text in target or [])
 
     import sciadv
-    from sciadv.designs.verb import RESULTS
+    from sciadv.candidate_set import RESULTS
 
-    designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device)
-    try:
+    with Interruption() as interruption:
+        designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device)
         designs.save(out)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; give another by -o") from error
     for sentence in designs.messages:
         say(sentence)
-    say(f"wrote {', '.join(str(out / name) for name in RESULTS)}")
+    say(f"wrote {', '.join(str(out / name) for name in (*RESULTS, *designs.files))}")
+    if interruption.happened:
+        say_error(f"interrupted; the best designs found until then are in {out}")
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _parse_target(text: str) -> tuple[str, float]:

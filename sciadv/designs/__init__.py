@@ -1,5 +1,6 @@
-"""Design: candidates that have a target property, found by the same search as everything else."""
+"""Design by properties: the latent search for candidates whose predicted properties have given values."""
 
-from sciadv.designs.verb import DESIGNERS, Designer, Designs, design, design_names
+from sciadv.designs.property_search import PropertySearch
+from sciadv.designs.survey import SurveySettings
 
-__all__ = ["DESIGNERS", "Designer", "Designs", "design", "design_names"]
+__all__ = ["PropertySearch", "SurveySettings"]

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.designs.library import grid_library
+from sciadv.candidate_set import CandidateSet
+from sciadv.designs.evaluated import grid_library
 from sciadv.forward import PropertyModel
 from sciadv.problem import Problem
 
@@ -16,19 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BLUE, _ORANGE, _GREY = "#2f6db3", "#d9722e", "#8a8a8a"
-_N_MAP = 160
+_BLUE = "#2f6db3"
+_ORANGE = "#d9722e"
+_GREY = "#8a8a8a"
 
 
-def plot_designs(
-    problem: Problem,
-    x: Tensor,
-    values: dict[str, Tensor],
-    is_good: Tensor,
-    *,
-    target: dict[str, float],
-    reason: str,
-) -> Figure:
+def draw_designs(designs: CandidateSet, problem: Problem, *, n_map: int = 160) -> Figure:
     """Draw designs over the map of the first target's property, and their values beside the target.
 
     The map needs two design variables with bounds; without them the variables are drawn against each other
@@ -36,32 +30,38 @@ def plot_designs(
 
     Parameters
     ----------
+    designs
+        The designs.
     problem
         What was designed.
-    x
-        Designs ``(n, variables)``.
-    values
-        Their properties ``(n,)`` by name.
-    is_good
-        Which hit the target and are feasible ``(n,)``.
-    target
-        What was asked for, by property.
-    reason
-        Why it cannot be reached; empty where it can.
+    n_map
+        Points of the map along each variable.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter
 
     figure = Figure(figsize=(10, 4.4), layout="constrained", dpi=120)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    _draw_map(left, problem, target)
-    assert isinstance(problem.forward, PropertyModel)
-    good = is_good.numpy()
-    first, second = x[:, 0].numpy(), x[:, min(1, x.shape[1] - 1)].numpy()
-    other = "nearest that can be reached" if reason else "off the target or infeasible"
-    for mask, colour, label in ((good, _ORANGE, "hit and feasible"), (~good, "black", other)):
+    name, goal = next(iter(designs.target.items()))
+    _draw_map(left, problem, name, goal, n_map=n_map)
+    good = designs.hit & designs.feasible
+    _draw_places(left, designs, problem, good)
+    _draw_values(right, name, 100 * (designs.values[name] / goal - 1), good, goal)
+    return figure
+
+
+def _draw_places(axes: Axes, designs: CandidateSet, problem: Problem, good: Tensor) -> None:
+    """Draw the first two variables of each design."""
+    from matplotlib.ticker import NullFormatter
+
+    model = problem.forward
+    assert isinstance(model, PropertyModel)
+    first = designs.x[:, 0].numpy()
+    second = designs.x[:, min(1, designs.x.shape[1] - 1)].numpy()
+    other = "nearest that can be reached" if designs.reason else "off the target or infeasible"
+    is_good = good.numpy()
+    for mask, colour, label in ((is_good, _ORANGE, "hit and feasible"), (~is_good, "black", other)):
         if mask.any():
-            left.scatter(
+            axes.scatter(
                 first[mask],
                 second[mask],
                 s=26,
@@ -71,25 +71,21 @@ def plot_designs(
                 label=label,
                 zorder=3,
             )
-    names = [f"{q.name} [{q.unit}]" if q.unit else q.name for q in problem.forward.VARIABLES]
-    left.set(xscale="log", yscale="log", xlabel=names[0], ylabel=names[min(1, len(names) - 1)])
-    for axis in (left.xaxis, left.yaxis):
+    names = [f"{q.name} [{q.unit}]" if q.unit else q.name for q in model.VARIABLES]
+    axes.set(xscale="log", yscale="log", xlabel=names[0], ylabel=names[min(1, len(names) - 1)])
+    for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())
-    left.legend(loc="lower right", fontsize=8)
-    name, goal = next(iter(target.items()))
-    _draw_values(right, name, 100 * (values[name] / goal - 1), is_good, goal)
-    return figure
+    axes.legend(loc="lower right", fontsize=8)
 
 
-def _draw_map(axes: Axes, problem: Problem, target: dict[str, float]) -> None:
+def _draw_map(axes: Axes, problem: Problem, name: str, goal: float, *, n_map: int) -> None:
     """Draw contours of the property over the bounds, the infeasible part in grey."""
-    library = grid_library(problem, _N_MAP)
+    library = grid_library(problem, n_map)
     if library is None:
         return
-    name = next(iter(target))
-    shape = (_N_MAP, _N_MAP)
+    shape = (n_map, n_map)
     x, y = (library.x[:, i].reshape(shape).numpy() for i in (0, 1))
-    values = library.values[name].reshape(shape).numpy()
+    values = library.value(name).reshape(shape).numpy()
     feasible = library.feasible.reshape(shape).numpy()
     shown = values[feasible] if feasible.any() else values
     space = np.geomspace if shown.min() > 0 else np.linspace
@@ -98,7 +94,7 @@ def _draw_map(axes: Axes, problem: Problem, target: dict[str, float]) -> None:
     colorbar = axes.figure.colorbar(filled, ax=axes, label=name.replace("_", " "), format="%.2g")
     colorbar.ax.minorticks_off()
     axes.contourf(x, y, feasible, levels=[-0.5, 0.5], colors=["#777777"], alpha=0.55)
-    axes.contour(x, y, values, levels=[target[name]], colors=_ORANGE, linewidths=1)
+    axes.contour(x, y, values, levels=[goal], colors=_ORANGE, linewidths=1)
     axes.set_title("designs; grey: a constraint is broken", fontsize=10)
 
 

@@ -1,4 +1,4 @@
-"""The verb design on the shipped nanotexture problem, judged by a reference that shares no code with it."""
+"""The verb design on the shipped nanotexture problem, against a reference that shares no code with it."""
 
 import json
 import math
@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 import sciadv
 from benchmarks.design.nanotexture_reference import Reference
+from sciadv.candidate_set import RESULTS, CandidateSet
 from sciadv.catalogue import load_problem, load_recipe
 from sciadv.cli import app
-from sciadv.designs import Designs, design_names
-from sciadv.designs.verb import RESULTS
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import find_entry
 from sciadv.recipes.design_recipe import design_training
 from sciadv.testing import check_prior
+from sciadv.verbs.design import design_names
 
 NAME = "nanotexture-friction"
 
@@ -49,7 +49,7 @@ def mine(tmp_path):
 
 
 def test_every_design_hits_the_target_and_is_feasible_by_the_reference(designs, reference):
-    assert isinstance(designs, Designs)
+    assert isinstance(designs, CandidateSet)
     assert len(designs) == 12
     for row in designs.x.tolist():
         friction, peak, slope = reference(*row)
@@ -75,7 +75,7 @@ def test_targets_over_the_reachable_range_are_hit(target, reference):
 
 
 def test_designs_differ_from_each_other(designs):
-    assert designs.spread > 0.5  # mean distance in logarithms: a factor of 1.6
+    assert designs.facts["spread_of_log_variables"] > 0.5  # mean distance in logarithms: a factor of 1.6
     assert len({tuple(row) for row in designs.x.tolist()}) == 12
 
 
@@ -178,7 +178,7 @@ def test_command_answers_an_unreachable_target_in_words_and_exit_code_0(tmp_path
         ([NAME, "--target", "contact_fraction=1.5"], "at most 1"),
         (
             [NAME, "--target", "friction_coefficient=0.1", "-n", "0"],
-            "n must be at least 1 design, but it is 0",
+            "n must be a whole number, at least 1, but it is 0",
         ),
         (
             [NAME, "--target", "friction_coefficient=0.1", "--device", "abacus"],

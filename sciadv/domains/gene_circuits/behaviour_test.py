@@ -1,12 +1,14 @@
-"""The independent judge of behaviours: trajectories, their autocorrelation, and their ends.
+"""The behaviour test: whether circuits oscillate, switch or settle, by their trajectories.
 
-Nothing here is differentiated or used in a search. A circuit oscillates if its trajectory does after a long
-time; it is bistable if trajectories from different initial levels come to rest in different places.
+Independent of the search, which sees eigenvalues only: nothing here is differentiated. A circuit oscillates
+if its trajectory does after a long time; it is bistable if trajectories from different initial levels come to
+rest in different places.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,13 +21,46 @@ from sciadv.nets.graph import N_EDGE, N_GENE
 from sciadv.physics.hill import simulate
 from sciadv.physics.kinetics import unpack
 
-#: Lowest autocorrelation at an interior minimum of an oscillation, as in CircuiTree (eLife 106497, 2025).
-ACF_THRESHOLD = -0.4
-#: Least amplitude of an oscillation, as a part of the mean level, and what of it is left after a quarter.
-_LEAST_AMPLITUDE, _LEAST_KEPT = 0.05, 0.5
-_T_END, _DT, _N_KEPT = 400.0, 0.25, 800
-#: Bistability: initial states, the least ratio of two ends, and the largest change that is rest.
-_N_INITIAL, _LEAST_RATIO, _REST = 6, 2.0, 1e-2
+#: Circuits whose trajectories are held at once; those of all would need gigabytes.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class BehaviourTest:
+    """How trajectories are integrated, and the thresholds of oscillation, rest and bistability.
+
+    Parameters
+    ----------
+    t_end, dt, n_kept
+        Length and step of a trajectory [time], and states kept of it.
+    acf_threshold
+        Value below which the autocorrelation of an oscillation has an interior minimum; that of CircuiTree
+        (eLife 106497, 2025).
+    least_amplitude
+        Least amplitude of an oscillation, as a part of the mean level.
+    least_lasting
+        Least amplitude in the second half of what is tested, as a part of that in the first.
+    n_initial, initial_seed
+        Initial states from which bistability is tested, and the seed that they are drawn with.
+    least_ratio
+        Least ratio of a gene's levels in two stable states.
+    rest
+        Largest relative change of a level that counts as rest.
+    """
+
+    t_end: float = 400.0
+    dt: float = 0.25
+    n_kept: int = 800
+    acf_threshold: float = -0.4
+    least_amplitude: float = 0.05
+    least_lasting: float = 0.5
+    n_initial: int = 6
+    initial_seed: int = 5
+    least_ratio: float = 2.0
+    rest: float = 1e-2
+
+
+STANDARD = BehaviourTest()
 
 
 def autocorrelation(signal: Float[Tensor, "times ..."]) -> Float[Tensor, "lags ..."]:
@@ -42,32 +77,36 @@ def autocorrelation(signal: Float[Tensor, "times ..."]) -> Float[Tensor, "lags .
     return relative
 
 
-def is_oscillating(levels: Float[Tensor, "time batch genes"]) -> Bool[Tensor, " batch"]:
+def is_oscillating(
+    levels: Float[Tensor, "time batch genes"], test: BehaviourTest = STANDARD
+) -> Bool[Tensor, " batch"]:
     """Whether some gene oscillates in each trajectory, its transient left out by the caller.
 
     Its autocorrelation has an interior minimum below -0.4, its amplitude in the second half is more than
-    5 % of its mean level and more than half of that in the first half.
+    5 % of its mean level and more than half of that in the first half; these thresholds are fields of `test`.
     """
     first, second = levels.chunk(2)
-    amplitude = [part.amax(0) - part.amin(0) for part in (first, second)]
+    before = first.amax(0) - first.amin(0)
+    amplitude = second.amax(0) - second.amin(0)
     acf = autocorrelation(levels)
     middle = acf[1:-1]
-    dips = (middle < acf[:-2]) & (middle <= acf[2:]) & (middle < ACF_THRESHOLD)
-    lasts = (amplitude[1] > _LEAST_AMPLITUDE * second.mean(0)) & (amplitude[1] > _LEAST_KEPT * amplitude[0])
+    dips = (middle < acf[:-2]) & (middle <= acf[2:]) & (middle < test.acf_threshold)
+    lasts = (amplitude > test.least_amplitude * second.mean(0)) & (amplitude > test.least_lasting * before)
     return (dips.any(0) & lasts).any(-1)
 
 
-def oscillates(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
-    """Integrate circuits for 400 time units and judge the second half."""
+def oscillates(
+    x: Float[Tensor, "batch 7 genes genes"], test: BehaviourTest = STANDARD
+) -> Bool[Tensor, " batch"]:
+    """Integrate circuits for 400 time units and test the second half."""
     kinetics = unpack(x)
     part = torch.linspace(0.5, 0.1, x.shape[-1], dtype=x.dtype, device=x.device)
     initial = part * kinetics.presence * kinetics.production / kinetics.degradation
-    # in pieces: the trajectories of all circuits at once would need gigabytes
     pieces = []
-    for first in range(0, len(x), 4096):
-        rows = slice(first, first + 4096)
-        kept = simulate(kinetics.rows(rows), initial[rows], t_end=_T_END, dt=_DT, n_kept=_N_KEPT)
-        pieces.append(is_oscillating(kept[_N_KEPT // 2 :]))
+    for first in range(0, len(x), _CHUNK):
+        rows = slice(first, first + _CHUNK)
+        kept = simulate(kinetics.rows(rows), initial[rows], t_end=test.t_end, dt=test.dt, n_kept=test.n_kept)
+        pieces.append(is_oscillating(kept[test.n_kept // 2 :], test))
     return torch.cat(pieces)
 
 
@@ -90,17 +129,18 @@ class Ends:
     at_rest: Tensor
 
     @staticmethod
-    def of(x: Float[Tensor, "batch 7 genes genes"]) -> Ends:
+    def of(x: Float[Tensor, "batch 7 genes genes"], test: BehaviourTest = STANDARD) -> Ends:
         """Integrate circuits from six initial states each, the same parts of their largest levels."""
         kinetics = unpack(x)
         largest = kinetics.presence * kinetics.production / kinetics.degradation
-        parts = 10 ** (1.5 * (sobol_places(_N_INITIAL, (x.shape[-1],), seed=5).to(x) - 1))
+        places = sobol_places(test.n_initial, (x.shape[-1],), seed=test.initial_seed).to(x)
+        parts = 10 ** (1.5 * (places - 1))
         initial = parts[:, None] * largest
-        many = unpack(x.repeat(_N_INITIAL, 1, 1, 1))
-        kept = simulate(many, initial.flatten(0, 1), t_end=_T_END / 2, dt=_DT, n_kept=8)
+        many = unpack(x.repeat(test.n_initial, 1, 1, 1))
+        kept = simulate(many, initial.flatten(0, 1), t_end=test.t_end / 2, dt=test.dt, n_kept=8)
         ends, earlier = (state.reshape(initial.shape) for state in (kept[-1], kept[-2]))
         scale = ends + 1e-3 * largest
-        at_rest = ((ends - earlier).abs() <= _REST * scale).all(-1)
+        at_rest = ((ends - earlier).abs() <= test.rest * scale).all(-1)
         present = kinetics.presence > 0
         return Ends(initial, torch.where(present, scale, 1.0).log(), at_rest)
 
@@ -110,29 +150,39 @@ class Ends:
 
     def farthest(self) -> Tensor:
         """Return the two initial states whose ends are farthest apart ``(2, batch, genes)``."""
-        (high, top), (low, bottom) = self.filled(-torch.inf).max(0), self.filled(torch.inf).min(0)
+        high, top = self.filled(-torch.inf).max(0)
+        low, bottom = self.filled(torch.inf).min(0)
         gene = (high - low).nan_to_num(neginf=-1.0).argmax(1, keepdim=True)
         rows = torch.arange(len(gene), device=gene.device)
         starts = [which.gather(1, gene)[:, 0] for which in (top, bottom)]
         return torch.stack([self.initial[start, rows] for start in starts])
 
 
-def is_bistable(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
+def is_bistable(
+    x: Float[Tensor, "batch 7 genes genes"], test: BehaviourTest = STANDARD
+) -> Bool[Tensor, " batch"]:
     """Integrate each circuit from six initial states; at least two come to rest apart by a factor of two."""
-    ends = Ends.of(x)
+    ends = Ends.of(x, test)
     distance = ends.filled(-torch.inf).amax(0) - ends.filled(torch.inf).amin(0)
-    return (distance > math.log(_LEAST_RATIO)).any(-1) & (ends.at_rest.sum(0) >= 2)
+    return (distance > math.log(test.least_ratio)).any(-1) & (ends.at_rest.sum(0) >= 2)
 
 
-def is_at_rest(x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
+def is_at_rest(
+    x: Float[Tensor, "batch 7 genes genes"], test: BehaviourTest = STANDARD
+) -> Bool[Tensor, " batch"]:
     """Whether trajectories come to rest: no gene moves in the end."""
     kinetics = unpack(x)
     largest = kinetics.presence * kinetics.production / kinetics.degradation
-    kept = simulate(kinetics, 0.5 * largest, t_end=_T_END, dt=_DT, n_kept=8)
-    return ((kept[-1] - kept[-2]).abs() <= _REST * (kept[-1] + 1e-3 * largest)).all(-1)
+    kept = simulate(kinetics, 0.5 * largest, t_end=test.t_end, dt=test.dt, n_kept=8)
+    return ((kept[-1] - kept[-2]).abs() <= test.rest * (kept[-1] + 1e-3 * largest)).all(-1)
 
 
-JUDGES = {"oscillation": oscillates, "bistability": is_bistable, "stability": is_at_rest}
+#: What tests each behaviour: of circuits and thresholds, whether each circuit shows it.
+BEHAVIOURS: dict[str, Callable[[Tensor, BehaviourTest], Tensor]] = {
+    "oscillation": oscillates,
+    "bistability": is_bistable,
+    "stability": is_at_rest,
+}
 
 
 @dataclass(frozen=True)
@@ -202,8 +252,9 @@ def robustness(
     n_sets: int = 64,
     spread: float = 0.2,
     seed: int = 1000,
+    test: BehaviourTest = STANDARD,
 ) -> Robustness:
-    """Measure in which share of fresh parameter sets circuits show a behaviour, by the independent judge.
+    """Measure in which share of fresh parameter sets circuits show a behaviour, by their trajectories.
 
     Parameters
     ----------
@@ -213,15 +264,17 @@ def robustness(
         "oscillation", "bistability" or "stability".
     n_sets, spread, seed
         As for `fresh`.
+    test
+        Thresholds.
 
     Raises
     ------
     UnknownNameError
         There is no such behaviour.
     """
-    if behaviour not in JUDGES:
-        raise UnknownNameError("behaviour", behaviour, JUDGES)
+    if behaviour not in BEHAVIOURS:
+        raise UnknownNameError("behaviour", behaviour, BEHAVIOURS)
     many = fresh(x, n_sets, spread=spread, seed=seed)
-    shown = JUDGES[behaviour](many.flatten(0, 1)).reshape(n_sets, len(x))
+    shown = BEHAVIOURS[behaviour](many.flatten(0, 1), test).reshape(n_sets, len(x))
     hits = shown.to(x.dtype).sum(0)
     return Robustness(hits / n_sets, *wilson_interval(hits, n_sets), n_sets, spread)

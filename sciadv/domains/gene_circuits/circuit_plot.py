@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciadv.candidate_set import CandidateSet
+from sciadv.domains.gene_circuits.behaviour_test import Ends
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.hill import simulate
 from sciadv.physics.kinetics import unpack
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ACTIVATES, _REPRESSES = "#2a7f62", "#c1443c"
-_COLOURS = ("#1f4e79", "#d9722e", "#4f9d69", "#8a5fa8", "#c2a83e", "#5b8fb9", "#a05252", "#777777")
-_RADIUS = 0.2
+_ACTIVATES = "#2a7f62"
+_REPRESSES = "#c1443c"
+_COLOURS = ["#1f4e79", "#d9722e", "#4f9d69", "#8a5fa8", "#c2a83e", "#5b8fb9", "#a05252", "#777777"]
 
 
 def gene_name(index: int) -> str:
@@ -86,7 +88,7 @@ def draw_trajectory(
     t_end
         Time shown.
     style
-        Of the lines, matplotlib's word for it.
+        Of the lines, as matplotlib names it.
     """
     kinetics = unpack(x[None])
     levels = simulate(kinetics, initial[None], t_end=t_end, dt=0.1, n_kept=500)[:, 0]
@@ -121,4 +123,46 @@ def plot_circuits(x: Tensor, *, n_columns: int = 4) -> Figure:
         panel.set_axis_on()
         draw_trajectory(panel, circuit, initial[k])
         panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
+    return figure
+
+
+def draw_circuits(designs: CandidateSet, behaviour: str, *, n_shown: int = 12, n_columns: int = 3) -> Figure:
+    """Draw each network beside its trajectory; of switches two, to the ends farthest apart.
+
+    Parameters
+    ----------
+    designs
+        A set of circuits.
+    behaviour
+        What they were designed for.
+    n_shown
+        Circuits drawn at most.
+    n_columns
+        Circuits beside each other.
+    """
+    from matplotlib.figure import Figure
+
+    circuits = designs.x[:n_shown]
+    n = len(circuits)
+    n_rows = -(-n // n_columns)
+    figure = Figure(figsize=(4.2 * n_columns, 1.9 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, 2 * n_columns, squeeze=False, width_ratios=[1, 1.5] * n_columns)
+    is_oscillation = behaviour == "oscillation"
+    starts = start_levels(circuits)[None] if is_oscillation else Ends.of(circuits).farthest()
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for k in range(n):
+        row, column = divmod(k, n_columns)
+        draw_network(axes[row, 2 * column], circuits[k])
+        panel = axes[row, 2 * column + 1]
+        panel.set_axis_on()
+        for start, style in zip(starts[:, k], ("-", "--"), strict=False):
+            t_end = 100.0 if is_oscillation else 40.0
+            draw_trajectory(panel, circuits[k], start, t_end=t_end, style=style)
+        panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
+        panel.set_title(f"{k}: robustness {float(designs.values['robustness'][k]):.2f}", fontsize=8)
+        if row == n_rows - 1 or k + n_columns >= n:
+            panel.set_xlabel("time", fontsize=7)
+        if column == 0:
+            panel.set_ylabel("part of largest level", fontsize=6)
     return figure

@@ -1,37 +1,128 @@
-"""`CircuitSet`: designed circuits, what they do, how robustly, and everything to show and to take along."""
+"""Circuits as a `CandidateSet`: what each does by its trajectory, how robustly, and as Antimony."""
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
+import torch
 from torch import Tensor
 
-from sciadv.domains.gene_circuits import antimony, graphs
-from sciadv.domains.gene_circuits.behaviour_test import JUDGES, Ends, Robustness, robustness
-from sciadv.domains.gene_circuits.circuit_plot import draw_network, draw_trajectory, gene_name, start_levels
-from sciadv.errors import InputError
-from sciadv.files.page import escape, html_page, html_table, image, png, to_json, versions, write_page
+from sciadv.candidate_set import CandidateSet, Presentation
+from sciadv.domains.gene_circuits.antimony import to_antimony
+from sciadv.domains.gene_circuits.behaviour_test import BEHAVIOURS, BehaviourTest, Robustness, robustness
+from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
+from sciadv.errors import InputError, require_at_least
+from sciadv.files.page import versions
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
-from sciadv.physics.kinetics import Kinetics, check_circuits, unpack
-from sciadv.solution import Solution
+from sciadv.physics.kinetics import check_circuits, unpack
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from networkx import DiGraph
 
-#: Fresh parameter sets of the two robustness measures: near the design, and anywhere in the ranges.
-NEAR, ANYWHERE = 0.2, 1.0
-_SHOWN = 12
+@dataclass(frozen=True)
+class RobustnessSettings:
+    """How the robustness of circuits is measured: the share of fresh parameter sets with the behaviour.
+
+    Parameters
+    ----------
+    n_sets
+        Fresh parameter sets per circuit and measure.
+    near
+        Largest shift of a parameter around the circuit's own, as a part of its range, of the first measure;
+        the second draws them anywhere in the ranges, so that it is a property of the topology alone.
+    near_seed, anywhere_seed
+        Seeds of both measures' sets, which no search uses.
+    test
+        The behaviour test.
+
+    Raises
+    ------
+    InputError
+        `n_sets` is below 1.
+    """
+
+    n_sets: int = 64
+    near: float = 0.2
+    near_seed: int = 1000
+    anywhere_seed: int = 2000
+    test: BehaviourTest = field(default_factory=BehaviourTest)
+
+    def __post_init__(self) -> None:
+        require_at_least(self, {"n_sets": 1, "near": 0})
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What is reported of the search that found circuits.
+
+    Parameters
+    ----------
+    summary
+        The solution's.
+    settings
+        The designer's.
+    was_interrupted
+        Whether the search was stopped before its end.
+    """
+
+    summary: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    was_interrupted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class CircuitSet:
-    """Designed circuits, one row each.
+class _Measured:
+    """What was measured of circuits, one row each."""
+
+    circuits: Tensor
+    behaviour: str
+    shown: Tensor
+    near: Robustness
+    anywhere: Robustness
+
+    @staticmethod
+    def of(circuits: Tensor, behaviour: str, settings: RobustnessSettings) -> _Measured:
+        """Integrate circuits at their own and at fresh parameters."""
+        n_sets = settings.n_sets
+        return _Measured(
+            circuits,
+            behaviour,
+            shown=BEHAVIOURS[behaviour](circuits, settings.test),
+            near=robustness(
+                circuits,
+                behaviour,
+                n_sets=n_sets,
+                spread=settings.near,
+                seed=settings.near_seed,
+                test=settings.test,
+            ),
+            anywhere=robustness(
+                circuits,
+                behaviour,
+                n_sets=n_sets,
+                spread=1.0,
+                seed=settings.anywhere_seed,
+                test=settings.test,
+            ),
+        )
+
+    @property
+    def n_different(self) -> int:
+        """Number of topologies that are different up to relabelling."""
+        return len(set(canonical_keys(*signs_and_presence(self.circuits))))
+
+
+def circuit_set(
+    circuits: Tensor,
+    behaviour: str,
+    *,
+    name: str = "gene circuits",
+    settings: RobustnessSettings = RobustnessSettings(),  # frozen
+    search: SearchReport = SearchReport(),  # frozen
+    seconds: float = 0.0,
+) -> CandidateSet:
+    """Test circuits and their robustness by trajectories, and return them with all that is reported.
 
     Parameters
     ----------
@@ -39,184 +130,115 @@ class CircuitSet:
         ``(n, 7, genes, genes)``, see `sciadv.nets.graph`.
     behaviour
         What they were designed for: "oscillation", "bistability" or "stability".
-    solution
-        The search that found them; None for circuits from elsewhere.
     name
         In reports.
-    n_sets
-        Fresh parameter sets per circuit and robustness measure.
+    settings
+        How robustness is measured.
+    search
+        What is reported of the search that found them.
+    seconds
+        Wall time of the search.
 
     Raises
     ------
     InputError
         They are not circuits, there are none, or the behaviour is not known.
     """
+    check_circuits(circuits)
+    if len(circuits) == 0:
+        raise InputError("there are no circuits in this set")
+    if behaviour not in BEHAVIOURS:
+        raise InputError(f"behaviour must be one of {', '.join(BEHAVIOURS)}, but it is {behaviour!r}")
+    measured = _Measured.of(circuits, behaviour, settings)
+    everything = torch.ones(len(circuits), dtype=torch.bool)
+    texts = {
+        f"circuit-{k:02d}.ant": to_antimony(circuit, name=f"circuit_{k}")
+        for k, circuit in enumerate(circuits)
+    }
+    return CandidateSet(
+        name=name,
+        x=circuits,
+        values={
+            "robustness": measured.near.share,
+            "robustness_low": measured.near.low,
+            "robustness_high": measured.near.high,
+            "robustness_anywhere": measured.anywhere.share,
+        },
+        hit=measured.shown,
+        feasible=everything,
+        margins=circuits.new_zeros(len(circuits), 0),
+        messages=tuple(_messages(measured, was_interrupted=search.was_interrupted)),
+        table=tuple(_table(measured, list(texts))),
+        facts=_facts(measured, name, settings, search) | {"seconds": seconds},
+        presentation=Presentation(
+            draw=partial(draw_circuits, behaviour=behaviour),
+            title=name,
+            picture_words="networks and trajectories of the designed circuits",
+            note="Green arrows activate, red bars repress; levels as parts of each gene's largest. "
+            "Of switches two trajectories are drawn, one dashed.",
+            hidden=("antimony",),
+        ),
+        files=texts,
+        was_interrupted=search.was_interrupted,
+    )
 
-    circuits: Tensor
-    behaviour: str
-    solution: Solution | None = None
-    name: str = "gene circuits"
-    n_sets: int = 64
 
-    def __post_init__(self) -> None:
-        check_circuits(self.circuits)
-        if len(self.circuits) == 0:
-            raise InputError("there are no circuits in this set")
-        if self.behaviour not in JUDGES:
-            raise InputError(f"behaviour must be one of {', '.join(JUDGES)}, but it is {self.behaviour!r}")
+def _messages(measured: _Measured, *, was_interrupted: bool) -> list[str]:
+    """Say how many circuits show the behaviour, and how robustly."""
+    n = len(measured.circuits)
+    near = float(measured.near.share.mean())
+    anywhere = float(measured.anywhere.share.mean())
+    lines = [
+        f"{int(measured.shown.sum())} of {n} circuits show {measured.behaviour} at their own parameters, "
+        f"by their trajectories; {measured.n_different} topologies are different",
+        f"with fresh parameters within a fifth of their ranges {near:.0%} do, anywhere in the ranges "
+        f"{anywhere:.0%} ({measured.near.n_sets} sets each)",
+    ]
+    if was_interrupted:
+        lines.append("the search was interrupted; these are the best circuits found until then")
+    return lines
 
-    def __len__(self) -> int:
-        return len(self.circuits)
 
-    @property
-    def topology(self) -> Tensor:
-        """Signs ``(n, genes, genes)``: the effect of gene i on gene j."""
-        return self.circuits[:, 0]
+def _facts(
+    measured: _Measured, name: str, settings: RobustnessSettings, search: SearchReport
+) -> dict[str, object]:
+    """Return what a report states, as plain values."""
+    facts: dict[str, object] = {
+        "name": name,
+        "behaviour": measured.behaviour,
+        "n_circuits": len(measured.circuits),
+        "n_showing": int(measured.shown.sum()),
+        "n_different_topologies": measured.n_different,
+        "robustness_mean": float(measured.near.share.mean()),
+        "robustness_spread": settings.near,
+        "robustness_anywhere_mean": float(measured.anywhere.share.mean()),
+        "n_parameter_sets": settings.n_sets,
+        "was_interrupted": search.was_interrupted,
+        "settings": dict(search.settings),
+        "versions": versions(),
+    }
+    return {**facts, "search": dict(search.summary)} if search.summary else facts
 
-    @property
-    def parameters(self) -> Kinetics:
-        """All parameters in physical units."""
-        return unpack(self.circuits)
 
-    @cached_property
-    def shown(self) -> Tensor:
-        """Whether each circuit shows the behaviour at its own parameters ``(n,)``, by its trajectory."""
-        return JUDGES[self.behaviour](self.circuits)
-
-    @cached_property
-    def robustness(self) -> Robustness:
-        """Share of fresh parameter sets within a fifth of the ranges around the design that show it."""
-        return robustness(self.circuits, self.behaviour, n_sets=self.n_sets, spread=NEAR)
-
-    @cached_property
-    def robustness_anywhere(self) -> Robustness:
-        """Share of parameter sets anywhere in the ranges: a property of the topology alone."""
-        return robustness(self.circuits, self.behaviour, n_sets=self.n_sets, spread=ANYWHERE, seed=2000)
-
-    @property
-    def n_different(self) -> int:
-        """Number of topologies that are different up to relabelling."""
-        return len(set(canonical_keys(*signs_and_presence(self.circuits))))
-
-    @property
-    def messages(self) -> list[str]:
-        """What was found, in sentences."""
-        near, anywhere = float(self.robustness.share.mean()), float(self.robustness_anywhere.share.mean())
-        return [
-            f"{int(self.shown.sum())} of {len(self)} circuits show {self.behaviour} at their own parameters, "
-            f"by their trajectories; {self.n_different} topologies are different",
-            f"with fresh parameters within a fifth of their ranges {near:.0%} do, anywhere in the ranges "
-            f"{anywhere:.0%} ({self.n_sets} sets each)",
-        ]
-
-    def summary(self) -> dict[str, object]:
-        """Return what a report states, as plain values."""
-        facts: dict[str, object] = {
-            "name": self.name,
-            "behaviour": self.behaviour,
-            "n_circuits": len(self),
-            "n_showing": int(self.shown.sum()),
-            "n_different_topologies": self.n_different,
-            "robustness_mean": float(self.robustness.share.mean()),
-            "robustness_spread": NEAR,
-            "robustness_anywhere_mean": float(self.robustness_anywhere.share.mean()),
-            "n_parameter_sets": self.n_sets,
-            "versions": versions(),
+def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:
+    """Return one row of plain values per circuit."""
+    n_genes = unpack(measured.circuits).n_genes
+    topology = measured.circuits[:, 0]
+    return [
+        {
+            "circuit": k,
+            "genes": int(n_genes[k]),
+            "edges": int(topology[k].abs().sum()),
+            "topology": topology_text(topology[k]),
+            measured.behaviour: bool(measured.shown[k]),
+            "robustness": float(measured.near.share[k]),
+            "robustness_low": float(measured.near.low[k]),
+            "robustness_high": float(measured.near.high[k]),
+            "robustness_anywhere": float(measured.anywhere.share[k]),
+            "antimony": files[k],
         }
-        return facts if self.solution is None else {**facts, "search": self.solution.summary()}
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row of plain values per circuit."""
-        near, anywhere = self.robustness, self.robustness_anywhere
-        return [
-            {
-                "circuit": k,
-                "genes": int(self.parameters.n_genes[k]),
-                "edges": int(self.topology[k].abs().sum()),
-                "topology": topology_text(self.topology[k]),
-                self.behaviour: bool(self.shown[k]),
-                "robustness": float(near.share[k]),
-                "robustness_low": float(near.low[k]),
-                "robustness_high": float(near.high[k]),
-                "robustness_anywhere": float(anywhere.share[k]),
-                "antimony": f"circuit-{k:02d}.ant",
-            }
-            for k in range(len(self))
-        ]
-
-    def plot(self) -> Figure:
-        """Draw each network beside its trajectory; of switches two, to the ends farthest apart."""
-        from matplotlib.figure import Figure
-
-        n, n_columns = min(len(self), _SHOWN), 3
-        n_rows = -(-n // n_columns)
-        figure = Figure(figsize=(4.2 * n_columns, 1.9 * n_rows), layout="constrained")
-        axes = figure.subplots(n_rows, 2 * n_columns, squeeze=False, width_ratios=[1, 1.5] * n_columns)
-        starts = self._starts()
-        for panel in axes.flat:
-            panel.set_axis_off()
-        for k in range(n):
-            row, column = divmod(k, n_columns)
-            draw_network(axes[row, 2 * column], self.circuits[k])
-            panel = axes[row, 2 * column + 1]
-            panel.set_axis_on()
-            t_end = 100.0 if self.behaviour == "oscillation" else 40.0
-            for start, style in zip(starts[:, k], ("-", "--"), strict=False):
-                draw_trajectory(panel, self.circuits[k], start, t_end=t_end, style=style)
-            panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
-            panel.set_title(f"{k}: robustness {float(self.robustness.share[k]):.2f}", fontsize=8)
-            if row == n_rows - 1 or k + n_columns >= n:
-                panel.set_xlabel("time", fontsize=7)
-            if column == 0:
-                panel.set_ylabel("part of largest level", fontsize=6)
-        return figure
-
-    def _starts(self) -> Tensor:
-        """Return initial levels of the trajectories shown ``(trajectories, n, genes)``."""
-        if self.behaviour == "oscillation":
-            return start_levels(self.circuits)[None]
-        return Ends.of(self.circuits).farthest()
-
-    def to_antimony(self, index: int = 0) -> str:
-        """Return one circuit as an Antimony model."""
-        return antimony.to_antimony(self._one(index), name=f"circuit_{index}")
-
-    def to_networkx(self, index: int = 0) -> DiGraph[str]:
-        """Return one circuit as a directed graph with its parameters."""
-        return graphs.to_networkx(self._one(index))
-
-    def _one(self, index: int) -> Tensor:
-        if not -len(self) <= index < len(self):
-            raise InputError(f"there are circuits 0 to {len(self) - 1}, but index is {index}")
-        return self.circuits[index]
-
-    def save(self, folder: Path) -> Path:
-        """Write designs.csv, summary.json, figure.png, report.html, and each circuit as Antimony."""
-        folder.mkdir(parents=True, exist_ok=True)
-        rows = self.rows()
-        with (folder / "designs.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        for k, row in enumerate(rows):
-            (folder / row["antimony"]).write_text(self.to_antimony(k), encoding="utf-8")
-        picture = png(self.plot())
-        write_page(folder, self.summary(), picture, self._page(rows, picture))
-        return folder
-
-    def _page(self, rows: list[dict[str, Any]], picture: bytes) -> str:
-        head = [key for key in rows[0] if key != "antimony"]
-        cells = [[_cell(row[key]) for key in head] for row in rows]
-        sections = [
-            f"<h1>{escape(self.name)}</h1>",
-            *(f"<p>{escape(sentence)}</p>" for sentence in self.messages),
-            image(picture, "networks and trajectories of the designed circuits"),
-            "<p>Green arrows activate, red bars repress; levels as parts of each gene's largest. "
-            "Of switches two trajectories are drawn, one dashed.</p>",
-            html_table(cells, head=head),
-            f"<pre>{escape(to_json(self.summary()))}</pre>",
-        ]
-        return html_page(self.name, sections)
+        for k in range(len(measured.circuits))
+    ]
 
 
 def topology_text(signs: Tensor) -> str:
@@ -230,7 +252,3 @@ def topology_text(signs: Tensor) -> str:
     """
     edges = signs.nonzero().tolist()
     return "_".join(f"{gene_name(i)}{gene_name(j)}{'a' if float(signs[i, j]) > 0 else 'i'}" for i, j in edges)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -12,19 +12,52 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sciadv.arguments import as_number
+from sciadv.errors import require_at_least
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.problem import Problem
 from sciadv.types import as_generator
 
-#: Draws of the prior, at least, and for each start.
-_N_DRAWS, _PER_START = 2000, 20
-#: Later rounds: how many, draws in each, and for each start; the best topologies that they are drawn around.
-_N_ROUNDS, _N_NEAR, _NEAR_PER_START, _N_ELITE = 8, 500, 4, 60
-#: Part of the latent numbers that is drawn again.
-_CHANGED = 0.06
 #: Latents that are scored at once.
 _CHUNK = 500
+
+
+@dataclass(frozen=True)
+class StartSettings:
+    """How many latents are drawn to start from.
+
+    Parameters
+    ----------
+    n_draws, draws_per_start
+        Draws of the prior: at least so many, and so many for each start.
+    n_rounds
+        Later rounds.
+    n_near, near_per_start
+        Draws in each of them: at least so many, and so many for each start.
+    n_elite
+        Best topologies that they are drawn around, at least.
+    changed
+        Part of the latent numbers that is drawn again.
+
+    Raises
+    ------
+    InputError
+        A number of draws is below 1, or `changed` is not in [0, 1].
+    """
+
+    n_draws: int = 2000
+    draws_per_start: int = 20
+    n_rounds: int = 8
+    n_near: int = 500
+    near_per_start: int = 4
+    n_elite: int = 60
+    changed: float = 0.06
+
+    def __post_init__(self) -> None:
+        require_at_least(self, dict.fromkeys(("n_draws", "n_near", "n_elite"), 1))
+        require_at_least(self, dict.fromkeys(("draws_per_start", "n_rounds", "near_per_start"), 0))
+        as_number(self.changed, "changed", least=0, most=1)
 
 
 def best_rows(objective: Tensor, keys: Sequence[Key]) -> list[int]:
@@ -78,7 +111,8 @@ class Ranked:
 @torch.no_grad()
 def rank(problem: Problem, z: Tensor) -> Ranked:
     """Score latents ``(draws, latent)`` by the objective for the first measurement, and rank them."""
-    scores, keys = [], list[Key]()
+    scores = []
+    keys = list[Key]()
     with problem.prior.frozen():
         for part in torch.split(z, _CHUNK):
             x = problem.prior(part)
@@ -88,15 +122,21 @@ def rank(problem: Problem, z: Tensor) -> Ranked:
     return Ranked.of(z, torch.cat(scores), keys)
 
 
-def near(z: Tensor, n: int, *, generator: torch.Generator) -> Tensor:
+def near(z: Tensor, n: int, *, changed: float, generator: torch.Generator) -> Tensor:
     """Return `n` latents around some of ``(topologies, latent)``, a part of their numbers drawn again."""
     parents = z[torch.randint(len(z), (n,), generator=generator)]
     fresh = torch.randn(parents.shape, generator=generator).to(z)
-    is_changed = torch.rand(parents.shape, generator=generator).to(z) < _CHANGED
+    is_changed = torch.rand(parents.shape, generator=generator).to(z) < changed
     return torch.where(is_changed, fresh, parents)
 
 
-def different_starts(problem: Problem, n_starts: int, *, seed: int) -> Tensor:
+def different_starts(
+    problem: Problem,
+    n_starts: int,
+    *,
+    seed: int,
+    settings: StartSettings = StartSettings(),  # frozen
+) -> Tensor:
     """Return latents of different topologies with the best objectives found; ``(n_starts, latent)``.
 
     Parameters
@@ -107,13 +147,16 @@ def different_starts(problem: Problem, n_starts: int, *, seed: int) -> Tensor:
         How many.
     seed
         Seed of the draws.
+    settings
+        How many draws.
     """
     numbers = as_generator(seed)
-    drawn = problem.prior.sample_latent(max(_N_DRAWS, _PER_START * n_starts), seed=numbers)
-    ranked = rank(problem, drawn)
-    for _ in range(_N_ROUNDS):
-        elite = ranked.z[: max(_N_ELITE, n_starts)]
-        around = near(elite, max(_N_NEAR, _NEAR_PER_START * n_starts), generator=numbers)
+    n_draws = max(settings.n_draws, settings.draws_per_start * n_starts)
+    n_near = max(settings.n_near, settings.near_per_start * n_starts)
+    ranked = rank(problem, problem.prior.sample_latent(n_draws, seed=numbers))
+    for _ in range(settings.n_rounds):
+        elite = ranked.z[: max(settings.n_elite, n_starts)]
+        around = near(elite, n_near, changed=settings.changed, generator=numbers)
         ranked = ranked.with_draws(rank(problem, around))
     rows = torch.arange(n_starts) % len(ranked.z)  # repeats only where there are too few topologies
     return ranked.z[rows.to(ranked.z.device)]

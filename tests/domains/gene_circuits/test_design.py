@@ -10,13 +10,14 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
+import sciadv
 from sciadv import Gaussian, Prior, Problem, Tolerance
-from sciadv.domains.gene_circuits import circuit_starts
+from sciadv.candidate_set import CandidateSet
 from sciadv.domains.gene_circuits.antimony import to_antimony
 from sciadv.domains.gene_circuits.circuit_game import oscillation_feedback
-from sciadv.domains.gene_circuits.circuit_search import design_circuits
-from sciadv.domains.gene_circuits.circuit_set import CircuitSet, topology_text
-from sciadv.domains.gene_circuits.circuit_starts import different_starts, rank
+from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
+from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
+from sciadv.domains.gene_circuits.circuit_starts import StartSettings, different_starts, rank
 from sciadv.domains.gene_circuits.graphs import from_pyg, to_networkx, to_pyg
 from sciadv.domains.gene_circuits.random_circuits import largest_samples, random_circuits
 from sciadv.domains.gene_circuits.regulatory_networks import (
@@ -53,17 +54,16 @@ def problem(prior) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def designs(problem) -> CircuitSet:
-    found = design_circuits(problem, 4, n_iterations=20)
-    return CircuitSet(found.circuits, "bistability", found.solution, name=found.name, n_sets=8)
+def designs(problem) -> CandidateSet:
+    return CircuitSearch(n_iterations=20, robustness=RobustnessSettings(n_sets=8))(problem, {}, 4)
 
 
 def test_designed_switches_switch(designs):
     assert len(designs) == 4
-    assert int(designs.shown.sum()) >= 3
-    assert designs.n_different == 4
-    assert float(designs.robustness.share.mean()) > 0.5
-    assert designs.solution.method == "adam"
+    assert int(designs.hit.sum()) >= 3
+    assert designs.facts["n_different_topologies"] == 4
+    assert float(designs.values["robustness"].mean()) > 0.5
+    assert designs.facts["search"]["method"] == "adam"
 
 
 def test_starts_are_different_topologies_and_depend_on_the_seed(problem):
@@ -75,10 +75,10 @@ def test_starts_are_different_topologies_and_depend_on_the_seed(problem):
     assert not torch.equal(z, different_starts(problem, 12, seed=1))
 
 
-def test_later_rounds_of_draws_find_better_starts(problem, monkeypatch):
+def test_later_rounds_of_draws_find_better_starts(problem):
     best = rank(problem, different_starts(problem, 12, seed=0)).objective
-    monkeypatch.setattr(circuit_starts, "_N_ROUNDS", 0)
-    first = rank(problem, different_starts(problem, 12, seed=0)).objective
+    only_first = StartSettings(n_rounds=0)
+    first = rank(problem, different_starts(problem, 12, seed=0, settings=only_first)).objective
     assert bool((best <= first + 1e-6).all())
     assert float(best.mean()) < float(first.mean())
 
@@ -89,9 +89,9 @@ def test_a_set_writes_what_it_promises(designs, tmp_path):
         assert (folder / name).stat().st_size > 100
     rows = list(csv.DictReader((folder / "designs.csv").read_text().splitlines()))
     assert len(rows) == 4
-    assert rows[0]["topology"] == topology_text(designs.topology[0])
+    assert rows[0]["topology"] == topology_text(designs.x[0, 0])
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["n_showing"] == int(designs.shown.sum())
+    assert summary["n_showing"] == int(designs.hit.sum())
     page = (folder / "report.html").read_text()
     assert "data:image/png" in page
     assert "show bistability" in page
@@ -102,7 +102,7 @@ def test_antimony_becomes_sbml_that_an_independent_solver_integrates_to_the_same
     antimony, libsbml = pytest.importorskip("antimony"), pytest.importorskip("libsbml")
     for k, circuit in enumerate(random_circuits(3, n_genes, seed=11)):
         antimony.clearPreviousLoads()
-        text = CircuitSet(circuit[None], "oscillation").to_antimony()
+        text = to_antimony(circuit, name="circuit_0")
         assert antimony.loadAntimonyString(text) >= 0, antimony.getLastError()
         document = libsbml.readSBMLFromString(antimony.getSBMLString("circuit_0"))
         assert document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) == 0, k
@@ -207,7 +207,7 @@ def broken_files(folder, content: bytes) -> None:
         (folder / "circuits" / name).write_bytes(content)
 
 
-def test_missing_and_broken_networks_are_told_in_words(tmp_path, monkeypatch):
+def test_missing_and_broken_networks_are_reported_in_words(tmp_path, monkeypatch):
     monkeypatch.delenv("SCIADV_DATA", raising=False)
     with pytest.raises(InputError, match="under SCIADV_DATA, which is not set"):
         load_networks("train")
@@ -225,10 +225,10 @@ def test_missing_and_broken_networks_are_told_in_words(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda p: design_circuits(p, 0), "at least 1 circuit"),
-        (lambda p: CircuitSet(p.prior.sample(2, seed=0)[:0], "stability"), "no circuits in this set"),
-        (lambda p: CircuitSet(p.prior.sample(2, seed=0), "dancing"), "behaviour must be one of oscillation"),
-        (lambda p: CircuitSet(p.prior.sample(2, seed=0), "stability").to_antimony(5), "circuits 0 to 1"),
+        (lambda p: sciadv.design(p, n=0), "n must be a whole number, at least 1"),
+        (lambda p: circuit_set(p.prior.sample(2, seed=0)[:0], "stability"), "no circuits in this set"),
+        (lambda p: circuit_set(p.prior.sample(2, seed=0), "dancing"), "behaviour must be one of oscillation"),
+        (lambda p: StartSettings(changed=2.0), "changed must be a finite number"),
         (lambda p: to_antimony(p.prior.sample(1, seed=0)), "circuits have shape"),
         (lambda p: to_antimony(p.prior.sample(1, seed=0)[0], name="my model"), "letters, digits and _"),
         (lambda p: to_antimony(p.prior.sample(1, seed=0)[0], initial=-torch.ones(3)), "numbers >= 0"),
@@ -237,8 +237,8 @@ def test_missing_and_broken_networks_are_told_in_words(tmp_path, monkeypatch):
         (lambda p: from_pyg(to_pyg(p.prior.sample(2, seed=0)), n_genes=2), "more than n_genes = 2"),
         (lambda p: subgraphs([Network("one", np.ones((1, 1), np.int8))], 3), "no connected parts"),
         (
-            lambda p: design_circuits(
-                Problem(image_prior(), torch.eye(16), Gaussian(1.0), torch.ones(1, 16)), 1
+            lambda p: CircuitSearch()(
+                Problem(image_prior(), torch.eye(16), Gaussian(1.0), torch.ones(1, 16)), {}, 1
             ),
             "designed by a GeneCircuit forward",
         ),

@@ -6,12 +6,13 @@ import pytest
 from typer.testing import CliRunner
 
 import sciadv
+from sciadv.candidate_set import CandidateSet
 from sciadv.cli import app
-from sciadv.designs import Designs, design_names
-from sciadv.domains.gene_circuits import circuit_starts
-from sciadv.domains.gene_circuits.circuit_set import CircuitSet
+from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
+from sciadv.domains.gene_circuits.circuit_starts import StartSettings
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import find_entry
+from sciadv.verbs.design import design_names
 
 NAME = "gene-oscillator"
 SWITCHES = [('behaviour = "oscillation"', 'behaviour = "bistability"'), ("n_anywhere = 18", "n_anywhere = 0")]
@@ -40,8 +41,8 @@ def mine(tmp_path):
 
 @pytest.fixture
 def few_draws(monkeypatch):
-    monkeypatch.setattr(circuit_starts, "_N_DRAWS", 200)
-    monkeypatch.setattr(circuit_starts, "_N_ROUNDS", 1)
+    quick = CircuitSearch(starts=StartSettings(n_draws=200, n_rounds=1))
+    monkeypatch.setattr("sciadv.domains.gene_circuits.circuit_search.CircuitSearch", lambda: quick)
 
 
 def run(*arguments):
@@ -68,10 +69,9 @@ def test_a_problem_of_ones_own_is_designed_by_the_command(mine, few_draws, tmp_p
 def test_same_seed_same_circuits_another_seed_others(mine, few_draws):
     folder = mine(*SWITCHES)
     first, again, other = (sciadv.design(folder, n=1, seed=seed) for seed in (1, 1, 2))
-    assert isinstance(first, CircuitSet)
-    assert isinstance(first, Designs)
-    assert first.circuits.equal(again.circuits)
-    assert not first.circuits.equal(other.circuits)
+    assert isinstance(first, CandidateSet)
+    assert first.x.equal(again.x)
+    assert not first.x.equal(other.x)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_same_seed_same_circuits_another_seed_others(mine, few_draws):
         (["./nowhere/problem.toml"], "nowhere"),
         ([NAME, "--target", "period=5"], "gene-oscillator takes no --target: its behaviour is the target"),
         ([NAME, "--target", "period"], "expected --target PROPERTY=NUMBER"),
-        ([NAME, "-n", "0"], "n must be at least 1 design, but it is 0"),
+        ([NAME, "-n", "0"], "n must be a whole number, at least 1, but it is 0"),
         ([NAME, "-n", "two"], "'-n'"),
         ([NAME, "--seed", "-1"], "greater than or equal to 0"),
         ([NAME, "--device", "abacus"], "device 'abacus' is not on this"),

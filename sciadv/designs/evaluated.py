@@ -12,18 +12,45 @@ from torch import Tensor
 from sciadv.forward import Forward, PropertyModel
 from sciadv.nets import DesignDecoder
 from sciadv.problem import Problem
-from sciadv.types import as_generator
+from sciadv.types import Rows, as_generator
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """Designs ``(n, variables)`` with every property of the model, margins, feasibility and regime."""
+@dataclass(frozen=True, eq=False)
+class Evaluated(Rows):
+    """Designs with every property of the model, margins, feasibility and regime.
+
+    Parameters
+    ----------
+    x
+        ``(n, variables)``, float64.
+    properties
+        ``(n, properties)``.
+    margins
+        How far each constraint is below its limit, in parts of it ``(n, constraints)``.
+    feasible
+        Whether a design keeps every constraint ``(n,)``.
+    regime
+        Number of its regime ``(n,)``.
+    names
+        Of the properties.
+    """
 
     x: Tensor
-    values: dict[str, Tensor]
+    properties: Tensor
     margins: Tensor
     feasible: Tensor
     regime: Tensor
+    names: tuple[str, ...]
+
+    def value(self, name: str) -> Tensor:
+        """Return one property of each design ``(n,)``."""
+        return self.properties[:, self.names.index(name)]
+
+    def deviations(self, names: Sequence[str], goal: Tensor) -> Tensor:
+        """Return the relative deviations of properties from a goal ``(n, names)``."""
+        values = torch.stack([self.value(name) for name in names], 1)
+        wanted = goal.cpu().double()
+        return (values - wanted) / wanted
 
 
 @torch.no_grad()
@@ -40,13 +67,12 @@ def evaluate(problem: Problem, x: Tensor) -> Evaluated:
     x = x.detach().to("cpu", torch.float64)
     model = _double(problem.forward)
     assert isinstance(model, PropertyModel)
-    names = [quantity.name for quantity in model.PROPERTIES]
-    columns: Tensor = model.with_properties(names)(x)
+    names = tuple(quantity.name for quantity in model.PROPERTIES)
+    properties: Tensor = model.with_properties(names)(x)
     limits = [(_double(limit.forward), limit) for limit in problem.constraints]
     margins = [(limit.at_most - forward(x).amax(1)) / limit.size for forward, limit in limits]
     stacked = torch.stack(margins, 1) if margins else x.new_zeros(len(x), 0)
-    values = dict(zip(names, columns.unbind(1), strict=True))
-    return Evaluated(x, values, stacked, (stacked >= 0).all(1), model.regime(x))
+    return Evaluated(x, properties, stacked, (stacked >= 0).all(1), model.regime(x), names)
 
 
 def _double(forward: Forward) -> Forward:
@@ -55,24 +81,13 @@ def _double(forward: Forward) -> Forward:
 
 def joined(parts: Sequence[Evaluated]) -> Evaluated:
     """Return the designs of several evaluations as one."""
-    names = parts[0].values
     return Evaluated(
         x=torch.cat([part.x for part in parts]),
-        values={name: torch.cat([part.values[name] for part in parts]) for name in names},
+        properties=torch.cat([part.properties for part in parts]),
         margins=torch.cat([part.margins for part in parts]),
         feasible=torch.cat([part.feasible for part in parts]),
         regime=torch.cat([part.regime for part in parts]),
-    )
-
-
-def taken(designs: Evaluated, rows: Tensor) -> Evaluated:
-    """Return some of the designs."""
-    return Evaluated(
-        x=designs.x[rows],
-        values={name: values[rows] for name, values in designs.values.items()},
-        margins=designs.margins[rows],
-        feasible=designs.feasible[rows],
-        regime=designs.regime[rows],
+        names=parts[0].names,
     )
 
 
@@ -84,7 +99,7 @@ def neighbours(problem: Problem, x: Tensor, n: int, *, width: float, seed: int) 
     problem
         Its prior's generator is a `DesignDecoder`.
     x
-        Where to look.
+        The designs in the middle.
     n
         Designs around each.
     width

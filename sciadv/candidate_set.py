@@ -1,0 +1,196 @@
+"""The candidate set: what a design found, with predicted values and margins, as table, picture and report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.files.page import escape, html_page, html_table, image, png, to_json, write_page
+from sciadv.files.publishing import publish
+from sciadv.files.writing import write_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: What `CandidateSet.save` writes beside the set's own files.
+RESULTS = ("designs.csv", "summary.json", "figure.png", "report.html")
+
+#: One row of a table: plain values by column.
+Row = Mapping[str, object]
+
+
+@final
+@dataclass(frozen=True)
+class Presentation:
+    """What only a domain knows of how its candidates are shown.
+
+    Parameters
+    ----------
+    draw
+        Draws the figure of a set.
+    title
+        Heading of the report.
+    picture_words
+        What the figure shows, in words.
+    note
+        A paragraph below the figure; empty for none.
+    hidden
+        Columns of the table that the report leaves out.
+    """
+
+    draw: Callable[[CandidateSet], Figure]
+    title: str
+    picture_words: str
+    note: str = ""
+    hidden: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CandidateSet:
+    """Designed candidates, one row each; everything in it is computed when it is made.
+
+    Parameters
+    ----------
+    name
+        Of the problem.
+    x
+        Candidates ``(n, *shape)``, as the problem's forward takes them.
+    values
+        What a model that takes no part in the search predicts of each, by name ``(n,)``.
+    hit
+        Whether a candidate does what was asked for ``(n,)``.
+    feasible
+        Whether it keeps every constraint ``(n,)``.
+    margins
+        How far each constraint is below its limit, in parts of it ``(n, constraints)``.
+    messages
+        Sentences for the user: how many candidates do what was asked, and why others do not.
+    table
+        One row of plain values per candidate; units in the names of the columns.
+    facts
+        What the report states, as plain values.
+    presentation
+        How the set is shown.
+    target
+        What was asked for, by property; empty where the problem itself is the target.
+    reachable
+        The value nearest to the target that a feasible candidate has, by property.
+    reason
+        Why the target cannot be reached, in words; empty where it is.
+    files
+        Text of further files, by name.
+    was_interrupted
+        Whether the search was stopped before its end.
+
+    Raises
+    ------
+    InputError
+        The set has no candidates, or something in it has not one row per candidate.
+    """
+
+    name: str
+    x: Tensor
+    values: Mapping[str, Tensor]
+    hit: Tensor
+    feasible: Tensor
+    margins: Tensor
+    messages: tuple[str, ...]
+    table: tuple[Row, ...]
+    facts: Mapping[str, object]
+    presentation: Presentation
+    target: Mapping[str, float] = field(default_factory=dict)
+    reachable: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    was_interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.x) == 0:
+            raise InputError("there are no candidates in this set")
+        lengths = {name: len(values) for name, values in self.values.items()}
+        lengths |= {"hit": len(self.hit), "feasible": len(self.feasible)}
+        lengths |= {"margins": len(self.margins), "table": len(self.table)}
+        for name, n in lengths.items():
+            if n != len(self.x):
+                raise InputError(f"{name} has {n} rows for {len(self.x)} candidates")
+
+    @property
+    def n_good(self) -> int:
+        """Candidates that do what was asked for and are feasible."""
+        return int((self.hit & self.feasible).sum())
+
+    def summary(self) -> dict[str, object]:
+        """Return what the report states, as plain values."""
+        return dict(self.facts)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return the table as dictionaries."""
+        return [dict(row) for row in self.table]
+
+    def to_csv(self, path: Path | str) -> Path:
+        """Write the table to a CSV file and return its path."""
+        return write_file(path, self._csv())
+
+    def plot(self) -> Figure:
+        """Draw the figure of the set."""
+        return self.presentation.draw(self)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write `RESULTS` and the set's own files to a folder, all of them or none."""
+        picture = png(self.plot())
+
+        def build(place: Path) -> None:
+            (place / "designs.csv").write_text(self._csv(), encoding="utf-8", newline="")
+            for name, text in self.files.items():
+                (place / name).write_text(text, encoding="utf-8")
+            write_page(place, self.summary(), picture, self._page(picture))
+
+        return publish(Path(folder), build)
+
+    def _csv(self) -> str:
+        """Return the table as CSV."""
+        buffer = io.StringIO(newline="")
+        writer = csv.DictWriter(buffer, list(self.table[0]))
+        writer.writeheader()
+        writer.writerows(self.table)
+        return buffer.getvalue()
+
+    def _page(self, picture: bytes) -> str:
+        """Return the report."""
+        shown = self.presentation
+        head = [key for key in self.table[0] if key not in shown.hidden]
+        cells = [[_cell(row[key]) for key in head] for row in self.table]
+        facts = [
+            (key.replace("_", " "), value if isinstance(value, str) else to_json(value))
+            for key, value in self.facts.items()
+        ]
+        sections = [
+            f"<h1>{escape(shown.title)}</h1>",
+            *(f"<p>{escape(sentence)}</p>" for sentence in self.messages),
+            image(picture, shown.picture_words),
+            *([f"<p>{escape(shown.note)}</p>"] if shown.note else []),
+            "<h2>Designs</h2>" + html_table(cells, head=head),
+            "<h2>To do it again</h2>" + html_table(facts),
+        ]
+        return html_page(shown.title, sections)
+
+    def __len__(self) -> int:
+        """Return how many candidates there are."""
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        """Show the problem and how many candidates do what was asked."""
+        unreachable = "; the target cannot be reached" if self.reason else ""
+        return f"CandidateSet({self.name}: {self.n_good} of {len(self)} hit and feasible{unreachable})"
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,181 @@
+"""The verb `design`: find candidates that do what is asked for, by the designer of the problem's forward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from sciadv.arguments import as_count, as_number, as_seed, shown
+from sciadv.candidate_set import CandidateSet
+from sciadv.catalogue import entry_spec, load_problem
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.files.folders import entry_names
+from sciadv.files.reading import memory_bytes
+from sciadv.forward import FORWARDS, Forward
+from sciadv.problem import Problem
+from sciadv.schema import CorrectionSpec, ProblemSpec, TargetMeasurements
+from sciadv.solvers import Monitor
+from sciadv.types import as_device
+
+#: The designer of every forward that predicts properties by name.
+DEFAULT = "properties"
+#: Designers as ``module:class``, by the kind of forward that they design for.
+DESIGNERS: dict[str, str] = {
+    DEFAULT: "sciadv.designs.property_search:PropertySearch",
+    "gene-circuit": "sciadv.domains.gene_circuits.circuit_search:CircuitSearch",
+}
+
+
+@runtime_checkable
+class Designer(Protocol):
+    """What designs for a problem; `sciadv.testing.check_designer` checks what it promises."""
+
+    def memory(self, problem: Problem, n: int) -> int:
+        """Estimate the memory that `n` designs take [bytes]."""
+        ...
+
+    def __call__(
+        self,
+        problem: Problem,
+        target: Mapping[str, float],
+        n: int,
+        *,
+        seed: int = 0,
+        monitor: Monitor | None = None,
+    ) -> CandidateSet:
+        """Return `n` designs for the target; an empty one means the problem's own."""
+        ...
+
+
+def design(
+    problem: Problem | str | Path,
+    *,
+    target: Mapping[str, float] | None = None,
+    n: int = 20,
+    seed: int = 0,
+    device: str | None = None,
+    monitor: Monitor | None = None,
+) -> CandidateSet:
+    """Design candidates that have a target property and keep every constraint.
+
+    Parameters
+    ----------
+    problem
+        A `Problem`, a name of the catalogue that can be designed (`design_names`), or the path of one's own.
+    target
+        Value of each property that is asked for, in the problem's units; None for the problem's own target.
+    n
+        How many designs.
+    seed
+        Seed of everything random: same seed, same device, same designs.
+    device
+        "auto", "cpu", "cuda", …; where the problem is if left out.
+    monitor
+        Called with a `Progress` after each iteration of the search; a `KeyboardInterrupt` from it, or
+        Ctrl-C, ends the search and keeps what it has found.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such problem, or it has no such property.
+    InputError
+        A target is not a number or lies outside of what the property can be, `n` is below 1, or so many
+        designs would not fit into memory.
+
+    Examples
+    --------
+    >>> found = design("nanotexture-friction", target={"friction_coefficient": 0.08}, n=2)
+    >>> found.x.shape, found.n_good
+    (torch.Size([2, 2]), 2)
+    """
+    n_designs = as_count(n, "n")
+    asked = _checked_target(target)
+    start = as_seed(seed)
+    loaded = _loaded(problem, device=device, seed=start)
+    designer = designer_of(loaded.forward)
+    _check_memory(designer, loaded, n_designs)
+    return designer(loaded, asked, n_designs, seed=start, monitor=monitor)
+
+
+def designer_of(forward: Forward) -> Designer:
+    """Return the designer of a forward: that of its own kind, or else that of property models."""
+    kinds = (kind for kind in DESIGNERS if _is_kind(forward, kind))
+    return make_designer(next(kinds, DEFAULT))
+
+
+def _is_kind(forward: Forward, kind: str) -> bool:
+    constructor = FORWARDS.get(kind)
+    return isinstance(constructor, type) and isinstance(forward, constructor)
+
+
+def make_designer(name: str) -> Designer:
+    """Return a designer of `DESIGNERS` with its default settings.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such designer.
+    """
+    if name not in DESIGNERS:
+        raise UnknownNameError("designer", name, DESIGNERS)
+    module, cls = DESIGNERS[name].split(":")
+    found: Designer = getattr(import_module(module), cls)()
+    return found
+
+
+def design_names() -> list[str]:
+    """List the problems of the catalogue that can be designed."""
+    specs = {name: entry_spec(name) for name in entry_names("problems")}
+    return sorted(name for name, spec in specs.items() if _can_be_designed(spec))
+
+
+def _can_be_designed(spec: ProblemSpec | CorrectionSpec) -> bool:
+    """Whether a problem has a forward of `DESIGNERS`, or a target."""
+    if not isinstance(spec, ProblemSpec):
+        return False
+    kind = str(getattr(spec.forward, "kind", ""))
+    return kind in DESIGNERS or isinstance(spec.measurements, TargetMeasurements)
+
+
+def _checked_target(target: Mapping[str, float] | None) -> dict[str, float]:
+    if target is None:
+        return {}
+    if not isinstance(target, Mapping):
+        raise InputError(
+            f"target must be values by property, such as {{'friction_coefficient': 0.08}}, but it is "
+            f"{shown(target)}"
+        )
+    return {str(key): as_number(value, f"the target {key}") for key, value in target.items()}
+
+
+def _loaded(problem: Problem | str | Path, *, device: str | None, seed: int) -> Problem:
+    """Return the problem, loaded where it is given by its name or path, on the device."""
+    if isinstance(problem, Problem):
+        return problem if device is None else problem.to(device)
+    where = as_device("cpu" if device is None else device)  # before anything is read
+    if not isinstance(problem, str | Path):
+        raise InputError(f"problem must be a Problem, a name or a path, but it is {shown(problem)}")
+    is_name = isinstance(problem, str) and "/" not in problem and not problem.endswith(".toml")
+    if is_name and problem not in (known := design_names()):
+        raise UnknownNameError("problem that can be designed", str(problem), known)
+    return load_problem(problem, device=str(where), seed=seed)
+
+
+def _check_memory(designer: Designer, problem: Problem, n: int) -> None:
+    """Refuse more designs than fit into half of the machine's memory, with the estimate.
+
+    Raises
+    ------
+    InputError
+        They do not fit.
+    """
+    limit = memory_bytes() // 2
+    wanted = designer.memory(problem, n)
+    if wanted > limit:
+        most = max(1, int(n * limit / wanted))
+        raise InputError(
+            f"{n} designs would take about {wanted / 2**30:.3g} GiB of memory, but half of this machine's is "
+            f"{limit / 2**30:.3g} GiB; ask for at most about {most} at once"
+        )
