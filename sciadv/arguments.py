@@ -63,6 +63,7 @@ def as_number(
     most: float = math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    advice: str = "",
 ) -> float:
     """Return a finite real number within bounds as a `float`.
 
@@ -76,6 +77,8 @@ def as_number(
         Bounds that it may have.
     above, below
         Bounds that it may not have.
+    advice
+        What to do, for the end of the message.
 
     Raises
     ------
@@ -96,6 +99,7 @@ def as_number(
     if number is None or not (least <= number <= most and above < number < below):
         raise InputError(
             f"{name} must be a finite number{_bounds(least, most, above, below)}, but it is {shown(value)}"
+            f"{advice}"
         )
     return number
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, prod
+from math import prod
 from typing import final
 
 import torch
 from torch import Tensor
 
+from sciadv.arguments import as_number, as_one_of, as_text, shown
 from sciadv.errors import InputError
 from sciadv.forward import Forward
 from sciadv.likelihood import Likelihood
@@ -66,13 +67,18 @@ class Constraint:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        if not isfinite(self.at_most):
-            raise InputError(f"constraint {self.name!r}: at_most must be a finite number, not {self.at_most}")
-        if not (isfinite(self.size) and self.size > 0):
-            raise InputError(
-                f"constraint {self.name!r}: scale must be a positive number, but it is {self.size}; "
-                f"give one where at_most is 0"
-            )
+        """Check every field."""
+        as_text(self.name, "the name of a constraint")
+        where = f"of constraint {self.name!r}"
+        as_text(self.unit, f"unit {where}")
+        what = "a Forward (see sciadv.forward.as_forward)"
+        as_one_of(self.forward, f"forward {where}", Forward, what)  # type: ignore[type-abstract]  # any of them
+        at_most = as_number(self.at_most, f"at_most {where}")
+        object.__setattr__(self, "at_most", at_most)  # frozen
+        if self.scale is not None:
+            object.__setattr__(self, "scale", as_number(self.scale, f"scale {where}", above=0))
+        elif at_most == 0:
+            raise InputError(f"scale {where} must be a finite number > 0 where at_most is 0; give one")
 
     @property
     def size(self) -> float:
@@ -189,9 +195,12 @@ def check_constraints(constraints: Sequence[Constraint], in_shape: Shape) -> tup
     Raises
     ------
     InputError
-        One takes other candidates, or two have one name.
+        They are no list of constraints, one takes other candidates, or two have one name.
     """
+    if isinstance(constraints, str | dict) or not isinstance(constraints, Sequence):
+        raise InputError(f"constraints must be a list of Constraint, but they are {shown(constraints)}")
     for constraint in constraints:
+        as_one_of(constraint, "each of constraints", Constraint, "a Constraint")
         if constraint.forward.in_shape != in_shape:
             raise InputError(
                 f"constraint {constraint.name!r} takes candidates {constraint.forward.in_shape}, but the "

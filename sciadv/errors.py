@@ -47,6 +47,10 @@ class AdjointError(InputError):
         super().__init__(message)
 
 
+class GeneratorError(InputError, RuntimeError):
+    """A generator or encoder fails while it runs."""
+
+
 class WeightsError(SciadvError, ValueError):
     """A weights file is missing, truncated, corrupted or not the one its recipe describes."""
 

@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
+from numbers import Number
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sciadv.arguments import as_count, as_one_of, as_scalar, as_shape, as_tensor, as_text, shown
 from sciadv.data.moments import MOMENTS, Moments, Residual
-from sciadv.errors import InputError, WeightsError
+from sciadv.errors import GeneratorError, InputError, WeightsError
 from sciadv.files.cards import (
     CARD,
     CLASSIFIER,
@@ -29,12 +32,26 @@ from sciadv.files.folders import find_entry
 from sciadv.files.publishing import publish
 from sciadv.files.reading import file_sha256
 from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
+from sciadv.memory import check_memory
 from sciadv.nets import net_spec
+from sciadv.nets.generator_checks import check_generator
 from sciadv.nets.loading import load_net
 from sciadv.nets.private_copy import private_copy, sharing_copy
 from sciadv.types import Shape, as_device, as_generator
 
 WEIGHTS = "weights.safetensors"
+#: Draws that are generated at once; bounds the memory.
+_DRAWS_CHUNK = 500
+#: What a network of somebody else may raise.
+_FAILURES = (
+    RuntimeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+)
 __all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "sha256"]
 
 
@@ -84,12 +101,23 @@ class Prior:
     residual: Residual | None = None
 
     def __post_init__(self) -> None:
-        """Hold private copies of the networks."""
-        for role in ("generator", "encoder"):
-            net = getattr(self, role)
-            if net is not None:
-                own = private_copy(net, f"the {role} of prior {self.name!r}")
-                object.__setattr__(self, role, own)  # frozen
+        """Check every field, and hold private copies of the networks."""
+        as_text(self.name, "the name of a prior")
+        who = f"of prior {self.name!r}"
+        as_one_of(self.generator, f"the generator {who}", nn.Module, "a torch.nn.Module")
+        own: dict[str, object] = {
+            "latent_shape": _latent_shape(self.latent_shape),
+            "generator": private_copy(self.generator, f"the generator {who}"),
+        }
+        if self.encoder is not None:
+            as_one_of(self.encoder, f"the encoder {who}", nn.Module, "a torch.nn.Module or None")
+            own["encoder"] = private_copy(self.encoder, f"the encoder {who}")
+        if self.moments is not None:
+            as_one_of(self.moments, f"moments {who}", Moments, "Moments or None")
+        if self.residual is not None:
+            as_one_of(self.residual, f"residual {who}", Residual, "a Residual or None")
+        for name, value in own.items():
+            object.__setattr__(self, name, value)  # frozen
 
     @property
     def n_latent(self) -> int:
@@ -98,23 +126,31 @@ class Prior:
 
     @cached_property
     def out_shape(self) -> Shape:
-        """Shape of one candidate, found by one pass of the generator.
+        """Shape of one candidate; the generator is tried on a few latents when it is first asked for.
 
         Raises
         ------
         InputError
-            The generator does not take ``(1, *latent_shape)``.
+            The generator does not take ``(batch, *latent_shape)``, or not what
+            `sciadv.nets.generator_checks` asks of it.
         """
-        z = torch.zeros(1, self.n_latent, device=self.device, dtype=self.dtype)
+        who = f"the generator of prior {self.name!r}"
+        n_bytes = 4.0 * self.n_latent * self.dtype.itemsize
+        check_memory(n_bytes, f"latents of shape {self.latent_shape}", "give a shorter one")
         try:
-            with torch.no_grad():
-                return tuple(self(z).shape[1:])
-        except (RuntimeError, ValueError, TypeError) as error:
+            return check_generator(
+                self._generate, self.n_latent, dtype=self.dtype, device=self.device, who=who
+            )
+        except GeneratorError as error:
             raise InputError(
-                f"the generator of prior {self.name!r} does not take latents of shape "
-                f"(batch, {self.latent_shape}): {str(error).splitlines()[0]}. "
-                f"Give the latent_shape it was trained with."
+                f"{who} does not take latents of shape (batch, {self.latent_shape}): "
+                f"{str(error.__cause__).splitlines()[0]}. Give the latent_shape it was trained with."
             ) from error
+
+    @cached_property
+    def example(self) -> Tensor:
+        """A draw ``(1, *out_shape)``, always the same one: what operators are tried on."""
+        return self.sample(1, seed=0)
 
     @property
     def device(self) -> torch.device:
@@ -127,11 +163,25 @@ class Prior:
         return next((p.dtype for p in self.generator.parameters()), torch.float32)
 
     def __call__(self, z: Tensor) -> Tensor:
-        """Generate candidates from flat latents ``(batch, n_latent)``; differentiable in z."""
-        if not isinstance(self.latent_shape, int):
-            z = z.reshape(-1, *self.latent_shape)
-        candidates: Tensor = self.generator(z)
+        """Generate candidates from flat latents ``(batch, n_latent)``; differentiable in z.
+
+        Raises
+        ------
+        GeneratorError
+            The generator fails, or a gradient in z is wanted and it gives none.
+        """
+        candidates: Tensor = self._generate(z)
+        if z.requires_grad and torch.is_grad_enabled() and not candidates.requires_grad:
+            raise GeneratorError(
+                f"the generator of prior {self.name!r} gives candidates that torch cannot differentiate in "
+                f"the latent: they are detached from it or do not depend on it"
+            )
         return candidates
+
+    def _generate(self, z: Tensor) -> Any:
+        """Return what the generator gives."""
+        shaped = z if isinstance(self.latent_shape, int) else z.reshape(-1, *self.latent_shape)
+        return _run(self.generator, shaped, f"the generator of prior {self.name!r}")
 
     def sample_latent(self, n: int, *, seed: int | torch.Generator) -> Tensor:
         """Draw flat latents ``(n, n_latent)`` from N(0, I); the same for a seed on any device."""
@@ -140,9 +190,19 @@ class Prior:
         return z.to(self.device)
 
     def sample(self, n: int, *, seed: int | torch.Generator) -> Tensor:
-        """Draw candidates ``(n, *out_shape)`` from the prior."""
+        """Draw candidates ``(n, *out_shape)`` from the prior.
+
+        Raises
+        ------
+        InputError
+            `n` is no whole number >= 1, or so many candidates do not fit into memory.
+        """
+        n = as_count(n, "n")
+        n_bytes = 2.0 * n * (self.n_latent + prod(self.out_shape)) * self.dtype.itemsize
+        check_memory(n_bytes, f"{n} draws of prior {self.name!r}", "draw fewer at once", device=self.device)
+        latents = self.sample_latent(n, seed=seed)
         with torch.no_grad():
-            return torch.cat([self(z) for z in torch.split(self.sample_latent(n, seed=seed), 500)])
+            return torch.cat([self(z) for z in torch.split(latents, _DRAWS_CHUNK)])
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode candidates to flat latents ``(batch, n_latent)``.
@@ -150,12 +210,24 @@ class Prior:
         Raises
         ------
         InputError
-            The prior has no encoder.
+            The prior has no encoder, or the candidates are of another shape or not finite.
         """
         if self.encoder is None:
             raise InputError(f"prior {self.name!r} has no encoder; start from a codebook or give z instead")
+        candidates = as_tensor(x, "x to encode", device=self.device)
+        if tuple(candidates.shape[1:]) != self.out_shape or len(candidates) == 0:
+            raise InputError(
+                f"x to encode has shape {tuple(candidates.shape)}, but candidates of prior {self.name!r} are "
+                f"(batch, {', '.join(map(str, self.out_shape))})"
+            )
+        if not bool(candidates.isfinite().all()):
+            raise InputError("x to encode has NaN or Inf")
+        who = f"the encoder of prior {self.name!r}"
         with torch.no_grad():
-            latents: Tensor = self.encoder(x)
+            latents = _run(self.encoder, candidates, who)
+        expected = (len(candidates), self.n_latent)
+        if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
+            raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
         return latents
 
     @contextmanager
@@ -239,6 +311,22 @@ class Prior:
             write_card(new, facts | content_hashes([*new.glob("*.safetensors"), *others]), text)
 
         return publish(folder, build)
+
+
+def _latent_shape(value: object) -> int | Shape:
+    """Return a latent shape as it was given: a number, or a tuple."""
+    if isinstance(as_scalar(value), Number):
+        return as_count(value, "latent_shape")
+    return as_shape(value, "latent_shape")
+
+
+def _run(net: nn.Module, x: Tensor, who: str) -> Any:
+    """Return what a network gives, or say that it failed."""
+    try:
+        return net(x)
+    except _FAILURES as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise GeneratorError(f"{who} fails on a batch of {len(x)}: {reason}") from error
 
 
 def sha256(path: Path) -> str:

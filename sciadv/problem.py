@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sciadv.arguments import as_number, as_one_of, as_tensor, as_text, shown
 from sciadv.constraint import Constraint, check_constraints
 from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward
-from sciadv.forward.base import output_dtype
 from sciadv.likelihood import Likelihood, real_view
 from sciadv.nets.private_copy import sharing_copy
 from sciadv.prior import Prior
@@ -73,8 +73,10 @@ class Problem:
     Raises
     ------
     InputError
-        Shapes or precisions do not fit, `measurements` has NaN or Inf, `latent_weight` is negative, truth or
-        labels are of another number of measurements, or a constraint takes other candidates.
+        A part is of another kind, shapes or precisions do not fit, `measurements` or the truth has NaN or
+        Inf or is too large for the precision, the likelihood cannot give such data, `latent_weight` is
+        negative or not finite, truth or labels are of another number of measurements, a constraint takes
+        other candidates, or the generator is not what `sciadv.nets.generator_checks` asks for.
     """
 
     prior: Prior
@@ -102,33 +104,28 @@ class Problem:
         solver: SolverSettings = SolverSettings(),  # frozen
     ) -> None:
         """Wrap the operator and check everything against everything, once."""
+        as_one_of(prior, "prior", Prior, "a Prior")
+        what = "a Likelihood, such as Gaussian(sigma)"
+        as_one_of(likelihood, "likelihood", Likelihood, what)  # type: ignore[type-abstract]  # any of them
+        as_one_of(solver, "solver", SolverSettings, "SolverSettings")
         operator = as_forward(forward, in_shape=prior.out_shape, device=prior.device)
-        if operator.in_shape != prior.out_shape:
-            raise InputError(
-                f"the prior {prior.name!r} generates {prior.out_shape}, but the operator takes "
-                f"{operator.in_shape}; was it made for images of another size or channel order?"
-            )
-        if operator.dtype.to_real() != prior.dtype.to_real():
-            raise InputError(
-                f"the prior {prior.name!r} generates {prior.dtype}, but the operator takes {operator.dtype}; "
-                f"make both with one precision"
-            )
-        if not latent_weight >= 0:
-            raise InputError(f"latent_weight must be >= 0, but it is {latent_weight}")
-        checked = check_measurements(measurements, operator)
-        limits = check_constraints(constraints, prior.out_shape)
-        for known, told in (("truth", truth), ("labels", labels)):
-            if told is not None and len(told) != len(checked):
-                raise InputError(
-                    f"{known} has {len(told)} rows for {len(checked)} measurements; give one for each, or "
-                    f"None (`with_measurements` drops those of other data)"
-                )
-        for own, value in zip(
-            fields(self),
-            (prior, operator, likelihood, checked, latent_weight, name, truth, labels, limits, solver),
-            strict=True,
-        ):
-            object.__setattr__(self, own.name, value)  # frozen
+        predicted = check_operator(operator, prior)
+        y = check_measurements(measurements, operator, predicted.dtype)
+        likelihood.check_data(y)
+        values = {
+            "prior": prior,
+            "forward": operator,
+            "likelihood": likelihood,
+            "measurements": y,
+            "latent_weight": as_number(latent_weight, "latent_weight", least=0),
+            "name": as_text(name, "name"),
+            "truth": check_truth(truth, len(y), operator),
+            "labels": check_labels(labels, len(y)),
+            "constraints": check_constraints(constraints, prior.out_shape),
+            "solver": solver,
+        }
+        for field, value in values.items():
+            object.__setattr__(self, field, value)  # frozen
 
     @property
     def n_problems(self) -> int:
@@ -174,10 +171,32 @@ class Problem:
         return own
 
     def subset(self, index: slice | list[int] | Tensor) -> Problem:
-        """Return the problem with some of its measurements."""
-        truth = None if self.truth is None else self.truth[index]
-        labels = None if self.labels is None else self.labels[index]
-        return replace(self, measurements=self.measurements[index], truth=truth, labels=labels)
+        """Return the problem with some of its measurements.
+
+        Raises
+        ------
+        InputError
+            The index is no slice, list or tensor of whole numbers in range, or it takes none.
+        """
+        rows = self._rows(index)
+        truth = None if self.truth is None else self.truth[rows.to(self.truth.device)]
+        labels = None if self.labels is None else self.labels[rows.to(self.labels.device)]
+        return replace(self, measurements=self.measurements[rows], truth=truth, labels=labels)
+
+    def _rows(self, index: slice | list[int] | Tensor) -> Tensor:
+        """Return the numbers of the measurements that an index takes."""
+        every = torch.arange(self.n_problems, device=self.measurements.device)
+        try:
+            wanted = index if isinstance(index, slice) else as_tensor(index, "index", device=every.device)
+            rows = None if isinstance(wanted, Tensor) and wanted.is_floating_point() else every[wanted]
+        except (InputError, IndexError, TypeError, ValueError):
+            rows = None
+        if rows is None or rows.ndim != 1 or len(rows) == 0:
+            raise InputError(
+                f"index must be a slice, or a list of whole numbers from {-self.n_problems} to "
+                f"{self.n_problems - 1}, that takes at least one measurement, but it is {shown(index)}"
+            )
+        return rows
 
     def with_measurements(self, measurements: Tensor | npt.NDArray[Any]) -> Problem:
         """Return the problem with other measurements; truth and labels of the old ones are dropped."""
@@ -193,20 +212,58 @@ class Problem:
         )
 
 
-def check_measurements(measurements: Tensor | npt.NDArray[Any], forward: Forward) -> Tensor:
-    """Return the measurements as a tensor on the operator's device, or say what is wrong with them.
+def check_operator(forward: Forward, prior: Prior) -> Tensor:
+    """Return an operator's prediction of a draw of the prior, or say what is wrong with it.
 
     Raises
     ------
     InputError
-        Not numbers, the wrong shape, empty, NaN or Inf, or complex where the operator gives real data.
+        They differ in shape, precision or device, or the prediction of a draw has NaN or Inf.
     """
-    try:
-        y = torch.as_tensor(measurements, device=forward.device)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"measurements are not an array of numbers: {error}") from error
+    if forward.in_shape != prior.out_shape:
+        raise InputError(
+            f"the prior {prior.name!r} generates {prior.out_shape}, but the operator takes "
+            f"{forward.in_shape}; was it made for images of another size or channel order?"
+        )
+    if forward.dtype.to_real() != prior.dtype.to_real():
+        raise InputError(
+            f"the prior {prior.name!r} generates {prior.dtype}, but the operator takes {forward.dtype}; "
+            f"make both with one precision"
+        )
+    x = prior.example
+    if x.is_complex() and not forward.dtype.is_complex:
+        raise InputError(
+            f"the prior {prior.name!r} generates {x.dtype}, but the operator takes {forward.dtype}"
+        )
+    with torch.no_grad():
+        predicted: Tensor = forward(x.to(forward.device, forward.dtype))
+    if tuple(predicted.shape) != (1, *forward.out_shape):
+        raise InputError(
+            f"the operator gives shape {tuple(predicted.shape)} for one candidate, but its out_shape is "
+            f"{forward.out_shape}"
+        )
+    if not bool(predicted.isfinite().all()):
+        raise InputError(
+            f"the operator gives NaN or Inf for a candidate that prior {prior.name!r} generates; look for "
+            f"divisions by 0, logarithms and roots of negative numbers"
+        )
+    return predicted
+
+
+def check_measurements(
+    measurements: Tensor | npt.NDArray[Any], forward: Forward, predicted: torch.dtype
+) -> Tensor:
+    """Return the measurements in the precision of the predictions, or say what is wrong with them.
+
+    Raises
+    ------
+    InputError
+        Not numbers, the wrong shape, empty, NaN or Inf, too large for the precision, or complex where the
+        operator gives real data.
+    """
+    y = as_tensor(measurements, "measurements", device=forward.device)
     expected = ("batch", *forward.out_shape)
-    if y.shape[1:] != forward.out_shape:
+    if y.shape[1:] != forward.out_shape or y.ndim == 0:
         hint = (
             "add the batch: y[None]"
             if y.shape == forward.out_shape
@@ -218,16 +275,80 @@ def check_measurements(measurements: Tensor | npt.NDArray[Any], forward: Forward
         )
     if len(y) == 0:
         raise InputError("measurements are empty: the first dimension, the batch, is 0")
-    bad = (~torch.isfinite(torch.view_as_real(y) if y.is_complex() else y)).nonzero()
-    if len(bad):
-        first = tuple(int(i) for i in bad[0][: y.ndim])
-        raise InputError(
-            f"measurements hold {len(bad)} NaN or Inf of {y.numel()}, the first at index {first}; "
-            f"drop those data from the operator (a mask) or repair them"
-        )
-    predicted = output_dtype(forward)
+    _check_finite(y, "measurements", "drop those data from the operator (a mask) or repair them")
     if y.is_complex() and not predicted.is_complex:
         raise InputError(
             "measurements are complex, but the operator gives real data; take the part it predicts"
         )
-    return y.to(predicted)
+    return _in_precision(y, predicted, "measurements")
+
+
+def check_truth(truth: Tensor | npt.NDArray[Any] | None, n: int, forward: Forward) -> Tensor | None:
+    """Return the true candidates ``(n, *in_shape)``, or say what is wrong with them.
+
+    Raises
+    ------
+    InputError
+        Not numbers, the wrong shape or number, NaN or Inf.
+    """
+    if truth is None:
+        return None
+    x = as_tensor(truth, "truth", device=truth.device if isinstance(truth, Tensor) else forward.device)
+    _check_rows(x, "truth", n)
+    if tuple(x.shape[1:]) != forward.in_shape:
+        raise InputError(
+            f"truth has shape {tuple(x.shape)}, but candidates are "
+            f"(batch, {', '.join(map(str, forward.in_shape))})"
+        )
+    if x.is_complex() and not forward.dtype.is_complex:
+        raise InputError("truth is complex, but candidates are real")
+    _check_finite(x, "truth", "leave it out where it is not known")
+    return x
+
+
+def check_labels(labels: Tensor | npt.NDArray[Any] | None, n: int) -> Tensor | None:
+    """Return one label per measurement ``(n,)``, or say what is wrong with them.
+
+    Raises
+    ------
+    InputError
+        Not numbers, NaN, or not one for each measurement.
+    """
+    if labels is None:
+        return None
+    known = as_tensor(labels, "labels", device=labels.device if isinstance(labels, Tensor) else "cpu")
+    _check_rows(known, "labels", n)
+    if known.ndim != 1 or known.is_complex():
+        raise InputError(f"labels must be one number each, shape ({n},), but they are {shown(labels)}")
+    _check_finite(known, "labels", "leave them out where they are not known")
+    return known
+
+
+def _check_rows(values: Tensor, what: str, n: int) -> None:
+    n_rows = len(values) if values.ndim else 0
+    if n_rows != n:
+        raise InputError(
+            f"{what} has {n_rows} rows for {n} measurements; give one for each, or None (`with_measurements` "
+            f"drops those of other data)"
+        )
+
+
+def _check_finite(values: Tensor, what: str, advice: str) -> None:
+    bad = (~torch.isfinite(torch.view_as_real(values) if values.is_complex() else values)).nonzero()
+    if len(bad):
+        first = tuple(int(i) for i in bad[0][: values.ndim])
+        raise InputError(
+            f"{what} hold {len(bad)} NaN or Inf of {values.numel()}, the first at index {first}; {advice}"
+        )
+
+
+def _in_precision(values: Tensor, dtype: torch.dtype, what: str) -> Tensor:
+    """Return numbers in another precision, if it holds them."""
+    cast = values.to(dtype)
+    if not bool(cast.isfinite().all()):
+        largest = float(values.abs().max())
+        raise InputError(
+            f"{what} reach {largest:.3g}, more than {dtype} holds; give them in a larger unit, or make prior "
+            f"and operator float64"
+        )
+    return cast

@@ -101,8 +101,11 @@ def test_misfit_is_at_most_one_only_where_all_is_kept():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Constraint("c", SUM.forward, at_most=float("nan")), "at_most must be a finite number"),
-        (lambda: Constraint("c", SUM.forward, at_most=0.0), "give one where at_most is 0"),
+        (
+            lambda: Constraint("c", SUM.forward, at_most=float("nan")),
+            "at_most of constraint 'c' must be a",
+        ),
+        (lambda: Constraint("c", SUM.forward, at_most=0.0), "where at_most is 0; give one"),
         (lambda: problem(constraints=(SUM, SUM)), "names of their own"),
         (
             lambda: problem(constraints=(Constraint("c", Matrix(torch.ones(1, 3), (3,)), at_most=1.0),)),

@@ -112,9 +112,9 @@ def test_bad_sigma_is_refused_in_words(sigma):
 
 
 def test_bad_settings_are_refused():
-    with pytest.raises(InputError, match="background >= 0"):
+    with pytest.raises(InputError, match="background must be a finite number >= 0"):
         Poisson(-1.0)
-    with pytest.raises(InputError, match="a width > 0"):
+    with pytest.raises(InputError, match="width must be a finite number > 0"):
         Tolerance(0.0)
     with pytest.raises(InputError, match="unknown sigma"):
         Gaussian(None).sample(torch.zeros(1, 2), generator=torch.Generator())
@@ -148,5 +148,5 @@ def test_an_outlier_moves_student_t_less_than_gaussian():
     y = torch.tensor([[0.0, 0.0, 0.0, 50.0]])
     pull = {kind: kind(1.0).gradient(torch.zeros(1, 4), y)[0, 3].abs() for kind in (Gaussian, StudentT)}
     assert float(pull[StudentT]) < 0.01 * float(pull[Gaussian])
-    with pytest.raises(InputError, match="freedom > 0"):
+    with pytest.raises(InputError, match="freedom must be a finite number > 0"):
         StudentT(1.0, freedom=0.0)

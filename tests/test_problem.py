@@ -25,7 +25,7 @@ def test_any_matrix_is_wrapped_and_arrays_are_taken():
         (torch.zeros(12), r"add the batch: y\[None\]"),
         (torch.zeros(0, 12), "measurements are empty"),
         (torch.zeros(2, 12, dtype=torch.complex64), "measurements are complex"),
-        (np.array([["a"] * 12]), "not an array of numbers"),
+        (np.array([["a"] * 12]), "measurements must be an array of numbers"),
     ],
 )
 def test_bad_measurements_are_refused_in_words(measurements, words):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.likelihood.base import Likelihood, real_view
+from sciadv.likelihood.base import Likelihood, as_positive, check_shape_fits, real_view
 
 
 class Gaussian(Likelihood):
@@ -31,12 +31,8 @@ class Gaussian(Likelihood):
     kind = "gaussian"
 
     def __init__(self, sigma: float | Tensor | None) -> None:
-        self.sigma = None if sigma is None else torch.as_tensor(sigma)
-        if self.sigma is not None and not bool((self.sigma > 0).all() & self.sigma.isfinite().all()):
-            raise InputError(
-                f"sigma must be a finite number > 0 (the noise's standard deviation), but it is {sigma}; "
-                f"leave it out if the noise level is unknown"
-            )
+        advice = " (the noise's standard deviation); leave it out if the noise level is unknown"
+        self.sigma = None if sigma is None else as_positive(sigma, "sigma", advice)
         self.has_noise_level = self.sigma is not None
         self.unit = "sigma" if self.has_noise_level else "measurement units"
 
@@ -80,6 +76,11 @@ class Gaussian(Likelihood):
         noise = torch.randn(real.shape, generator=generator, dtype=real.dtype, device=real.device)
         noise = torch.view_as_complex(noise) if prediction.is_complex() else noise
         return prediction + self.sigma.to(real.dtype) * noise
+
+    def check_data(self, y: Tensor) -> None:
+        """Refuse measurements of another shape than sigma's."""
+        if self.sigma is not None:
+            check_shape_fits(self.sigma, "sigma", tuple(y.shape[1:]))
 
     def to(self, device: torch.device | str) -> Gaussian:
         """Return the same likelihood on another device."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciadv.arguments import as_number
 from sciadv.errors import InputError
 from sciadv.likelihood.base import Likelihood
 
@@ -32,9 +33,8 @@ class Poisson(Likelihood):
     kind = "poisson"
 
     def __init__(self, background: float = 0.0, *, floor: float = 1e-3) -> None:
-        if background < 0 or floor <= 0:
-            raise InputError(f"expected background >= 0 and floor > 0, but got {background} and {floor}")
-        self.background, self.floor = background, floor
+        self.background = as_number(background, "background", least=0)
+        self.floor = as_number(floor, "floor", above=0)
 
     def _rate(self, prediction: Tensor) -> Tensor:
         return (prediction + self.background).clamp_min(self.floor)
@@ -60,6 +60,15 @@ class Poisson(Likelihood):
     def sample(self, prediction: Tensor, *, generator: torch.Generator) -> Tensor:
         """Draw counts."""
         return torch.poisson(self._rate(prediction), generator=generator)
+
+    def check_data(self, y: Tensor) -> None:
+        """Refuse measurements that are no counts: negative or complex ones."""
+        if y.is_complex() or bool((y < 0).any()):
+            which = "complex" if y.is_complex() else f"negative at {int((y < 0).sum())} of {y.numel()} data"
+            raise InputError(
+                f"Poisson noise gives counts >= 0, but the measurements are {which}; was a background "
+                f"subtracted? Add it again and give Poisson(background=...), or take Gaussian noise"
+            )
 
     def to(self, device: torch.device | str) -> Poisson:  # noqa: ARG002  # nothing to move
         """Return itself: there are no tensors to move."""

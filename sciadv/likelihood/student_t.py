@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError
-from sciadv.likelihood.base import Likelihood
+from sciadv.arguments import as_number
+from sciadv.likelihood.base import Likelihood, as_positive, check_shape_fits
 from sciadv.types import Positive
 
 
@@ -36,11 +36,8 @@ class StudentT(Likelihood):
     kind = "student-t"
 
     def __init__(self, sigma: float | Tensor, *, freedom: Positive = 4.0) -> None:
-        self.sigma, self.freedom = torch.as_tensor(sigma), freedom
-        if not bool((self.sigma > 0).all() & self.sigma.isfinite().all()) or not 0 < freedom < float("inf"):
-            raise InputError(
-                f"expected sigma > 0 and freedom > 0, both finite, but got {sigma} and {freedom}"
-            )
+        self.sigma = as_positive(sigma, "sigma")
+        self.freedom = as_number(freedom, "freedom", above=0)
 
     def _parts(self, prediction: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the residual, its squared size in units of sigma, and sigma."""
@@ -83,6 +80,10 @@ class StudentT(Likelihood):
         noise = normal * (self.freedom / (2 * half)).sqrt()[..., None]
         noise = torch.view_as_complex(noise) if prediction.is_complex() else noise[..., 0]
         return prediction + self.sigma.to(real.dtype) * noise
+
+    def check_data(self, y: Tensor) -> None:
+        """Refuse measurements of another shape than sigma's."""
+        check_shape_fits(self.sigma, "sigma", tuple(y.shape[1:]))
 
     def to(self, device: torch.device | str) -> StudentT:
         """Return the same likelihood on another device."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError
-from sciadv.likelihood.base import Likelihood
+from sciadv.arguments import as_flag, as_number
+from sciadv.likelihood.base import Likelihood, as_positive, check_shape_fits
 from sciadv.types import Positive
 
 
@@ -37,9 +37,9 @@ class Tolerance(Likelihood):
     unit = "tolerance"
 
     def __init__(self, width: float | Tensor, *, softness: Positive = 0.1, is_relative: bool = False) -> None:
-        self.width, self.softness, self.is_relative = torch.as_tensor(width), softness, is_relative
-        if not bool((self.width > 0).all() & self.width.isfinite().all()) or not 0 < softness <= 1:
-            raise InputError(f"expected a width > 0 and a softness in (0, 1], but got {width} and {softness}")
+        self.width = as_positive(width, "width")
+        self.softness = as_number(softness, "softness", above=0, most=1)
+        self.is_relative = as_flag(is_relative, "is_relative")
 
     def _width(self, y: Tensor) -> Tensor:
         """Half-width of the interval around each target; a relative one around 0 is as good as closed."""
@@ -74,6 +74,10 @@ class Tolerance(Likelihood):
             prediction.shape, generator=generator, dtype=prediction.dtype, device=prediction.device
         )
         return prediction + self._width(prediction) * (2 * uniform - 1)
+
+    def check_data(self, y: Tensor) -> None:
+        """Refuse measurements of another shape than the width's."""
+        check_shape_fits(self.width, "width", tuple(y.shape[1:]))
 
     def to(self, device: torch.device | str) -> Tolerance:
         """Return the same likelihood on another device."""

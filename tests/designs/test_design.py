@@ -202,7 +202,7 @@ def test_bad_requests_end_in_one_sentence_and_exit_code_2(arguments, words, tmp_
         ('property = "max_slope"', 'property = "slop"', "no property of a texture is named 'slop'"),
         ("friction_coefficient = [0.05", "friction = [0.05", "the forward predicts friction_coefficient"),
         ('kind = "texture"', 'kind = "txture"', "texture"),
-        ("width = 0.005", "width = -1.0", "width > 0"),
+        ("width = 0.005", "width = -1.0", "width must be a finite number > 0"),
         ("work_of_adhesion = 0.05", "work_of_adhesion = nan", "work_of_adhesion"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -107,8 +108,15 @@ def check_wrapped(A: Forward, name: str, *, seed: int = 0) -> None:
     AdjointError
         Its adjoint fails the dot test.
     InputError
-        It mixes the members of a batch, or is said to be linear and is not.
+        It gives NaN or Inf, mixes the members of a batch, or is said to be linear and is not.
     """
+    predicted = A(random_candidates(A, 2, generator=torch.Generator().manual_seed(seed)))
+    if not bool(predicted.isfinite().all()):
+        n_bad = int((~predicted.isfinite()).sum())
+        raise InputError(
+            f"{name} gives NaN or Inf in {n_bad} of {predicted.numel()} predictions of random candidates; "
+            f"look for divisions by 0, logarithms and roots of negative numbers"
+        )
     generator = torch.Generator().manual_seed(seed)
     if not (error := batch_error(A, generator=generator)) <= TOLERANCE:
         raise InputError(
@@ -122,5 +130,7 @@ def check_wrapped(A: Forward, name: str, *, seed: int = 0) -> None:
             f"its size; an offset makes an operator nonlinear"
         )
     test = dot_test(A, generator=generator)
+    if not isfinite(test.error):
+        raise InputError(f"the derivative of {name}, or its adjoint, gives NaN or Inf at random candidates")
     if not test.error <= TOLERANCE:
         raise AdjointError(f"the adjoint of {name} fails the dot test: {test}", ratio=test.ratios[0])

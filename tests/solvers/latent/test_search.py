@@ -266,14 +266,6 @@ def test_generator_without_forward_mode_gets_adam():
     torch.testing.assert_close(solution.x.flatten(1), torch.ones(2, 4), atol=0.05, rtol=0)
 
 
-def test_generator_is_left_as_it_was():
-    problem = linear_problem()
-    net = problem.prior.generator.train()
-    solve(problem, Adam(n_iterations=20))
-    assert net.training
-    assert all(p.requires_grad and p.grad is None for p in net.parameters())
-
-
 def test_unregularised_search_stops_at_the_noise():
     problem = linear_problem()
     free = Problem(

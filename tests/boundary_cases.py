@@ -1,0 +1,229 @@
+"""Values that Python entries refuse or take, run by ``python boundary_cases.py`` without a type checker.
+
+Prints, as JSON, what each case gave: "" where it was taken, else the error's class and sentence.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from sciadv import Constraint, Gaussian, Poisson, Prior, Problem, StudentT, Tolerance, solve
+from sciadv.errors import SciadvError
+from sciadv.forward import Matrix, as_forward
+
+NET = nn.Sequential(nn.Linear(4, 24), nn.Unflatten(1, (1, 4, 6)))
+MATRIX = torch.ones(12, 24).tril() / 24
+Y = torch.zeros(2, 12)
+NAN, INF = float("nan"), float("inf")
+
+
+class Of(nn.Module):
+    """A generator of what a function makes of the images of a linear one."""
+
+    def __init__(self, change: Callable[..., object]) -> None:
+        super().__init__()
+        self.net, self.change = NET, change
+
+    def forward(self, z):
+        return self.change(self.net(z))
+
+
+def problem(**changed: object) -> Problem:
+    given = {"prior": Prior(NET, 4), "forward": MATRIX, "likelihood": Gaussian(0.1), "measurements": Y}
+    return Problem(**{**given, **changed})
+
+
+def of(change: Callable[..., object]) -> Callable[[], Problem]:
+    return lambda: problem(prior=Prior(Of(change), 4))
+
+
+class Writes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = NET
+
+    def forward(self, z):
+        return self.net(z.mul_(2))
+
+
+#: What is taken.
+TAKEN: dict[str, Callable[[], object]] = {
+    "sigma is a NumPy number": lambda: Gaussian(np.float32(0.1)),
+    "sigma is a torch number": lambda: Gaussian(torch.tensor(0.1)),
+    "sigma is an array": lambda: problem(likelihood=Gaussian(np.full(12, 0.1))),
+    "sigma is a list": lambda: problem(likelihood=StudentT([0.1] * 12)),
+    "sigma is an integer": lambda: Gaussian(1),
+    "measurements are a list": lambda: problem(measurements=Y.tolist()),
+    "measurements are big-endian": lambda: problem(measurements=Y.numpy().astype(">f8")),
+    "latent_weight is a NumPy number": lambda: problem(latent_weight=np.int64(2)),
+    "latent_shape is NumPy numbers": lambda: problem(prior=Prior(NET, (np.int64(4),))),
+    "truth is an array": lambda: problem(truth=np.zeros((2, 1, 4, 6))),
+    "labels are an array": lambda: problem(labels=np.array([1, 2])),
+    "n is a NumPy number": lambda: Prior(NET, 4).sample(np.int64(3), seed=np.int64(1)),
+    "seed is a torch number": lambda: Prior(NET, 4).sample(3, seed=torch.tensor(1)),
+    "restarts and seed are NumPy and torch numbers": lambda: solve(
+        problem(), "levenberg-marquardt", restarts=np.int64(3), seed=torch.tensor(1)
+    ),
+    "the largest seed": lambda: solve(problem(), "levenberg-marquardt", restarts=2, seed=2**63 - 1),
+    "an index is an array": lambda: problem().subset(np.array([0])),
+    "at_most is a NumPy number": lambda: Constraint("c", Matrix(MATRIX, (1, 4, 6)), np.float32(1)),
+    "Dropout and BatchNorm": lambda: problem(
+        prior=Prior(nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), *NET).train(), 4)
+    ),
+}
+
+#: What is refused, and words of the sentence.
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "sigma True": (lambda: Gaussian(True), "sigma must be a finite number > 0"),
+    "sigma NaN": (lambda: Gaussian(NAN), "sigma must be a finite number > 0"),
+    "sigma inf": (lambda: Gaussian(INF), "sigma must be a finite number > 0"),
+    "sigma text": (lambda: Gaussian("0.1"), "sigma must be a finite number > 0"),
+    "sigma dict": (lambda: Gaussian({}), "sigma must be a finite number > 0"),
+    "sigma complex": (lambda: Gaussian(1j), "sigma must be a finite number > 0"),
+    "sigma of no values": (lambda: Gaussian(torch.zeros(0)), "sigma must be finite numbers > 0"),
+    "sigma of booleans": (lambda: Gaussian([True, True]), "sigma must be finite numbers > 0"),
+    "sigma with a NaN": (lambda: Gaussian([0.1, NAN]), "sigma must be finite numbers > 0"),
+    "sigma of texts": (lambda: Gaussian(["a"]), "sigma must be an array of numbers"),
+    "Student's sigma 0": (lambda: StudentT(0), "sigma must be a finite number > 0"),
+    "freedom text": (lambda: StudentT(1.0, freedom="4"), "freedom must be a finite number > 0"),
+    "background NaN": (lambda: Poisson(NAN), "background must be a finite number >= 0"),
+    "background True": (lambda: Poisson(True), "background must be a finite number >= 0"),
+    "floor 0": (lambda: Poisson(floor=0), "floor must be a finite number > 0"),
+    "softness 2": (lambda: Tolerance(1.0, softness=2), "softness must be a finite number > 0 and <= 1"),
+    "is_relative text": (lambda: Tolerance(1.0, is_relative="no"), "is_relative must be True or False"),
+    "sigma too long": (lambda: problem(likelihood=Gaussian(torch.ones(13))), "sigma has shape"),
+    "sigma a row per measurement": (
+        lambda: problem(likelihood=Gaussian(torch.ones(2, 12))),
+        "sigma has shape",
+    ),
+    "Student's sigma too long": (lambda: problem(likelihood=StudentT(torch.ones(13))), "sigma has shape"),
+    "width too long": (lambda: problem(likelihood=Tolerance(torch.ones(13))), "width has shape"),
+    "negative counts": (
+        lambda: problem(likelihood=Poisson(), measurements=Y - 1),
+        "Poisson noise gives counts",
+    ),
+    "latent_weight inf": (lambda: problem(latent_weight=INF), "latent_weight must be a finite number >= 0"),
+    "latent_weight NaN": (lambda: problem(latent_weight=NAN), "latent_weight must be a finite number >= 0"),
+    "latent_weight True": (lambda: problem(latent_weight=True), "latent_weight must be a finite number"),
+    "prior None": (lambda: problem(prior=None), "prior must be a Prior, but it is None"),
+    "likelihood 0.1": (lambda: problem(likelihood=0.1), "likelihood must be a Likelihood"),
+    "name None": (lambda: problem(name=None), "name must be text"),
+    "constraints text": (lambda: problem(constraints="ink"), "constraints must be a list of Constraint"),
+    "constraints of text": (lambda: problem(constraints=["ink"]), "each of constraints must be a Constraint"),
+    "constraints None": (lambda: problem(constraints=None), "constraints must be a list of Constraint"),
+    "solver text": (lambda: problem(solver="auto"), "solver must be SolverSettings"),
+    "measurements None": (lambda: problem(measurements=None), "measurements must be an array of numbers"),
+    "measurements masked": (
+        lambda: problem(measurements=np.ma.masked_less(Y.numpy(), 1)),
+        "measurements must be an array",
+    ),
+    "measurements beyond float32": (
+        lambda: problem(measurements=np.full((2, 12), 1e300)),
+        "measurements reach 1e\\+300, more than torch.float32",
+    ),
+    "truth of another shape": (lambda: problem(truth=torch.zeros(2, 4, 6)), "truth has shape"),
+    "truth NaN": (lambda: problem(truth=torch.full((2, 1, 4, 6), NAN)), "truth hold 48 NaN or Inf"),
+    "truth text": (lambda: problem(truth="x"), "truth must be an array of numbers"),
+    "labels of two axes": (lambda: problem(labels=torch.zeros(2, 2)), "labels must be one number each"),
+    "labels text": (lambda: problem(labels=["a", "b"]), "labels must be an array of numbers"),
+    "index out of range": (lambda: problem().subset([2]), "index must be a slice"),
+    "index text": (lambda: problem().subset("0"), "index must be a slice"),
+    "index of halves": (lambda: problem().subset([0.5]), "index must be a slice"),
+    "index of nothing": (lambda: problem().subset(slice(5, 9)), "index must be a slice"),
+    "at_most text": (
+        lambda: Constraint("c", Matrix(MATRIX, (1, 4, 6)), "1"),
+        "at_most of constraint 'c' must be",
+    ),
+    "scale 0": (
+        lambda: Constraint("c", Matrix(MATRIX, (1, 4, 6)), 1.0, scale=0),
+        "scale of constraint 'c' must be",
+    ),
+    "forward of a constraint None": (lambda: Constraint("c", None, 1.0), "forward of constraint 'c' must be"),
+    "generator None": (lambda: Prior(None, 4), "the generator of prior 'custom' must be a torch.nn.Module"),
+    "encoder text": (
+        lambda: Prior(NET, 4, "e"),
+        "the encoder of prior 'custom' must be a torch.nn.Module or None",
+    ),
+    "moments list": (lambda: Prior(NET, 4, moments=[]), "moments of prior 'custom' must be Moments"),
+    "latent_shape 0": (lambda: Prior(NET, 0), "latent_shape must be a whole number, at least 1"),
+    "latent_shape None": (lambda: Prior(NET, None), "latent_shape must be a shape"),
+    "latent_shape half": (lambda: Prior(NET, (4, 0.5)), "each size in latent_shape must be a whole number"),
+    "latent_shape huge": (lambda: Prior(NET, 10**17).out_shape, "latents of shape 10+ would take about"),
+    "draws huge": (
+        lambda: Prior(NET, 4).sample(10**12, seed=0),
+        "10+ draws of prior 'custom' would take about",
+    ),
+    "draws 0": (lambda: Prior(NET, 4).sample(0, seed=0), "n must be a whole number, at least 1"),
+    "seed negative": (lambda: Prior(NET, 4).sample(1, seed=-1), "seed must be a whole number from 0"),
+    "encode text": (lambda: Prior(NET, 4, nn.Flatten()).encode("x"), "x to encode must be an array"),
+    "encode another shape": (
+        lambda: Prior(NET, 4, nn.Flatten()).encode(torch.zeros(1, 3)),
+        "x to encode has shape",
+    ),
+    "encode NaN": (
+        lambda: Prior(NET, 4, nn.Flatten()).encode(torch.full((1, 1, 4, 6), NAN)),
+        "x to encode has NaN",
+    ),
+    "encoder of another length": (
+        lambda: Prior(NET, 4, nn.Flatten()).encode(torch.zeros(1, 1, 4, 6)),
+        "the encoder of prior 'custom' gives",
+    ),
+    "generator gives a tuple": (of(lambda x: (x, x)), "gives a tuple where a tensor of candidates is needed"),
+    "generator gives a list": (of(lambda x: [x]), "gives a list where a tensor"),
+    "generator gives None": (of(lambda _: None), "gives None where a tensor"),
+    "generator gives integers": (
+        of(lambda x: x.long()),
+        "gives torch.int64, but candidates are floating-point",
+    ),
+    "generator gives doubles": (of(lambda x: x.double()), "gives torch.float64 for latents of torch.float32"),
+    "generator draws noise": (of(lambda x: x + torch.randn_like(x)), "it draws noise of its own"),
+    "generator gives NaN": (of(lambda x: x * NAN), "gives NaN or Inf for 3 of 3 latents"),
+    "generator gives Inf": (of(lambda x: x / 0), "gives NaN or Inf for 3 of 3 latents"),
+    "generator mixes the batch": (of(lambda x: x - x.mean(0)), "mixes the members of a batch"),
+    "generator sorts the batch": (of(lambda x: x.sort(0).values), "mixes the members of a batch"),
+    "generator normalises the batch": (
+        of(lambda x: nn.functional.batch_norm(x, None, None, training=True)),
+        "mixes the members of a batch",
+    ),
+    "generator gives one for all": (of(lambda x: x[:1]), "the first dimension must be the batch"),
+    "generator changes shape with the batch": (of(lambda x: x[..., : 1 + len(x)]), "in a batch of 2, but of"),
+    "generator writes into the latents": (
+        lambda: problem(prior=Prior(Writes(), 4)),
+        "writes into the latents",
+    ),
+    "generator is detached": (
+        lambda: solve(of(lambda x: x.detach())(), "adam"),
+        "cannot differentiate in the latent",
+    ),
+    "generator raises": (of(lambda x: x.reshape(7, 7)), "does not take latents of shape"),
+    "operator gives NaN": (lambda: as_forward(lambda x: (x - 2).log(), (1, 4, 6)), "gives NaN or Inf"),
+    "operator gives NaN for a draw": (
+        lambda: problem(
+            forward=as_forward(lambda x: 1 / (1 + x).sqrt(), (1, 4, 6)),
+            measurements=torch.zeros(2, 1, 4, 6),
+            prior=Prior(Of(lambda x: x - 9), 4),
+        ),
+        "the operator gives NaN or Inf for a candidate",
+    ),
+}
+
+
+def outcome(case: Callable[[], object]) -> str:
+    """Return what a case gives: nothing, or its error."""
+    try:
+        case()
+    except SciadvError as error:
+        return f"sentence: {error}"
+    except Exception as error:  # noqa: BLE001  # whatever escapes is what is looked for
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+if __name__ == "__main__":
+    found = {name: outcome(case) for name, case in TAKEN.items()}
+    found |= {name: outcome(case) for name, (case, _) in REFUSED.items()}
+    sys.stdout.write(json.dumps(found))
