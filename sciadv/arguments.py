@@ -140,7 +140,7 @@ def as_count(value: object, name: str, *, least: int = 1, most: int = LARGEST_SE
     """
     number = _whole(value)
     if number is None or not least <= number <= most:
-        limit = f" and at most {most}" if most < LARGEST_SEED else ""
+        limit = f" and at most {most}" if most < 2**31 - 1 else ""
         raise InputError(f"{name} must be a whole number, at least {least}{limit}, but it is {shown(value)}")
     return number
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import apply_linear, as_kind_of
 from sciadv.forward.base import LinearForward, to_tensor
@@ -63,6 +64,7 @@ class Matrix(LinearForward):
 
     kind = "matrix"
 
+    @checked
     def __init__(
         self,
         matrix: Tensor | npt.NDArray[Any] | ScipySparse,

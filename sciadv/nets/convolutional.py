@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
 from sciadv.types import Classes, Count
 
@@ -32,6 +33,7 @@ class ConvDecoder(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self, *, n_latent: Count, image_shape: ImageShape = MNIST, channels: Count = 32, halvings: Count = 2
@@ -87,6 +89,7 @@ class ConvEncoder(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self,
@@ -117,6 +120,7 @@ class ConvDiscriminator(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(self, *, image_shape: ImageShape = MNIST, channels: Count = 32, halvings: Count = 2) -> None:
         super().__init__()
@@ -136,6 +140,7 @@ class ConvClassifier(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self, *, image_shape: ImageShape = MNIST, n_classes: Classes = 10, channels: Count = 32

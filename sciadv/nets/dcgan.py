@@ -6,6 +6,7 @@ from typing import Literal, final
 
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.layers import (
     MinibatchDiscrimination,
@@ -77,6 +78,7 @@ class DCGANGenerator(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self,
@@ -151,6 +153,7 @@ class DCGANDiscriminator(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self,

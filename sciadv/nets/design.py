@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.types import Count, Positive
 
@@ -59,6 +60,7 @@ class DesignDecoder(nn.Module):
     upper: Tensor
     targets: Tensor
 
+    @checked
     def __init__(
         self,
         *,

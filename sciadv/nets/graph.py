@@ -26,6 +26,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.nets.layers import MinibatchDiscrimination
 from sciadv.types import Count, Positive
@@ -86,6 +87,7 @@ class CircuitGenerator(nn.Module):
 
     kind = "circuit-generator"
 
+    @checked
     def __init__(  # settings of one network
         self,
         *,
@@ -260,6 +262,7 @@ class CircuitDiscriminator(nn.Module):
 
     kind = "circuit-discriminator"
 
+    @checked
     def __init__(self, *, width: Count = 32, n_layers: Count = 3) -> None:
         super().__init__()
         self.settings: dict[str, object] = {"width": width, "n_layers": n_layers}

@@ -9,6 +9,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.nets.sizes import MNIST, ImageShape, keeps_settings
 from sciadv.types import Count
 
@@ -31,6 +32,7 @@ class MLPDecoder(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self, *, n_latent: Count, image_shape: ImageShape = MNIST, hidden: Sequence[Count] = (500, 500)
@@ -57,6 +59,7 @@ class MLPEncoder(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self, *, n_latent: Count = 20, image_shape: ImageShape = MNIST, hidden: Sequence[Count] = (500, 500)

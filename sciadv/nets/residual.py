@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
 from sciadv.nets.layers import spectrally_normalised
@@ -74,6 +75,7 @@ class ResidualGenerator(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self,
@@ -174,6 +176,7 @@ class ResidualDiscriminator(nn.Module):
 
     settings: dict[str, object]
 
+    @checked
     @keeps_settings
     def __init__(
         self,

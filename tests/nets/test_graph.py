@@ -119,7 +119,7 @@ def test_networks_are_built_again_from_their_settings():
     ("setting", "value", "words"),
     [
         ("smallest", 6, "smallest <= n_genes"),
-        ("temperature", 0.0, "temperature > 0"),
+        ("temperature", 0.0, "temperature must be .* > 0"),
         ("n_latent", 7, "latents of .* numbers, not 7"),
     ],
 )

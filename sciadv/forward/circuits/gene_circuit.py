@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
@@ -115,6 +116,7 @@ class GeneCircuit(NonlinearForward):
     places: Tensor
     starts: Tensor
 
+    @checked
     def __init__(  # noqa: PLR0913  # which parameter sets
         self,
         in_shape: tuple[int, ...],

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.forward.design.quantity import Quantity
@@ -91,6 +92,7 @@ class Texture(NonlinearForward):
     #: Why a property may leap: the words for a change of `regime`.
     LEAP = "the adhesive jump: between these values partial contact is unstable and closes to full contact"
 
+    @checked
     def __init__(  # noqa: PLR0913  # the material's numbers
         self,
         in_shape: Shape = (2,),

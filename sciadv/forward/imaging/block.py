@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.types import Count, Shape
@@ -43,6 +44,7 @@ class BlockSum(LinearForward):
 
     kind = "block-sum"
 
+    @checked
     def __init__(
         self,
         in_shape: Shape,

@@ -12,6 +12,7 @@ import torch.nn.functional as F  # torch's own convention
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image, to_tensor
 from sciadv.registry import named
@@ -64,6 +65,7 @@ class Blur(LinearForward):
 
     flipped: Tensor
 
+    @checked
     def __init__(
         self,
         in_shape: Shape,
@@ -104,6 +106,7 @@ class Blur(LinearForward):
 
 
 @named("gaussian-blur")
+@checked
 def GaussianBlur(  # a kind of Blur, named as one
     in_shape: Shape,
     sigma: Positive,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import as_dtype
 from sciadv.forward.base import LinearForward, expect_image, to_tensor
@@ -61,6 +62,7 @@ class MaskedFourier(LinearForward):
 
     sampled: Tensor
 
+    @checked
     def __init__(
         self,
         in_shape: Shape,

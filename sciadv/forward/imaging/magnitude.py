@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, LinearForward, output_dtype
 
@@ -46,6 +47,7 @@ class Magnitude(Forward):
 
     is_linear = False
 
+    @checked
     def __init__(self, linear: Forward) -> None:
         if not isinstance(linear, LinearForward):
             raise InputError(f"magnitudes are of a linear operator, but {type(linear).__name__} is not")

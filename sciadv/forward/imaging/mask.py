@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, to_tensor
 
@@ -42,6 +43,7 @@ class Mask(LinearForward):
 
     observed: Tensor
 
+    @checked
     def __init__(
         self,
         mask: Tensor | npt.NDArray[Any],

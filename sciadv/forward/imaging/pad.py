@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.types import Count, Shape
@@ -48,6 +49,7 @@ class ZeroPad(LinearForward):
 
     kind = "zero-pad"
 
+    @checked
     def __init__(
         self,
         in_shape: Shape,

@@ -7,6 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
 from sciadv.forward.matrix import DenseMatrix
@@ -51,6 +52,7 @@ class GaussianSensing(LinearForward):
 
     kind = "gaussian"
 
+    @checked
     def __init__(
         self,
         in_shape: Shape,

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, NonlinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
@@ -80,6 +81,7 @@ class CrossholeTravelTime(LinearForward):
 
     kind = "crosshole"
 
+    @checked
     def __init__(
         self,
         in_shape: Shape = (1, 125, 60),
@@ -153,6 +155,7 @@ class FaciesSlowness(NonlinearForward):
 
     kind = "facies-slowness"
 
+    @checked
     def __init__(
         self,
         in_shape: Shape = (1, 125, 60),

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
@@ -73,6 +74,7 @@ class ParallelBeam(LinearForward):
 
     kind = "parallel-beam"
 
+    @checked
     def __init__(
         self,
         in_shape: Shape,

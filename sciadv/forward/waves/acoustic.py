@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, expect_image
 from sciadv.types import Count, Positive, Shape
@@ -88,6 +89,7 @@ class AcousticCrosswell(Forward):
     receiver_places: Tensor
     wavelet: Tensor
 
+    @checked
     def __init__(  # noqa: PLR0913  # what an experiment is: the section, the waves and who sends and listens
         self,
         in_shape: Shape = (1, 125, 60),

@@ -81,8 +81,8 @@ def test_the_gradient_is_that_of_finite_differences_in_double_precision():
         ({"frequency": 200.0}, "at most 100 Hz"),
         ({"source_rows": [30]}, "source_rows are whole numbers from 0 to 23"),
         ({"receiver_rows": [3, 3]}, "name a row twice"),
-        ({"velocity_facies": -1.0}, "velocities"),
-        ({"n_samples": 0}, "> 0"),
+        ({"velocity_facies": -1.0}, "velocity_facies must be"),
+        ({"n_samples": 0}, "n_samples must be"),
     ],
 )
 def test_what_cannot_be_is_said(settings, words):
