@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks import Bench
+    from sciadv.registry import Registry
 
 
 @plain_errors
 def list_entries() -> None:
-    """List problems, priors, solvers, forward operators and benches."""
+    """List problems, priors, benches, and the parts that a file can name."""
     from rich.table import Table
 
     console = output_console()
@@ -38,9 +39,11 @@ def list_entries() -> None:
 
 @plain_errors
 def show(
-    name: Annotated[str, typer.Argument(help="A problem, prior, solver, forward operator or bench.")],
+    name: Annotated[
+        str, typer.Argument(help="A problem, prior, bench, or part such as a solver or a forward operator.")
+    ],
 ) -> None:
-    """Show a problem's README and settings, a prior's card, or what a solver or operator computes."""
+    """Show a problem's README and settings, a prior's card, or what a part computes."""
     console, entries = output_console(), _entries()
     if "/" in name or name.endswith(".toml"):
         _show_problem(console, name)
@@ -49,22 +52,45 @@ def show(
     if not kinds:
         raise UnknownNameError("entry", name, {known for names in entries.values() for known in names})
     for kind in kinds:
-        console.rule(f"{kind.removesuffix('s')}: {name}", align="left")
-        _SHOW[kind](console, name)
+        console.rule(f"{kind}: {name}", align="left")
+        if kind in _SHOW:
+            _SHOW[kind](console, name)
+        else:
+            console.print(inspect.getdoc(_registries()[kind][name]) or "", markup=False)
 
 
 def _entries() -> dict[str, dict[str, str]]:
     """Return a line per entry, by kind."""
     from sciadv.catalogue import titles
+
+    parts = {
+        kind: {name: _first_line(registry.own.get(name)) for name in registry}
+        for kind, registry in _registries().items()
+    }
+    catalogues = {"problems": titles("problems"), "priors": titles("priors")}
+    return catalogues | parts | {"benches": {name: bench.title for name, bench in _benches().items()}}
+
+
+def _registries() -> dict[str, Registry[Any]]:
+    """Return the registries of parts that files name."""
     from sciadv.forward import FORWARDS
+    from sciadv.games.objectives import OBJECTIVES
+    from sciadv.games.penalties import PENALTIES
+    from sciadv.games.updates import UPDATES
+    from sciadv.likelihood import LIKELIHOODS
+    from sciadv.nets import NETS
+    from sciadv.schema import RECIPES
     from sciadv.solvers import SOLVERS
 
     return {
-        "problems": titles("problems"),
-        "priors": titles("priors"),
-        "solvers": {name: _first_line(SOLVERS.own.get(name)) for name in SOLVERS},
-        "forwards": {name: _first_line(FORWARDS.own.get(name)) for name in FORWARDS},
-        "benches": {name: bench.title for name, bench in _benches().items()},
+        "solvers": SOLVERS,
+        "forwards": FORWARDS,
+        "likelihoods": LIKELIHOODS,
+        "networks": NETS,
+        "objectives": OBJECTIVES,
+        "penalties": PENALTIES,
+        "updates": UPDATES,
+        "recipes": RECIPES,
     }
 
 
@@ -79,7 +105,8 @@ def _benches() -> Mapping[str, Bench]:
 
 def _first_line(thing: object) -> str:
     """Return the first sentence of a docstring without its markup; of a plug-in's, that it is one."""
-    text = inspect.getdoc(thing) if thing is not None else "(of another installed package)"
+    described = getattr(thing, "spec", thing)  # of a kind of recipe, the table
+    text = inspect.getdoc(described) if thing is not None else "(of another installed package)"
     first = (text or "").split("\n\n", maxsplit=1)[0]
     return re.sub(r"`+", "", " ".join(first.split()))
 
@@ -121,18 +148,6 @@ def _show_prior(console: Console, name: str) -> None:
         console.print(f"It has no weights here yet; train it: sciadv train {name}", markup=False)
 
 
-def _show_solver(console: Console, name: str) -> None:
-    from sciadv.solvers import make_solver
-
-    console.print(inspect.getdoc(type(make_solver(name))) or "", markup=False)
-
-
-def _show_forward(console: Console, name: str) -> None:
-    from sciadv.forward import forward_kind
-
-    console.print(inspect.getdoc(forward_kind(name)) or "", markup=False)
-
-
 def _show_bench(console: Console, name: str) -> None:
     bench = _benches()[name]
     console.print(bench.title, markup=False)
@@ -145,7 +160,5 @@ def _show_bench(console: Console, name: str) -> None:
 _SHOW: dict[str, Callable[[Console, str], None]] = {
     "problems": _show_problem,
     "priors": _show_prior,
-    "solvers": _show_solver,
-    "forwards": _show_forward,
     "benches": _show_bench,
 }

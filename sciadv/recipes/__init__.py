@@ -11,13 +11,9 @@ from pathlib import Path
 import torch
 
 from sciadv.errors import InputError
-from sciadv.recipes.circuit_recipe import circuit_job
-from sciadv.recipes.design_recipe import design_job
 from sciadv.recipes.estimate import Estimate, estimate
-from sciadv.recipes.game_recipe import game_job
 from sciadv.recipes.job import Job
-from sciadv.recipes.prior_recipe import prior_job
-from sciadv.schema import Recipe
+from sciadv.schema import RECIPES, Recipe
 from sciadv.trainings.distributed import is_first, process_group
 from sciadv.trainings.loop import run
 from sciadv.trainings.protocol import TrainingMonitor, load_training
@@ -26,19 +22,7 @@ from sciadv.types import as_device
 
 CHECKPOINT = "checkpoint.safetensors"
 
-#: Makes what trains a recipe: of the recipe, the folder that it will fill, and the device.
-JobMaker = Callable[[Recipe, Path, torch.device], Job]
-
-#: What trains each kind of recipe; its tables are in `sciadv.schema.RECIPES`.
-TRAINERS: dict[str, JobMaker] = {
-    "prior": prior_job,
-    "gan": game_job,
-    "safe": game_job,
-    "design": design_job,
-    "circuits": circuit_job,
-}
-
-__all__ = ["CHECKPOINT", "TRAINERS", "Estimate", "Job", "JobMaker", "dry_run", "train_recipe"]
+__all__ = ["CHECKPOINT", "Estimate", "Job", "dry_run", "make_job", "train_recipe"]
 
 
 def train_recipe(
@@ -90,7 +74,7 @@ def train_recipe(
     if checkpoint.is_file() and not resume:
         raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")
     with process_group(as_device(device)) as target:
-        job = TRAINERS[recipe.spec.kind](recipe, out, target)
+        job = make_job(recipe, out, target)
         if resume and checkpoint.is_file():
             load_training(job.training, checkpoint)
         report = run(
@@ -117,4 +101,20 @@ def dry_run(recipe: Recipe, *, device: str | torch.device = "cpu") -> Estimate:
 
     target = as_device(device)
     with TemporaryDirectory() as folder:
-        return estimate(TRAINERS[recipe.spec.kind](recipe, Path(folder), target).training, target)
+        return estimate(make_job(recipe, Path(folder), target).training, target)
+
+
+def make_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
+    """Make what trains a recipe, by its kind.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    out
+        The folder that it will fill.
+    device
+        Where to train.
+    """
+    job: Job = RECIPES[recipe.spec.kind](recipe, out, device)
+    return job

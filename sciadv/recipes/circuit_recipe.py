@@ -17,13 +17,14 @@ from sciadv.nets.graph import signs_and_presence
 from sciadv.prior import Prior
 from sciadv.recipes.game_recipe import build_game
 from sciadv.recipes.job import Job
-from sciadv.schema import CircuitRecipe, Recipe
+from sciadv.schema import CircuitRecipe, Recipe, trains
 from sciadv.trainings.game.game_training import GameTraining
 
 #: Samples that a card's numbers are measured on, and those of them that are integrated.
 _N_SAMPLES, _N_INTEGRATED = 5000, 1000
 
 
+@trains(CircuitRecipe)
 def circuit_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: ARG001  # reads no folder
     """Make the training of a recipe of circuits."""
     spec = recipe.spec

@@ -13,7 +13,7 @@ from sciadv.forward import PropertyModel
 from sciadv.nets import DesignDecoder, build_seeded
 from sciadv.prior import Prior
 from sciadv.recipes.job import Job
-from sciadv.schema import DesignRecipe, Recipe
+from sciadv.schema import DesignRecipe, Recipe, trains
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
 from sciadv.trainings.physics.design_training import DesignTraining
 from sciadv.types import as_device
@@ -63,6 +63,7 @@ def design_training(
     return DesignTraining(generator.to(target), critic.to(target), schedule=schedule, seed=spec.seed)
 
 
+@trains(DesignRecipe)
 def design_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: ARG001  # nothing is written before the end
     """Make the training of a generator of designs."""
     spec = recipe.spec

@@ -17,7 +17,7 @@ from sciadv.recipes.image_recipe import (
     write_prior,
 )
 from sciadv.recipes.job import Job
-from sciadv.schema import CircuitRecipe, GanRecipe, Recipe
+from sciadv.schema import CircuitRecipe, GanRecipe, Recipe, trains
 from sciadv.schema.game import OPTIONS, GameTable
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.game.game_parts import make_part
@@ -28,6 +28,7 @@ from sciadv.trainings.protocol import Training
 from sciadv.trainings.training_report import EarlyStopping
 
 
+@trains(GanRecipe)
 def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     """Make the training of a game's recipe."""
     spec = recipe.spec

@@ -15,10 +15,11 @@ from sciadv.recipes.image_recipe import (
     write_prior,
 )
 from sciadv.recipes.job import Job
-from sciadv.schema import PriorRecipe, Recipe
+from sciadv.schema import PriorRecipe, Recipe, trains
 from sciadv.trainings.autoencoder.prior_training import PriorTraining
 
 
+@trains(PriorRecipe)
 def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     """Make the training of a prior's recipe."""
     spec = recipe.spec

@@ -27,7 +27,9 @@ from sciadv.schema.recipe import (
     ImageRecipe,
     PriorRecipe,
     Recipe,
+    RecipeKind,
     parse_recipe,
+    trains,
 )
 from sciadv.schema.sentences import parse_spec, read_text
 from sciadv.schema.tables import RecipeSpec, Table
@@ -50,6 +52,7 @@ __all__ = [
     "PriorRecipe",
     "ProblemSpec",
     "Recipe",
+    "RecipeKind",
     "RecipeSpec",
     "SimulatedMeasurements",
     "SolverTable",
@@ -58,4 +61,5 @@ __all__ = [
     "parse_recipe",
     "parse_spec",
     "read_text",
+    "trains",
 ]

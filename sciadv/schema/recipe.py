@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
+import torch
 from pydantic import ConfigDict, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
-from sciadv.schema.circuits import CircuitRecipe
-from sciadv.schema.design import DesignRecipe
+from sciadv.registry import Registry
 from sciadv.schema.game import GameTable, InversionTable, Named
 from sciadv.schema.nets import (
     DecoderTable,
@@ -24,6 +25,8 @@ from sciadv.schema.sentences import parse_spec, parse_toml
 from sciadv.schema.tables import RecipeSpec, Table
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.types import Count
+
+FunctionType = TypeVar("FunctionType", bound=Callable[..., object])
 
 
 class ClassifierTable(Table):
@@ -142,14 +145,55 @@ class GanRecipe(ImageRecipe):
         return default if self.game.penalties is None else self.game.penalties
 
 
-#: The kinds of recipes. `sciadv.recipes.TRAINERS` has what trains each.
-RECIPES: dict[str, type[RecipeSpec]] = {
-    "prior": PriorRecipe,
-    "gan": GanRecipe,
-    "safe": GanRecipe,
-    "design": DesignRecipe,
-    "circuits": CircuitRecipe,
-}
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as it was read: its name, the file's text, and what it says."""
+
+    name: str
+    text: str
+    spec: RecipeSpec
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's text, which a prior's card states."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class RecipeKind(Protocol):
+    """What trains the recipes of a kind: a function that makes their training, and their file's table."""
+
+    spec: type[RecipeSpec]
+
+    def __call__(self, recipe: Recipe, out: Path, device: torch.device) -> Any:
+        """Return the training and how to write what it has learnt (`sciadv.recipes.Job`)."""
+        ...
+
+
+def trains(spec: type[RecipeSpec]) -> Callable[[FunctionType], FunctionType]:
+    """Say which recipes a function makes the training of: those of the kinds that a table says.
+
+    Parameters
+    ----------
+    spec
+        The table, with ``kind: Literal["mine"]``.
+    """
+
+    def mark(function: FunctionType) -> FunctionType:
+        vars(function)["spec"] = spec
+        return function
+
+    return mark
+
+
+def _recipe_kinds(part: object) -> tuple[str, ...]:
+    spec = getattr(part, "__dict__", {}).get("spec")
+    if not isinstance(spec, type) or not issubclass(spec, RecipeSpec):
+        return ()
+    return get_args(spec.model_fields["kind"].annotation)
+
+
+#: The kinds of recipes: a file of `sciadv.recipes` each.
+RECIPES: Registry[RecipeKind] = Registry("recipe", "sciadv.recipes", names=_recipe_kinds)
 
 
 def parse_recipe(text: str, *, file: str) -> RecipeSpec:
@@ -165,18 +209,4 @@ def parse_recipe(text: str, *, file: str) -> RecipeSpec:
     kind = parse_toml(text, file=file).get("kind", "prior")
     if not isinstance(kind, str) or kind not in RECIPES:
         raise UnknownNameError(f"recipe (kind in {file})", str(kind), RECIPES)
-    return parse_spec(text, RECIPES[kind], file=file)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe as it was read: its name, the file's text, and what it says."""
-
-    name: str
-    text: str
-    spec: RecipeSpec
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the file's text, which a prior's card states."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+    return parse_spec(text, RECIPES[kind].spec, file=file)
