@@ -37,7 +37,6 @@ Whole = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 #: How many classes; a default below 2 means none.
 Classes = Annotated[int, Field(ge=2)]
-SomeRows = TypeVar("SomeRows", bound="Rows")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +102,9 @@ class Rows:
         """Return the fields that have rows, by name."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, (Tensor, Rows))}
+
+
+SomeRows = TypeVar("SomeRows", bound=Rows)
 
 
 def as_generator(seed: int | torch.Generator, device: torch.device | str = "cpu") -> torch.Generator:

@@ -8,8 +8,6 @@ principle, one against the other by data left out.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,13 +20,14 @@ from sciadv.forward.base import LinearForward
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
+from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.image_quadratic import ImageQuadratic
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, require_residual
 from sciadv.solvers.classical.tv import gradient
-from sciadv.solvers.latent.progress import Monitor, Progress
-from sciadv.solvers.latent.scoring import finish
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.factored_gaussian import (
     FactoredGaussian,
     data_diagonal,
@@ -37,7 +36,7 @@ from sciadv.solvers.linear.factored_gaussian import (
     require_linear_images,
     shrunk,
 )
-from sciadv.types import as_generator
+from sciadv.types import Rows, as_generator
 
 #: Data a pixel, real ones, and the mean squared residual in units of the noise's variance that images then
 #: leave which are neither too smooth nor follow the noise: with more data even the best one follows it.
@@ -130,6 +129,41 @@ class LearnedTV:
                 )
         require_at_least(self, {"n_samples": 0, "n_outer": 1, "n_inner": 1, "n_conjugate": 1})
 
+    def init(self, problem: Problem, run: Run) -> RoundState:
+        """Start from the linear estimate."""
+        objective = _Objective.of(problem, self)
+        with torch.no_grad():
+            first = _Point.first(problem, objective)
+        return State(objective, run, first, every_row(first.x), None, self.n_outer)
+
+    def step(self, state: RoundState) -> RoundState:
+        """Do one round; before the first, the weight is chosen."""
+        with torch.no_grad():
+            weight = state.memory
+            if self.weight is None and weight is None:
+                weight = self._chosen(state.search.problem)
+            objective = state.search.with_weight(weight)
+            reached = self._round(objective, objective.law(state.best.z), state.best)
+        is_last = state.iteration + 1 == self.n_outer
+        return state.after(reached, weight, state.active[:0] if is_last else None)
+
+    def result(self, state: RoundState) -> Solution:
+        """Score the images; the posterior is drawn around them."""
+        problem, at, run = state.search.problem, state.best, state.run
+        objective = state.search.with_weight(state.memory)
+        with torch.no_grad():
+            in_range = problem.prior(at.z)
+        images = objective.clipped(at.x)
+        solution = score(problem, images, z=at.z, x_range=in_range, ended=state.ended)
+        posterior = None
+        if self.n_samples and not state.is_running:
+            posterior = run.attempt(lambda: self._draw(objective, at, run.seed))
+        settings: dict[str, object] = {
+            "scale_median": float(at.scale.median()),
+            "n_without_law": int(objective.weight.isinf().sum()),
+        }
+        return replace(solution, objective=None, posterior=posterior, settings=settings)
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.
 
@@ -139,52 +173,23 @@ class LearnedTV:
             The operator is not linear, the noise is not Gaussian of known sigma, candidates are no images, or
             the prior has no residual statistics, no moments or no encoder.
         """
-        started = time.perf_counter()
-        objective = _Objective.of(problem, self)
-        with torch.no_grad(), problem.prior.frozen():
-            at = _Point.first(problem)
-            ended = Status.CONVERGED
-            try:
-                if self.weight is None:
-                    objective = replace(objective, weight=self._chosen(problem))
-                for reached in self._rounds(objective, at, started, monitor):
-                    at = reached
-            except KeyboardInterrupt:
-                ended = Status.INTERRUPTED
-            solution = _solution(problem, objective.clipped(at.x), at.z, ended)
-            if self.n_samples and ended is Status.CONVERGED:
-                law = objective.learned_law(at.z)
-                solution = replace(solution, posterior=self._draw(objective, at.x, law, seed))
-        told = {key: value for key, value in vars(self).items() if key != "name"}
-        settings: dict[str, object] = {**told, "scale_median": float(at.scale.median()), "seed": seed}
-        settings["n_without_law"] = int(objective.weight.isinf().sum())
-        return replace(solution, seconds=time.perf_counter() - started, settings=settings)
-
-    def _rounds(
-        self, objective: _Objective, at: _Point, started: float, monitor: Monitor | None
-    ) -> Iterator[_Point]:
-        """Yield where each round ends."""
-        for outer in range(self.n_outer):
-            at = self._round(objective, objective.law(at.z), at)
-            yield at
-            if monitor is not None:
-                misfit, seconds = objective.chi_square(at.x).median().sqrt(), time.perf_counter() - started
-                monitor(Progress(outer + 1, self.n_outer, len(at.x), len(at.x), float(misfit), seconds))
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
     def _round(self, objective: _Objective, law: FactoredGaussian, at: _Point) -> _Point:
         """Reweight a few times under one law, setting s after each."""
-        x, scale = at.x, at.scale
+        x, scale, chi_square = at.x, at.scale, at.misfit.square()
         for _ in range(self.n_inner):
             x = objective.quadratic(x, law, scale).minimum(x, self.n_conjugate)
-            scale = scale * (objective.target / objective.chi_square(x)).clamp(0.3, 3)
-        return _Point(x, law.latent(x.flatten(1)), scale)
+            chi_square = objective.chi_square(x)
+            scale = scale * (objective.target / chi_square).clamp(0.3, 3)
+        return _Point(x, law.latent(x.flatten(1)), scale, chi_square.sqrt())
 
     def _chosen(self, problem: Problem) -> Tensor:
         """Return the weights ``(rows,)`` under which data left out are predicted best."""
         left_out, part = without_some(problem)
         objective = _Objective.of(part, self)
         objective = replace(objective, target=objective.target * float((~left_out).float().mean()))
-        at = _Point.first(part)
+        at = _Point.first(part, objective)
         law, precision, found = objective.law(at.z), left_out * _precision(problem), []
         for weight in WEIGHTS:
             tried = replace(objective, weight=torch.full_like(at.scale, weight))
@@ -193,18 +198,22 @@ class LearnedTV:
             found.append((precision * away.square()).flatten(1).sum(1))
         return torch.tensor(WEIGHTS).to(at.scale)[torch.stack(found).argmin(0)]
 
-    def _draw(self, objective: _Objective, x: Tensor, law: FactoredGaussian, seed: int) -> Posterior:
-        """Draw around x as the learned law's posterior does, row by row."""
-        parts = []
-        for row in range(len(x)):
-            one, own = slice(row, row + 1), replace(objective.row(row), weight=x.new_zeros(1))
-            chosen = replace(law, mean=law.mean[one], columns=law.columns[one], whitened=law.whitened[one])
-            form = own.quadratic(x[one], chosen, x.new_ones(1))
-            moved = form.draws(self.n_samples, 2 * self.n_conjugate, as_generator(seed))
-            moved = moved * _evidence_scale(chosen, x[one], moved).sqrt()
-            parts.append(own.clipped(x[one] + moved)[None])
-        samples = torch.cat(parts)
-        latents = law.latent(samples.flatten(2))
+    def _draw(self, objective: _Objective, at: _Point, seed: int) -> Posterior:
+        """Draw around x as the posterior under the learned covariances does, row by row."""
+        parts, x = [], at.x
+        with torch.no_grad():
+            law = objective.learned_law(at.z)
+            for row in range(len(x)):
+                one, own = slice(row, row + 1), replace(objective.row(row), weight=x.new_zeros(1))
+                chosen = replace(
+                    law, mean=law.mean[one], columns=law.columns[one], whitened=law.whitened[one]
+                )
+                form = own.quadratic(x[one], chosen, x.new_ones(1))
+                moved = form.draws(self.n_samples, 2 * self.n_conjugate, as_generator(seed))
+                moved = moved * _evidence_scale(chosen, x[one], moved).sqrt()
+                parts.append(own.clipped(x[one] + moved)[None])
+            samples = torch.cat(parts)
+            latents = law.latent(samples.flatten(2))
         return Posterior(samples, latents)
 
 
@@ -257,25 +266,20 @@ def _precision(problem: Problem) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Point:
-    """Where the rounds stand: images, latents and s."""
+class _Point(Rows):
+    """Where the rounds stand: images, latents, s and misfit."""
 
     x: Tensor
     z: Tensor
     scale: Tensor
+    misfit: Tensor
+    objective: None = None
 
     @staticmethod
-    def first(problem: Problem) -> _Point:
+    def first(problem: Problem, objective: _Objective) -> _Point:
         """Return the linear estimate, its code, and s of 1."""
         x = linear_image(problem)
-        return _Point(x, problem.prior.encode(x), x.new_ones(len(x)))
-
-
-def _solution(problem: Problem, x: Tensor, z: Tensor, ended: Status) -> Solution:
-    in_range = problem.prior(z)
-    nothing = in_range.new_zeros(len(x))
-    bare = Solution(in_range, z, problem.forward(in_range), nothing, [ended] * len(x), "learned-tv")
-    return finish(problem, bare, x)
+        return _Point(x, problem.prior.encode(x), x.new_ones(len(x)), objective.chi_square(x).sqrt())
 
 
 @dataclass(frozen=True)
@@ -312,6 +316,10 @@ class _Objective:
             weight=mean.new_full((len(y),), solver.weight or 0.0),
             target=solver.chi_square or residual_left(problem.n_measurements / mean.numel()),
         )
+
+    def with_weight(self, weight: Tensor | None) -> _Objective:
+        """Return the objective with another weight of the total variation, where there is one."""
+        return self if weight is None else replace(self, weight=weight)
 
     def row(self, row: int) -> _Objective:
         """Return the objective of one measurement."""
@@ -353,3 +361,7 @@ class _Objective:
     def clipped(self, x: Tensor) -> Tensor:
         """Return the images within the output's range."""
         return x.clamp(self.output.low, self.output.high)
+
+
+#: The memory is the weight of the total variation that was chosen for each row.
+RoundState = State[_Objective, _Point, Tensor | None]

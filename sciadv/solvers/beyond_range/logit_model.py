@@ -10,7 +10,9 @@ from torch import Tensor
 from sciadv.prior import Prior
 from sciadv.solvers.beyond_range.logit_kernels import Kernel, LearnedKernel
 from sciadv.solvers.beyond_range.output_activation import OutputActivation
+from sciadv.solvers.latent.iterate import every_row
 from sciadv.solvers.latent.scoring import noise_threshold
+from sciadv.solvers.linear.line_search import shorten
 from sciadv.solvers.linear.linearised_data import DataModel
 from sciadv.types import Rows
 
@@ -31,7 +33,7 @@ _TEMPERED = 0.7
 
 
 @dataclass(frozen=True)
-class LogitState:
+class LogitState(Rows):
     """Where the steps stand, one row per measurement.
 
     Parameters
@@ -48,8 +50,6 @@ class LogitState:
         ``-log p(y | F(x))`` ``(rows,)``.
     level
         Noise level of the next step, in units of the noise's own ``(rows,)``.
-    active
-        Rows that have not ended.
     """
 
     z: Tensor
@@ -58,34 +58,20 @@ class LogitState:
     misfit: Tensor
     energy: Tensor
     level: Tensor
-    active: Tensor
 
     @property
     def objective(self) -> Tensor:
         """Return ``-log p(y | F(x)) + 1/2 |z|^2 + 1/2 nu' K^-1 nu`` ``(rows,)``."""
-        return self.energy + self._half_law
+        return self.energy + self._half_norm
 
     @property
     def tempered(self) -> Tensor:
         """Return the objective under the noise level of each row ``(rows,)``."""
-        return self.energy / self.level.square() + self._half_law
+        return self.energy / self.level.square() + self._half_norm
 
     @property
-    def _half_law(self) -> Tensor:
+    def _half_norm(self) -> Tensor:
         return 0.5 * (self.z.square().sum(1) + (self.dual * self.nu).sum(1))
-
-    def put(self, rows: Tensor, other: LogitState) -> LogitState:
-        """Return a copy with `rows` replaced by those of `other`, which has no others."""
-        return replace(self, **{k: v.index_copy(0, rows, getattr(other, k)) for k, v in self._rows().items()})
-
-    def take(self, rows: Tensor) -> LogitState:
-        """Return some rows, all of them active."""
-        some = {name: values[rows] for name, values in self._rows().items()}
-        return LogitState(**some, active=torch.arange(len(rows), device=rows.device))
-
-    def _rows(self) -> dict[str, Tensor]:
-        """Return the tensors that have a row per measurement."""
-        return {name: values for name, values in vars(self).items() if name != "active"}
 
 
 @dataclass(frozen=True)
@@ -141,36 +127,40 @@ class LogitModel:
     mean: Tensor
     kernel: Kernel
 
-    def init(self, z: Tensor) -> LogitState:
-        """Return the state at the generator's own candidates."""
+    def start(self, z: Tensor, rows: Tensor) -> LogitState:
+        """Return the generator's own candidates of latents, for the measurements `rows`."""
         nu, none = z.new_zeros(len(z), len(self.mean)), z.new_zeros(len(z))
-        state = LogitState(z, nu, nu, none, none, none, torch.arange(len(z), device=z.device))
-        state = self._scored(state, state.active)
-        return replace(state, level=self._level(state.misfit))
+        first = self._scored(LogitState(z, nu, nu, none, none, none), rows)
+        return replace(first, level=self._level(first.misfit))
 
-    def subset(self, rows: Tensor) -> LogitModel:
-        """Return the model of some of the measurements."""
-        return replace(self, data=self.data.subset(rows))
-
-    def step(self, state: LogitState, tolerance: float, *, stop_at_noise: bool = False) -> LogitState:
-        """Do one damped step on every active row, and end those that have converged.
+    def step(
+        self, here: LogitState, rows: Tensor, tolerance: float, *, stop_at_noise: bool = False
+    ) -> tuple[LogitState, Tensor]:
+        """Do one damped step on every row of the measurements `rows`; return them and which have converged.
 
         Where `stop_at_noise` is set, a row also ends at the noise level, or a little above it when its steps
         have become small: Morozov's discrepancy principle.
         """
+        reached, ended = [], []
+        chunk = max(1, _MAX_NUMBERS // (self.data.n_pixels * here.z.shape[1]))
+        for some in torch.split(every_row(rows), chunk):
+            part = here.take(some)
+            there = self._line_search(part, *self._step(part, rows[some]), rows[some])
+            ended.append(self._has_ended(part, there, tolerance, stop_at_noise=stop_at_noise))
+            level = self._level(torch.minimum(part.level, there.misfit))
+            reached.append(replace(there, level=level))
+        return LogitState.join(reached), torch.cat(ended)
+
+    def _has_ended(
+        self, here: LogitState, there: LogitState, tolerance: float, *, stop_at_noise: bool
+    ) -> Tensor:
+        """Return the mask of rows that a step has ended."""
         stops = stop_at_noise and self.data.problem.likelihood.has_noise_level
         explained = noise_threshold(self.data.problem) if stops else -1.0
-        ended, chunk = [], max(1, _MAX_NUMBERS // (self.data.n_pixels * state.z.shape[1]))
-        for rows in torch.split(state.active, chunk):
-            here = state.take(rows)
-            there = self._line_search(here, *self._step(here, rows), rows)
-            relative = (here.objective - there.objective) / here.objective.abs().clamp_min(1e-30)
-            is_done = (relative <= tolerance) | (stops & (there.misfit <= 1))
-            settled = (there.misfit <= explained) & (relative < _SETTLED)
-            ended.append(settled | (is_done & (here.level <= 1)))
-            level = self._level(torch.minimum(here.level, there.misfit))
-            state = state.put(rows, replace(there, level=level))
-        return replace(state, active=state.active[~torch.cat(ended)])
+        relative = (here.objective - there.objective) / here.objective.abs().clamp_min(1e-30)
+        is_done = (relative <= tolerance) | (stops & (there.misfit <= 1))
+        settled = (there.misfit <= explained) & (relative < _SETTLED)
+        return settled | (is_done & (here.level <= 1))
 
     def candidates(self, state: LogitState) -> Tensor:
         """Return the images ``(rows, pixels)``."""
@@ -249,11 +239,10 @@ class LogitModel:
 
     def _line_search(self, here: LogitState, z: Tensor, nu: Tensor, dual: Tensor, rows: Tensor) -> LogitState:
         """Go towards the linearised solution as far as lowers the objective; rows that cannot stay."""
-        reached, length = here, 1.0
-        pending = here.active
-        for _ in range(_N_TRIALS):
+
+        def trial(pending: Tensor, length: float) -> tuple[LogitState, Tensor]:
             start = here.take(pending)
-            trial = self._scored(
+            there = self._scored(
                 replace(
                     start,
                     z=start.z + length * (z[pending] - start.z),
@@ -262,12 +251,9 @@ class LogitModel:
                 ),
                 rows[pending],
             )
-            lower = trial.tempered < start.tempered  # False for NaN
-            reached = reached.put(pending[lower], trial.take(lower.nonzero().squeeze(1)))
-            pending, length = pending[~lower], length * _SHORTER
-            if len(pending) == 0:
-                break
-        return reached
+            return there, there.tempered < start.tempered  # False for NaN
+
+        return shorten(here, trial, like=rows, n_trials=_N_TRIALS, factor=_SHORTER)
 
 
 def _by_measurements(pushed: Tensor, spread: Tensor, right: Tensor) -> Tensor:

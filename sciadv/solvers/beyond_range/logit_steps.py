@@ -18,6 +18,7 @@ from sciadv.solvers.beyond_range.output_activation import OutputActivation, outp
 from sciadv.solvers.beyond_range.whitening import require_residual
 from sciadv.solvers.linear.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
+from sciadv.solvers.linear.line_search import shorten
 from sciadv.types import Rows, as_generator
 
 #: Conjugate gradients at most, and the part of the gradient's norm at which they end.
@@ -37,9 +38,10 @@ class LogitPoint(Rows):
     z: Tensor
     w: Tensor
     misfit: Tensor
+    objective: None = None
 
     @property
-    def law(self) -> Tensor:
+    def squared_norm(self) -> Tensor:
         """Return ``|z|^2 + |w|^2`` ``(rows,)``."""
         return self.z.square().sum(1) + self.w.square().sum(1)
 
@@ -142,19 +144,15 @@ class LogitSteps:
             tolerance=_INNER_TOLERANCE,
         )
         before = residual.square().sum(1) + at.square().sum(1)
-        reached, length, pending = here, 1.0, torch.arange(len(z), device=z.device)
-        for _ in range(_N_TRIALS):
-            trial = at[pending] + length * step[pending]
-            new_z, new_w = torch.split(trial, sizes, 1)
+
+        def trial(pending: Tensor, length: float) -> tuple[LogitPoint, Tensor]:
+            there = at[pending] + length * step[pending]
+            new_z, new_w = torch.split(there, sizes, 1)
             left = self._residual(self._images(new_z, new_w)[0], rows[pending])
-            objective = (left / scale[pending]).square().sum(1) + trial.square().sum(1)
-            fell = (objective < before[pending]).nonzero().squeeze(1)
-            some = LogitPoint(new_z[fell], new_w[fell], self._misfit(left[fell]))
-            reached = reached.put(pending[fell], some)
-            pending, length = pending[~(objective < before[pending])], length * _SHORTER
-            if len(pending) == 0:
-                break
-        return reached
+            objective = (left / scale[pending]).square().sum(1) + there.square().sum(1)
+            return LogitPoint(new_z, new_w, self._misfit(left)), objective < before[pending]
+
+        return shorten(here, trial, like=rows, n_trials=_N_TRIALS, factor=_SHORTER)
 
     def draw(self, here: LogitPoint, n: int, *, seed: int) -> tuple[Tensor, Tensor]:
         """Draw from the posterior of the model linearised at a point, and give the images it makes.

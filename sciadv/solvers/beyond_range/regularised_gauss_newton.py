@@ -2,13 +2,12 @@
 
 The iteratively regularised Gauss-Newton method of A. B. Bakushinskii, The problem of the convergence of the
 iteratively regularized Gauss-Newton method, Computational Mathematics and Mathematical Physics 32 (1992)
-1353-1359, on latent and logits together, their law being the prior's. Far from the answer the data are
+1353-1359, on latent and logits together, distributed as the prior says. Far from the answer the data are
 trusted little: so signs and phases that are still wrong, as in phase retrieval, do not hold it up.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,23 +17,52 @@ from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
+from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_steps import LogitPoint, LogitSteps, logit_steps
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor, Progress
-from sciadv.solvers.latent.scoring import finish
+from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.latent.search import met_better
 
 #: Measurements whose steps are taken together; bounds the memory.
-_CHUNK = 64
-#: A start has ended when a step at the noise level lowers its misfit by less than this part of it.
-_LEAST_DECREASE = 0.003
-#: The noise level that a step assumes is at most this part of the one before.
-_SLOWEST_FALL = 0.7
-#: Steps at the noise level from the answer to the posterior's mode.
-_N_SETTLING = 3
-#: A misfit so many times the noise's is that of another basin, not of a slow end in the right one.
-_ELSEWHERE = 3.0
+CHUNK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Started:
+    """The steps, the latent search before them, and its starts ``(batch, starts, latent)``."""
+
+    steps: LogitSteps
+    found: Solution
+    starts: Tensor
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that is solved."""
+        return self.steps.problem
+
+
+@dataclass(frozen=True)
+class Level:
+    """The start that is stepped from now.
+
+    Parameters
+    ----------
+    at
+        Where the steps stand, of every measurement.
+    level
+        Noise level that the last step assumed, in units of the noise's own ``(batch,)``.
+    start
+        Number of the start.
+    """
+
+    at: LogitPoint
+    level: Tensor
+    start: int
+
+
+SteppedState = State[Started, LogitPoint, Level]
 
 
 def leaves_by_steps(problem: Problem) -> bool:
@@ -57,7 +85,7 @@ class RegularisedGaussNewton:
     does to the data. Then each step minimises the linearised ``|r - J d|^2 / s^2 + |z + dz|^2 + |w + dw|^2``
     by conjugate gradients, with s the root mean square of the residual r times `fall`, at most 0.7 of the s
     before and at least the noise level; it is shortened until that objective falls. Measurements with a
-    misfit above 3 start again from the next restart that is elsewhere.
+    misfit above `elsewhere` start again from the next restart that ends apart from the others.
 
     Parameters
     ----------
@@ -71,6 +99,15 @@ class RegularisedGaussNewton:
         The noise level that a step assumes, as a part of the residual before it; in (0, 1).
     n_samples
         Draws of the posterior of the model linearised at the answer, through the activation; none if 0.
+    slowest_fall
+        The noise level that a step assumes is at most this part of the one before.
+    least_decrease
+        A start has ended when a step at the noise level lowers its misfit by less than this part of it.
+    elsewhere
+        A misfit above this is that of another basin, from which the next start is tried, not of a slow end in
+        the right one.
+    n_settling
+        Steps at the noise level from the answer to the posterior's mode, before draws.
 
     Raises
     ------
@@ -88,6 +125,10 @@ class RegularisedGaussNewton:
     n_iterations: int = 100
     fall: float = 0.5
     n_samples: int = 0
+    slowest_fall: float = 0.7
+    least_decrease: float = 0.003
+    elsewhere: float = 3.0
+    n_settling: int = 3
     name: str = "regularised-gauss-newton"
 
     def __post_init__(self) -> None:
@@ -95,6 +136,71 @@ class RegularisedGaussNewton:
         if not 0 < self.fall < 1:
             raise InputError(f"fall of {self.name} must be between 0 and 1, but is {self.fall}")
         require_at_least(self, {"restarts": 1, "n_starts": 1, "n_iterations": 1, "n_samples": 0})
+
+    def init(self, problem: Problem, run: Run) -> SteppedState:
+        """Search the latents with more noise; the steps begin at the best restarts."""
+        steps = logit_steps(problem, self.name)
+        search = LevenbergMarquardt(self.restarts, stop_at_noise=False)
+        posed = replace(problem, likelihood=steps.noise_in_range())
+        found = search.solve(posed, seed=run.seed, monitor=run)
+        z = _apart(found, self.n_starts)
+        with torch.no_grad():
+            point = steps.point(z[:, 0], every_row(z))
+        missed = (point.misfit > 1).nonzero().squeeze(1)
+        memory = Level(point, point.misfit, 0)
+        return State(Started(steps, found, z), run, point, missed, memory, self.n_iterations)
+
+    def step(self, state: SteppedState) -> SteppedState:
+        """Do one step on every active measurement, under its noise level."""
+        memory, rows = state.memory, state.active
+        here = memory.at.take(rows)
+        least = self.slowest_fall * memory.level[rows]
+        fallen = torch.minimum(self.fall * here.misfit, least).clamp_min(1)
+        with torch.no_grad():
+            there = _stepped(state.search.steps, here, rows, fallen)
+        is_settled = (fallen == 1) & (there.misfit > (1 - self.least_decrease) * here.misfit)
+        going = (there.misfit > 1) & ~is_settled
+        at = memory.at.put(rows, there)
+        level = memory.level.index_copy(0, rows, fallen)
+        reached = state.after(state.best, replace(memory, at=at, level=level), rows[going])
+        if reached.is_running:
+            return replace(reached, best=_better(reached.best, at, rows[~going]))
+        return self._next_start(replace(reached, best=_better(reached.best, at, rows)))
+
+    def _next_start(self, state: SteppedState) -> SteppedState:
+        """Begin from the next start where data are far from explained."""
+        search, memory, start = state.search, state.memory, state.memory.start + 1
+        missed = (state.best.misfit > self.elsewhere).nonzero().squeeze(1)
+        if start == search.starts.shape[1] or len(missed) == 0:
+            return replace(state, n_iterations=state.iteration)
+        with torch.no_grad():
+            first = search.steps.point(search.starts[missed, start], missed)
+        at = memory.at.put(missed, first)
+        level = memory.level.index_copy(0, missed, first.misfit)
+        n_iterations = state.iteration + self.n_iterations
+        return replace(state, active=missed, memory=Level(at, level, start), n_iterations=n_iterations)
+
+    def result(self, state: SteppedState) -> Solution:
+        """Score the images; the posterior is drawn around them."""
+        search, problem = state.search, state.search.problem
+        steps, found = search.steps, search.found
+        point = _better(state.best, state.memory.at, state.active)
+        with torch.no_grad():
+            in_range = problem.prior(point.z)
+            images = steps.images(point)
+        solution = score(problem, images, z=point.z, x_range=in_range, ended=state.ended)
+        assert solution.objective is not None
+        posterior = None
+        if self.n_samples:
+            posterior = state.run.attempt(lambda: self._draw(steps, point, state.run.seed + 1))
+        return replace(
+            solution,
+            objective=solution.objective + 0.5 * point.squared_norm,
+            restart_objectives=found.restart_objectives,
+            restart_latents=found.restart_latents,
+            history=found.history,
+            posterior=posterior,
+        )
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.
@@ -104,89 +210,26 @@ class RegularisedGaussNewton:
         InputError
             The noise is not Gaussian of known sigma, or the prior has no statistics of its residual.
         """
-        started = time.perf_counter()
-        steps = logit_steps(problem, self.name)
-        search = LevenbergMarquardt(self.restarts, stop_at_noise=False)
-        found = search.solve(replace(problem, likelihood=steps.noise_in_range()), seed=seed, monitor=monitor)
-        z = _apart(found, self.n_starts)
-        with torch.no_grad(), problem.prior.frozen():
-            point = steps.point(z[:, 0], torch.arange(len(z), device=z.device))
-            was_interrupted = found.was_interrupted
-            if not was_interrupted:
-                point, was_interrupted = self._leave(steps, z, point, monitor)
-            in_range = replace(found, x=problem.prior(point.z), z=point.z)
-            solution = finish(problem, in_range, steps.images(point))
-            if self.n_samples and not was_interrupted:
-                mode = _settled(steps, point)
-                drawn = Posterior(*steps.draw(mode, self.n_samples, seed=seed + 1))
-                solution = replace(solution, posterior=drawn)
-        energy = problem.likelihood.energy(solution.prediction, problem.measurements)
-        status = [
-            Status.INTERRUPTED if was_interrupted and s is not Status.EXPLAINED else s
-            for s in solution.status
-        ]
-        told: dict[str, object] = {
-            "restarts": self.restarts,
-            "n_starts": self.n_starts,
-            "fall": self.fall,
-            "seed": seed,
-        }
-        return replace(
-            solution,
-            method=self.name,
-            status=status,
-            objective=energy + 0.5 * point.law,
-            seconds=time.perf_counter() - started,
-            settings=told,
-        )
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
-    def _leave(
-        self, steps: LogitSteps, z: Tensor, best: LogitPoint, monitor: Monitor | None
-    ) -> tuple[LogitPoint, bool]:
-        """Step from each start in turn where data are far from explained; the least misfit is kept."""
-        try:
-            for k in range(z.shape[1]):
-                missed = (best.misfit > (_ELSEWHERE if k else 1)).nonzero().squeeze(1)
-                if len(missed) == 0:
-                    break
-                for rows in torch.split(missed, _CHUNK):
-                    reached = self._steps(steps, z[rows, k], rows, monitor)
-                    is_better = (reached.misfit < best.misfit[rows]).nonzero().squeeze(1)
-                    best = best.put(rows[is_better], reached.take(is_better))
-        except KeyboardInterrupt:
-            return best, True
-        return best, False
-
-    def _steps(self, steps: LogitSteps, z: Tensor, rows: Tensor, monitor: Monitor | None) -> LogitPoint:
-        """Step from the latents z of the measurements `rows`, each until it has ended."""
-        began, point = time.perf_counter(), steps.point(z, rows)
-        level = point.misfit
-        active = torch.arange(len(rows), device=rows.device)
-        for iteration in range(1, self.n_iterations + 1):
-            here = point.take(active)
-            fallen = torch.minimum(self.fall * here.misfit, _SLOWEST_FALL * level[active]).clamp_min(1)
-            level = level.index_copy(0, active, fallen)
-            there = steps.step(here, rows[active], fallen)
-            point = point.put(active, there)
-            is_settled = (fallen == 1) & (there.misfit > (1 - _LEAST_DECREASE) * here.misfit)
-            active = active[(there.misfit > 1) & ~is_settled]
-            if monitor is not None:
-                seconds, median = time.perf_counter() - began, float(point.misfit.median())
-                monitor(Progress(iteration, self.n_iterations, len(active), len(rows), median, seconds))
-            if len(active) == 0:
-                break
-        return point
+    def _draw(self, steps: LogitSteps, point: LogitPoint, seed: int) -> Posterior:
+        """Go on to the posterior's mode, which an explained answer stops before, and draw around it."""
+        with torch.no_grad():
+            for _ in range(self.n_settling):
+                point = _stepped(steps, point, every_row(point.z), torch.ones_like(point.misfit))
+            return Posterior(*steps.draw(point, self.n_samples, seed=seed))
 
 
-def _settled(steps: LogitSteps, point: LogitPoint) -> LogitPoint:
-    """Go on to the posterior's mode: a search ends where the data are explained, which is before."""
-    rows = torch.arange(len(point.z), device=point.z.device)
-    for part in torch.split(rows, _CHUNK):
-        here, level = point.take(part), torch.ones_like(point.misfit[part])
-        for _ in range(_N_SETTLING):
-            here = steps.step(here, part, level)
-        point = point.put(part, here)
-    return point
+def _stepped(steps: LogitSteps, here: LogitPoint, rows: Tensor, level: Tensor) -> LogitPoint:
+    """Do one step on the measurements `rows`, some at a time."""
+    parts = torch.split(every_row(rows), CHUNK)
+    return LogitPoint.join([steps.step(here.take(some), rows[some], level[some]) for some in parts])
+
+
+def _better(best: LogitPoint, at: LogitPoint, rows: Tensor) -> LogitPoint:
+    """Return `best` with those of the rows replaced that have a smaller misfit in `at`."""
+    better = rows[at.misfit[rows] < best.misfit[rows]]
+    return best.put(better, at.take(better))
 
 
 def _apart(found: Solution, n_starts: int) -> Tensor:

@@ -7,18 +7,24 @@ generator leaves out.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.beyond_range.leaving import leave_range, to_the_minimum
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel
 from sciadv.solvers.beyond_range.logit_model import LogitModel
 from sciadv.solvers.beyond_range.output_activation import IDENTITY
+from sciadv.solvers.beyond_range.past_range import (
+    PastRange,
+    begin_past_range,
+    past_range_solution,
+    search_to_minimum,
+    step_past_range,
+)
 from sciadv.solvers.beyond_range.whitening import (
     Whitened,
     in_double,
@@ -27,12 +33,32 @@ from sciadv.solvers.beyond_range.whitening import (
     require_residual,
     whiten,
 )
+from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.linearised_data import data_model
+from sciadv.types import Rows
 
-#: Gauss-Newton steps with a nonlinear operator or other noise, and the least relative decrease of one.
-_N_STEPS, _TOLERANCE = 30, 1e-5
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    """The whitened problem and its latent search, from which nu follows in closed form."""
+
+    problem: Problem
+    whitened: Whitened
+    found: Solution
+
+
+@dataclass(frozen=True)
+class Answers(Rows):
+    """Misfit and objective of the latent search's answers ``(batch,)``."""
+
+    misfit: Tensor
+    objective: Tensor | None
+
+
+#: Of `ClosedForm` without steps, or of `PastRange`.
+RepresentationState = State[Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -53,10 +79,14 @@ class RepresentationError:
     Parameters
     ----------
     restarts
-        Starts per measurement; if None, see `sciadv.solvers.beyond_range.leaving.to_the_minimum`.
+        Starts per measurement; if None, see `sciadv.solvers.beyond_range.past_range.search_to_minimum`.
     clip
         Range that x is clipped to, such as ``(0.0, 1.0)``: nearer to a truth in that range, but farther from
         the data. None leaves it as it is.
+    n_iterations
+        Gauss-Newton steps per start at most, with a nonlinear operator or other noise.
+    tolerance
+        There a measurement has converged when a step decreases its objective by less than this part of it.
 
     Notes
     -----
@@ -68,7 +98,34 @@ class RepresentationError:
 
     restarts: int | None = None
     clip: tuple[float, float] | None = None
+    n_iterations: int = 30
+    tolerance: float = 1e-5
     name: str = "representation-error"
+
+    def init(self, problem: Problem, run: Run) -> RepresentationState:
+        """Search the latents; for a linear operator and Gaussian noise nothing is left to step."""
+        if not is_linear_gaussian(problem):
+            return begin_past_range(self._past_range(problem, run), run)
+        whitened = whiten(problem, self.name)
+        found = self.search(whitened, seed=run.seed, monitor=run)
+        closed = ClosedForm(problem, whitened, found)
+        nothing = every_row(found.misfit)[:0]
+        return State(closed, run, Answers(found.misfit, found.objective), nothing, None, 0)
+
+    def step(self, state: RepresentationState) -> RepresentationState:
+        """Do one damped Gauss-Newton step on every active measurement."""
+        return step_past_range(state)
+
+    def result(self, state: RepresentationState) -> Solution:
+        """Add nu to G(z), and clip."""
+        search = state.search
+        if isinstance(search, ClosedForm):
+            x = self._clipped(search.whitened.complete(search.found.x))
+            return finish(search.problem, search.found, x)
+        solution = past_range_solution(state)
+        if self.clip is None or solution.x_range is None:
+            return solution
+        return finish(search.problem, replace(solution, x=solution.x_range), self._clipped(solution.x))
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.
@@ -78,41 +135,23 @@ class RepresentationError:
         InputError
             The prior has no statistics of its representation error.
         """
-        started = time.perf_counter()
-        if is_linear_gaussian(problem):
-            whitened = whiten(problem, self.name)
-            found = self.search(whitened, seed=seed, monitor=monitor)
-            solution = finish(problem, found, self._clipped(whitened.complete(found.x)))
-        else:
-            solution = self._by_steps(problem, seed=seed, monitor=monitor)
-        return replace(solution, method=self.name, seconds=time.perf_counter() - started)
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
     def search(self, whitened: Whitened, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Return the latent search's solution of the whitened problem: `Whitened.complete` adds nu."""
-        return to_the_minimum(whitened.problem, self.restarts).solve(
+        return search_to_minimum(whitened.problem, self.restarts).solve(
             whitened.problem, seed=seed, monitor=monitor
         )
 
-    def _by_steps(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
-        """Search the latent, then step in latent and nu together."""
+    def _past_range(self, problem: Problem, run: Run) -> PastRange:
+        """Search the latents, from which the steps in latent and nu together go on."""
         prior = in_double(problem.prior)
         data = data_model(problem)
         image = require_residual(prior, self.name).image.to(data.y.device, torch.float64)
         model = LogitModel(prior, IDENTITY, data, image.mean.flatten(), LearnedKernel(image))
         latent = latent_problem(problem, self.name)
-        found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
-        solution = leave_range(
-            problem,
-            model,
-            found,
-            n_iterations=_N_STEPS,
-            tolerance=_TOLERANCE,
-            stop_at_noise=False,
-            monitor=monitor,
-        )
-        if self.clip is None or solution.x_range is None:
-            return solution
-        return finish(problem, replace(solution, x=solution.x_range), self._clipped(solution.x))
+        found = search_to_minimum(latent, self.restarts).solve(latent, seed=run.seed, monitor=run)
+        return PastRange(problem, model, found, self.n_iterations, self.tolerance, stop_at_noise=False)
 
     def _clipped(self, x: Tensor) -> Tensor:
         return x if self.clip is None else x.clamp(*self.clip)

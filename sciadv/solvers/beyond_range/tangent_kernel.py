@@ -9,19 +9,26 @@ covariance is the kernel.
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
 from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.beyond_range.leaving import leave_range, to_the_minimum
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel, tangent_kernel
 from sciadv.solvers.beyond_range.logit_model import LogitModel
 from sciadv.solvers.beyond_range.output_activation import IDENTITY, output_activation
+from sciadv.solvers.beyond_range.past_range import (
+    PastRange,
+    PastRangeState,
+    begin_past_range,
+    past_range_solution,
+    search_to_minimum,
+    step_past_range,
+)
 from sciadv.solvers.beyond_range.whitening import in_double, latent_problem, require_residual
+from sciadv.solvers.latent.iterate import Run, go_on, iterate
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.linear.linearised_data import data_model
 
@@ -73,6 +80,28 @@ class TangentKernel:
     stop_at_noise: bool = True
     name: str = "tangent-kernel"
 
+    def init(self, problem: Problem, run: Run) -> PastRangeState:
+        """Search the latents; the steps begin at its candidates."""
+        require_at_least(self, {"n_iterations": 1, "tolerance": 0})
+        latent = latent_problem(problem, self.name)
+        found = search_to_minimum(latent, self.restarts).solve(latent, seed=run.seed, monitor=run)
+        return self.start(problem, found, run)
+
+    def start(self, problem: Problem, found: Solution, run: Run) -> PastRangeState:
+        """Return the state at the candidates of a latent search that is there."""
+        model = self.model(problem)
+        stop_at_noise = self.stop_at_noise and model.output is not IDENTITY
+        search = PastRange(problem, model, found, self.n_iterations, self.tolerance, stop_at_noise)
+        return begin_past_range(search, run)
+
+    def step(self, state: PastRangeState) -> PastRangeState:
+        """Do one damped Gauss-Newton step on every active measurement."""
+        return step_past_range(state)
+
+    def result(self, state: PastRangeState) -> Solution:
+        """Score the candidates."""
+        return past_range_solution(state)
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Solve every measurement of the problem.
 
@@ -82,13 +111,7 @@ class TangentKernel:
             The operator is not linear, the noise is not Gaussian of known sigma, `kernel` is no known word or
             needs statistics that the prior has not, or a number of starts or steps is below 1.
         """
-        require_at_least(self, {"n_iterations": 1, "tolerance": 0})
-        started = time.perf_counter()
-        latent = latent_problem(problem, self.name)
-        found = to_the_minimum(latent, self.restarts).solve(latent, seed=seed, monitor=monitor)
-        solution = self.leave_range(problem, found, monitor=monitor)
-        settings = {**found.settings, "kernel": self.kernel, "tolerance": self.tolerance}
-        return replace(solution, seconds=time.perf_counter() - started, settings=settings)
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
     def model(self, problem: Problem) -> LogitModel:
         """Return the model of the measurements, in float64.
@@ -110,15 +133,5 @@ class TangentKernel:
         return LogitModel(prior, output, data, mean, kernel)
 
     def leave_range(self, problem: Problem, found: Solution, *, monitor: Monitor | None = None) -> Solution:
-        """Go on from the solution of a latent search, see `leaving.leave_range`."""
-        model = self.model(problem)
-        solution = leave_range(
-            problem,
-            model,
-            found,
-            monitor=monitor,
-            n_iterations=self.n_iterations,
-            tolerance=self.tolerance,
-            stop_at_noise=self.stop_at_noise and model.output is not IDENTITY,
-        )
-        return replace(solution, method=self.name)
+        """Go on from the solution of a latent search."""
+        return go_on(self, self.start(problem, found, Run(monitor=monitor)))

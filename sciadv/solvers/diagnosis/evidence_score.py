@@ -19,7 +19,7 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.learned_tv import is_large
-from sciadv.solvers.beyond_range.leaving import to_the_minimum
+from sciadv.solvers.beyond_range.past_range import search_to_minimum
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, latent_problem, whiten
 from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
 from sciadv.solvers.latent.search import Search
@@ -111,7 +111,7 @@ def _searched(problem: Problem, seed: int) -> Looks:
     """Search, and take Laplace's evidence, beside that at the generator's tangents."""
     whitened = whiten(problem, _WHO)
     posed = _in_precision_of(problem.prior, whitened.problem)
-    found = to_the_minimum(posed, None).solve(posed, seed=seed)
+    found = search_to_minimum(posed, None).solve(posed, seed=seed)
     z = _ended(found)
     chi_square = (posed.measurements - found.prediction).double().square().sum(1)
     evidence = _unexplained(chi_square, z, problem.n_measurements) + _half_log_det(posed, z)
@@ -160,7 +160,7 @@ def _encoded(problem: Problem) -> Looks:
 def _in_range(problem: Problem, seed: int) -> Looks:
     """Search the latents alone: the best that the range does, without an excuse."""
     posed = latent_problem(problem, _WHO)
-    found, m = to_the_minimum(posed, None).solve(posed, seed=seed), problem.n_measurements
+    found, m = search_to_minimum(posed, None).solve(posed, seed=seed), problem.n_measurements
     evidence = _unexplained(m * found.misfit.double().square(), _ended(found), m)
     return Looks(evidence, torch.zeros_like(evidence)[:, None])  # a constant excuses nothing
 

@@ -7,9 +7,6 @@ An iterative solver is three functions: ``init(problem, run)`` gives a `State`, 
     while state.is_running:
         state = solver.step(state)
     solution = solver.result(state)
-
-Where the problem's networks are not in evaluation mode, both lines belong into ``with
-problem.prior.frozen():``.
 """
 
 from __future__ import annotations
@@ -114,7 +111,6 @@ class Scored(Protocol):
 SomePosed = TypeVar("SomePosed", bound=Posed)
 SomeScored = TypeVar("SomeScored", bound=Scored)
 SomeMemory = TypeVar("SomeMemory")
-SomeState = TypeVar("SomeState", bound="State[Any, Any, Any]")
 
 
 @dataclass(frozen=True)
@@ -171,6 +167,9 @@ class State(Generic[SomePosed, SomeScored, SomeMemory]):
         return values.reshape(self.search.problem.n_problems, -1).amin(1)
 
 
+SomeState = TypeVar("SomeState", bound=State[Any, Any, Any])
+
+
 @runtime_checkable
 class IterativeSolver(Protocol[SomeState]):
     """A solver as ``init -> step -> result``."""
@@ -209,26 +208,28 @@ def iterate(
     monitor
         Called after each iteration.
     """
-    run, history = Run(seed, monitor), list[float]()
-    with problem.prior.frozen():
-        state: State[Any, Any, Any] = solver.init(problem, run)
+    return go_on(solver, solver.init(problem, Run(seed, monitor)))
 
-        def advance() -> None:
-            nonlocal state
-            n_reports = run.n_reports
-            state = solver.step(state)
-            _report(state, history, is_silent=run.n_reports > n_reports)
 
-        with state.search.problem.prior.frozen():
-            while state.is_running and not run.was_interrupted:
-                run.attempt(advance)
-            solution = solver.result(state)
+def go_on(solver: IterativeSolver[Any], state: State[Any, Any, Any]) -> Solution:
+    """Step a solver from a state until no row is active; see `iterate`."""
+    run, history = state.run, list[float]()
+
+    def advance() -> None:
+        nonlocal state
+        n_reports = run.n_reports
+        state = solver.step(state)
+        _report(state, history, is_silent=run.n_reports > n_reports)
+
+    while state.is_running and not run.was_interrupted:
+        run.attempt(advance)
+    solution = solver.result(state)
     return replace(
         solution,
         method=solver.name,
         history=solution.history or history,
         seconds=run.clock.seconds,
-        settings={**settings_of(solver), **solution.settings, "seed": seed},
+        settings={**settings_of(solver), **solution.settings, "seed": run.seed},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -42,10 +42,6 @@ class DataModel:
     def n_pixels(self) -> int:
         """Length of a flat image."""
         return prod(self.problem.forward.in_shape)
-
-    def subset(self, rows: Tensor) -> DataModel:
-        """Return the model of some of the measurements."""
-        return replace(self, y=self.y[rows])
 
     def predict(self, x: Tensor) -> Tensor:
         """Predict the measurements ``(rows, *out_shape)`` of flat images ``(rows, pixels)``."""

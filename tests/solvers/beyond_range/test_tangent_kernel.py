@@ -153,12 +153,13 @@ def test_a_step_of_the_pixels_that_move_is_that_of_the_measurements(
 ) -> None:
     problem = problem_of(prior_of(activation), m=m)
     model = TangentKernel().model(problem)
-    start = model.init(problem.prior.sample_latent(problem.n_problems, seed=1).double())
-    with torch.no_grad(), model.prior.frozen():
+    rows = torch.arange(problem.n_problems)
+    with torch.no_grad():
+        start = model.start(problem.prior.sample_latent(problem.n_problems, seed=1).double(), rows)
         steps = []
         for few in (0.0, 1e9):  # by the measurements, by the pixels
             monkeypatch.setattr(logit_model, "_FEW", few)
-            steps.append(model.step(start, 0.0))
+            steps.append(model.step(start, rows, 0.0)[0])
     for name in ("z", "nu", "objective"):
         torch.testing.assert_close(getattr(steps[0], name), getattr(steps[1], name), atol=1e-7, rtol=1e-7)
     assert bool((steps[0].objective < start.objective).all())
@@ -182,10 +183,12 @@ def test_pixels_that_the_data_do_not_feel_hardly_matter(
     objectives = []
     for unfelt in (0.1, 0.0):
         monkeypatch.setattr(logit_model, "_UNFELT", unfelt)
-        state = model.init(problem.prior.sample_latent(problem.n_problems, seed=1).double())
-        with torch.no_grad(), model.prior.frozen():
-            while len(state.active):
-                state = model.step(state, 1e-6)
+        active = torch.arange(problem.n_problems)
+        with torch.no_grad():
+            state = model.start(problem.prior.sample_latent(problem.n_problems, seed=1).double(), active)
+            while len(active):
+                reached, ended = model.step(state.take(active), active, 1e-6)
+                state, active = state.put(active, reached), active[~ended]
         objectives.append(state.objective)
     assert float((objectives[0] - objectives[1]).median()) < 0.05
 
