@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import operator
 import os
 import platform
@@ -18,6 +17,8 @@ import torch
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files import page
+from sciadv.files.publishing import publish
+from sciadv.files.writing import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -257,16 +258,16 @@ def write_outputs(result: BenchResult, bench: Bench, out: Path) -> None:
     """Write ``<name>.csv`` (all rows), ``<name>.md`` (tables and bars) and ``<name>.png`` to a folder."""
     from matplotlib.figure import Figure
 
-    out.mkdir(parents=True, exist_ok=True)
     columns = list(dict.fromkeys(column for row in result.rows for column in row))
-    with (out / f"{result.name}.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(result.rows)
-    (out / f"{result.name}.md").write_text(result.markdown, encoding="utf-8")
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     bench.draw(figure, result.rows)
-    figure.savefig(out / f"{result.name}.png", dpi=130)
+
+    def build(new: Path) -> None:
+        write_file(new / f"{result.name}.csv", page.csv_text(columns, result.rows))
+        write_file(new / f"{result.name}.md", result.markdown)
+        write_file(new / f"{result.name}.png", page.png(figure, dpi=130))
+
+    publish(out, build)
 
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:

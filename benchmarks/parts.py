@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.contract import Row, Settings
+from sciadv.files.publishing import make_folder
+from sciadv.files.texts import read_json
+from sciadv.files.writing import write_file
 
 #: Column that is true in the rows of parts that are not measured yet.
 PENDING = "is_pending"
@@ -47,7 +50,7 @@ def read_part(cache: Path | None, name: str) -> Row | None:
     """Return what an earlier run has kept under a file's name, or None."""
     if cache is None or not (cache / name).is_file():
         return None
-    values: Row = json.loads((cache / name).read_text(encoding="utf-8"))
+    values: Row = read_json(cache / name, advice="delete it to measure that part again")
     return values
 
 
@@ -55,10 +58,8 @@ def keep_part(cache: Path | None, name: str, values: Mapping[str, object]) -> No
     """Keep plain values under a file's name, if there is a cache; the file is whole or absent."""
     if cache is None:
         return
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = (cache / name).with_suffix(".partial")
-    partial.write_text(json.dumps(values), encoding="utf-8")
-    partial.replace(cache / name)
+    make_folder(cache)
+    write_file(cache / name, json.dumps(values))
 
 
 def measure_parts(parts: Sequence[Part], settings: Settings) -> list[Row]:

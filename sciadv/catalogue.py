@@ -16,6 +16,7 @@ from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.files.arrays import Array, array_names, read_array, read_matrix
 from sciadv.files.folders import Catalogue, catalogue_root, entry_names, find_entry
+from sciadv.files.texts import parse_toml
 from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
 from sciadv.likelihood import LIKELIHOODS, Likelihood
 from sciadv.prior import Prior, read_card
@@ -36,7 +37,6 @@ from sciadv.schema import (
     parse_spec,
     read_text,
 )
-from sciadv.schema.sentences import parse_toml
 from sciadv.settings import none_arguments
 from sciadv.solvers import solver_names
 from sciadv.types import Shape, as_device, as_generator

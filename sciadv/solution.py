@@ -13,6 +13,8 @@ from torch import Tensor
 
 from sciadv.diagnosis import Diagnosis
 from sciadv.errors import SolveError
+from sciadv.files.publishing import publish
+from sciadv.files.writing import write_file
 from sciadv.posterior import Posterior
 from sciadv.types import Rows
 
@@ -183,9 +185,11 @@ class Solution(Rows):
 
     def save(self, folder: Path) -> Path:
         """Write ``solution.npz`` (x, z, prediction, misfit, restarts, flags …), ``summary.json``."""
+        return publish(folder, self._write)
+
+    def _write(self, folder: Path) -> None:
         import numpy as np
 
-        folder.mkdir(parents=True, exist_ok=True)
         searched = ("objective", "restart_objectives", "restart_latents")
         names = ("x", "z", "prediction", "misfit", *searched, "margins", "x_range", "noise_level")
         arrays = {n: getattr(self, n).detach().cpu().numpy() for n in names if getattr(self, n) is not None}
@@ -196,11 +200,9 @@ class Solution(Rows):
         if self.diagnosis is not None:
             raised = self.diagnosis.flags.items()
             arrays |= {f"is_{name}": mask.cpu().numpy() for name, (mask, _) in raised}
-        np.savez_compressed(
-            folder / "solution.npz", **arrays, status=np.array([s.name.lower() for s in self.status])
-        )
-        (folder / "summary.json").write_text(json.dumps(self.summary(), indent=2), encoding="utf-8")
-        return folder
+        arrays["status"] = np.array([s.name.lower() for s in self.status])
+        write_file(folder / "solution.npz", lambda file: np.savez_compressed(file, **arrays))
+        write_file(folder / "summary.json", json.dumps(self.summary(), indent=2))
 
     def __repr__(self) -> str:
         """Show the method, the count and the misfit."""

@@ -27,6 +27,7 @@ from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.correction_scores import judge
 from sciadv.domains.batch_correction.scib import scib_scores
 from sciadv.errors import InputError
+from sciadv.files.h5ad import read_h5ad
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,8 +76,6 @@ def read_set(name: str) -> Any:
             f"{path} is not there; set SCIADV_DATA to a folder that has omics/{name}/{name}.h5ad (sources "
             f"are in problems/{PROBLEM}/README.md)"
         )
-    from anndata import read_h5ad
-
     return read_h5ad(path)
 
 

@@ -116,34 +116,32 @@ def _show_problem(console: Console, name: str) -> None:
     from rich.syntax import Syntax
 
     from sciadv.catalogue import entry_spec, spec_file
+    from sciadv.files.reading import read_text
 
     entry_spec(name)
     file = spec_file("problems", name)
     readme = file.parent / "README.md"
     if readme.is_file():
-        console.print(Markdown(readme.read_text(encoding="utf-8")))
+        console.print(Markdown(read_text(readme)))
         console.print()
     console.print(file.name, style="bold")
-    console.print(
-        Syntax(file.read_text(encoding="utf-8"), "toml", background_color="default", word_wrap=True)
-    )
+    console.print(Syntax(read_text(file), "toml", background_color="default", word_wrap=True))
 
 
 def _show_prior(console: Console, name: str) -> None:
     from rich.markdown import Markdown
     from rich.table import Table
 
+    from sciadv.files.cards import read_card, read_card_text
     from sciadv.files.folders import find_entry
-    from sciadv.prior import CARD, WEIGHTS, read_card
+    from sciadv.prior import WEIGHTS
 
     folder = find_entry("priors", name)
     table = Table(box=None, show_header=False)
     for key, value in read_card(folder).items():
         table.add_row(key, value)
     console.print(table, markup=False)
-    if (folder / CARD).is_file():
-        body = (folder / CARD).read_text(encoding="utf-8").split("\n---\n", maxsplit=1)[-1]
-        console.print(Markdown(body))
+    console.print(Markdown(read_card_text(folder)))
     if not (folder / WEIGHTS).is_file():
         console.print(f"It has no weights here yet; train it: sciadv train {name}", markup=False)
 

@@ -5,7 +5,6 @@ Only reading, splitting and preparing; nothing is fetched at import.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import os
@@ -20,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
+from sciadv.files.arrays import read_arrays
+from sciadv.files.texts import read_gzip
 
 Bytes = NDArray[np.uint8]
 
@@ -214,11 +215,8 @@ def _read_slices(file: JpegFile, split: str, prepare: Callable[[Bytes], Bytes]) 
             f"{file.path} is not under SCIADV_DATA; it holds the JPEG files of MedNIST's {file.source}, "
             f"joined (arrays jpeg and offsets)"
         )
-    try:
-        with np.load(path) as arrays:
-            joined, offsets = arrays["jpeg"].tobytes(), arrays["offsets"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read ({error}); copy it again") from error
+    arrays = read_arrays(path, ("jpeg", "offsets"))
+    joined, offsets = arrays["jpeg"].tobytes(), arrays["offsets"]
     if hashlib.sha256(joined).hexdigest() != file.sha256:
         raise InputError(f"{path} is not the file expected (its images' sha256 differs); copy it again")
     n = len(offsets) - 1
@@ -235,11 +233,7 @@ def _read_crops(file: CropFile, split: str, seed: int) -> Images:
         raise InputError(
             f"{file.path} is not under SCIADV_DATA; its array image is the training image of {file.source}"
         )
-    try:
-        with np.load(path) as arrays:
-            whole = np.ascontiguousarray(arrays["image"])
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read ({error}); copy it again") from error
+    whole = np.ascontiguousarray(read_arrays(path, ("image",))["image"])
     if hashlib.sha256(whole.tobytes()).hexdigest() != file.sha256:
         raise InputError(f"{path} is not the file expected (its image's sha256 differs); copy it again")
     is_test = split == "test"
@@ -253,12 +247,7 @@ def _read_crops(file: CropFile, split: str, seed: int) -> Images:
 
 def _read_idx(file: IdxFile) -> Bytes:
     path = _found(file) or _fetch(file)
-    try:
-        raw = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}); delete it and run again to fetch it anew"
-        ) from error
+    raw = read_gzip(path, advice="delete it and run again to fetch it anew")
     if hashlib.sha256(raw).hexdigest() != file.sha256:
         raise InputError(
             f"{path} is not the file expected (its content's sha256 differs); delete it and run again"

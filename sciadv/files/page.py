@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import csv
 import html
 import io
 import json
 import math
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sciadv.files.writing import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,9 +47,9 @@ def _jsonable(value: object) -> object:
 
 def write_page(folder: Path, summary: object, picture: bytes, page: str) -> None:
     """Write ``summary.json``, ``figure.png`` and ``report.html`` to a folder, which must be there."""
-    (folder / "summary.json").write_text(to_json(summary), encoding="utf-8")
-    (folder / "figure.png").write_bytes(picture)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    write_file(folder / "summary.json", to_json(summary))
+    write_file(folder / "figure.png", picture)
+    write_file(folder / "report.html", page)
 
 
 def html_page(title: str, sections: Iterable[str]) -> str:
@@ -66,10 +69,26 @@ def html_table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> st
     return f"<table>{top}{body}</table>"
 
 
-def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG file's bytes."""
+def png(figure: Figure, *, dpi: float | None = None) -> bytes:
+    """Return a figure as a PNG file's bytes, with so many dots an inch; None for the figure's own."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", dpi="figure" if dpi is None else dpi)
+    return buffer.getvalue()
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return a row of cells as a line of a CSV file."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue()
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows as the text of a CSV file; what a row lacks is empty."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns)
+    writer.writeheader()
+    writer.writerows(rows)
     return buffer.getvalue()
 
 

@@ -73,6 +73,8 @@ def write_by_path(path: Path | str, write: Callable[[Path], object]) -> Path:
     """
     with as_output_error(Path(path)):
         target = _real_target(Path(path))
+        if _is_stream(target):
+            raise OSError(errno.EINVAL, "it is a device or a pipe")
         with partial_path(target) as partial:
             write(partial)
             synchronise(partial)
@@ -80,6 +82,61 @@ def write_by_path(path: Path | str, write: Callable[[Path], object]) -> Path:
         synchronise_folder(target.parent)
     record_written(Path(path))
     return Path(path)
+
+
+@final
+class GrowingFile:
+    """A text file that gets more and more lines: begun as `write_file` does, then added to.
+
+    Parameters
+    ----------
+    path
+        The file; what it held before is replaced.
+    text
+        What it begins with.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = write_file(path, text)
+        with as_output_error(path):
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | _CLOSED | _BINARY)
+        self._waiting: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Add text, which `flush` writes."""
+        self._waiting.append(text)
+
+    def flush(self) -> None:
+        """Write what was added.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        with as_output_error(self._path):
+            rest = "".join(self._waiting).encode()
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """Write what was added, and close the file.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        try:
+            self.flush()
+        finally:
+            os.close(self._descriptor)
 
 
 @contextmanager

@@ -16,15 +16,6 @@ from sciadv.files.weights import read_tensor_file, write_tensors
 from sciadv.nets import ConvClassifier, net_spec
 from sciadv.nets.loading import load_net
 
-__all__ = [
-    "CLASSIFIER",
-    "Classifier",
-    "ClassifierOutput",
-    "accuracy",
-    "classify",
-    "load_classifier",
-    "save_classifier",
-]
 
 
 @runtime_checkable

@@ -6,11 +6,16 @@ Long trainings write ``checkpoint.safetensors`` into the folder and resume from 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
 
 from sciadv.errors import InputError
+from sciadv.files.cards import CLASSIFIER
+from sciadv.files.publishing import lock_folder, publish
+from sciadv.files.reading import read_bytes
+from sciadv.files.writing import write_file
 from sciadv.recipes.estimate import Estimate, estimate
 from sciadv.recipes.job import Job
 from sciadv.schema import RECIPES, Recipe
@@ -71,9 +76,9 @@ def train_recipe(
         The checkpoint is broken.
     """
     checkpoint = out / CHECKPOINT
-    if checkpoint.is_file() and not resume:
-        raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")
-    with process_group(as_device(device)) as target:
+    with process_group(as_device(device)) as target, _held(out):
+        if checkpoint.is_file() and not resume:
+            raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")
         job = make_job(recipe, out, target)
         if resume and checkpoint.is_file():
             load_training(job.training, checkpoint)
@@ -85,8 +90,20 @@ def train_recipe(
             is_interrupted=is_interrupted,
         ).check()
         if report.status is not GameStatus.INTERRUPTED and is_first():
-            job.write(out)
+            publish(out, lambda new: _write(job, out, new))
     return report
+
+
+def _held(out: Path) -> AbstractContextManager[None]:
+    """Hold the folder of a training in the process that writes."""
+    return lock_folder(out) if is_first() else nullcontext()
+
+
+def _write(job: Job, out: Path, new: Path) -> None:
+    """Write what was learnt to a new folder, beside the classifier that was trained before it."""
+    if (out / CLASSIFIER).is_file():
+        write_file(new / CLASSIFIER, read_bytes(out / CLASSIFIER, advice="train anew"))
+    job.write(new)
 
 
 def dry_run(recipe: Recipe, *, device: str | torch.device = "cpu") -> Estimate:

@@ -11,6 +11,8 @@ from sciadv.domains.gene_circuits.circuit_game import oscillation_feedback
 from sciadv.domains.gene_circuits.circuit_plot import plot_circuits
 from sciadv.domains.gene_circuits.random_circuits import largest_samples
 from sciadv.domains.gene_circuits.regulatory_networks import LICENCE, Topologies, data_sha256, load_networks
+from sciadv.files.page import png
+from sciadv.files.writing import write_file
 from sciadv.metrics.graph import Key, canonical_keys, share_novel, share_unique
 from sciadv.nets import build_seeded
 from sciadv.nets.graph import signs_and_presence
@@ -63,8 +65,8 @@ def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path, *, cpu_sec
         **_quality(prior, data.keys, seed=int(recipe.spec.seed) + 1),
     }
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe.name, header))
-    (out / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-    plot_circuits(prior.sample(12, seed=0)).savefig(out / "samples.png", dpi=100)
+    write_file(out / "recipe.toml", recipe.text)
+    write_file(out / "samples.png", png(plot_circuits(prior.sample(12, seed=0)), dpi=100))
 
 
 def _quality(prior: Prior, known: frozenset[Key], *, seed: int) -> dict[str, str]:

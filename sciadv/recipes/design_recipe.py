@@ -9,6 +9,8 @@ import torch
 
 from sciadv.catalogue import build_parts, problem_spec, spec_file
 from sciadv.errors import InputError
+from sciadv.files.page import png
+from sciadv.files.writing import write_file
 from sciadv.forward import PropertyModel
 from sciadv.nets import DesignDecoder, build_seeded
 from sciadv.prior import Prior
@@ -74,8 +76,8 @@ def design_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa:
         header = _card_header(spec, training)
         prior = training.prior(name=recipe.name).to("cpu")
         prior.save(folder, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, header))
-        (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-        _plot_designs(prior, spec).savefig(folder / "samples.png", dpi=100)
+        write_file(folder / "recipe.toml", recipe.text)
+        write_file(folder / "samples.png", png(_plot_designs(prior, spec), dpi=100))
 
     return Job(training, write)
 

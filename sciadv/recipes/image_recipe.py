@@ -10,9 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from sciadv.data.datasets import LICENCES, Images, load_images
+from sciadv.files.cards import CLASSIFIER
 from sciadv.files.folders import find_entry
+from sciadv.files.page import png
+from sciadv.files.writing import write_file
 from sciadv.metrics import classify, frechet_distance, n_modes
-from sciadv.metrics.classifier import CLASSIFIER, Classifier, accuracy, load_classifier, save_classifier
+from sciadv.metrics.classifier import Classifier, accuracy, load_classifier, save_classifier
 from sciadv.nets import ConvClassifier, build_seeded
 from sciadv.prior import Moments, Prior
 from sciadv.recipes.prior_quality import measure_prior
@@ -115,8 +118,8 @@ def write_prior(
         prior = with_residual(prior, data.train[:N_IMAGES].float() / 255)
     header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header() | residual_facts(prior)
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, prior, header))
-    (out / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-    plot_samples(prior).savefig(out / "samples.png", dpi=100)
+    write_file(out / "recipe.toml", recipe.text)
+    write_file(out / "samples.png", png(plot_samples(prior), dpi=100))
 
 
 def _card_header(recipe: Recipe, spec: ImageRecipe, prior: Prior, data_sha256: str) -> dict[str, str]:

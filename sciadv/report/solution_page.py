@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sciadv.files.page import escape, html_page, html_table, image, png, versions, write_page
+from sciadv.files.publishing import publish
 from sciadv.report.plotting import SHORT, plot_misfit, plot_restarts, plot_solution, status_counts
 
 if TYPE_CHECKING:
@@ -76,11 +77,14 @@ def summary(problem: Problem, solution: Solution, run: Run) -> dict[str, object]
 
 def write_results(problem: Problem, solution: Solution, run: Run, folder: Path) -> Path:
     """Write the files of `RESULTS` to a folder, which is made if need be."""
-    solution.save(folder)
-    picture = png(plot_solution(problem, solution))
-    page = _page(problem, solution, run, picture=picture)
-    write_page(folder, summary(problem, solution, run), picture, page)
-    return folder
+
+    def build(new: Path) -> None:
+        solution.save(new)
+        picture = png(plot_solution(problem, solution))
+        page = _page(problem, solution, run, picture=picture)
+        write_page(new, summary(problem, solution, run), picture, page)
+
+    return publish(folder, build)
 
 
 #: Measurements that a report shows one by one.

@@ -4,6 +4,7 @@ A file names registered parts by ``kind`` and gives their settings; it never nam
 left to `sciadv.catalogue`.
 """
 
+from sciadv.files.reading import read_text
 from sciadv.schema.circuits import CircuitRecipe
 from sciadv.schema.correction import CorrectionSpec
 from sciadv.schema.design import DesignRecipe
@@ -31,7 +32,7 @@ from sciadv.schema.recipe import (
     parse_recipe,
     trains,
 )
-from sciadv.schema.sentences import parse_spec, read_text
+from sciadv.schema.sentences import parse_spec
 from sciadv.schema.tables import RecipeSpec, Table
 
 __all__ = [

@@ -12,6 +12,7 @@ import torch
 from pydantic import ConfigDict, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
+from sciadv.files.texts import parse_toml
 from sciadv.registry import Registry
 from sciadv.schema.game import GameTable, InversionTable, Named
 from sciadv.schema.nets import (
@@ -21,7 +22,7 @@ from sciadv.schema.nets import (
     GeneratorTable,
     net_settings,
 )
-from sciadv.schema.sentences import parse_spec, parse_toml
+from sciadv.schema.sentences import parse_spec
 from sciadv.schema.tables import RecipeSpec, Table
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.types import Count

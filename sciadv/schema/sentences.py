@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sciadv.errors import InputError, SciadvError, UnknownNameError, did_you_mean
+from sciadv.files.texts import parse_toml
 from sciadv.schema.parts import OneOf
 from sciadv.schema.tables import Table
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # there on 3.10 only
-
 SpecType = TypeVar("SpecType", bound=Table)
-
-
-def read_text(file: Path) -> str:
-    """Read a UTF-8 text file.
-
-    Raises
-    ------
-    InputError
-        The file is missing or is not UTF-8 text.
-    """
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"{file} cannot be read: {reason}") from error
 
 
 def parse_spec(text: str, model: type[SpecType], *, file: str) -> SpecType:
@@ -59,20 +38,6 @@ def parse_spec(text: str, model: type[SpecType], *, file: str) -> SpecType:
         return model.model_validate(document)
     except ValidationError as error:
         raise _explain(error, file, model, document) from error
-
-
-def parse_toml(text: str, *, file: str) -> dict[str, object]:
-    """Return what the text of a TOML file says, unchecked; `file` is its name in messages.
-
-    Raises
-    ------
-    InputError
-        It is not TOML.
-    """
-    try:
-        return dict(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file} is not valid TOML: {error}") from error
 
 
 @dataclass(frozen=True)

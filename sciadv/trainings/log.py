@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, final, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
 
 import numpy as np
 from torch import Tensor
+
+from sciadv.files.page import csv_line, png
+from sciadv.files.publishing import make_folder
+from sciadv.files.texts import read_csv
+from sciadv.files.writing import GrowingFile, write_file
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,10 +41,8 @@ class _Table:
         self._columns = kept[0] if kept else ["step"]
         self.file = self._begin(kept)
 
-    def _begin(self, rows: list[list[str]]) -> TextIO:
-        file = self._path.open("w", newline="", encoding="utf-8")
-        csv.writer(file).writerows(rows)
-        return file
+    def _begin(self, rows: list[list[str]]) -> GrowingFile:
+        return GrowingFile(self._path, "".join(map(csv_line, rows)))
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
         """Add a row; a number of a new name gets a column, empty in the rows before."""
@@ -51,7 +53,7 @@ class _Table:
             rows = _rows_until(self._path, step)[1:]
             self._columns = [*self._columns, *new]
             self.file = self._begin([self._columns, *(old + [""] * len(new) for old in rows)])
-        csv.writer(self.file).writerow([row.get(column, "") for column in self._columns])
+        self.file.write(csv_line([row.get(column, "") for column in self._columns]))
 
 
 @final
@@ -70,7 +72,7 @@ class TrainingLog:
 
     def __init__(self, folder: Path, *, n_done: int = 0, has_tensorboard: bool | None = None) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._steps, self._quality = (_Table(folder / name, n_done) for name in (CSV, QUALITY))
         wanted = find_spec("tensorboard") is not None if has_tensorboard is None else has_tensorboard
         self._board = _tensorboard(folder) if wanted else None
@@ -98,7 +100,7 @@ class TrainingLog:
     def summary(self, facts: dict[str, Any]) -> None:
         """Write `facts` as ``metrics.json``; NaN and Inf become null."""
         text = json.dumps(_plain(facts), indent=2, allow_nan=False)
-        (self.folder / JSON).write_text(text + "\n", encoding="utf-8")
+        write_file(self.folder / JSON, text + "\n")
 
     def __enter__(self) -> TrainingLog:
         return self
@@ -116,11 +118,10 @@ class TrainingLog:
 
 
 def _rows_until(path: Path, n_done: int) -> list[list[str]]:
-    if n_done == 0 or not path.is_file():
+    if n_done == 0 or not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    whole = [row for row in rows if len(row) == len(header) and int(row[0]) <= n_done]
+    header, *rows = read_csv(path, advice="delete it to begin a new one") or [[]]
+    whole = [row for row in rows if len(row) == len(header) and row[0].isdecimal() and int(row[0]) <= n_done]
     return [header, *whole] if header else []
 
 
@@ -157,7 +158,7 @@ def save_grid(samples: Tensor, path: Path, *, n_columns: int = 8) -> None:
         top, left = i // n_columns * (height + 1), i % n_columns * (width + 1)
         canvas[:, top : top + height, left : left + width] = image
     pixels = np.moveaxis(canvas, 0, -1) if channels == 3 else canvas[0]
-    imsave(path, pixels, cmap="gray", vmin=0, vmax=1)
+    write_file(path, lambda file: imsave(file, pixels, cmap="gray", vmin=0, vmax=1, format="png"))
 
 
 def _save_scatter(points: Tensor, path: Path) -> None:
@@ -168,4 +169,4 @@ def _save_scatter(points: Tensor, path: Path) -> None:
     x, y = points[:, :2].detach().cpu().numpy().T
     axes.scatter(x, y, s=4, color="#2f6db3")
     axes.set_aspect("equal")
-    figure.savefig(path, dpi=100)
+    write_file(path, png(figure, dpi=100))

@@ -186,9 +186,18 @@ def test_folders_and_pipes_that_nobody_reads_are_refused(tmp_path):
             write_file(place, "x")
 
 
-def test_a_device_keeps_its_place():
-    write_file("/dev/null", "x")
-    assert Path("/dev/null").is_char_device()
+def test_a_pipe_that_is_read_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(tmp_path / "pipe", "x")
+        assert os.read(reader, 9) == b"x"
+    finally:
+        os.close(reader)
+    with pytest.raises(OutputError, match="device or a pipe"):
+        write_by_path(tmp_path / "pipe", lambda path: path.write_text("x"))
+    assert names(tmp_path) == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_what_is_written_is_recorded(tmp_path):

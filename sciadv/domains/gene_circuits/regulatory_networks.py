@@ -8,9 +8,7 @@ that regulate others are taken.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -24,6 +22,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
+from sciadv.files.reading import parsing, read_bytes
+from sciadv.files.texts import parse_json, read_gzip
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import CHANNELS
 from sciadv.physics.kinetics import circuits_of
@@ -41,6 +41,7 @@ LICENCE = "Biodivine Boolean Models, commit 314b2fe; free reproduction, models b
 _EVERY = 5
 _WORDS = {"+": 1, "-": -1, "Activation": 1, "Repression": -1}
 Signs = npt.NDArray[np.int8]
+_ADVICE = "copy it again"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def data_sha256() -> str:
     """Return the hash of the files that are learnt from, together."""
     digest = hashlib.sha256()
     for path in circuit_files("train").values():
-        digest.update(path.read_bytes())
+        digest.update(read_bytes(path, advice=_ADVICE))
     return digest.hexdigest()
 
 
@@ -115,7 +116,7 @@ def load_networks(split: str) -> list[Network]:
         if name in _WHOLE
     ]
     for line in _lines(files[_BOOLEAN]):
-        model = json.loads(line)
+        model = parse_json(line, file=str(files[_BOOLEAN]), advice=_ADVICE)
         is_held_out = int(model["meta"]["id"]) % _EVERY == 0
         if "model.aeon" in model and is_held_out == (split == "test"):
             name = f"{model['meta']['id']} {model['meta']['name']}"
@@ -124,11 +125,10 @@ def load_networks(split: str) -> list[Network]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            yield from (line.rstrip("\n") for line in file if line.strip())
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as gzipped text: {error}; copy it again") from error
+    raw = read_gzip(path, advice=_ADVICE)
+    with parsing(path, "gzipped text", _ADVICE):
+        lines = raw.decode("utf-8").split("\n")
+    yield from (line.rstrip("\r") for line in lines if line.strip())
 
 
 def _table_edges(lines: Iterator[str]) -> Iterator[tuple[str, str, int]]:

@@ -1,0 +1,118 @@
+"""``.h5ad`` files of cells: links, sizes and sparse indices are checked before anndata reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciadv.errors import InputError, OutputError
+from sciadv.files.arrays import MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
+from sciadv.files.reading import opened, parsing, reason, require_bytes
+from sciadv.files.sparse import require_compressed
+from sciadv.files.writing import write_by_path
+
+MAX_NUMBERS_OF_OBJECTS = 100_000
+_SPARSE = {"csr_matrix": 0, "csc_matrix": 1}
+_ADVICE = "Write one by adata.write_h5ad"
+
+
+def read_h5ad(path: Path) -> Any:
+    """Read an ``.h5ad`` file.
+
+    Raises
+    ------
+    InputError
+        It is missing or broken, holds links to other files, would take too much memory, has sparse matrices
+        whose indices point outside of them, or anndata is not installed.
+    """
+    with opened(path, advice="give an .h5ad file") as file:
+        size = os.fstat(file.fileno()).st_size
+    read = _reader()
+    with parsing(path, "an .h5ad file", _ADVICE):
+        import h5py
+
+        with h5py.File(path, "r") as content:
+            _check(path, content, size)
+        return read(path)
+
+
+def write_h5ad(adata: Any, path: Path) -> Path:
+    """Write an ``.h5ad`` file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written; the old file is as it was.
+    """
+    try:
+        return write_by_path(path, adata.write_h5ad)
+    except (RuntimeError, ValueError, TypeError) as error:  # HDF5 reports a full disk as any of these
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"{path} cannot be written: {reason(error)}; what was there before is as it was"
+        ) from error
+
+
+def _reader() -> Callable[[Path], Any]:
+    try:
+        from anndata import read_h5ad as read
+    except ImportError as error:
+        raise InputError(".h5ad files need anndata; pip install sciadv[omics]") from error
+    found: Callable[[Path], Any] = read
+    return found
+
+
+def _check(path: Path, content: Any, size: int) -> None:
+    """Check every object of an open file, without reading its numbers."""
+    import h5py
+
+    total = 0
+    for name, item in _objects(path, content):
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external:
+                raise InputError(f"{path} takes {name} from other files, which are not read; copy it in")
+            total += int(np.prod(item.shape or (), dtype=object)) * item.dtype.itemsize
+            require_bytes(path, total)
+        elif item.attrs.get("encoding-type") in _SPARSE:
+            _check_sparse(path, item, _SPARSE[item.attrs["encoding-type"]])
+    if total > MAX_UNPACKED_BYTES + MAX_UNPACKED_RATIO * size:
+        raise InputError(f"{path} has {size} bytes but would unpack to {total}; write it without compression")
+
+
+def _objects(path: Path, root: Any) -> Iterator[tuple[str, Any]]:
+    """Go through groups and datasets, each once; links to other places are refused."""
+    import h5py
+
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        group = waiting.pop()
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise InputError(f"{path} has a link {group.name}/{key} to another place; copy it in")
+            item = group[key]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if len(seen) > MAX_NUMBERS_OF_OBJECTS:
+                raise InputError(f"{path} has more than {MAX_NUMBERS_OF_OBJECTS} parts. {_ADVICE}")
+            yield str(item.name), item
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+
+
+def _check_sparse(path: Path, group: Any, axis: int) -> None:
+    """Check pointers and indices of a sparse matrix."""
+    shape = [int(n) for n in group.attrs["shape"]]
+    if len(shape) != 2 or min(shape) < 0:
+        raise ValueError(f"{group.name} has the shape {shape}")
+    if group["data"].shape != group["indices"].shape:
+        raise ValueError(f"{group.name} has {group['indices'].shape} indices for {group['data'].shape} data")
+    indices, indptr = group["indices"][()], group["indptr"][()]
+    require_compressed(path, indices, indptr, n_major=shape[axis], n_minor=shape[1 - axis])
