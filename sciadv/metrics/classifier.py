@@ -17,7 +17,6 @@ from sciadv.nets import ConvClassifier, net_spec
 from sciadv.nets.loading import load_net
 
 
-
 @runtime_checkable
 class Classifier(Protocol):
     """Anything with class logits and features, both from a batch of images."""
