@@ -17,8 +17,6 @@ from sciadv.types import Count, Positive
 
 #: One positive number or more.
 Row = Annotated[Sequence[Positive], Field(min_length=1)]
-#: Quantiles of the target's range that a condition can stand for; the ends of N(0, 1) are out of reach.
-_QUANTILES = (1e-3, 1 - 1e-3)
 
 
 class DesignDecoder(nn.Module):
@@ -38,6 +36,9 @@ class DesignDecoder(nn.Module):
         Low and high end of each target's range, 0 < low < high.
     hidden
         Widths of the hidden layers.
+    tail
+        Conditions stand for quantiles from `tail` to ``1 - tail`` of the target's range, since the ends of
+        N(0, 1) are out of reach.
 
     Raises
     ------
@@ -69,6 +70,7 @@ class DesignDecoder(nn.Module):
         upper: Row,
         targets: Annotated[Sequence[Row], Field(min_length=1)],
         hidden: Sequence[Count] = (64, 64),
+        tail: Annotated[float, Field(gt=0, lt=0.5)] = 1e-3,
     ) -> None:
         super().__init__()
         if len(lower) != len(upper) or not all(
@@ -88,7 +90,9 @@ class DesignDecoder(nn.Module):
             "upper": list(upper),
             "targets": [list(pair) for pair in targets],
             "hidden": list(hidden),
+            "tail": tail,
         }
+        self.tail = tail
         self.n_targets = len(targets)
         for name, numbers in (("lower", lower), ("upper", upper), ("targets", targets)):
             self.register_buffer(name, torch.tensor(numbers), persistent=False)
@@ -123,5 +127,5 @@ class DesignDecoder(nn.Module):
         """Return the last latents c ``(batch, targets)`` that ask for targets; the nearest in the range."""
         low, high = self.targets.unbind(1)
         quantile = (target / low).log() / (high / low).log()
-        condition: Tensor = torch.special.ndtri(quantile.clamp(*_QUANTILES))
+        condition: Tensor = torch.special.ndtri(quantile.clamp(self.tail, 1 - self.tail))
         return condition

@@ -35,7 +35,6 @@ CHANNELS = ("sign", "threshold", "hill", "fold", "production", "degradation", "p
 #: Kinetic numbers of an edge and of a gene.
 N_EDGE, N_GENE = 3, 2
 _SIGNS = (-1.0, 0.0, 1.0)
-_PRESENT = 1e6
 
 
 def signs_and_presence(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,15 +205,15 @@ def _hard(logits: Tensor, pairs: Tensor) -> Tensor:
     return (best[..., None] == places).to(logits.dtype)
 
 
-def _joined(chosen: Tensor, logits: Tensor, pairs: Tensor) -> Tensor:
+def _joined(chosen: Tensor, logits: Tensor, pairs: Tensor, *, lift: float = 1e6) -> Tensor:
     """Add the likeliest edges that join all genes of a circuit: Prim's maximum spanning tree.
 
     Edges that are there come first, so only missing ones between unconnected parts are added; ties aside, the
-    tree does not depend on the gene it starts from.
+    tree does not depend on the gene it starts from. `lift` is more than any difference of logits.
     """
     n = logits.shape[1]
     strength, kind = logits[..., [0, 2]].max(-1)
-    strength = strength - logits[..., 1] + _PRESENT * (1 - chosen[..., 1])
+    strength = strength - logits[..., 1] + lift * (1 - chosen[..., 1])
     both = torch.maximum(strength, strength.transpose(1, 2))
     off_diagonal = pairs * (1 - torch.eye(n, dtype=logits.dtype, device=logits.device))
     both = both.masked_fill(off_diagonal == 0, -torch.inf)

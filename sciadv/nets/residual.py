@@ -16,23 +16,21 @@ from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
 from sciadv.nets.layers import spectrally_normalised
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
-from sciadv.types import Classes, Count, Whole
-
-#: Weight of a block's residual, so that a deep network begins near a linear one (Mescheder et al. 2018).
-_RESIDUAL = 0.1
+from sciadv.types import Classes, Count, Positive, Whole
 
 
 @final
 class ResidualBlock(nn.Module):
-    """``skip(x) + 0.1 conv(act(conv(act(x))))``, after doubling or before halving the resolution.
+    """``skip(x) + w conv(act(conv(act(x))))``, w a weight, after doubling or before halving the sides.
 
     L. Mescheder, A. Geiger, S. Nowozin, Which training methods for GANs do actually converge?, ICML 2018,
     appendix; K. He et al., Identity mappings in deep residual networks, ECCV 2016.
     """
 
-    def __init__(self, n_in: int, n_out: int, scale: float) -> None:
+    def __init__(self, n_in: int, n_out: int, scale: float, *, weight: float) -> None:
         super().__init__()
         self.scale = scale
+        self.weight = weight
         self.first, self.second = nn.Conv2d(n_in, n_out, 3, 1, 1), nn.Conv2d(n_out, n_out, 3, 1, 1)
         self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1, bias=False)
 
@@ -42,7 +40,7 @@ class ResidualBlock(nn.Module):
             x = functional.interpolate(x, scale_factor=self.scale)
         dx = self.first(functional.leaky_relu(x, 0.2))
         dx = self.second(functional.leaky_relu(dx, 0.2))
-        out: Tensor = self.skip(x) + _RESIDUAL * dx
+        out: Tensor = self.skip(x) + self.weight * dx
         return functional.avg_pool2d(out, 2) if self.scale < 1 else out
 
 
@@ -64,6 +62,8 @@ class ResidualGenerator(nn.Module):
         Classes of a conditional generator, whose embedding is joined to the latent; 0 for none.
     label
         The class it always generates when no labels are given; for a prior of one class.
+    residual_weight
+        Weight of a block's residual; with a small one a deep network begins near a linear one.
 
     Raises
     ------
@@ -86,6 +86,7 @@ class ResidualGenerator(nn.Module):
         halvings: Count = 2,
         n_classes: Classes = 0,
         label: Whole | None = None,
+        residual_weight: Positive = 0.1,
     ) -> None:
         super().__init__()
         self.image_shape, self.n_classes, self.label = tuple(image_shape), n_classes, label
@@ -95,7 +96,12 @@ class ResidualGenerator(nn.Module):
         height, width = halved(image_shape, halvings)
         deepest = feature_maps(channels, halvings)
         blocks = [
-            ResidualBlock(feature_maps(channels, level), feature_maps(channels, max(level - 1, 1)), 2)
+            ResidualBlock(
+                feature_maps(channels, level),
+                feature_maps(channels, max(level - 1, 1)),
+                2,
+                weight=residual_weight,
+            )
             for level in range(halvings, 0, -1)
         ]
         self.first = nn.Sequential(
@@ -159,6 +165,8 @@ class ResidualDiscriminator(nn.Module):
         Whether each layer's spectral norm is held at one.
     minibatch
         What the last layer sees of the batch: "stddev", "discrimination", or None.
+    residual_weight
+        Weight of a block's residual; with a small one a deep network begins near a linear one.
 
     Raises
     ------
@@ -187,12 +195,18 @@ class ResidualDiscriminator(nn.Module):
         n_classes: Classes = 0,
         spectral_norm: bool = False,
         minibatch: Minibatch | None = None,
+        residual_weight: Positive = 0.1,
     ) -> None:
         super().__init__()
         height, width = (side // 2**halvings for side in image_shape[1:])
         deepest = feature_maps(channels, halvings)
         blocks = [
-            ResidualBlock(feature_maps(channels, max(level - 1, 1)), feature_maps(channels, level), 0.5)
+            ResidualBlock(
+                feature_maps(channels, max(level - 1, 1)),
+                feature_maps(channels, level),
+                0.5,
+                weight=residual_weight,
+            )
             for level in range(1, halvings + 1)
         ]
         statistic, n_features = batch_statistic(minibatch, deepest, height, width)

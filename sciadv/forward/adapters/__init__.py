@@ -28,7 +28,7 @@ _WRAPPERS: tuple[tuple[Callable[[object], bool], Callable[[Any, Request, str], F
 )
 
 
-def as_forward(
+def as_forward(  # noqa: PLR0913  # what is known of a foreign operator
     obj: object,
     in_shape: Shape | None = None,
     *,
@@ -37,6 +37,8 @@ def as_forward(
     is_linear: bool | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    tolerance: float = 1e-4,
+    largest_matrix: int = 2**24,
 ) -> Forward:
     """Turn any operator into a `Forward`, and check its adjoint and linearity once, here.
 
@@ -69,6 +71,10 @@ def as_forward(
         Whether a function is linear; measured if left out.
     dtype, device
         Of the candidates. NumPy operators copy from and to the device at every application.
+    tolerance
+        Largest relative error of adjoint, linearity and batches that passes for rounding.
+    largest_matrix
+        Largest number of entries of an operator without an adjoint that is written out as a matrix.
 
     Returns
     -------
@@ -93,7 +99,7 @@ def as_forward(
     """
     if isinstance(obj, Forward):
         return obj
-    request = Request(in_shape, out_shape, dtype, as_device(device))
+    request = Request(in_shape, out_shape, dtype, as_device(device), tolerance, largest_matrix)
     if isinstance(obj, (Tensor, np.ndarray, ScipySparse)):
         return Matrix(obj, in_shape, out_shape=out_shape, dtype=dtype, device=request.device)
     name = _name(obj)
@@ -107,7 +113,7 @@ def as_forward(
             f"{obj!r} is no forward operator; give a sciadv Forward, a matrix, a SciPy, PyLops, deepinv "
             f"or ODL operator, or a function of a batch"
         )
-    check_wrapped(A, name)
+    check_wrapped(A, name, tolerance=tolerance)
     return A
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.forward.adapters.checks import TOLERANCE, linearity_error
+from sciadv.forward.adapters.checks import linearity_error
 from sciadv.forward.adapters.host import Array, ArrayMap, from_columns, host_linear
 from sciadv.forward.adapters.request import Request
 from sciadv.forward.autodiff import TensorMap, TensorMap2, apply_linear, forward_mode
@@ -156,7 +156,8 @@ def from_function(
     linear = LinearFunction(function, in_shape, out_shape, adjoint=adjoint, dtype=dtype, device=device)
     if is_linear is None:
         with torch.no_grad():
-            is_linear = linearity_error(linear, generator=torch.Generator().manual_seed(0)) <= TOLERANCE
+            error = linearity_error(linear, generator=torch.Generator().manual_seed(0))
+        is_linear = error <= request.tolerance
     can_differentiate = _can_differentiate(function, x)
     if is_linear and (adjoint is not None or can_differentiate):
         return linear

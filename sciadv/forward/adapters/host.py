@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.forward.adapters.checks import TOLERANCE
 from sciadv.forward.adapters.request import Request, attempt
 from sciadv.forward.autodiff import apply_linear, as_dtype
 from sciadv.forward.base import Forward, LinearForward
@@ -23,8 +22,6 @@ from sciadv.types import Shape
 Array = npt.NDArray[Any]
 ArrayMap = Callable[[Array], Array]
 
-#: Entries up to which an operator without an adjoint is written out as a matrix: 128 MB in double precision.
-LARGEST_MATRIX = 2**24
 _log = logging.getLogger(__name__)
 
 
@@ -135,7 +132,7 @@ def from_columns(apply: ArrayMap, in_shape: Shape, out_shape: Shape, request: Re
         The matrix would be too large, or the operator is not linear after all.
     """
     n, n_measurements = prod(in_shape), prod(out_shape)
-    if n * n_measurements > LARGEST_MATRIX:
+    if n * n_measurements > request.largest_matrix:
         raise InputError(
             f"{name} has no adjoint, and is too large ({n_measurements} x {n}) to be written out as a "
             f"matrix; give its adjoint (rmatvec of a SciPy operator, or as_forward(..., adjoint=...) of "
@@ -144,7 +141,7 @@ def from_columns(apply: ArrayMap, in_shape: Shape, out_shape: Shape, request: Re
     matrix = attempt(lambda: np.asarray(apply(np.eye(n))), f"{name} applied to {n} unit vectors")
     x = np.random.default_rng(0).standard_normal((n, 1))
     error = np.linalg.norm(apply(x) - matrix @ x) / max(np.linalg.norm(matrix @ x), np.finfo(float).tiny)
-    if not error <= TOLERANCE:
+    if not error <= request.tolerance:
         raise InputError(
             f"{name} has no derivative and is not linear: it differs from its matrix by {error:.1e}"
         )

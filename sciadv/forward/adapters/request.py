@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Request:
-    """Shapes, dtype and device that a wrapped operator should have; a shape of None is the operator's own.
+    """What a wrapped operator should be, and when it passes; a shape of None is the operator's own.
 
     Parameters
     ----------
@@ -25,12 +25,18 @@ class Request:
         Shapes of one candidate and of its measurements.
     dtype, device
         Of the candidates.
+    tolerance
+        Largest relative error of adjoint, linearity and batches that passes for rounding.
+    largest_matrix
+        Largest number of entries of an operator without an adjoint that is written out as a matrix.
     """
 
     in_shape: Shape | None
     out_shape: Shape | None
     dtype: torch.dtype
     device: torch.device
+    tolerance: float = 1e-4
+    largest_matrix: int = 2**24
 
     def shapes(self, own_in: Shape, own_out: Shape, name: str) -> tuple[Shape, Shape]:
         """Return the shapes to present an operator in; only their sizes have to be the operator's own.

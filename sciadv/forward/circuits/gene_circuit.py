@@ -21,17 +21,10 @@ from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
 from sciadv.physics.kinetics import unpack
 from sciadv.physics.steady import Relative, Spectrum, differentiable, jacobians, steady_states
-from sciadv.types import Count, Seed, Share, Whole
+from sciadv.types import Count, NotNegative, Positive, Seed, Share, Whole
 
 #: Any text in Python, which the constructor answers; one of these in a file.
 Behaviour = Annotated[str, Literal["oscillation", "bistability", "stability"]]
-#: Growth rate, in mean degradation rates, at which a score is tanh(1).
-_SCALE = 0.3
-#: What a steady state without any oscillating eigenvalue is short of one, in mean degradation rates.
-_NO_PAIR = 1.0
-_N_STARTS = 4
-#: Steady states nearer than this are the same [decades].
-_SAME = 0.05
 
 
 def sobol_places(n: int, shape: tuple[int, ...], *, seed: int) -> Tensor:
@@ -65,7 +58,8 @@ def without_kinetics(x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "
 class GeneCircuit(NonlinearForward):
     """Score circuits ``(7, genes, genes)`` at several parameter sets: above 0 shows the behaviour.
 
-    The score of a set is ``tanh(m / 0.3)`` of a margin m, mostly a growth rate in mean degradation rates:
+    The score of a set is ``tanh(m / growth_scale)`` of a margin m, mostly a growth rate in mean degradation
+    rates:
 
     - oscillation: the least growth of an oscillating eigenvalue over the steady states found. If all of them
       are unstable the circuit, whose levels are bounded, cannot come to rest.
@@ -90,6 +84,14 @@ class GeneCircuit(NonlinearForward):
         Further parameter sets, uniform over the ranges.
     seed
         Seed of the sets.
+    growth_scale
+        Margin at which a score is tanh(1) [mean degradation rates].
+    shortfall
+        What a steady state without any oscillating eigenvalue is short of one [mean degradation rates].
+    n_starts
+        Starts of the search for steady states.
+    resolution
+        Steady states nearer than this are the same [decades].
     dtype, device
         Of the circuits.
 
@@ -102,7 +104,7 @@ class GeneCircuit(NonlinearForward):
 
     Notes
     -----
-    A screen: steady states are looked for from four starts, so that one may be missed.
+    A screen: steady states are looked for from `n_starts` starts, so that one may be missed.
 
     Examples
     --------
@@ -126,6 +128,10 @@ class GeneCircuit(NonlinearForward):
         spread: Share = 0.2,
         n_anywhere: Whole = 0,
         seed: Seed = 0,
+        growth_scale: Positive = 0.3,
+        shortfall: NotNegative = 1.0,
+        n_starts: Count = 4,
+        resolution: NotNegative = 0.05,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -142,12 +148,16 @@ class GeneCircuit(NonlinearForward):
                 f"{n_anywhere}"
             )
         super().__init__(in_shape, (n_sets + n_anywhere,), dtype=dtype, device=device)
-        self.behaviour, self.spread = behaviour, spread
+        self.behaviour = behaviour
+        self.spread = spread
+        self.growth_scale = growth_scale
+        self.shortfall = shortfall
+        self.resolution = resolution
         shape = (N_EDGE + N_GENE, *in_shape[1:])
         shifts = 2 * spread * sobol_places(n_sets, shape, seed=seed)
         shifts[0] = 0
         places = sobol_places(n_anywhere, shape, seed=seed + 1)
-        starts = 10 ** (sobol_places(_N_STARTS, in_shape[1:2], seed=seed) - 1)
+        starts = 10 ** (sobol_places(n_starts, in_shape[1:2], seed=seed) - 1)
         self.register_buffer("shifts", shifts.to(device, dtype), persistent=False)
         self.register_buffer("places", places.to(device, dtype), persistent=False)
         self.register_buffer("starts", starts.to(device, dtype), persistent=False)
@@ -155,7 +165,7 @@ class GeneCircuit(NonlinearForward):
     def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch sets"]:
         """Return the scores."""
         near, anywhere = perturbed(x, self.shifts), perturbed(without_kinetics(x), self.places)
-        scores = (self.margins(torch.cat([near, anywhere]).flatten(0, 1)) / _SCALE).tanh()
+        scores = (self.margins(torch.cat([near, anywhere]).flatten(0, 1)) / self.growth_scale).tanh()
         return scores.reshape(self.out_shape[0], len(x)).T
 
     def margins(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
@@ -167,17 +177,24 @@ class GeneCircuit(NonlinearForward):
         mean = (kinetics.degradation * kinetics.presence).sum(1) / kinetics.presence.sum(1).clamp_min(1)
         mean = torch.where(mean > 0, mean, 1)  # no gene at all
         matrix = jacobians(equations, states) / mean[:, None, None]
-        return _MARGINS[self.behaviour](Rest(states, solved, matrix, Spectrum.of(matrix)))
+        return _MARGINS[self.behaviour](
+            Rest(states, solved, matrix, Spectrum.of(matrix), self.shortfall, self.resolution)
+        )
 
 
 @dataclass(frozen=True)
 class Rest:
-    """The steady states found: relative levels ``(starts, batch, genes)``, their Jacobians and spectra."""
+    """The steady states found: relative levels ``(starts, batch, genes)``, their Jacobians and spectra.
+
+    `shortfall` and `resolution` are those of `GeneCircuit`.
+    """
 
     states: Tensor
     solved: Tensor
     matrix: Tensor
     spectrum: Spectrum
+    shortfall: float
+    resolution: float
 
     def leading(self, which: Tensor) -> Tensor:
         """Return the largest real part among some eigenvalues ``(starts, batch)``, -inf without any."""
@@ -195,7 +212,7 @@ class Rest:
 def _oscillation(rest: Rest) -> Tensor:
     oscillating = rest.spectrum.is_oscillating
     pair, single = rest.leading(oscillating), rest.leading(~oscillating)
-    growth = torch.where(pair.isfinite(), pair, single.clamp_max(0) - _NO_PAIR)
+    growth = torch.where(pair.isfinite(), pair, single.clamp_max(0) - rest.shortfall)
     growth = torch.where(single > 0, -single, growth)  # a saddle: rest is somewhere else
     return rest.extreme(growth, is_least=True)
 
@@ -207,7 +224,7 @@ def _bistability(rest: Rest) -> Tensor:
     high = decades.masked_fill(~stable[..., None], -torch.inf).amax(0)
     low = decades.masked_fill(~stable[..., None], torch.inf).amin(0)
     apart = (high - low).amax(-1)
-    return torch.where(apart > _SAME, apart, rest.extreme(single, is_least=False))
+    return torch.where(apart > rest.resolution, apart, rest.extreme(single, is_least=False))
 
 
 def _stability(rest: Rest) -> Tensor:

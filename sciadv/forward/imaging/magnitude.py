@@ -8,9 +8,7 @@ from torch import Tensor
 from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, LinearForward, output_dtype
-
-#: Square of the magnitude below which the derivative is rounded off, as a part of the largest square.
-_ROUNDING = 1e-12
+from sciadv.types import Positive
 
 
 class Magnitude(Forward):
@@ -23,6 +21,8 @@ class Magnitude(Forward):
     ----------
     linear
         The operator A.
+    rounding
+        Square of the magnitude at or below which u counts as 0, as a part of the largest square.
 
     Raises
     ------
@@ -48,11 +48,12 @@ class Magnitude(Forward):
     is_linear = False
 
     @checked
-    def __init__(self, linear: Forward) -> None:
+    def __init__(self, linear: Forward, *, rounding: Positive = 1e-12) -> None:
         if not isinstance(linear, LinearForward):
             raise InputError(f"magnitudes are of a linear operator, but {type(linear).__name__} is not")
         super().__init__(linear.in_shape, linear.out_shape, dtype=linear.dtype, device=linear.device)
         self.linear = linear
+        self.rounding = rounding
         self.is_complex = output_dtype(linear).is_complex
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,5 +74,5 @@ class Magnitude(Forward):
         """Return ``u / |u|``, 0 where u is 0."""
         u: Tensor = self.linear(x)
         size = u.abs()
-        floor = _ROUNDING**0.5 * size.amax(tuple(range(1, u.ndim)), keepdim=True)
+        floor = self.rounding**0.5 * size.amax(tuple(range(1, u.ndim)), keepdim=True)
         return torch.where(size > floor, u / size.clamp_min(1e-30), 0)

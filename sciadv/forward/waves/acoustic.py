@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Annotated, Any, final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
 from sciadv.checked import checked
@@ -18,14 +19,8 @@ from sciadv.errors import InputError
 from sciadv.forward.base import Forward, expect_image
 from sciadv.types import Count, Positive, Shape
 
-#: Fastest velocity that the time step is made for, as a multiple of the faster of the two facies'.
-_HEADROOM = 1.1
-#: Cells of the absorbing layer on each side.
-_N_ABSORBING = 10
-#: Courant number of the steps in time.
-_COURANT = 0.6
 #: Shots that are propagated at once: their wavefields are in memory, one per step.
-_MAX_SHOTS = 24
+_SHOTS_CHUNK = 24
 
 
 @final
@@ -52,6 +47,12 @@ class AcousticCrosswell(Forward):
         Samples of a trace, and the time between them [s], which the steps of the scheme divide.
     source_rows, receiver_rows
         Rows of the sources, in the second column, and of the receivers, in the last but one.
+    headroom
+        Fastest velocity that the time step is made for, as a multiple of the faster facies', >= 1.
+    n_absorbing
+        Cells of the absorbing layer on each side.
+    courant
+        Courant number of the steps in time, in (0, 1].
     dtype, device
         Of the candidates.
 
@@ -64,7 +65,7 @@ class AcousticCrosswell(Forward):
 
     Notes
     -----
-    Order 4 in space and 2 in time, Courant's condition kept for velocities up to 1.1 times the faster
+    Order 4 in space and 2 in time, Courant's condition kept for velocities up to `headroom` times the faster
     facies': a candidate beyond that is not propagated stably. `jvp` is Born scattering and `vjp` the adjoint
     state method, both exact for the discrete scheme. Cost per candidate and shot: one propagation, for `jvp`
     two, for `vjp` two, and the memory of one wavefield per step.
@@ -102,6 +103,9 @@ class AcousticCrosswell(Forward):
         interval: Positive = 1.2e-3,
         source_rows: Sequence[int] | npt.NDArray[np.int64] = (12, 62, 112),
         receiver_rows: Sequence[int] | npt.NDArray[np.int64] = tuple(range(5, 125, 5)),
+        headroom: Annotated[float, Field(ge=1)] = 1.1,
+        n_absorbing: Count = 10,
+        courant: Annotated[float, Field(gt=0, le=1)] = 0.6,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -132,8 +136,11 @@ class AcousticCrosswell(Forward):
         listening = torch.stack([receivers, torch.full_like(receivers, width - 2)], 1)
         listening = listening.expand(len(sources), -1, -1).contiguous()
         self.register_buffer("receiver_places", listening.to(device), persistent=False)
-        self.fastest, self.frequency = _HEADROOM * max(velocity_background, velocity_facies), frequency
-        self.n_steps = math.ceil(interval * self.fastest * 2**0.5 / (_COURANT * cell_size))  # per sample
+        self.fastest = headroom * max(velocity_background, velocity_facies)
+        self.frequency = frequency
+        self.n_absorbing = n_absorbing
+        self.courant = courant
+        self.n_steps = math.ceil(interval * self.fastest * 2**0.5 / (courant * cell_size))  # per sample
         wavelet = ricker(frequency, n_samples * self.n_steps, interval / self.n_steps)
         size = line_source_peak((width - 3) * cell_size, velocity_background, frequency)
         self.register_buffer("wavelet", (wavelet / size).to(device, dtype), persistent=False)
@@ -164,7 +171,7 @@ class AcousticCrosswell(Forward):
 
     @property
     def _chunk(self) -> int:
-        return max(1, _MAX_SHOTS // self.out_shape[0])
+        return max(1, _SHOTS_CHUNK // self.out_shape[0])
 
     def _traces(self, x: Tensor) -> Tensor:
         from deepwave import scalar
@@ -203,10 +210,10 @@ class AcousticCrosswell(Forward):
             "source_locations": self.source_places.repeat(n, 1, 1),
             "receiver_locations": self.receiver_places.repeat(n, 1, 1),
             "accuracy": 4,
-            "pml_width": _N_ABSORBING,
+            "pml_width": self.n_absorbing,
             "pml_freq": self.frequency,
             "max_vel": self.fastest,
-            "courant_number": _COURANT,
+            "courant_number": self.courant,
         }
 
 

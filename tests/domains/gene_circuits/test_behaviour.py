@@ -210,9 +210,9 @@ def _keys(signs: torch.Tensor) -> set[tuple[int, int]]:
     [
         (lambda: GeneCircuit((1, 28, 28), "oscillation"), InputError, "prior one of circuits"),
         (lambda: GeneCircuit((7, 3, 3), "dancing"), UnknownNameError, "no behaviour is named 'dancing'"),
-        (lambda: GeneCircuit((7, 3, 3), "oscillation", n_sets=0), InputError, "n_sets >= 1"),
-        (lambda: GeneCircuit((7, 3, 3), "oscillation", n_anywhere=-1), InputError, "n_anywhere >= 0"),
-        (lambda: GeneCircuit((7, 3, 3), "oscillation", spread=2.0), InputError, r"spread in \[0, 1\]"),
+        (lambda: GeneCircuit((7, 3, 3), "oscillation", n_sets=0), InputError, "n_sets must"),
+        (lambda: GeneCircuit((7, 3, 3), "oscillation", n_anywhere=-1), InputError, "n_anywhere must"),
+        (lambda: GeneCircuit((7, 3, 3), "oscillation", spread=2.0), InputError, "spread must"),
         (lambda: robustness(symmetric(RING, 4.0), "dancing"), UnknownNameError, "dancing"),
         (lambda: canonical_keys(torch.zeros(1, 7, 7)), InputError, "at most 6 nodes"),
         (lambda: canonical_keys(torch.full((1, 2, 2), 0.5)), InputError, "round a relaxed graph"),

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from sciadv.errors import AdjointError, InputError
 from sciadv.forward import LinearForward, Matrix, as_forward, to_dense
-from sciadv.forward.adapters import host
 from sciadv.forward.adapters.functions import NonlinearFunction
 from sciadv.testing import check_forward
 
@@ -116,15 +115,14 @@ def test_numpy_function_without_an_adjoint_is_written_out(function: object):
     np.testing.assert_allclose(to_dense(A), weights(), rtol=1e-5)
 
 
-def test_numpy_function_with_an_adjoint_is_applied(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(host, "LARGEST_MATRIX", 0)
+def test_numpy_function_with_an_adjoint_is_applied():
     M = weights()
     function = lambda x: (x.reshape(len(x), -1) @ M.T).reshape(-1, 3, 1)  # noqa: E731
-    A = as_forward(function, SHAPE, adjoint=lambda y: y.reshape(len(y), -1) @ M)
+    A = as_forward(function, SHAPE, adjoint=lambda y: y.reshape(len(y), -1) @ M, largest_matrix=0)
     assert A.out_shape == (3, 1)
     check_forward(A)
     with pytest.raises(InputError, match="adjoint="):
-        as_forward(function, SHAPE)
+        as_forward(function, SHAPE, largest_matrix=0)
 
 
 @pytest.mark.parametrize(
