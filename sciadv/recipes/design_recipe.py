@@ -62,7 +62,10 @@ def design_training(
         margin=schedule.margin,
         penalty=schedule.penalty,
     )
-    return DesignTraining(generator.to(target), critic.to(target), schedule=schedule, seed=spec.seed)
+    update = "simultaneous" if spec.game.update is None else spec.game.update
+    return DesignTraining(
+        generator.to(target), critic.to(target), schedule=schedule, seed=spec.seed, update=update
+    )
 
 
 @trains(DesignRecipe)

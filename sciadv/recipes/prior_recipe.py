@@ -16,7 +16,8 @@ from sciadv.recipes.image_recipe import (
 )
 from sciadv.recipes.job import Job
 from sciadv.schema import PriorRecipe, Recipe, trains
-from sciadv.trainings.autoencoder.prior_training import PriorTraining
+from sciadv.trainings.autoencoder.prior_training import DEFAULT_UPDATE, PriorTraining, prior_rules
+from sciadv.trainings.game.game_rules import Rules
 
 
 @trains(PriorRecipe)
@@ -38,6 +39,7 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
         data.train.to(device),
         schedule=spec.schedule,
         seed=spec.seed,
+        rules=_rules(spec),
         moments=moments,
         evaluator=None if classifier is None else SampleEvaluator(classifier, data.train, seed=spec.seed),
     )
@@ -48,3 +50,14 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
         write_prior(recipe, prior, data, classifier, folder, facts=facts)
 
     return Job(training, write)
+
+
+def _rules(spec: PriorRecipe) -> Rules:
+    """Return the rules of the recipe's game."""
+    game = spec.game
+    return prior_rules(
+        spec.schedule,
+        objective="relativistic" if game.objective is None else game.objective,
+        penalties=game.penalties,
+        update=DEFAULT_UPDATE if game.update is None else game.update,
+    )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, with_config
 
+from sciadv.schema.game import UpdateTable
 from sciadv.schema.nets import one_net
 from sciadv.schema.parts import PartTable
 from sciadv.schema.tables import RecipeSpec
@@ -26,6 +27,7 @@ class DesignRecipe(RecipeSpec):
     problem: str
     generator: Annotated[PartTable, one_net("design-decoder")]
     schedule: DesignScheduleTable = DesignScheduleTable()
+    game: UpdateTable = UpdateTable()
 
     @property
     def net(self) -> dict[str, object]:

@@ -46,6 +46,20 @@ OPTIONS: dict[str, Callable[..., object]] = {
 }
 
 
+class RulesTable(Table):
+    """The rules of a game that is one phase of a training; what is left out is the recipe kind's."""
+
+    objective: Annotated[Named, _part("objective")] | None = None
+    penalties: list[Annotated[Named, _part("penalty")]] | None = None
+    update: Annotated[Named, _part("update")] | None = None
+
+
+class UpdateTable(Table):
+    """How the players of a game move, where all else of it is given."""
+
+    update: Annotated[Named, _part("update")] | None = None
+
+
 class GameTable(Table):
     """The rules of `sciadv.Game`, and how long it is played; what is left out is the recipe kind's."""
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, model_validator, with_config
 from sciadv.errors import UnknownNameError
 from sciadv.files.texts import parse_toml
 from sciadv.registry import Registry
-from sciadv.schema.game import GameTable, InversionTable, Named
+from sciadv.schema.game import GameTable, InversionTable, Named, RulesTable
 from sciadv.schema.nets import (
     DecoderTable,
     DiscriminatorTable,
@@ -78,6 +78,7 @@ class PriorRecipe(ImageRecipe):
     encoder: EncoderTable
     discriminator: DiscriminatorTable | None = None
     schedule: ScheduleTable = ScheduleTable()
+    game: RulesTable = RulesTable()
 
     def nets(self, image_shape: Iterable[int]) -> dict[str, dict[str, object]]:
         """Return the settings of each network for `sciadv.nets.build_net`, for images of this shape."""

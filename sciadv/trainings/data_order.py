@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
@@ -60,3 +61,13 @@ def step_generator(
         Where they are drawn.
     """
     return as_generator((seed + 1) * _SEED + stream * _STREAM + step, device)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within it torch's own random numbers, which dropout draws, have a seed of their own."""
+    cuda = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        for generator in (torch.default_generator, *(torch.cuda.default_generators[i] for i in cuda)):
+            generator.manual_seed(seed)  # forked: networks take no generator
+        yield

@@ -173,13 +173,10 @@ def load_training(training: Resumable, checkpoint: Path) -> None:
     training.restore(tensors, facts)
 
 
-def diverged(tensor: str, step: int) -> DivergedError:
+def diverged(tensor: str, step: int, *, advice: str | None = None) -> DivergedError:
     """Return the error that says which number became NaN or infinite, at which step, and what to do."""
-    return DivergedError(
-        f"{tensor} became NaN or Inf at step {step}; lower the learning rate, or use r1 and r2 with a "
-        f"larger gamma",
-        tensor=tensor,
-    )
+    advice = advice or "lower the learning rate, or use r1 and r2 with a larger gamma"
+    return DivergedError(f"{tensor} became NaN or Inf at step {step}; {advice}", tensor=tensor)
 
 
 def first_not_finite(tensors: Iterable[tuple[str, Tensor | None]]) -> str | None:

@@ -41,7 +41,7 @@ def test_batches_and_draws_are_those_that_shipped_weights_were_trained_with() ->
         played.n_done = step
         epoch, place = divmod(step, 30 // 8)
         order = torch.randperm(30, generator=as_generator(7 * 1_000_003 + epoch))
-        x, generator = played._draw()
+        x, generator = played.batches.draw(played.n_done)
         assert torch.equal(x, played.images[order[place * 8 : (place + 1) * 8]].float() / 255)
         assert generator.initial_seed() == 8 * 1_000_000_007 + step
 
@@ -195,7 +195,9 @@ def test_the_slope_is_the_squared_norm_of_the_jacobian_on_average() -> None:
     played = training()
     z = torch.randn(100, 3, generator=torch.Generator().manual_seed(9))
     with torch.no_grad():
-        slopes = [played._slope(torch.Generator().manual_seed(i), torch.device("cpu")) for i in range(300)]
+        game, device = played.game, torch.device("cpu")
+        draws = [game.slope_latents(torch.Generator().manual_seed(i), device) for i in range(300)]
+        slopes = [game.slope(*both) for both in draws]
         push = torch.func.jacfwd(lambda one: played.nets["generator"](one[None])[0].flatten())
         exact = torch.func.vmap(push)(z).square().sum((1, 2)).mean()
     assert float(torch.stack(slopes).mean()) == pytest.approx(float(exact), rel=0.2)

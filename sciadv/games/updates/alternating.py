@@ -13,7 +13,7 @@ from sciadv.games.updates.update import Optimizers, Update, UpdateState, move
 @final
 @dataclass(frozen=True)
 class Alternating(Update):
-    """Players take turns, each against where the other has just moved to, each turn on a fresh minibatch.
+    """Players take turns, each against where the other has just moved to.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ class Alternating(Update):
         Steps of the other.
     first
         The player that begins: 1, the discriminator, as usual.
+    fresh
+        Whether each turn is on a minibatch of its own; False: all turns of a step are on the same.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Alternating(Update):
     n_first: int = 1
     n_second: int = 1
     first: Literal[0, 1] = 1
+    fresh: bool = True
 
     def __post_init__(self) -> None:
         if min(self.n_first, self.n_second) < 1:
@@ -59,8 +62,9 @@ class Alternating(Update):
         second: Player = 0 if self.first == 1 else 1
         turns: list[Player] = [self.first] * self.n_first + [second] * self.n_second
         losses = {}
-        for player in turns:
-            game.draw()
+        for turn, player in enumerate(turns):
+            if self.fresh or turn == 0:
+                game.draw()
             losses[player], gradient = evaluate(game, player)
             move(optimizers[player], game.players[player], gradient)
         return state.after((losses[0], losses[1]))

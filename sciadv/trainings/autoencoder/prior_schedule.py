@@ -34,8 +34,13 @@ class PriorSchedule:
         Jacobian: against steep walls between the places of different images (kin to the path length
         regularisation of Karras et al., Analyzing and improving the image quality of StyleGAN, CVPR 2020,
         section 3.2).
+    slope_every, slope_step
+        The slope is measured at every so many-th latent of a batch, by a difference over this step.
+    generator_momentum, discriminator_momentum
+        Adam's decay of the mean gradient in the second phase.
     gamma, penalty_every
-        Weight of R1 and R2, and the steps between two of them (lazily, times the steps).
+        Weight of R1 and R2, and the steps between two of them (lazily, times the steps), where the recipe
+        names no penalties.
     ema
         Decay of the averaged generator and encoder in the second phase.
     """
@@ -51,6 +56,15 @@ class PriorSchedule:
     game_weight: float = 0.3
     game_divergence: float = 1.0
     smoothness: float = 0.0
+    slope_every: int = 4
+    slope_step: float = 0.1
+    generator_momentum: float = 0.5
+    discriminator_momentum: float = 0.0
     gamma: float = 0.1
     penalty_every: int = 8
     ema: float = 0.999
+
+    def divergence_weight(self, n_done: int) -> float:
+        """Return the divergence's weight in the ELBO of a step."""
+        weight = min(1.0, (n_done + 1) / max(1, self.divergence_steps))
+        return weight * self.game_divergence if n_done >= self.elbo_steps else weight

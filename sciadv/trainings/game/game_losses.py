@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any, final
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.games.objectives import Relativistic
+from sciadv.games.objectives import Objective, Relativistic
 from sciadv.games.objectives.relativistic import centred
 from sciadv.games.penalties import WeightPenalty
 from sciadv.games.two_player import Player, Point
-from sciadv.trainings.data_order import step_generator
+from sciadv.trainings.data_order import seeded, step_generator
 from sciadv.trainings.distributed import average_gradients, gather, rank, world_size
 from sciadv.trainings.game.game_rules import Adaptive, Rules
 from sciadv.trainings.game.game_source import Part, Source
@@ -112,17 +112,11 @@ class MinibatchGame:
         with self._seeded(part):
             return self._loss(player, part)
 
-    @contextmanager
-    def _seeded(self, part: Part) -> Iterator[None]:
+    def _seeded(self, part: Part) -> AbstractContextManager[None]:
         """Within it torch's own random numbers, which dropout draws, are those of the part."""
         assert self.source is not None
-        device = part.real.device
-        cuda = [device.index or 0] if device.type == "cuda" else []
         numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number)
-        with torch.random.fork_rng(devices=cuda):
-            for generator in (torch.default_generator, *(torch.cuda.default_generators[i] for i in cuda)):
-                generator.manual_seed(numbers.initial_seed())  # forked: networks take no generator
-            yield
+        return seeded(numbers.initial_seed(), part.real.device)
 
     def watched(self) -> Callable[[], Tensor]:
         """Draw a minibatch; return a function: the discriminator's outputs on it now, real then fake."""
@@ -218,18 +212,22 @@ class MinibatchGame:
     def logits(self) -> tuple[Tensor, Tensor]:
         """The discriminator's last outputs on real and on fake samples, one number a sample.
 
-        The first of several outputs. For the relativistic objective, which fixes no zero, they count from
-        the middle between both means.
+        As `scores_of` counts them.
         """
         if not self._logits:
             nothing = torch.full((1,), float("nan"))
             return nothing, nothing
-        real, fake = (
-            torch.cat(both).flatten(1) if both[0].ndim > 1 else torch.cat(both)[:, None]
-            for both in zip(*self._logits.values(), strict=True)
-        )
-        real, fake = real[:, 0], fake[:, 0]
-        return centred(real, fake) if isinstance(self.rules.objective, Relativistic) else (real, fake)
+        real, fake = (torch.cat(both) for both in zip(*self._logits.values(), strict=True))
+        return scores_of(real, fake, objective=self.rules.objective)
+
+
+def scores_of(real: Tensor, fake: Tensor, *, objective: Objective) -> tuple[Tensor, Tensor]:
+    """Return one number a sample of the discriminator's outputs: the first of several.
+
+    For the relativistic objective, which fixes no zero, they count from the middle between both means.
+    """
+    real, fake = (x.flatten(1)[:, 0] if x.ndim > 1 else x for x in (real, fake))
+    return centred(real, fake) if isinstance(objective, Relativistic) else (real, fake)
 
 
 class _Given(torch.autograd.Function):

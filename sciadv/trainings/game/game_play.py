@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.games.augment import ADA
-from sciadv.games.updates import UpdateState
 from sciadv.nets.layers import has_virtual_norm, taking_reference
 from sciadv.prior import Moments, Prior
 from sciadv.trainings.data_order import Sampler, step_generator
@@ -21,13 +20,14 @@ from sciadv.trainings.game.game_diagnosis import diagnose, is_saturated
 from sciadv.trainings.game.game_losses import MinibatchGame
 from sciadv.trainings.game.game_rules import Rules
 from sciadv.trainings.game.game_source import Source, check_networks
-from sciadv.trainings.guard import GradientGuard, named_weights
-from sciadv.trainings.protocol import diverged
+from sciadv.trainings.guard import named_weights
+from sciadv.trainings.players import Players, Side
 from sciadv.trainings.training_report import BestSoFar
-from sciadv.trainings.training_state import Facts, Parts, Stateful, collect, restore_state
+from sciadv.trainings.training_state import Facts, Stateful
 from sciadv.types import Shape
 
-_PLAYERS = ("generator", "discriminator")
+#: What the two players are called.
+PLAYERS = ("generator", "discriminator")
 #: Stream of the latents of sample grids; above those of the parts of a batch.
 _GRID = 40
 
@@ -83,12 +83,11 @@ class Play:
         shape = (latent_shape,) if isinstance(latent_shape, int) else latent_shape
         self.losses = MinibatchGame(generator, discriminator, rules, latent_shape=shape)
         self.averaged = MovingAverage(generator, decay=ema)
-        self.optimizers = rules.optimizers(self.losses.players, rates)
-        self._guard = GradientGuard(lambda: self.n_done)
-        for name, optimizer in zip(_PLAYERS, self.optimizers, strict=True):
-            self._guard.watch(name, optimizer, named_weights({name: getattr(self.losses, name)}))
+        optimizers = rules.optimizers(self.losses.players, rates)
+        nets = zip(PLAYERS, optimizers, (generator, discriminator), strict=True)
+        first, second = (Side(name, optimizer, named_weights({name: net})) for name, optimizer, net in nets)
+        self.players = Players(self.losses, rules.update, (first, second), n_done=lambda: self.n_done)
         self.batch, self.seed = batch, seed
-        self.update_state: UpdateState | None = None
         self.best = BestSoFar()
         self._rates, self._ema = rates, ema
         self.n_classes = 0
@@ -120,16 +119,14 @@ class Play:
 
     def step(self, *, n_steps: int | None = None) -> dict[str, float]:
         """Do one step of the update on the data shown; numbers and errors are those of `Game.step`."""
-        losses, update = self.losses, self.rules.update
-        self._schedule(n_steps)
+        losses = self.losses
         self._refer(losses.generator, losses.discriminator)
-        state = update.init(losses) if self.update_state is None else self.update_state
-        self.update_state = update.step(losses, self.optimizers, state)
+        moved = self.players.step(self._rates_of(n_steps))
         losses.settle()
         average_in_place([*losses.generator.buffers(), *losses.discriminator.buffers()])
         self.averaged.update(losses.generator)
         self._refer(self.averaged.module)
-        numbers = self._numbers(self.update_state)
+        numbers = self._numbers(moved)
         losses.n_done += 1
         return numbers
 
@@ -150,26 +147,22 @@ class Play:
                 else:
                     reference.through(net)
 
-    def _schedule(self, n_steps: int | None) -> None:
-        """Let the learning rates fall linearly in the second half, to `final_rate` of them."""
+    def _rates_of(self, n_steps: int | None) -> tuple[float, float]:
+        """Return the learning rates, which fall linearly in the second half, to `final_rate` of them."""
         done = 0.0 if n_steps is None else self.n_done / n_steps
         factor = 1 - (1 - self.rules.options.final_rate) * max(0.0, 2 * done - 1)
-        for optimizer, rate in zip(self.optimizers, self._rates, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * factor
+        return self._rates[0] * factor, self._rates[1] * factor
 
-    def _numbers(self, state: UpdateState) -> dict[str, float]:
-        numbers = dict(zip(_PLAYERS, state.losses, strict=True))
+    def _numbers(self, losses: tuple[float, float]) -> dict[str, float]:
+        numbers = dict(zip(PLAYERS, losses, strict=True))
         real, fake = (float(logits.float().sigmoid().mean()) for logits in self.losses.logits)
         if math.isfinite(real) and math.isfinite(fake):
             numbers |= {"real": real, "fake": fake}
-        numbers |= {f"{name}_gradient": norm for name, norm in self._guard.norms.items()}
+        numbers |= self.players.gradients
         if isinstance(self.rules.augment, ADA):
             numbers["augment_p"] = self.rules.augment.p
         numbers = average_numbers(numbers, self.losses.players[0][0].device)
-        for name in _PLAYERS:
-            if not math.isfinite(numbers[name]):
-                raise diverged(f"the loss of the {name}", self.n_done + 1)
+        self.players.require_finite(numbers)
         saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
         self._saturated_since = (self._saturated_since or self.n_done + 1) if saturated else None
         return numbers
@@ -242,7 +235,10 @@ class Play:
             "seed": self.seed,
         }
 
-    def _parts(self) -> Parts:
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"generator": self.losses.generator, "discriminator": self.losses.discriminator}
+
+    def _memories(self) -> dict[str, Stateful]:
         rules = self.rules
         memories: dict[str, object] = {
             "averaged": self.averaged,
@@ -252,17 +248,12 @@ class Play:
             "feedback": rules.options.feedback,
             **{f"penalty-{i}": penalty for i, penalty in enumerate(rules.penalties)},
         }
-        return Parts(
-            nets={name: getattr(self.losses, name) for name in _PLAYERS},
-            optimizers=dict(zip(_PLAYERS, self.optimizers, strict=True)),
-            memories={name: part for name, part in memories.items() if isinstance(part, Stateful)},
-        )
+        return {name: part for name, part in memories.items() if isinstance(part, Stateful)}
 
     def state(self) -> tuple[dict[str, Tensor], Facts]:
         """Copy all that the next step depends on."""
-        tensors, facts = collect(self._parts(), self.update_state or UpdateState())
+        tensors, facts = self.players.collect(self._nets(), self._memories())
         return tensors, facts | {
-            "has_update": self.update_state is not None,
             "n_done": self.n_done,
             "n_draws": self.losses.n_draws,
             "saturated_since": self._saturated_since,
@@ -270,7 +261,6 @@ class Play:
 
     def restore(self, tensors: dict[str, Tensor], facts: Facts) -> None:
         """Go back to a state that `state` copied."""
-        state = restore_state(tensors, facts, self._parts())
-        self.update_state = state if facts["has_update"] else None
+        self.players.restore(tensors, facts, self._nets(), self._memories())
         self.losses.n_done, self.losses.n_draws = facts["n_done"], facts["n_draws"]
         self._saturated_since = facts["saturated_since"]

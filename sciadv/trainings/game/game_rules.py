@@ -96,6 +96,35 @@ class GameOptions:
         return ", ".join(f"{name}={part_name(value)}" for name, value in changed.items())
 
 
+def make_update(update: Named | Update) -> Update:
+    """Make an update of a name or table; an object is taken as it is.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no update of that name.
+    InputError
+        It is no update, or needs a gradient reversal layer.
+    """
+    made = make_part("update", update)
+    _require("update", made, Update)
+    if isinstance(made, OnePass):
+        raise InputError(
+            "the one-pass update needs a gradient reversal layer inside one loss, but a Game has two "
+            "losses; 'simultaneous' makes the same step"
+        )
+    assert isinstance(made, Update)
+    return made
+
+
+def _require(what: str, part: object, kind: type) -> None:
+    if not isinstance(part, kind):
+        raise InputError(
+            f"the {what} is a {type(part).__name__}, not a {kind.__module__}.{kind.__name__}; "
+            f"give one of the names or an object of that interface"
+        )
+
+
 #: The options that are regularisers, by their classes.
 _OPTIONS: dict[type, str] = {
     InstanceNoise: "noise",
@@ -163,7 +192,7 @@ class Rules:
         chosen = Rules(
             make_part("objective", objective),
             tuple(part for part in parts if not isinstance(part, tuple(_OPTIONS))),
-            make_part("update", update),
+            make_update(update),
             None if augment is None else make_part("augmentation", augment),
             options,
             {
@@ -180,19 +209,9 @@ class Rules:
     def _check(self) -> None:
         for what, part, kind in (
             ("objective", self.objective, Objective),
-            ("update", self.update, Update),
             *(("penalty", part, Penalty) for part in self.penalties if not isinstance(part, WeightPenalty)),
         ):
-            if not isinstance(part, kind):
-                raise InputError(
-                    f"the {what} is a {type(part).__name__}, not a {kind.__module__}.{kind.__name__}; "
-                    f"give one of the names or an object of that interface"
-                )
-        if isinstance(self.update, OnePass):
-            raise InputError(
-                "the one-pass update needs a gradient reversal layer inside one loss, but a Game has two "
-                "losses; 'simultaneous' makes the same step"
-            )
+            _require(what, part, kind)
 
     def optimizers(
         self, players: tuple[Sequence[Tensor], Sequence[Tensor]], rates: tuple[float, float]

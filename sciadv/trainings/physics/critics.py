@@ -126,15 +126,13 @@ class PhysicsDiscriminator(nn.Module):
         margins = [constraint.margin(x) for constraint in self.constraints]
         return -torch.stack(margins, 1) if margins else x.new_zeros(len(x), 0)
 
-    @torch.no_grad()
-    def update_multipliers(self, violation: Tensor, *, rate: float) -> None:
-        """Raise the multipliers of constraints that a batch breaks, lower the others, never below 0.
+    def excess(self, violation: Tensor) -> Tensor:
+        """Return ``mean(max(c + m, -m))`` of each constraint over a batch, along which its multiplier rises.
 
-        ``lambda <- max(0, lambda + rate rho mean(max(c + m, -m)))``: a design far inside counts no more than
-        one at twice the margin, so that the many do not outweigh the few that break a limit.
+        A design far inside counts no more than one at twice the margin, so that the many do not outweigh the
+        few that break a limit.
         """
-        inside = (violation + self.margin).clamp_min(-self.margin).mean(0)
-        self.multipliers.copy_((self.multipliers + rate * self.penalty * inside).clamp_min(0))
+        return (violation + self.margin).clamp_min(-self.margin).mean(0)
 
 
 def diversity(places: Tensor, group: int, *, width: float = 0.3) -> Tensor:

@@ -1,7 +1,7 @@
 """Training of a conditional generator of designs against physics, without data.
 
-The generator plays against a `PhysicsDiscriminator`: the second player's moves are the multipliers of the
-constraints, raised where the generator breaks them. Targets are drawn from the generator's own latent law.
+The generator plays the game of `design_game` against the multipliers of a `PhysicsDiscriminator`. Targets are
+drawn from the generator's own latent distribution.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.games.updates import Update
 from sciadv.nets.design import DesignDecoder
 from sciadv.prior import Prior
-from sciadv.trainings.checkpoint import load_training_tensors, training_tensors
 from sciadv.trainings.data_order import step_generator
-from sciadv.trainings.guard import GradientGuard, named_weights
-from sciadv.trainings.physics.critics import PhysicsDiscriminator, diversity
+from sciadv.trainings.ema import MovingAverage
+from sciadv.trainings.game.game_parts import Named, part_name
+from sciadv.trainings.game.game_rules import make_update
+from sciadv.trainings.guard import named_weights
+from sciadv.trainings.physics.critics import PhysicsDiscriminator
+from sciadv.trainings.physics.design_game import DesignGame, MultiplierAscent
+from sciadv.trainings.players import Players, Side
 
 #: Streams of the latents of sample grids, and of those that are measured.
 _GRID, _MEASURE = 40, 41
-_N_MEASURED = 2000
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class DesignSchedule:
         Of the constraints' augmented Lagrangian, see `PhysicsDiscriminator`.
     ema
         Decay of the averaged generator.
+    largest_norm
+        Longer gradients of the generator are shortened to it.
+    n_measured
+        Designs of a measurement.
     """
 
     steps: int = 3000
@@ -60,6 +68,8 @@ class DesignSchedule:
     penalty: float = 1000.0
     multiplier_rate: float = 0.05
     ema: float = 0.995
+    largest_norm: float = 1.0
+    n_measured: int = 2000
 
 
 @final
@@ -76,6 +86,8 @@ class DesignTraining:
         How long and how fast.
     seed
         Seed of the latents.
+    update
+        How generator and multipliers move: a name of `sciadv.games.updates.UPDATES`, a table, or an `Update`.
 
     Raises
     ------
@@ -90,6 +102,7 @@ class DesignTraining:
         *,
         schedule: DesignSchedule,
         seed: int = 0,
+        update: Named | Update = "simultaneous",
     ) -> None:
         if critic.critic is not None:
             raise InputError(
@@ -97,11 +110,45 @@ class DesignTraining:
                 "designs and their properties instead"
             )
         self.generator, self.critic, self.schedule, self.seed = generator, critic, schedule, seed
-        self.averaged = copy.deepcopy(generator).requires_grad_(False)
-        self.optimizer = torch.optim.Adam(generator.parameters(), lr=schedule.learning_rate)
-        self.n_done, self.cpu_seconds = 0, 0.0
-        guard = GradientGuard(lambda: self.n_done)
-        guard.watch("generator", self.optimizer, named_weights({"generator": generator}))
+        self.average = MovingAverage(generator, decay=schedule.ema, warm_up=False)
+        self.n_done = 0
+        self.cpu_seconds = 0.0
+        self._update = part_name(update)
+        self.game = DesignGame(
+            generator,
+            critic,
+            targets=schedule.targets,
+            group=schedule.group,
+            diversity_weight=schedule.diversity_weight,
+            seed=seed,
+            n_done=lambda: self.n_done,
+        )
+        self.players = Players(
+            self.game,
+            make_update(update),
+            (
+                Side(
+                    "generator",
+                    torch.optim.Adam(self.game.players[0], lr=schedule.learning_rate),
+                    named_weights({"generator": generator}),
+                    schedule.largest_norm,
+                ),
+                Side(
+                    "multipliers",
+                    MultiplierAscent(self.game.players[1], lr=schedule.multiplier_rate * schedule.penalty),
+                    {"multipliers": critic.multipliers},
+                ),
+            ),
+            n_done=lambda: self.n_done,
+            advice="lower the learning rate or the penalty",
+        )
+
+    @property
+    def averaged(self) -> DesignDecoder:
+        """The averaged generator."""
+        averaged = self.average.module
+        assert isinstance(averaged, DesignDecoder)
+        return averaged
 
     @property
     def n_steps(self) -> int:
@@ -118,38 +165,17 @@ class DesignTraining:
         """Designs a step."""
         return self.schedule.targets * self.schedule.group
 
-    def _latents(self) -> Tensor:
-        """Draw latents of groups that share their targets."""
-        generator = self.generator
-        numbers = step_generator(self.seed, self.n_done)
-        n_latent, n_targets = int(generator.settings["n_latent"]), generator.n_targets  # type: ignore[call-overload]  # its values are of several types
-        z = torch.randn(self.batch, n_latent, generator=numbers)
-        shared = z[:: self.schedule.group, -n_targets:].repeat_interleave(self.schedule.group, 0)
-        return torch.cat([z[:, :-n_targets], shared], 1).to(generator.lower)
-
     def step(self) -> dict[str, float]:
         """Do one step and return the mean of each term of the score."""
         started, schedule = time.process_time(), self.schedule
-        z = self._latents()
-        x = self.generator(z)
-        score = self.critic.score(x, self.generator.target(z))
-        spread = diversity(self.generator.to_unit(x), schedule.group)
-        loss = -score.total.mean() - schedule.diversity_weight * spread
         done = self.n_done / schedule.steps
-        for group in self.optimizer.param_groups:
-            group["lr"] = schedule.learning_rate * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
-        self.optimizer.step()
-        self.critic.update_multipliers(score.violation, rate=schedule.multiplier_rate)
-        with torch.no_grad():
-            for mean, current in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
-                mean.lerp_(current, 1 - schedule.ema)
+        rate = schedule.learning_rate * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
+        self.players.step((rate, schedule.multiplier_rate * schedule.penalty))
+        self.game.settle()
+        self.average.update(self.generator)
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
-        terms = {name: float(term.detach().mean()) for name, term in score.terms.items()}
-        return {"loss": float(loss.detach()), **terms, "diversity": float(spread.detach())}
+        return self.game.terms
 
     def prior(self, *, name: str) -> Prior:
         """Return the averaged generator as a prior."""
@@ -165,7 +191,7 @@ class DesignTraining:
     def measure(self) -> dict[str, float]:
         """Return the median error, the part within 5 % of the target, and the feasible part."""
         prior = self.prior(name="")
-        z = prior.sample_latent(_N_MEASURED, seed=step_generator(self.seed, 0, stream=_MEASURE))
+        z = prior.sample_latent(self.schedule.n_measured, seed=step_generator(self.seed, 0, stream=_MEASURE))
         x = prior(z)
         score = self.critic.score(x, self.averaged.target(z))
         error = score.residual.abs().amax(1) * self.critic.tolerance
@@ -189,20 +215,19 @@ class DesignTraining:
 
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
-        return {"schedule": asdict(self.schedule), "seed": self.seed}
+        return {"schedule": asdict(self.schedule), "update": self._update, "seed": self.seed}
 
     def _nets(self) -> dict[str, torch.nn.Module]:
-        return {"generator": self.generator, "averaged": self.averaged}
+        return {"generator": self.generator, "critic": self.critic}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on."""
-        tensors = training_tensors(self._nets(), {"generator": self.optimizer})
-        tensors["multipliers"] = self.critic.multipliers
-        facts = {"n_done": self.n_done, "cpu_seconds": self.cpu_seconds}
-        return {name: t.detach().clone() for name, t in tensors.items()}, facts
+        tensors, facts = self.players.collect(self._nets(), {"averaged": self.average})
+        own = {"n_done": self.n_done, "n_extra": self.game.n_extra, "cpu_seconds": self.cpu_seconds}
+        return tensors, facts | own
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
-        load_training_tensors(tensors, self._nets(), {"generator": self.optimizer})
-        self.critic.multipliers.copy_(tensors["multipliers"])
+        self.players.restore(tensors, facts, self._nets(), {"averaged": self.average})
+        self.game.n_extra = int(facts["n_extra"])
         self.n_done, self.cpu_seconds = int(facts["n_done"]), float(facts["cpu_seconds"])

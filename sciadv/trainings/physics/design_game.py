@@ -1,0 +1,137 @@
+"""The game of a generator of designs: the designs against the multipliers of the constraints.
+
+Player 0, the generator, minimises minus the mean score of its designs and minus their diversity; player 1,
+the multipliers of the constraints' augmented Lagrangian, rises where the designs break a constraint. A
+`TwoPlayerGame`, so any update of `sciadv.games` can play it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from sciadv.games.two_player import Player, Point
+from sciadv.nets.design import DesignDecoder
+from sciadv.trainings.data_order import step_generator
+from sciadv.trainings.physics.critics import PhysicsDiscriminator, Score, diversity
+
+
+@final
+class DesignGame:
+    """Losses of a generator of designs and of the multipliers; follows `TwoPlayerGame`.
+
+    Player 1 minimises ``- sum_j lambda_j e_j`` with e the critic's `excess` of each constraint.
+
+    Parameters
+    ----------
+    generator
+        Makes designs; targets are drawn from its latent distribution.
+    critic
+        Physics and constraints, with the multipliers.
+    targets, group
+        Targets a minibatch, and designs for each.
+    diversity_weight
+        Weight of the diversity beside the score.
+    seed
+        Seed of the latents.
+    n_done
+        Gives the steps that the training has done.
+    """
+
+    def __init__(
+        self,
+        generator: DesignDecoder,
+        critic: PhysicsDiscriminator,
+        *,
+        targets: int,
+        group: int,
+        diversity_weight: float,
+        seed: int,
+        n_done: Callable[[], int],
+    ) -> None:
+        self.generator, self.critic, self.seed = generator, critic, seed
+        self.n_designs, self.group, self.diversity_weight = targets * group, group, diversity_weight
+        self._n_done = n_done
+        #: Minibatches drawn beyond one a step, by updates that draw more.
+        self.n_extra = 0
+        self._n_drawn = 0
+        self._z: Tensor | None = None
+        critic.multipliers.requires_grad_(True)
+        self.players: tuple[Sequence[Tensor], Sequence[Tensor]] = (
+            list(generator.parameters()),
+            [critic.multipliers],
+        )
+        #: The terms of the generator's last loss, for the log.
+        self.terms: dict[str, float] = {}
+
+    def draw(self) -> None:
+        """Draw latents of groups that share their targets; the first ones of a step have its number."""
+        generator = self.generator
+        numbers = step_generator(self.seed, self._n_done() + self.n_extra + self._n_drawn)
+        n_latent, n_targets = int(generator.settings["n_latent"]), generator.n_targets  # type: ignore[call-overload]  # its values are of several types
+        z = torch.randn(self.n_designs, n_latent, generator=numbers)
+        shared = z[:: self.group, -n_targets:].repeat_interleave(self.group, 0)
+        self._z = torch.cat([z[:, :-n_targets], shared], 1).to(generator.lower)
+        self._n_drawn += 1
+
+    def settle(self) -> None:
+        """End a step; an update that moved the multipliers below 0 is projected back."""
+        with torch.no_grad():
+            self.critic.multipliers.clamp_min_(0)
+        self.n_extra += max(self._n_drawn - 1, 0)
+        self._n_drawn = 0
+
+    def _score(self) -> tuple[Tensor, Score]:
+        if self._z is None:
+            self.draw()
+        assert self._z is not None
+        x = self.generator(self._z)
+        return x, self.critic.score(x, self.generator.target(self._z))
+
+    def loss(self, player: Player) -> Tensor:
+        """Return the scalar that a player minimises."""
+        x, score = self._score()
+        if player == 1:
+            return -(self.critic.multipliers * self.critic.excess(score.violation)).sum()
+        spread = diversity(self.generator.to_unit(x), self.group)
+        loss = -score.total.mean() - self.diversity_weight * spread
+        terms = {name: float(term.detach().mean()) for name, term in score.terms.items()}
+        self.terms = {"loss": float(loss.detach()), **terms, "diversity": float(spread.detach())}
+        return loss
+
+    def reduce(self, gradients: Point) -> Point:
+        """Return the gradients: one process."""
+        return gradients
+
+    def watched(self) -> Callable[[], Tensor]:
+        """Draw a minibatch; return a function: the scores of its designs now."""
+        self.draw()
+        return lambda: self._score()[1].total
+
+
+@final
+class MultiplierAscent(Optimizer):
+    """Gradient descent of a player's loss on numbers that stay at 0 or above: ``p <- max(0, p - lr g)``.
+
+    Parameters
+    ----------
+    multipliers
+        What it moves.
+    lr
+        Learning rate.
+    """
+
+    def __init__(self, multipliers: Sequence[Tensor], *, lr: float) -> None:
+        super().__init__(list(multipliers), {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # noqa: ARG002  # torch's signature has a loss
+        """Make a step along the gradients."""
+        for group in self.param_groups:
+            moved: list[Any] = [p for p in group["params"] if p.grad is not None]
+            for p in moved:
+                p.copy_((p - group["lr"] * p.grad).clamp_min(0))

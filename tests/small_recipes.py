@@ -1,0 +1,95 @@
+"""A small recipe of every kind, for tests that go over all of them."""
+
+from __future__ import annotations
+
+_IMAGES = """
+title = "Small digits"
+[data]
+name = "digits-8"
+"""
+_GAN = (
+    _IMAGES
+    + """
+[generator]
+kind = "dcgan-generator"
+n_latent = 4
+channels = 4
+[discriminator]
+kind = "residual-discriminator"
+channels = 4
+[game]
+steps = 8
+batch = 16
+"""
+)
+_ENCODER = """
+[encoder]
+kind = "conv-encoder"
+channels = 4
+[inversion]
+steps = 4
+"""
+
+#: A recipe of each kind that ends in its table of the game.
+SMALL_RECIPES = {
+    "prior": _IMAGES
+    + """
+[generator]
+kind = "conv-decoder"
+n_latent = 4
+channels = 4
+[encoder]
+kind = "conv-encoder"
+channels = 4
+[discriminator]
+kind = "conv-discriminator"
+channels = 4
+[schedule]
+elbo_steps = 2
+game_steps = 5
+estimate_steps = 2
+smoothness = 1e-4
+penalty_every = 2
+batch = 16
+[game]
+""",
+    "gan": 'kind = "gan"' + _GAN,
+    "safe": 'kind = "safe"' + _GAN.replace("[game]", _ENCODER + "[game]"),
+    "design": """
+kind = "design"
+title = "Nanotextures"
+problem = "nanotexture-friction"
+[generator]
+kind = "design-decoder"
+n_latent = 3
+lower = [2e-9, 2e-7]
+upper = [2e-7, 1e-5]
+targets = [[0.047, 0.202]]
+hidden = [8]
+[schedule]
+steps = 8
+targets = 4
+n_measured = 50
+[game]
+""",
+    "circuits": """
+kind = "circuits"
+title = "Gene circuits"
+[data]
+n_draws = 500
+sizes = [3]
+[generator]
+kind = "circuit-generator"
+n_node = 4
+width = 8
+[discriminator]
+kind = "circuit-discriminator"
+width = 8
+[feedback]
+share = 0.2
+capacity = 16
+[game]
+steps = 8
+batch = 8
+""",
+}
