@@ -12,7 +12,7 @@ from small_recipes import SMALL_RECIPES
 from sciadv.catalogue import load_recipe
 from sciadv.errors import InputError
 from sciadv.games.updates import UPDATES as UPDATES_BY_NAME
-from sciadv.recipes import TRAINERS
+from sciadv.recipes import make_job
 from sciadv.schema import RECIPES
 from sciadv.trainings import Training
 
@@ -27,7 +27,7 @@ def training_of(text: str, folder: Path) -> Training:
     folder.mkdir(exist_ok=True)
     (folder / "recipe.toml").write_text(text)
     recipe = load_recipe(folder)
-    return TRAINERS[recipe.spec.kind](recipe, folder / "out", torch.device("cpu")).training
+    return make_job(recipe, folder / "out", torch.device("cpu")).training
 
 
 def test_there_is_a_small_recipe_of_every_kind() -> None:
