@@ -25,7 +25,7 @@ from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
 from sciadv.solvers.latent.search import Search
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate, noise_variance, operator_matrix
 from sciadv.solvers.posterior.completed_draws import knows_its_error
-from sciadv.solvers.posterior.laplace_mixture import gauss_newton
+from sciadv.solvers.posterior.laplace_mixture import hessian_factor
 
 #: Measurements whose Jacobians, or images, are made at once; bounds the memory.
 _CHUNK = 200
@@ -178,7 +178,7 @@ def _half_log_det(problem: Problem, z: Tensor) -> Tensor:
     with problem.prior.frozen():
         for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
             search, own = Search(problem.subset(rows), 1), torch.arange(len(rows), device=z.device)
-            factor = gauss_newton(search, search.evaluate(z[rows], own), own)[0]
+            factor = hessian_factor(search, search.evaluate(z[rows], own), own)[0]
             parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
     return torch.cat(parts)
 

@@ -8,8 +8,6 @@ that each chain keeps the posterior.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -19,16 +17,11 @@ from torch import Tensor
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.latent.iterate import Run, State, every_row
 from sciadv.solvers.latent.search import Point, Search
-from sciadv.solvers.posterior.completed_draws import sample_past_range
-from sciadv.solvers.posterior.laplace_mixture import find_modes, generate, spread_starts
-from sciadv.types import as_generator
-
-#: Starts are spread this many times wider than Laplace's mixture, so that R-hat can see chains disagree.
-_OVERDISPERSION = 1.5
-#: Draws per chain below which there is no posterior to speak of.
-_MIN_DRAWS = 4
+from sciadv.solvers.posterior.completed_draws import LatentPosterior, latent_posterior
+from sciadv.solvers.posterior.laplace_mixture import Modes, find_modes, generate, spread_starts
+from sciadv.types import Rows, as_generator
 
 
 @dataclass(frozen=True)
@@ -45,12 +38,21 @@ class Plan:
         Steps before them, in which the step size is adapted.
     thin
         Steps from one kept draw to the next.
+    overdispersion
+        Starts are spread this many times wider than Laplace's mixture, so that R-hat can see chains disagree.
+    min_draws
+        Draws per chain below which an interrupted run gives no posterior.
+    n_polish
+        Gauss-Newton steps from where the search for the modes stopped to the minimum.
     """
 
     n_chains: int = 4
     n_samples: int = 400
     n_warmup: int = 200
     thin: int = 2
+    overdispersion: float = 1.5
+    min_draws: int = 4
+    n_polish: int = 4
 
     @property
     def n_steps(self) -> int:
@@ -59,7 +61,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Coordinates:
+class Coordinates(Rows):
     """The map ``z = centre + L^-T u`` of each row."""
 
     centre: Tensor  # (rows, latent)
@@ -82,7 +84,7 @@ class Coordinates:
 
 
 @dataclass(frozen=True)
-class Chains:
+class Chains(Rows):
     """Where the chains stand, one row each.
 
     Parameters
@@ -104,6 +106,16 @@ class Chains:
     gradient: Tensor
     step_size: Tensor
     acceptance: Tensor
+
+    @property
+    def misfit(self) -> Tensor:
+        """Misfit of each chain's position ``(rows,)``."""
+        return self.point.misfit
+
+    @property
+    def objective(self) -> Tensor:
+        """Objective of each chain's position ``(rows,)``."""
+        return self.point.objective
 
     def choose(self, accepted: Tensor, other: Chains, acceptance: Tensor) -> Chains:
         """Return the other chains where accepted, these elsewhere."""
@@ -150,7 +162,7 @@ class Kernel(Protocol):
         """Return the step size to begin with."""
         ...
 
-    def step(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
+    def move(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
         """Propose, and accept or stay."""
         ...
 
@@ -165,7 +177,7 @@ class Target:
     @property
     def rows(self) -> Tensor:
         """Indices of all chains."""
-        return torch.arange(len(self.coordinates.centre), device=self.coordinates.centre.device)
+        return every_row(self.coordinates.centre)
 
     def with_gradient(self, u: Tensor, step_size: Tensor) -> Chains:
         """Evaluate objective and gradient at u."""
@@ -202,76 +214,95 @@ def metropolis(chains: Chains, proposed: Chains, log_ratio: Tensor, draw: Shared
     return chains.choose(draw.uniform(probability) < probability, proposed, probability)
 
 
-def sample_chains(kernel: Kernel, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
-    """Find the modes, run the chains from them, and return the best mode with the draws.
+@dataclass(frozen=True)
+class Sampling:
+    """What does not change from step to step: the target, its random numbers, the modes and their search."""
 
-    The posterior is of ``x = G(z) + nu`` where the prior knows its representation error. If interrupted in
-    the search, the solution has no posterior; if later, the posterior has the draws so far.
+    target: Target
+    draw: SharedNoise
+    posed: LatentPosterior
+    found: Solution
+    modes: Modes
+
+    @property
+    def problem(self) -> Problem:
+        """The problem of the latents."""
+        return self.target.search.problem
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Latents kept, and acceptance of all steps after the warm-up, one entry a step ``(rows, ...)``."""
+
+    latents: tuple[Tensor, ...] = ()
+    acceptance: tuple[Tensor, ...] = ()
+
+
+ChainsState = State[Sampling, Chains, Draws]
+
+
+def begin_chains(kernel: Kernel, problem: Problem, run: Run) -> ChainsState:
+    """Find the modes, and start the chains from draws around them.
+
+    The posterior is of ``x = G(z) + nu`` where the prior knows its representation error.
     """
-
-    def sample(posed: Problem) -> Solution:
-        return _sample_latents(kernel, posed, seed=seed, monitor=monitor)
-
-    return sample_past_range(problem, sample, method=kernel.name, seed=seed)
-
-
-def _sample_latents(kernel: Kernel, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
-    """Sample z alone."""
-    started, tell, plan = time.perf_counter(), monitor or (lambda _: None), kernel.plan
-    starts = spread_starts(problem, kernel.restarts, seed=seed)
-    solution, modes = find_modes(problem, starts, seed=seed, monitor=monitor)
-    if solution.was_interrupted:
-        return replace(solution, method=kernel.name)
-    generator = as_generator(seed)
-    z, mode = modes.draw(plan.n_chains, seed=generator, inflation=_OVERDISPERSION)
-    rows = torch.arange(len(z), device=z.device)[:, None]
+    plan, posed = kernel.plan, latent_posterior(problem, kernel.name)
+    starts = spread_starts(posed.latent, kernel.restarts, seed=run.seed)
+    found, modes = find_modes(posed.latent, starts, seed=run.seed, n_polish=plan.n_polish, monitor=run)
+    generator = as_generator(run.seed)
+    z, mode = modes.draw(plan.n_chains, seed=generator, inflation=plan.overdispersion)
+    rows = every_row(z)[:, None]
     coordinates = Coordinates(modes.z[rows, mode].flatten(0, 1), modes.factor[rows, mode].flatten(0, 1))
-    target = Target(Search(problem, plan.n_chains), coordinates)
+    target = Target(Search(posed.latent, plan.n_chains), coordinates)
     draw = SharedNoise(len(z), plan.n_chains, generator)
-    walked, was_interrupted = list[Chains](), False
-    with problem.prior.frozen():
-        first = torch.full_like(z[..., 0].flatten(), kernel.first_step_size(z.shape[2]))
-        chains = target.with_gradient(coordinates.from_latent(z.flatten(0, 1)), first)
-        try:
-            for i, chains in _walk(kernel, target, chains, draw):  # noqa: B020  # the last one is kept
-                walked += [chains] if i > plan.n_warmup else []
-                tell(_progress(plan, chains, i, time.perf_counter() - started))
-        except KeyboardInterrupt:
-            was_interrupted = True
-    settings = {**solution.settings, **vars(plan), "overdispersion": _OVERDISPERSION}
-    status = [Status.INTERRUPTED] * len(z) if was_interrupted else solution.status
-    solution = replace(solution, method=kernel.name, settings=settings, status=status)
-    kept = [chains.point.z for chains in walked[plan.thin - 1 :: plan.thin]]
-    if len(kept) < _MIN_DRAWS:
-        return solution
-    latents = torch.stack(kept, 1).reshape(len(z), plan.n_chains * len(kept), -1)
-    acceptance = torch.stack([chains.acceptance for chains in walked])
-    posterior = Posterior(
+    first = torch.full_like(z[..., 0].flatten(), kernel.first_step_size(z.shape[2]))
+    chains = target.with_gradient(coordinates.from_latent(z.flatten(0, 1)), first)
+    sampling = Sampling(target, draw, posed, found, modes)
+    return State(sampling, run, chains, target.rows, Draws(), plan.n_steps)
+
+
+def step_chains(kernel: Kernel, state: ChainsState) -> ChainsState:
+    """Move all chains once; adapt the step sizes in the warm-up, and keep draws after it."""
+    plan, iteration, draws = kernel.plan, state.iteration + 1, state.memory
+    chains = kernel.move(state.search.target, state.best, state.search.draw)
+    if iteration <= plan.n_warmup:
+        chains = _adapted(kernel, chains, iteration)
+    else:
+        is_kept = (iteration - plan.n_warmup) % plan.thin == 0
+        latents = (*draws.latents, chains.point.z) if is_kept else draws.latents
+        draws = Draws(latents, (*draws.acceptance, chains.acceptance))
+    is_last = iteration == plan.n_steps
+    return state.after(chains, draws, state.active[:0] if is_last else None)
+
+
+def chains_solution(kernel: Kernel, state: ChainsState) -> Solution:
+    """Return the best mode with the draws; without a posterior where the chains are too short."""
+    sampling, run = state.search, state.run
+    found = sampling.found
+    if run.was_interrupted:
+        found = replace(found, status=[Status.INTERRUPTED] * len(found.status))
+    posterior = None
+    if len(state.memory.latents) >= kernel.plan.min_draws:
+        posterior = _posterior(kernel, state)
+    solution = replace(found, posterior=posterior, settings={})
+    return sampling.posed.complete(solution, run.seed)
+
+
+def _posterior(kernel: Kernel, state: ChainsState) -> Posterior:
+    """Generate the candidates of the latents that were kept, chain after chain."""
+    problem, n_chains, kept = state.search.problem, kernel.plan.n_chains, state.memory.latents
+    latents = torch.stack(kept, 1).reshape(problem.n_problems, n_chains * len(kept), -1)
+    acceptance = torch.stack(state.memory.acceptance)
+    return Posterior(
         generate(problem.prior, latents),
         latents,
-        n_chains=plan.n_chains,
-        mode_weights=modes.weights,
-        acceptance=acceptance.reshape(-1, len(z), plan.n_chains).mean((0, 2)),
+        n_chains=n_chains,
+        mode_weights=state.search.modes.weights,
+        acceptance=acceptance.reshape(-1, problem.n_problems, n_chains).mean((0, 2)),
     )
-    return replace(solution, posterior=posterior, seconds=time.perf_counter() - started)
-
-
-def _walk(kernel: Kernel, target: Target, chains: Chains, draw: SharedNoise) -> Iterator[tuple[int, Chains]]:
-    """Yield the number of each step and the chains after it; adapt the step sizes in the warm-up."""
-    for i in range(1, kernel.plan.n_steps + 1):
-        chains = kernel.step(target, chains, draw)
-        if i <= kernel.plan.n_warmup:
-            chains = _adapted(kernel, chains, i)
-        yield i, chains
 
 
 def _adapted(kernel: Kernel, chains: Chains, iteration: int) -> Chains:
     """Steer to the target acceptance: Robbins and Monro, Annals of Mathematical Statistics 22 (1951) 400."""
     change = (chains.acceptance - kernel.target_acceptance) * 2 / iteration**0.6
     return replace(chains, step_size=(chains.step_size * change.exp()).clamp(1e-5, kernel.max_step_size))
-
-
-def _progress(plan: Plan, chains: Chains, iteration: int, seconds: float) -> Progress:
-    misfit = float(chains.point.misfit.reshape(-1, plan.n_chains).amin(1).median())
-    n_rows = len(chains.u)
-    return Progress(iteration, plan.n_steps, n_rows, n_rows, misfit, seconds)

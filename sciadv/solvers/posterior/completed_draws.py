@@ -8,8 +8,7 @@ whitened problem in which nu has been integrated out, and nu is drawn at the end
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,11 +18,12 @@ from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.whitening import Whitened, is_linear_gaussian, require_residual, whiten
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.scoring import finish
 from sciadv.types import as_generator
 
 #: Draws that are completed at once; bounds the memory.
-_CHUNK = 2048
+CHUNK = 2048
 
 
 def knows_its_error(problem: Problem) -> bool:
@@ -36,30 +36,53 @@ def knows_its_error(problem: Problem) -> bool:
     return is_small and is_linear_gaussian(problem)
 
 
-def sample_past_range(
-    problem: Problem, sample: Callable[[Problem], Solution], *, method: str, seed: int
-) -> Solution:
-    """Sample the problem with nu where the prior knows its representation error, else without.
+@dataclass(frozen=True, eq=False)
+class LatentPosterior:
+    """The problem whose latents are sampled, and how nu is added afterwards.
 
     Parameters
     ----------
     problem
-        What to solve.
-    sample
-        Draws latents from the posterior of a problem; its solution has a posterior unless interrupted.
+        What is solved.
+    whitened
+        The whitened problem in which nu has been integrated out, where nu can be drawn; else None.
+    """
+
+    problem: Problem
+    whitened: Whitened | None
+
+    @property
+    def latent(self) -> Problem:
+        """The problem of the latents alone."""
+        return self.problem if self.whitened is None else self.whitened.problem
+
+    def complete(self, found: Solution, seed: int) -> Solution:
+        """Return the solution of the problem itself, nu added to answers and draws.
+
+        An interruption while nu is drawn leaves the posterior out.
+        """
+        whitened = self.whitened
+        if whitened is None:
+            return found
+        solution = finish(self.problem, found, whitened.complete(found.x))
+        drawn, posterior = found.posterior, None
+        if drawn is not None:
+            posterior = Run().attempt(lambda: _completed(self.problem, whitened, drawn, seed))
+        settings = {**solution.settings, "representation_error": "in the posterior"}
+        return replace(solution, posterior=posterior, settings=settings)
+
+
+def latent_posterior(problem: Problem, method: str) -> LatentPosterior:
+    """Return the problem whose latents are sampled: with nu where the prior knows its representation error.
+
+    Parameters
+    ----------
+    problem
+        What is solved.
     method
         Who asks, for the errors.
-    seed
-        Seed of nu.
     """
-    if not knows_its_error(problem):
-        return sample(problem)
-    whitened = whiten(problem, method)
-    found = sample(whitened.problem)
-    solution = finish(problem, found, whitened.complete(found.x))
-    settings = {**solution.settings, "representation_error": "in the posterior"}
-    posterior = None if found.posterior is None else _completed(problem, whitened, found.posterior, seed)
-    return replace(solution, posterior=posterior, settings=settings)
+    return LatentPosterior(problem, whiten(problem, method) if knows_its_error(problem) else None)
 
 
 def _completed(problem: Problem, whitened: Whitened, posterior: Posterior, seed: int) -> Posterior:
@@ -68,7 +91,7 @@ def _completed(problem: Problem, whitened: Whitened, posterior: Posterior, seed:
     factor = _conditional_factor(problem, whitened)
     noise = torch.randn(n, len(factor), generator=as_generator(seed + 1), dtype=torch.float64)
     spread = (noise.to(factor.device) @ factor.T).reshape(n, *problem.forward.in_shape)
-    size = max(1, _CHUNK // n_problems)
+    size = max(1, CHUNK // n_problems)
     parts = []
     for draws, nu in zip(torch.split(posterior.samples, size, 1), torch.split(spread, size), strict=True):
         complete = torch.stack([whitened.complete(x) for x in draws.unbind(1)], 1)

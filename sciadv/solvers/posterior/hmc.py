@@ -11,8 +11,19 @@ from dataclasses import dataclass, field
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.posterior.chains import Chains, Plan, SharedNoise, Target, metropolis, sample_chains
+from sciadv.solvers.posterior.chains import (
+    Chains,
+    ChainsState,
+    Plan,
+    SharedNoise,
+    Target,
+    begin_chains,
+    chains_solution,
+    metropolis,
+    step_chains,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,10 @@ class HMC:
         period of the posterior is hit by all trajectories.
     plan
         Chains, draws and warm-up.
+    target_acceptance
+        Acceptance that the warm-up steers the step to.
+    max_step_size
+        Largest step that makes sense.
 
     Notes
     -----
@@ -38,15 +53,15 @@ class HMC:
     restarts: int = 6
     n_leapfrog: int = 6
     plan: Plan = field(default_factory=lambda: Plan(n_warmup=60, thin=1))
+    target_acceptance: float = 0.75
+    max_step_size: float = 1.5
     name: str = "hmc"
-    target_acceptance = 0.75
-    max_step_size = 1.5
 
     def first_step_size(self, n_latent: int) -> float:
         """Return a step that is stable for a Gaussian of many dimensions."""
         return 0.8 * float(n_latent ** (-1 / 4))
 
-    def step(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
+    def move(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
         """Follow one trajectory, then accept its end or stay."""
         h = (chains.step_size * (0.8 + 0.4 * draw.uniform(chains.step_size)))[:, None]
         first = momentum = draw.normal(chains.u)
@@ -58,6 +73,18 @@ class HMC:
         kinetic = 0.5 * (first.square() - momentum.square()).sum(1)
         return metropolis(chains, there, chains.point.objective - there.point.objective + kinetic, draw)
 
+    def init(self, problem: Problem, run: Run) -> ChainsState:
+        """Find the modes, and start the chains around them."""
+        return begin_chains(self, problem, run)
+
+    def step(self, state: ChainsState) -> ChainsState:
+        """Move all chains once."""
+        return step_chains(self, state)
+
+    def result(self, state: ChainsState) -> Solution:
+        """Return the best mode with the draws."""
+        return chains_solution(self, state)
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Find the modes and sample; x is the best mode's candidate, with nu where the prior knows it."""
-        return sample_chains(self, problem, seed=seed, monitor=monitor)
+        return iterate(self, problem, seed=seed, monitor=monitor)

@@ -13,9 +13,10 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
 from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps
+from sciadv.solvers.latent.iterate import Run, settings_of
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.posterior.completed_draws import sample_past_range
-from sciadv.solvers.posterior.laplace_mixture import find_modes, generate, spread_starts
+from sciadv.solvers.posterior.completed_draws import latent_posterior
+from sciadv.solvers.posterior.laplace_mixture import Modes, find_modes, generate, spread_starts
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Laplace:
         best known starts, half are draws from the prior.
     n_samples
         Draws per measurement.
+    n_polish
+        Gauss-Newton steps from where a search stopped, at the noise level, to the minimum.
 
     Notes
     -----
@@ -55,6 +58,7 @@ class Laplace:
 
     restarts: int = 6
     n_samples: int = 400
+    n_polish: int = 4
     name: str = "laplace"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -66,20 +70,21 @@ class Laplace:
             steps = RegularisedGaussNewton(n_samples=self.n_samples)
             return replace(steps.solve(problem, seed=seed, monitor=monitor), method=self.name)
 
-        def sample(posed: Problem) -> Solution:
-            return self._sample(posed, seed=seed, monitor=monitor)
+        run = Run(seed, monitor)
+        posed = latent_posterior(problem, self.name)
+        starts = spread_starts(posed.latent, self.restarts, seed=seed)
+        found, modes = find_modes(posed.latent, starts, seed=seed, n_polish=self.n_polish, monitor=run)
+        posterior = run.attempt(lambda: self._draw(posed.latent, modes, seed))
+        settings = {**found.settings, **settings_of(self)}
+        found = replace(found, method=self.name, posterior=posterior, settings=settings)
+        return replace(posed.complete(found, seed), seconds=run.clock.seconds)
 
-        return sample_past_range(problem, sample, method=self.name, seed=seed)
-
-    def _sample(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
-        starts = spread_starts(problem, self.restarts, seed=seed)
-        solution, modes = find_modes(problem, starts, seed=seed, monitor=monitor)
+    def _draw(self, problem: Problem, modes: Modes, seed: int) -> Posterior:
+        """Draw from the mixture."""
         latents, _ = modes.draw(self.n_samples, seed=seed)
-        posterior = Posterior(
+        return Posterior(
             generate(problem.prior, latents),
             latents,
             mode_weights=modes.weights,
             log_evidence=modes.log_evidence,
         )
-        settings = {**solution.settings, "n_samples": self.n_samples}
-        return replace(solution, method=self.name, posterior=posterior, settings=settings)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciadv.likelihood import real_view
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -19,18 +18,15 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.search import Point, Search, met_better
 from sciadv.solvers.latent.starts import Starts, choose_starts
-from sciadv.types import as_generator
+from sciadv.solvers.linear.gauss_newton import gauss_newton, plus_ridge
+from sciadv.types import Rows, as_generator
 
-#: Gauss-Newton steps from where a search stopped, at the noise level, to the minimum.
-_N_POLISH = 4
-#: Nats above the best objective from which on a mode is not weighed.
-_HOPELESS = 10.0
 #: Candidates that the generator makes at once.
-_CHUNK = 512
+CHUNK = 512
 
 
 @dataclass(frozen=True)
-class Modes:
+class Modes(Rows):
     """A mixture of Gaussians in latent space, one component per restart.
 
     Parameters
@@ -97,7 +93,7 @@ def spread_starts(problem: Problem, restarts: int, *, seed: int) -> Tensor:
 
 
 def find_modes(
-    problem: Problem, starts: Tensor, *, seed: int, monitor: Monitor | None = None
+    problem: Problem, starts: Tensor, *, seed: int, n_polish: int = 4, monitor: Monitor | None = None
 ) -> tuple[Solution, Modes]:
     """Search from every start to its end, and approximate the posterior around each.
 
@@ -109,6 +105,8 @@ def find_modes(
         ``(batch, restarts, latent)``.
     seed
         Stated in the solution's settings.
+    n_polish
+        Gauss-Newton steps from where the search stopped, at the noise level, to the minimum.
     monitor
         Called after each iteration of the search.
     """
@@ -120,25 +118,25 @@ def find_modes(
     rows = torch.arange(n * n_restarts, device=solution.x.device)
     with problem.prior.frozen():
         point = search.evaluate(solution.restart_latents.flatten(0, 1), rows)
-        point, factor = _polish(search, point, rows)
+        point, factor = _polish(search, point, rows, n_polish)
     return solution, _mixture(search, point.z, point.objective, factor)
 
 
-def modes_at(problem: Problem, latents: Tensor) -> Modes:
+def modes_at(problem: Problem, latents: Tensor, *, negligible: float = 10.0) -> Modes:
     """Approximate the posterior around latents ``(batch, modes, n_latent)`` where a search has ended.
 
-    Those that met a better one, or whose objective is far above their measurement's best, have no weight, and
-    no Hessian is made there.
+    Those that met a better one, or whose objective is more than `negligible` nats above their measurement's
+    best, have no weight, and no Hessian is made there.
     """
     n, n_modes, n_latent = latents.shape
     search, rows = Search(problem, n_modes), torch.arange(n * n_modes, device=latents.device)
     with problem.prior.frozen():
         point = search.evaluate(latents.flatten(0, 1), rows)
         objective = point.objective.reshape(n, n_modes)
-        weightless = (objective > objective.amin(1, keepdim=True) + _HOPELESS).flatten()
+        weightless = (objective > objective.amin(1, keepdim=True) + negligible).flatten()
         weightless |= met_better(point.z, point.objective, n_modes)
         kept = (~weightless).nonzero().squeeze(1)
-        known = gauss_newton(search, point.take(kept), kept)[0]
+        known = hessian_factor(search, point.take(kept), kept)[0]
     unit = torch.eye(n_latent, dtype=known.dtype, device=known.device)
     factor = unit.expand(len(rows), -1, -1).index_copy(0, kept, known)
     return _mixture(search, point.z, point.objective.masked_fill(weightless, torch.inf), factor)
@@ -157,36 +155,31 @@ def _mixture(search: Search, z: Tensor, objective: Tensor, factor: Tensor) -> Mo
     return Modes(z, factor, (log_mass - evidence[:, None]).exp(), evidence)
 
 
-def gauss_newton(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the Cholesky factor of ``H = J' C J + w I`` and the objective's gradient at the rows' points."""
+def hessian_factor(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the Cholesky factor of ``J'CJ + w I`` and the objective's gradient at the rows' points.
+
+    A little is added to the diagonal, so that directions that nothing determines do no harm.
+    """
     problem = search.problem
-    y = problem.measurements[search.owner[rows]]
-    jacobian = search.jacobian(point.z)
-    curvature = problem.likelihood.curvature(point.prediction, y)
-    if point.prediction.is_complex():
-        curvature = torch.stack([curvature, curvature], -1)
-    in_data = real_view(problem.likelihood.gradient(point.prediction, y))
-    gradient = (in_data[:, None] @ jacobian).squeeze(1) + problem.latent_weight * point.z
-    scaled = jacobian * curvature.flatten(1).sqrt()[:, :, None]
-    hessian = scaled.transpose(1, 2) @ scaled
-    jitter = problem.latent_weight + 1e-6 * hessian.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
-    unit = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
-    return torch.linalg.cholesky(hessian + jitter[:, None, None] * unit), gradient
+    y, jacobian = problem.measurements[search.owner[rows]], search.jacobian(point.z)
+    gradient, matrix = gauss_newton(problem, point.z, point.prediction, y, jacobian)
+    jitter = 1e-6 * matrix.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-12)
+    return torch.linalg.cholesky(plus_ridge(matrix, problem.latent_weight + jitter)), gradient
 
 
 def generate(prior: Prior, latents: Tensor) -> Tensor:
     """Generate candidates ``(batch, n, *in_shape)`` of latents ``(batch, n, n_latent)``, in chunks."""
     flat = latents.flatten(0, 1).to(prior.dtype)
     with torch.no_grad(), prior.frozen():
-        made = torch.cat([prior(part) for part in torch.split(flat, _CHUNK)])
+        made = torch.cat([prior(part) for part in torch.split(flat, CHUNK)])
     return made.reshape(*latents.shape[:2], *made.shape[1:])
 
 
-def _polish(search: Search, point: Point, rows: Tensor) -> tuple[Point, Tensor]:
+def _polish(search: Search, point: Point, rows: Tensor, n_steps: int) -> tuple[Point, Tensor]:
     """Do undamped Gauss-Newton steps while they lower the objective; give the Hessian's factor at the end."""
-    factor, gradient = gauss_newton(search, point, rows)
+    factor, gradient = hessian_factor(search, point, rows)
     active = rows
-    for _ in range(_N_POLISH):
+    for _ in range(n_steps):
         move = -torch.cholesky_solve(gradient[active, :, None], factor[active]).squeeze(2)
         trial = search.evaluate(point.z[active] + move, active)
         moved = (trial.objective < point.objective[active]).nonzero().squeeze(1)
@@ -194,7 +187,7 @@ def _polish(search: Search, point: Point, rows: Tensor) -> tuple[Point, Tensor]:
             break
         active = active[moved]
         point = point.put(active, trial.take(moved))
-        new_factor, new_gradient = gauss_newton(search, point.take(active), active)
+        new_factor, new_gradient = hessian_factor(search, point.take(active), active)
         factor, gradient = (
             factor.index_copy(0, active, new_factor),
             gradient.index_copy(0, active, new_gradient),

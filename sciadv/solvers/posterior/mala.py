@@ -12,8 +12,19 @@ from dataclasses import dataclass, field
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.posterior.chains import Chains, Plan, SharedNoise, Target, metropolis, sample_chains
+from sciadv.solvers.posterior.chains import (
+    Chains,
+    ChainsState,
+    Plan,
+    SharedNoise,
+    Target,
+    begin_chains,
+    chains_solution,
+    metropolis,
+    step_chains,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,10 @@ class MALA:
         Starts of the search for the modes from which the chains start.
     plan
         Chains, draws and warm-up.
+    target_acceptance
+        Acceptance that the warm-up steers the step to.
+    max_step_size
+        Largest step that makes sense.
 
     Notes
     -----
@@ -35,15 +50,15 @@ class MALA:
 
     restarts: int = 6
     plan: Plan = field(default_factory=Plan)
+    target_acceptance: float = 0.574
+    max_step_size: float = 3.0
     name: str = "mala"
-    target_acceptance = 0.574
-    max_step_size = 3.0
 
     def first_step_size(self, n_latent: int) -> float:
         """Return the step that is optimal for a Gaussian of many dimensions, ``1.65 n^(-1/6)``."""
         return 1.65 * float(n_latent ** (-1 / 6))
 
-    def step(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
+    def move(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
         """Propose along the gradient, then accept or stay."""
         h = chains.step_size[:, None]
         u = chains.u - 0.5 * h**2 * chains.gradient + h * draw.normal(chains.u)
@@ -53,6 +68,18 @@ class MALA:
         log_ratio = chains.point.objective - there.point.objective + (forth - back) / (2 * h[:, 0] ** 2)
         return metropolis(chains, there, log_ratio, draw)
 
+    def init(self, problem: Problem, run: Run) -> ChainsState:
+        """Find the modes, and start the chains around them."""
+        return begin_chains(self, problem, run)
+
+    def step(self, state: ChainsState) -> ChainsState:
+        """Move all chains once."""
+        return step_chains(self, state)
+
+    def result(self, state: ChainsState) -> Solution:
+        """Return the best mode with the draws."""
+        return chains_solution(self, state)
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Find the modes and sample; x is the best mode's candidate, with nu where the prior knows it."""
-        return sample_chains(self, problem, seed=seed, monitor=monitor)
+        return iterate(self, problem, seed=seed, monitor=monitor)

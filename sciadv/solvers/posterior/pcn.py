@@ -11,8 +11,19 @@ from dataclasses import dataclass, field
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, iterate
 from sciadv.solvers.latent.progress import Monitor
-from sciadv.solvers.posterior.chains import Chains, Plan, SharedNoise, Target, metropolis, sample_chains
+from sciadv.solvers.posterior.chains import (
+    Chains,
+    ChainsState,
+    Plan,
+    SharedNoise,
+    Target,
+    begin_chains,
+    chains_solution,
+    metropolis,
+    step_chains,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,10 @@ class PCN:
         Starts of the search for the modes from which the chains start.
     plan
         Chains, draws and warm-up.
+    target_acceptance
+        Acceptance that the warm-up steers the step to.
+    max_step_size
+        Largest step that makes sense.
 
     Notes
     -----
@@ -36,15 +51,15 @@ class PCN:
 
     restarts: int = 6
     plan: Plan = field(default_factory=lambda: Plan(n_warmup=400, thin=10))
+    target_acceptance: float = 0.3
+    max_step_size: float = 1.0
     name: str = "pcn"
-    target_acceptance = 0.3
-    max_step_size = 1.0
 
     def first_step_size(self, n_latent: int) -> float:
         """Return a middling step."""
         return float(n_latent**-0.5)
 
-    def step(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
+    def move(self, target: Target, chains: Chains, draw: SharedNoise) -> Chains:
         """Propose from the reference's own dynamics, then accept or stay."""
         b = chains.step_size[:, None]
         u = (1 - b**2).clamp_min(0).sqrt() * chains.u + b * draw.normal(chains.u)
@@ -53,6 +68,18 @@ class PCN:
         there_excess = there.point.objective - 0.5 * u.square().sum(1)
         return metropolis(chains, there, here_excess - there_excess, draw)
 
+    def init(self, problem: Problem, run: Run) -> ChainsState:
+        """Find the modes, and start the chains around them."""
+        return begin_chains(self, problem, run)
+
+    def step(self, state: ChainsState) -> ChainsState:
+        """Move all chains once."""
+        return step_chains(self, state)
+
+    def result(self, state: ChainsState) -> Solution:
+        """Return the best mode with the draws."""
+        return chains_solution(self, state)
+
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Find the modes and sample; x is the best mode's candidate, with nu where the prior knows it."""
-        return sample_chains(self, problem, seed=seed, monitor=monitor)
+        return iterate(self, problem, seed=seed, monitor=monitor)

@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo: a cloud of particles led from the latent law to the posterior, step by step.
+"""Sequential Monte Carlo: a cloud of particles led from the prior to the posterior, step by step.
 
 Del Moral, Doucet, Jasra, Sequential Monte Carlo samplers, J. R. Stat. Soc. B 68 (2006) 411-436; temperatures
 by the effective sample size: Jasra, Stephens, Doucet, Tsagaris, Scandinavian J. Statistics 38 (2011) 1-22.
@@ -6,7 +6,6 @@ by the effective sample size: Jasra, Stephens, Doucet, Tsagaris, Scandinavian J.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,24 +15,31 @@ from sciadv.errors import InputError
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
+from sciadv.solvers.latent.iterate import Run, State, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.search import Search
-from sciadv.solvers.posterior.completed_draws import sample_past_range
+from sciadv.solvers.posterior.completed_draws import LatentPosterior, latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import generate
-from sciadv.types import as_generator
+from sciadv.types import Rows, as_generator
 
 #: Particles whose predictions are made at once; bounds the memory.
-_CHUNK = 2048
-#: Acceptance that the moves steer to.
-_TARGET_ACCEPTANCE = 0.3
+CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Tempering:
+    """The problem of the latents, and how nu is added afterwards."""
+
+    problem: Problem
+    posed: LatentPosterior
 
 
 @dataclass(frozen=True)
 class SequentialMonteCarlo:
     """Weigh, resample and move particles from ``p(z)`` through ``p(z) p(y | z)^t``, t from 0 to 1.
 
-    It starts everywhere the latent law allows and knows no modes beforehand, so it finds each one's share of
+    It starts everywhere the prior allows and knows no modes beforehand, so it finds each one's share of
     a posterior of several modes, where chains stay in theirs, and gives the evidence.
 
     Parameters
@@ -47,6 +53,8 @@ class SequentialMonteCarlo:
         Part of the particles that each rise of t leaves effective: nearer to 1 is slower and safer.
     max_rises
         Rises at most; a measurement that has not reached t = 1 by then gives NaN for its evidence.
+    target_acceptance
+        Acceptance that the moves' step is steered to.
 
     Notes
     -----
@@ -59,57 +67,24 @@ class SequentialMonteCarlo:
     n_moves: int = 8
     kept_share: float = 0.5
     max_rises: int = 60
+    target_acceptance: float = 0.3
     name: str = "smc"
 
-    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Sample; x is what a search from the best particle finds, with nu where the prior knows it.
-
-        Raises
-        ------
-        InputError
-            The problem's latent weight is 0: there is no law to start from.
-        """
-
-        def sample(posed: Problem) -> Solution:
-            return self._sample(posed, seed=seed, monitor=monitor)
-
-        return sample_past_range(problem, sample, method=self.name, seed=seed)
-
-    def _sample(self, problem: Problem, *, seed: int, monitor: Monitor | None) -> Solution:
-        """Sample z alone."""
+    def init(self, problem: Problem, run: Run) -> CloudState:
+        """Draw the first particles from the prior."""
         if problem.latent_weight == 0:
-            raise InputError("smc starts from the latent law, but latent_weight is 0; give a weight above 0")
-        started, tell = time.perf_counter(), monitor or (lambda _: None)
-        generator = as_generator(seed)
-        cloud = _first_cloud(problem, self.n_particles, generator)
-        was_interrupted = False
-        try:
-            for rise in range(1, self.max_rises + 1):
-                cloud = self.rise(problem, cloud, generator)
-                tell(self._progress(cloud, rise, time.perf_counter() - started))
-                if bool((cloud.temperature == 1).all()):
-                    break
-        except KeyboardInterrupt:
-            was_interrupted = True
-        best = cloud.objective(problem).argmin(1)[:, None, None].expand(-1, 1, cloud.z.shape[2])
-        solution = LevenbergMarquardt(restarts=1, starts=cloud.z.gather(1, best)).solve(problem, seed=seed)
-        posterior = Posterior(
-            generate(problem.prior, cloud.z),
-            cloud.z,
-            log_evidence=torch.where(cloud.temperature == 1, cloud.log_evidence, torch.nan),
-            acceptance=cloud.acceptance,
-            ancestors=cloud.ancestors,
-        )
-        return replace(
-            solution,
-            method=self.name,
-            posterior=None if was_interrupted else posterior,
-            seconds=time.perf_counter() - started,
-            settings={**vars(self), "seed": seed},
-        )
+            raise InputError(
+                "smc starts from the prior distribution of the latent, but latent_weight is 0; "
+                "give a weight above 0"
+            )
+        generator, posed = as_generator(run.seed), latent_posterior(problem, self.name)
+        cloud = _first_cloud(posed.latent, self.n_particles, generator)
+        rows = (cloud.temperature < 1).nonzero().squeeze(1)
+        return State(Tempering(posed.latent, posed), run, cloud, rows, generator, self.max_rises)
 
-    def rise(self, problem: Problem, cloud: Cloud, generator: torch.Generator) -> Cloud:
+    def step(self, state: CloudState) -> CloudState:
         """Raise the temperature of every measurement as far as its particles allow, resample, and move."""
+        problem, generator, cloud = state.search.problem, state.memory, state.best
         moving = cloud.temperature < 1
         cloud, index = _reweighted(cloud, self.kept_share, generator)
         cloud = replace(
@@ -118,20 +93,33 @@ class SequentialMonteCarlo:
             energy=cloud.energy.gather(1, index),
             ancestors=cloud.ancestors.gather(1, index),
         )
-        with problem.prior.frozen():
-            for _ in range(self.n_moves):
-                cloud = _moved(problem, cloud, moving, generator)
-        return cloud
+        for _ in range(self.n_moves):
+            cloud = _moved(problem, cloud, moving, generator, self.target_acceptance)
+        return state.after(cloud, generator, (cloud.temperature < 1).nonzero().squeeze(1))
 
-    def _progress(self, cloud: Cloud, rise: int, seconds: float) -> Progress:
-        running = int((cloud.temperature < 1).sum()) * self.n_particles
-        n_rows = cloud.energy.numel()
-        return Progress(rise, self.max_rises, running, n_rows, float(cloud.misfit.amin(1).median()), seconds)
+    def result(self, state: CloudState) -> Solution:
+        """Search from the best particle for x; the particles are the draws."""
+        problem, cloud, run = state.search.problem, state.best, state.run
+        best = cloud.objectives(problem).argmin(1)[:, None, None].expand(-1, 1, cloud.z.shape[2])
+        search = LevenbergMarquardt(restarts=1, starts=cloud.z.gather(1, best))
+        found = search.solve(problem, seed=run.seed)
+        posterior = run.attempt(lambda: _posterior(problem, cloud))
+        return state.search.posed.complete(replace(found, posterior=posterior, settings={}), run.seed)
+
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Sample; x is what a search from the best particle finds, with nu where the prior knows it.
+
+        Raises
+        ------
+        InputError
+            The problem's latent weight is 0: there is no distribution to start from.
+        """
+        return iterate(self, problem, seed=seed, monitor=monitor)
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """The particles.
+class Cloud(Rows):
+    """The particles, one row per measurement.
 
     Parameters
     ----------
@@ -159,18 +147,32 @@ class Cloud:
     log_evidence: Tensor
     acceptance: Tensor
     ancestors: Tensor
+    objective: None = None
 
-    def objective(self, problem: Problem) -> Tensor:
+    def objectives(self, problem: Problem) -> Tensor:
         """Return energy plus latent term ``(batch, particles)``."""
         return self.energy + 0.5 * problem.latent_weight * self.z.square().sum(2)
 
 
+CloudState = State[Tempering, Cloud, torch.Generator]
+
+
+def _posterior(problem: Problem, cloud: Cloud) -> Posterior:
+    """Generate the particles' candidates; their evidence is known where t has come to 1."""
+    return Posterior(
+        generate(problem.prior, cloud.z),
+        cloud.z,
+        log_evidence=torch.where(cloud.temperature == 1, cloud.log_evidence, torch.nan),
+        acceptance=cloud.acceptance,
+        ancestors=cloud.ancestors,
+    )
+
+
 def _first_cloud(problem: Problem, n_particles: int, generator: torch.Generator) -> Cloud:
-    """Draw from the latent law, the same particles for every measurement."""
+    """Draw from the prior, the same particles for every measurement."""
     z = problem.prior.sample_latent(n_particles, seed=generator) / problem.latent_weight**0.5
     z = z.expand(problem.n_problems, -1, -1)
-    with problem.prior.frozen():
-        energy, misfit = _score(problem, z, torch.arange(problem.n_problems, device=z.device))
+    energy, misfit = _score(problem, z, torch.arange(problem.n_problems, device=z.device))
     ones = torch.ones_like(energy[:, 0])
     ancestors = torch.arange(n_particles, device=z.device).expand(problem.n_problems, -1)
     return Cloud(z, energy, misfit, 0 * ones, 0.5 * ones, 0 * ones, ones, ancestors)
@@ -182,7 +184,7 @@ def _score(problem: Problem, z: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]
     rows = (owners[:, None] * z.shape[1] + torch.arange(z.shape[1], device=z.device)).flatten()
     parts = [
         search.evaluate(part, index)
-        for part, index in zip(torch.split(z.flatten(0, 1), _CHUNK), torch.split(rows, _CHUNK), strict=True)
+        for part, index in zip(torch.split(z.flatten(0, 1), CHUNK), torch.split(rows, CHUNK), strict=True)
     ]
     objective = torch.cat([point.objective for point in parts]).reshape(z.shape[:2])
     misfit = torch.cat([point.misfit for point in parts]).reshape(z.shape[:2])
@@ -221,7 +223,9 @@ def _effective_share(energy: Tensor, rise: Tensor) -> Tensor:
     return 1 / (weights.square().sum(1) * weights.shape[1])
 
 
-def _moved(problem: Problem, cloud: Cloud, moving: Tensor, generator: torch.Generator) -> Cloud:
+def _moved(
+    problem: Problem, cloud: Cloud, moving: Tensor, generator: torch.Generator, target_acceptance: float
+) -> Cloud:
     """Do one pCN move of all particles of the moving measurements, and adapt its step."""
     n, n_latent = cloud.z.shape[1:]
     noise = torch.randn(n, n_latent, generator=generator).to(cloud.z)
@@ -239,7 +243,7 @@ def _moved(problem: Problem, cloud: Cloud, moving: Tensor, generator: torch.Gene
     probability = log_ratio.clamp_max(0).exp().nan_to_num(0.0)
     accepted = uniform < probability
     acceptance = probability.mean(1)
-    step_size = (cloud.step_size[owners] * (acceptance - _TARGET_ACCEPTANCE).exp()).clamp(1e-3, 1.0)
+    step_size = (cloud.step_size[owners] * (acceptance - target_acceptance).exp()).clamp(1e-3, 1.0)
     return replace(
         cloud,
         z=cloud.z.index_copy(0, owners, torch.where(accepted[:, :, None], proposed, z)),
