@@ -22,7 +22,7 @@ from sciadv.recipes.prior_quality import measure_prior
 from sciadv.report.plotting import plot_samples
 from sciadv.schema import ImageRecipe, Recipe
 from sciadv.schema.recipe import ClassifierTable
-from sciadv.solvers.beyond_range.residual_statistics import N_IMAGES, residual_facts, with_residual
+from sciadv.solvers.beyond_range.residual_statistics import residual_facts, with_residual
 from sciadv.types import as_generator
 
 #: Images of more pixels get no statistics of the representation error: their covariance is too large.
@@ -91,6 +91,7 @@ def write_prior(
     classifier: Classifier | None,
     out: Path,
     facts: dict[str, str],
+    n_residual_images: int = 9000,
 ) -> None:
     """Measure a prior on the test images, learn what it cannot represent, and write its folder.
 
@@ -108,6 +109,8 @@ def write_prior(
         The folder.
     facts
         Further lines of the card's header.
+    n_residual_images
+        Training images at most from which the statistics of the representation error are learned.
     """
     spec = recipe.spec
     assert isinstance(spec, ImageRecipe)
@@ -115,8 +118,9 @@ def write_prior(
         prior, classifier, data.test.float() / 255, train=data.train.float() / 255, seed=spec.seed
     )
     if data.train[0].numel() <= _MAX_RESIDUAL_PIXELS:
-        prior = with_residual(prior, data.train[:N_IMAGES].float() / 255)
-    header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header() | residual_facts(prior)
+        prior = with_residual(prior, data.train[:n_residual_images].float() / 255)
+    header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header()
+    header |= residual_facts(prior, n_residual_images)
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe, prior, header))
     write_file(out / "recipe.toml", recipe.text)
     write_file(out / "samples.png", png(plot_samples(prior), dpi=100))

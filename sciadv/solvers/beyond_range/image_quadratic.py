@@ -24,7 +24,7 @@ class ImageQuadratic:
     forward: LinearForward
     curvature: Tensor
     y: Tensor
-    law: FactoredGaussian
+    distribution: FactoredGaussian
     trust: Tensor
     smooth: Tensor
     outside: Tensor
@@ -38,7 +38,7 @@ class ImageQuadratic:
 
     def minimum(self, x: Tensor, n_steps: int) -> Tensor:
         """Step to the minimum from x."""
-        learned = self.trust * self.law.precision(self.law.mean).reshape(x.shape)
+        learned = self.trust * self.distribution.precision(self.distribution.mean).reshape(x.shape)
         right = self.forward.adjoint(self.curvature * self.y) + learned + self.outside * self.nearest
         return conjugate_gradients(self.hessian, right, n_steps=n_steps, start=x, diagonal=self._diagonal())
 
@@ -48,7 +48,8 @@ class ImageQuadratic:
         parts = []
         for size in [_CHUNK] * (n // _CHUNK) + [n % _CHUNK] * (n % _CHUNK > 0):
             data = _noise(size, self.y, generator) * self.curvature.sqrt()
-            learned = self.law.precision(self.law.draw(size, generator))[0].reshape(size, *shape)
+            drawn = self.distribution.draw(size, generator)
+            learned = self.distribution.precision(drawn)[0].reshape(size, *shape)
             edges = torch.randn(2, size, *shape, generator=generator).to(like) * self.smooth.sqrt()
             bound = torch.randn(size, *shape, generator=generator).to(like) * self.outside.sqrt()
             force = self.forward.adjoint(data) + self.trust.sqrt() * learned - divergence(edges) + bound
@@ -56,13 +57,13 @@ class ImageQuadratic:
         return torch.cat(parts)
 
     def _learned(self, v: Tensor) -> Tensor:
-        """Apply the law's inverse covariance; where there is one law, to all images."""
+        """Apply the distribution's inverse covariance; where there is one distribution, to all images."""
         flat = v.flatten(1)
-        many = flat[None] if len(self.law.mean) == 1 else flat[:, None]
-        return self.law.precision(many).reshape(v.shape)
+        many = flat[None] if len(self.distribution.mean) == 1 else flat[:, None]
+        return self.distribution.precision(many).reshape(v.shape)
 
     def _diagonal(self) -> Tensor:
-        learned = self.law.inverse_diagonal.reshape(1, *self.forward.in_shape)
+        learned = self.distribution.inverse_diagonal.reshape(1, *self.forward.in_shape)
         return self.around + self.trust * learned + 4 * self.smooth + self.outside
 
 

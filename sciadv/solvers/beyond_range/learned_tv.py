@@ -38,22 +38,6 @@ from sciadv.solvers.linear.factored_gaussian import (
 )
 from sciadv.types import Rows, as_generator
 
-#: Data a pixel, real ones, and the mean squared residual in units of the noise's variance that images then
-#: leave which are neither too smooth nor follow the noise: with more data even the best one follows it.
-_DATA, _RESIDUAL = (0.4, 0.7), (0.95, 0.5)
-#: Weights of the total variation that are tried; the last is the total variation alone.
-WEIGHTS = (5.0, 20.0, 80.0, float("inf"))
-#: Weight of the total variation alone, where s begins: s then finds what it should be.
-_ALONE = 10.0
-#: One datum of so many is left out to choose by.
-_LEFT_OUT = 8
-#: How much larger the noise of such a datum is then said to be.
-_UNSEEN = 1e6
-#: Length of a gradient below which the total variation is quadratic.
-_FLAT = 0.003
-#: Weight of a value outside the range: about that of a datum as precise as a grey value.
-_OUTSIDE = 1e4
-
 
 def is_large(problem: Problem) -> bool:
     """Whether `LearnedTV` can solve it and dense covariances are too large for it."""
@@ -77,10 +61,10 @@ class LearnedTV:
     the prior's representation error. s is found for each measurement such that ``|A x - y|^2`` per datum is
     `chi_square`: the data are explained, and their noise is not fitted.
 
-    The weight of the total variation is that of `WEIGHTS` under which the rest of a measurement predicts an
-    eighth of it best (Wahba, Spline Models for Observational Data, 1990, chapter 4): patients differ in how
-    far the law knows them. The last one is infinite, total variation alone: the law does not know such an
-    image, or smoothness says more. ``settings["n_without_law"]`` counts it.
+    The weight of the total variation is that of `weights` under which the rest of a measurement predicts a
+    part of it best (Wahba, Spline Models for Observational Data, 1990, chapter 4): patients differ in how
+    well the learned covariances describe them. An infinite one is the total variation alone, for images that
+    the prior does not know; ``settings["n_total_variation_alone"]`` counts it.
 
     Each of `n_outer` rounds linearises G at z, which makes z a Gaussian part of x, does `n_inner` steps of
     reweighted least squares, and moves z to where x puts it. ``Solution.x_range`` is G(z).
@@ -90,15 +74,27 @@ class LearnedTV:
     weight
         Of the total variation [1 / unit of x], infinite for it alone. If None, chosen for each measurement.
     chi_square
-        Mean squared residual in units of the noise's variance that s is set for. If None, 0.95 up to 0.4 data
-        a pixel, and falling to 0.5 at 0.7: even the best image then follows much of their noise, and one that
-        leaves a residual of 1 is too smooth.
+        Mean squared residual in units of the noise's variance that s is set for. If None, by `residuals`.
     n_samples
-        Draws of the posterior; none if 0. They lie around the answer as the posterior of the learned law
-        alone does, its variance scaled to this measurement by evidence; each by one solve with perturbed data
-        and law (Papandreou and Yuille, Gaussian sampling by local perturbations, NIPS 2010).
+        Draws of the posterior; none if 0. They lie around the answer as the posterior under the learned
+        covariances alone does, its variance scaled to this measurement by evidence; each by one solve with
+        perturbed data and prior (Papandreou and Yuille, Gaussian sampling by local perturbations, NIPS 2010).
     n_outer, n_inner, n_conjugate
         Rounds, reweightings in each, and steps of conjugate gradients in each of those.
+    weights
+        Weights of the total variation that are tried.
+    first_weight
+        Weight of the total variation alone where s begins; s then finds what it should be.
+    left_out
+        One datum of so many is left out to choose the weight by.
+    residuals
+        Pairs of data a pixel and the mean squared residual that s is set for, linear in between: with many
+        data even the best image follows much of their noise, and one that leaves a residual of 1 is too
+        smooth.
+    flat
+        Length of a gradient below which the total variation is quadratic [unit of x].
+    range_weight
+        Weight of a value outside the range: about that of a datum as precise as a grey value.
 
     Raises
     ------
@@ -117,6 +113,12 @@ class LearnedTV:
     n_outer: int = 3
     n_inner: int = 3
     n_conjugate: int = 20
+    weights: tuple[float, ...] = (5.0, 20.0, 80.0, float("inf"))
+    first_weight: float = 10.0
+    left_out: int = 8
+    residuals: tuple[tuple[float, float], ...] = ((0.4, 0.95), (0.7, 0.5))
+    flat: float = 0.003
+    range_weight: float = 1e4
     name: str = "learned-tv"
 
     def __post_init__(self) -> None:
@@ -128,6 +130,17 @@ class LearnedTV:
                     f"{what} of learned-tv must be > 0, or None to have it chosen, but it is {value}"
                 )
         require_at_least(self, {"n_samples": 0, "n_outer": 1, "n_inner": 1, "n_conjugate": 1})
+
+    def residual(self, n_data: float) -> float:
+        """Return the mean squared residual that s is set for, with so many real data a pixel.
+
+        Examples
+        --------
+        >>> [round(LearnedTV().residual(n), 3) for n in (0.25, 0.5, 1.0)]
+        [0.95, 0.8, 0.5]
+        """
+        data, residuals = zip(*self.residuals, strict=True)
+        return float(np.interp(n_data, data, residuals))
 
     def init(self, problem: Problem, run: Run) -> RoundState:
         """Start from the linear estimate."""
@@ -143,7 +156,7 @@ class LearnedTV:
             if self.weight is None and weight is None:
                 weight = self._chosen(state.search.problem)
             objective = state.search.with_weight(weight)
-            reached = self._round(objective, objective.law(state.best.z), state.best)
+            reached = self._round(objective, objective.distribution(state.best.z), state.best)
         is_last = state.iteration + 1 == self.n_outer
         return state.after(reached, weight, state.active[:0] if is_last else None)
 
@@ -160,7 +173,7 @@ class LearnedTV:
             posterior = run.attempt(lambda: self._draw(objective, at, run.seed))
         settings: dict[str, object] = {
             "scale_median": float(at.scale.median()),
-            "n_without_law": int(objective.weight.isinf().sum()),
+            "n_total_variation_alone": int(objective.weight.isinf().sum()),
         }
         return replace(solution, objective=None, posterior=posterior, settings=settings)
 
@@ -175,75 +188,76 @@ class LearnedTV:
         """
         return iterate(self, problem, seed=seed, monitor=monitor)
 
-    def _round(self, objective: _Objective, law: FactoredGaussian, at: _Point) -> _Point:
-        """Reweight a few times under one law, setting s after each."""
+    def _round(self, objective: _Objective, distribution: FactoredGaussian, at: _Point) -> _Point:
+        """Reweight a few times under one distribution, setting s after each."""
         x, scale, chi_square = at.x, at.scale, at.misfit.square()
         for _ in range(self.n_inner):
-            x = objective.quadratic(x, law, scale).minimum(x, self.n_conjugate)
+            x = objective.quadratic(x, distribution, scale).minimum(x, self.n_conjugate)
             chi_square = objective.chi_square(x)
             scale = scale * (objective.target / chi_square).clamp(0.3, 3)
-        return _Point(x, law.latent(x.flatten(1)), scale, chi_square.sqrt())
+        return _Point(x, distribution.latent(x.flatten(1)), scale, chi_square.sqrt())
 
     def _chosen(self, problem: Problem) -> Tensor:
         """Return the weights ``(rows,)`` under which data left out are predicted best."""
-        left_out, part = without_some(problem)
+        left_out, part = without_some(problem, self.left_out)
         objective = _Objective.of(part, self)
         objective = replace(objective, target=objective.target * float((~left_out).float().mean()))
         at = _Point.first(part, objective)
-        law, precision, found = objective.law(at.z), left_out * _precision(problem), []
-        for weight in WEIGHTS:
+        distribution, precision, found = objective.distribution(at.z), left_out * _precision(problem), []
+        for weight in self.weights:
             tried = replace(objective, weight=torch.full_like(at.scale, weight))
-            x = self._round(tried, law, self._round(tried, law, at)).x
+            x = self._round(tried, distribution, self._round(tried, distribution, at)).x
             away = (problem.forward(objective.clipped(x)) - problem.measurements).abs()
             found.append((precision * away.square()).flatten(1).sum(1))
-        return torch.tensor(WEIGHTS).to(at.scale)[torch.stack(found).argmin(0)]
+        return torch.tensor(self.weights).to(at.scale)[torch.stack(found).argmin(0)]
 
     def _draw(self, objective: _Objective, at: _Point, seed: int) -> Posterior:
         """Draw around x as the posterior under the learned covariances does, row by row."""
         parts, x = [], at.x
         with torch.no_grad():
-            law = objective.learned_law(at.z)
+            distribution = objective.learned_distribution(at.z)
             for row in range(len(x)):
                 one, own = slice(row, row + 1), replace(objective.row(row), weight=x.new_zeros(1))
                 chosen = replace(
-                    law, mean=law.mean[one], columns=law.columns[one], whitened=law.whitened[one]
+                    distribution,
+                    mean=distribution.mean[one],
+                    columns=distribution.columns[one],
+                    whitened=distribution.whitened[one],
                 )
                 form = own.quadratic(x[one], chosen, x.new_ones(1))
                 moved = form.draws(self.n_samples, 2 * self.n_conjugate, as_generator(seed))
                 moved = moved * _evidence_scale(chosen, x[one], moved).sqrt()
                 parts.append(own.clipped(x[one] + moved)[None])
             samples = torch.cat(parts)
-            latents = law.latent(samples.flatten(2))
+            latents = distribution.latent(samples.flatten(2))
         return Posterior(samples, latents)
 
 
-def _evidence_scale(law: FactoredGaussian, x: Tensor, moved: Tensor) -> Tensor:
-    """Return how much wider than the law the images around one answer are, a number.
+def _evidence_scale(distribution: FactoredGaussian, x: Tensor, moved: Tensor) -> Tensor:
+    """Return how much wider than the learned distribution the images around one answer are, a number.
 
-    MacKay's fixed point ``E / gamma`` (Bayesian interpolation, Neural Computation 4 (1992) 415-447, eq. 4.8):
-    the answer's energy under the law over the number of directions that the data determine, here from the
-    draws.
+    MacKay's fixed point ``E / gamma`` (Bayesian interpolation, Neural Computation 4 (1992) 415-447, eq.
+    4.8): the answer's energy under the distribution over the number of directions that the data determine,
+    here from the draws.
     """
-    distance, along = (x.flatten(1) - law.mean)[:, None], moved.flatten(1)[None]
-    energy = (distance * law.precision(distance)).sum()
-    left = (along * law.precision(along)).sum() / len(moved)
-    scale: Tensor = energy / (law.mean.shape[1] - left).clamp_min(1.0)
+    distance, along = (x.flatten(1) - distribution.mean)[:, None], moved.flatten(1)[None]
+    energy = (distance * distribution.precision(distance)).sum()
+    left = (along * distribution.precision(along)).sum() / len(moved)
+    scale: Tensor = energy / (distribution.mean.shape[1] - left).clamp_min(1.0)
     return scale.clamp(0.1, 10.0)
 
 
-def residual_left(n_data: float) -> float:
-    """Return the mean squared residual, in units of the noise's variance, for so many data a pixel.
+def without_some(problem: Problem, one_of: int, *, inflation: float = 1e6) -> tuple[Tensor, Problem]:
+    """Leave one datum of so many out, of all measurements the same ones.
 
-    Examples
-    --------
-    >>> [round(residual_left(n), 3) for n in (0.25, 0.5, 1.0)]
-    [0.95, 0.8, 0.5]
-    """
-    return float(np.interp(n_data, _DATA, _RESIDUAL))
-
-
-def without_some(problem: Problem) -> tuple[Tensor, Problem]:
-    """Leave an eighth of the data of each measurement out, of all the same.
+    Parameters
+    ----------
+    problem
+        What is solved.
+    one_of
+        Of how many one is left out.
+    inflation
+        Factor of the noise of those left out.
 
     Returns
     -------
@@ -254,8 +268,8 @@ def without_some(problem: Problem) -> tuple[Tensor, Problem]:
     """
     y = problem.measurements[:1]
     order = torch.randperm(y.numel(), generator=as_generator(0)).to(y.device)
-    left_out = (order < max(1, len(order) // _LEFT_OUT)).reshape(y.shape)
-    sigma = _precision(problem).rsqrt() * torch.where(left_out, _UNSEEN, 1.0)
+    left_out = (order < max(1, len(order) // one_of)).reshape(y.shape)
+    sigma = _precision(problem).rsqrt() * torch.where(left_out, inflation, 1.0)
     return left_out, replace(problem, likelihood=Gaussian(sigma[0]))
 
 
@@ -295,6 +309,7 @@ class _Objective:
     around: Tensor
     weight: Tensor
     target: float
+    settings: LearnedTV
 
     @staticmethod
     def of(problem: Problem, solver: LearnedTV) -> _Objective:
@@ -314,7 +329,8 @@ class _Objective:
             mean,
             around=data_diagonal(forward, _precision(problem)),
             weight=mean.new_full((len(y),), solver.weight or 0.0),
-            target=solver.chi_square or residual_left(problem.n_measurements / mean.numel()),
+            target=solver.chi_square or solver.residual(problem.n_measurements / mean.numel()),
+            settings=solver,
         )
 
     def with_weight(self, weight: Tensor | None) -> _Objective:
@@ -325,29 +341,29 @@ class _Objective:
         """Return the objective of one measurement."""
         return replace(self, problem=self.problem.subset([row]))
 
-    def law(self, z: Tensor) -> FactoredGaussian:
-        """Return the law of x with the generator linearised at z, its learned covariances shrunk."""
+    def distribution(self, z: Tensor) -> FactoredGaussian:
+        """Return the distribution of x with the generator linearised at z, its covariances shrunk."""
         return linearised_gaussian(self.problem.prior, z, self.mean, *shrunk(self.factor, self.diagonal))
 
-    def learned_law(self, z: Tensor) -> FactoredGaussian:
-        """Return the law with the covariances as they were learned: its draws look like errors."""
+    def learned_distribution(self, z: Tensor) -> FactoredGaussian:
+        """Return the distribution with the covariances as they were learned: its draws resemble errors."""
         return linearised_gaussian(self.problem.prior, z, self.mean, self.factor, self.diagonal)
 
-    def quadratic(self, x: Tensor, law: FactoredGaussian, scale: Tensor) -> ImageQuadratic:
+    def quadratic(self, x: Tensor, distribution: FactoredGaussian, scale: Tensor) -> ImageQuadratic:
         """Return the objective with the total variation and the range as quadratic forms around x."""
         y = self.problem.measurements
         slope = gradient(x).square().sum(0)
         nearest = self.clipped(x)
         scale, has_law = scale.reshape(-1, 1, 1, 1), self.weight.isfinite().reshape(-1, 1, 1, 1)
-        weight = self.weight.nan_to_num(posinf=_ALONE).reshape(-1, 1, 1, 1)
-        outside = _OUTSIDE * (nearest - x).abs().gt(1e-3).to(x.dtype)
+        weight = self.weight.nan_to_num(posinf=self.settings.first_weight).reshape(-1, 1, 1, 1)
+        outside = self.settings.range_weight * (nearest - x).abs().gt(1e-3).to(x.dtype)
         return ImageQuadratic(
             forward=self.forward,
             curvature=_precision(self.problem),
             y=y,
-            law=law,
+            distribution=distribution,
             trust=scale * has_law,
-            smooth=weight * scale / (slope + _FLAT**2).sqrt(),
+            smooth=weight * scale / (slope + self.settings.flat**2).sqrt(),
             outside=outside,
             nearest=nearest,
             around=self.around,

@@ -16,20 +16,37 @@ from sciadv.solvers.linear.line_search import shorten
 from sciadv.solvers.linear.linearised_data import DataModel
 from sciadv.types import Rows
 
-#: Step lengths that are tried, each 0.4 of the one before.
-_N_TRIALS, _SHORTER = 7, 0.4
 #: Numbers that the Jacobians of a chunk of rows, or one matrix of a group, may hold; bounds the memory.
-_MAX_NUMBERS = 2**22
+MAX_NUMBERS = 2**22
 #: Rows whose systems are solved together, all as wide as the widest: few, so that little is padded.
-_GROUP = 12
-#: Pixels stay whose priors all together change the data by no more than this, in variances of the noise.
-_UNFELT = 0.1
-#: Moving pixels per measurement up to which their system is the cheaper one.
-_FEW = 1.3
-#: A row that counts as explained ends when a step decreases its objective by less than this part of it.
-_SETTLED = 0.1
-#: The noise level of the first step, in misfits of the start; that of the next, in the least so far.
-_TEMPERED = 0.7
+_GROUP_CHUNK = 12
+#: Moving pixels per measurement up to which the system of the pixels is the cheaper of two equal ones.
+_CHEAPER_WIDTH = 1.3
+
+
+@dataclass(frozen=True)
+class DampedSteps:
+    """How Gauss-Newton steps in latent and logits are damped, and when they end.
+
+    Parameters
+    ----------
+    level_fall
+        The noise level of the first step, in misfits of the start; that of the next, in the least so far.
+    settled
+        A row that counts as explained ends when a step decreases its objective by less than this part of it.
+    insensitive
+        Pixels stay whose priors all together change the data by no more than this, in variances of the noise.
+    n_lengths
+        Step lengths that are tried.
+    shortening
+        Each length is this part of the one before.
+    """
+
+    level_fall: float = 0.7
+    settled: float = 0.1
+    insensitive: float = 0.1
+    n_lengths: int = 7
+    shortening: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,8 @@ class LogitModel:
         Mean of the change of the logits ``(pixels,)``.
     kernel
         K.
+    damping
+        How its steps are damped.
     """
 
     prior: Prior
@@ -126,6 +145,7 @@ class LogitModel:
     data: DataModel
     mean: Tensor
     kernel: Kernel
+    damping: DampedSteps
 
     def start(self, z: Tensor, rows: Tensor) -> LogitState:
         """Return the generator's own candidates of latents, for the measurements `rows`."""
@@ -142,7 +162,7 @@ class LogitModel:
         have become small: Morozov's discrepancy principle.
         """
         reached, ended = [], []
-        chunk = max(1, _MAX_NUMBERS // (self.data.n_pixels * here.z.shape[1]))
+        chunk = max(1, MAX_NUMBERS // (self.data.n_pixels * here.z.shape[1]))
         for some in torch.split(every_row(rows), chunk):
             part = here.take(some)
             there = self._line_search(part, *self._step(part, rows[some]), rows[some])
@@ -159,7 +179,7 @@ class LogitModel:
         explained = noise_threshold(self.data.problem) if stops else -1.0
         relative = (here.objective - there.objective) / here.objective.abs().clamp_min(1e-30)
         is_done = (relative <= tolerance) | (stops & (there.misfit <= 1))
-        settled = (there.misfit <= explained) & (relative < _SETTLED)
+        settled = (there.misfit <= explained) & (relative < self.damping.settled)
         return settled | (is_done & (here.level <= 1))
 
     def candidates(self, state: LogitState) -> Tensor:
@@ -170,7 +190,7 @@ class LogitModel:
         """Return the noise level of the next step: the data are trusted as far as the last one came."""
         if not self.data.problem.likelihood.has_noise_level:
             return torch.ones_like(misfit)
-        return (_TEMPERED * misfit).clamp_min(1)
+        return (self.damping.level_fall * misfit).clamp_min(1)
 
     def _scored(self, state: LogitState, rows: Tensor) -> LogitState:
         misfit, energy = self.data.score(self.candidates(state), rows)
@@ -183,7 +203,9 @@ class LogitModel:
         steep = self._felt_slope(self.output.slope(x) / here.level[:, None], jacobian)
         moved = (jacobian @ here.z[:, :, None]).squeeze(2) + here.nu
         around = _Around(rows, here.z, x, steep, moved, jacobian, here.level)
-        size = max(1, min(_GROUP, _MAX_NUMBERS // (self.data.n_pixels * self.data.problem.n_measurements)))
+        size = max(
+            1, min(_GROUP_CHUNK, MAX_NUMBERS // (self.data.n_pixels * self.data.problem.n_measurements))
+        )
         dual = torch.zeros_like(x)
         for some in torch.split((steep > 0).sum(1).argsort(stable=True), size):
             dual[some] = self._dual(around.take(some))
@@ -191,13 +213,13 @@ class LogitModel:
         return z, self.kernel(here.z, dual[:, :, None]).squeeze(2), dual
 
     def _felt_slope(self, steep: Tensor, jacobian: Tensor) -> Tensor:
-        """Return the slopes, 0 where the data hardly feel a pixel's prior, if that can be told."""
+        """Return the slopes, 0 where the data hardly depend on a pixel, if that can be known."""
         if self.data.whitened is None or not isinstance(self.kernel, LearnedKernel):
             return steep
         spread = self.kernel.variance + jacobian.square().sum(2)
         felt, order = (steep.square() * spread * self.data.whitened.square().sum(1)).sort(1)
-        unfelt = torch.zeros_like(felt, dtype=torch.bool).scatter(1, order, felt.cumsum(1) <= _UNFELT)
-        return steep.masked_fill(unfelt, 0)
+        is_insensitive = felt.cumsum(1) <= self.damping.insensitive
+        return steep.masked_fill(torch.zeros_like(is_insensitive).scatter(1, order, is_insensitive), 0)
 
     def _dual(self, around: _Around) -> Tensor:
         """Return ``D (I + D' T D)^-1 r = (I + D D' T)^-1 D r`` ``(rows, pixels)``, by the smaller system.
@@ -227,7 +249,7 @@ class LogitModel:
         covariance = kernel.block(index).baddbmm_(along, along.transpose(1, 2))
         residual = self.data.residual(around.x, around.rows) / around.level[:, None]
         right = residual + (around.steep * around.moved) @ whitened
-        if index.shape[1] <= _FEW * whitened.shape[1]:
+        if index.shape[1] <= _CHEAPER_WIDTH * whitened.shape[1]:
             normal = self.data.normal[index[:, :, None], index[:, None, :]]
             curvature = normal.mul_(steep[:, :, None]).mul_(steep[:, None, :])
             pulled = steep * (right @ whitened.T).gather(1, index)
@@ -253,7 +275,8 @@ class LogitModel:
             )
             return there, there.tempered < start.tempered  # False for NaN
 
-        return shorten(here, trial, like=rows, n_trials=_N_TRIALS, factor=_SHORTER)
+        damping = self.damping
+        return shorten(here, trial, like=rows, n_trials=damping.n_lengths, factor=damping.shortening)
 
 
 def _by_measurements(pushed: Tensor, spread: Tensor, right: Tensor) -> Tensor:

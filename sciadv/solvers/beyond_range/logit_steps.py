@@ -21,14 +21,33 @@ from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.line_search import shorten
 from sciadv.types import Rows, as_generator
 
-#: Conjugate gradients at most, and the part of the gradient's norm at which they end.
-_N_INNER, _INNER_TOLERANCE = 40, 0.02
-#: The same for a draw from the posterior.
-_N_DRAWN = 80
-#: Step lengths that are tried, each 0.4 of the one before.
-_N_TRIALS, _SHORTER = 6, 0.4
-#: Draws by which it is seen what leaving the range does to the data.
-_N_DRAWS = 64
+
+@dataclass(frozen=True)
+class InnerSolve:
+    """How the linearised problem of each step is solved.
+
+    Parameters
+    ----------
+    n_conjugate
+        Conjugate gradients at most for a step.
+    n_conjugate_draw
+        The same for a draw from the posterior.
+    conjugate_tolerance
+        Part of the gradient's norm at which they end.
+    n_lengths
+        Step lengths that are tried.
+    shortening
+        Each length is this part of the one before.
+    n_range_draws
+        Prior draws from which the noise of a search within the range is estimated.
+    """
+
+    n_conjugate: int = 40
+    n_conjugate_draw: int = 80
+    conjugate_tolerance: float = 0.02
+    n_lengths: int = 6
+    shortening: float = 0.4
+    n_range_draws: int = 64
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,8 @@ class LogitSteps:
         L.
     sigma
         Standard deviation of each real datum ``(measurements,)``.
+    inner
+        How each step is solved.
     """
 
     problem: Problem
@@ -110,6 +131,7 @@ class LogitSteps:
     mean: Tensor
     root: Root
     sigma: Tensor
+    inner: InnerSolve
 
     def images(self, point: LogitPoint) -> Tensor:
         """Return the images ``(rows, *in_shape)``."""
@@ -123,8 +145,8 @@ class LogitSteps:
     def noise_in_range(self) -> Gaussian:
         """Return the noise that a search in the range has to assume: with what it leaves out, by draws."""
         draw = as_generator(0)
-        z = self.problem.prior.sample_latent(_N_DRAWS, seed=draw)
-        w = torch.randn(_N_DRAWS, self.root.width, generator=draw).to(z)
+        z = self.problem.prior.sample_latent(self.inner.n_range_draws, seed=draw)
+        w = torch.randn(self.inner.n_range_draws, self.root.width, generator=draw).to(z)
         with torch.no_grad(), self.problem.prior.frozen():
             forward = self.problem.forward
             change = real_view(forward(self._images(z, w)[0])) - real_view(forward(self.problem.prior(z)))
@@ -140,8 +162,8 @@ class LogitSteps:
         step = conjugate_gradients(
             lambda v: around.pull(around.push(v) / scale.square()) + v,
             around.pull(residual / scale) - at,
-            n_steps=_N_INNER,
-            tolerance=_INNER_TOLERANCE,
+            n_steps=self.inner.n_conjugate,
+            tolerance=self.inner.conjugate_tolerance,
         )
         before = residual.square().sum(1) + at.square().sum(1)
 
@@ -152,12 +174,13 @@ class LogitSteps:
             objective = (left / scale[pending]).square().sum(1) + there.square().sum(1)
             return LogitPoint(new_z, new_w, self._misfit(left)), objective < before[pending]
 
-        return shorten(here, trial, like=rows, n_trials=_N_TRIALS, factor=_SHORTER)
+        inner = self.inner
+        return shorten(here, trial, like=rows, n_trials=inner.n_lengths, factor=inner.shortening)
 
     def draw(self, here: LogitPoint, n: int, *, seed: int) -> tuple[Tensor, Tensor]:
         """Draw from the posterior of the model linearised at a point, and give the images it makes.
 
-        Perturb data and law, and minimise: Papandreou and Yuille, Gaussian sampling by local perturbations,
+        Perturb data and prior, and minimise: Papandreou and Yuille, Gaussian sampling by local perturbations,
         NIPS 2010. The random numbers are the same for every row.
 
         Returns
@@ -166,13 +189,16 @@ class LogitSteps:
         """
         generator, n_latent, n_data = as_generator(seed), here.z.shape[1], len(self.sigma)
         data = torch.randn(n, n_data, generator=generator).to(here.z)
-        law = torch.randn(n, n_latent + self.root.width, generator=generator).to(here.z)
+        noise = torch.randn(n, n_latent + self.root.width, generator=generator).to(here.z)
         images, latents = [], []
         for row in range(len(here.z)):  # a row's draws are a batch: Jacobians of all rows would not fit
             at = here.take(torch.full((n,), row, device=here.z.device))
             around = self._around(here.take(torch.tensor([row], device=here.z.device)))
             moved = conjugate_gradients(
-                around.curvature, around.pull(data) + law, n_steps=_N_DRAWN, tolerance=_INNER_TOLERANCE
+                around.curvature,
+                around.pull(data) + noise,
+                n_steps=self.inner.n_conjugate_draw,
+                tolerance=self.inner.conjugate_tolerance,
             )
             dz, dw = torch.split(moved, [n_latent, self.root.width], 1)
             images.append(self._images(at.z + dz, at.w + dw)[0])
@@ -225,15 +251,15 @@ class _Around:
         return torch.cat([(pulled[:, None] @ self.along).squeeze(1), self.steps.root.pull(pulled)], 1)
 
     def curvature(self, step: Tensor) -> Tensor:
-        """Return ``J' J step + step``: the data's curvature at their noise, and the law's."""
+        """Return ``J' J step + step``: the data's curvature at their noise, and the prior's."""
         return self.pull(self.push(step)) + step
 
     def _images(self, n: int) -> Tensor:
         return self.images if len(self.images) == n else self.images.repeat_interleave(n, 0)
 
 
-def logit_steps(problem: Problem, method: str) -> LogitSteps:
-    """Return the steps for a problem.
+def logit_steps(problem: Problem, method: str, inner: InnerSolve) -> LogitSteps:
+    """Return the steps for a problem, each solved as `inner` says.
 
     Raises
     ------
@@ -244,6 +270,5 @@ def logit_steps(problem: Problem, method: str) -> LogitSteps:
     device, dtype = problem.measurements.device, problem.prior.dtype
     root = Root.of(logits, device, dtype)
     sigma = noise_variance(problem, method).sqrt().to(device, dtype)
-    return LogitSteps(
-        problem, output_activation(problem.prior), logits.mean.flatten().to(device, dtype), root, sigma
-    )
+    mean = logits.mean.flatten().to(device, dtype)
+    return LogitSteps(problem, output_activation(problem.prior), mean, root, sigma, inner)

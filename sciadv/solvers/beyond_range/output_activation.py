@@ -11,9 +11,6 @@ from torch import Tensor
 from sciadv.prior import Prior
 from sciadv.solvers.linear.jacobian import push_unit_tangents
 
-#: Draws by which the activation is told from the range of the generator's output.
-_DRAWS = 16
-
 
 @dataclass(frozen=True)
 class OutputActivation:
@@ -67,8 +64,8 @@ IDENTITY = OutputActivation(
 )
 
 
-def output_activation(prior: Prior) -> OutputActivation:
-    """Tell the activation by the range of the generator's output on a few draws, seeded.
+def output_activation(prior: Prior, *, n_draws: int = 16) -> OutputActivation:
+    """Identify the activation by the range of the generator's output on some draws, seeded.
 
     Within [0, 1] it is a sigmoid, within [-1, 1] a tanh, else there is none.
 
@@ -79,7 +76,7 @@ def output_activation(prior: Prior) -> OutputActivation:
     >>> output_activation(Prior(net, 2)).name
     'tanh'
     """
-    z = 3 * prior.sample_latent(_DRAWS, seed=0)  # far out, so that the range is seen
+    z = 3 * prior.sample_latent(n_draws, seed=0)  # far out, so that the range is seen
     with torch.no_grad(), prior.frozen():
         x = prior(z)
     low, high = float(x.min()), float(x.max())

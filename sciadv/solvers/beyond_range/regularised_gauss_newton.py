@@ -8,7 +8,7 @@ trusted little: so signs and phases that are still wrong, as in phase retrieval,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.beyond_range.logit_steps import LogitPoint, LogitSteps, logit_steps
+from sciadv.solvers.beyond_range.logit_steps import InnerSolve, LogitPoint, LogitSteps, logit_steps
 from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor
@@ -108,6 +108,8 @@ class RegularisedGaussNewton:
         the right one.
     n_settling
         Steps at the noise level from the answer to the posterior's mode, before draws.
+    inner
+        How each step is solved: see `sciadv.solvers.beyond_range.logit_steps.InnerSolve`.
 
     Raises
     ------
@@ -129,6 +131,7 @@ class RegularisedGaussNewton:
     least_decrease: float = 0.003
     elsewhere: float = 3.0
     n_settling: int = 3
+    inner: InnerSolve = field(default_factory=InnerSolve)
     name: str = "regularised-gauss-newton"
 
     def __post_init__(self) -> None:
@@ -139,7 +142,7 @@ class RegularisedGaussNewton:
 
     def init(self, problem: Problem, run: Run) -> SteppedState:
         """Search the latents with more noise; the steps begin at the best restarts."""
-        steps = logit_steps(problem, self.name)
+        steps = logit_steps(problem, self.name, self.inner)
         search = LevenbergMarquardt(self.restarts, stop_at_noise=False)
         posed = replace(problem, likelihood=steps.noise_in_range())
         found = search.solve(posed, seed=run.seed, monitor=run)

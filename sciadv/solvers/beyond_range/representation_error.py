@@ -7,7 +7,7 @@ generator leaves out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel
-from sciadv.solvers.beyond_range.logit_model import LogitModel
+from sciadv.solvers.beyond_range.logit_model import DampedSteps, LogitModel
 from sciadv.solvers.beyond_range.output_activation import IDENTITY
 from sciadv.solvers.beyond_range.past_range import (
     PastRange,
@@ -67,7 +67,7 @@ class RepresentationError:
 
     z minimises ``1/2 |W (y - A mu - A G(z))|^2 + 1/2 |z|^2`` with ``W' W = (A C A' + N)^-1``, by batched
     Levenberg-Marquardt on the whitened problem; then ``nu = mu + C A' W' W (y - A mu - A G(z))``. The latent
-    law has weight 1, whatever the problem's `latent_weight`: what that weight allowed for is modelled here.
+    weight is 1, whatever the problem's `latent_weight`: what that weight allowed for is modelled here.
 
     ``Solution.x_range`` is G(z).
 
@@ -87,6 +87,8 @@ class RepresentationError:
         Gauss-Newton steps per start at most, with a nonlinear operator or other noise.
     tolerance
         There a measurement has converged when a step decreases its objective by less than this part of it.
+    damping
+        How those steps are damped: see `sciadv.solvers.beyond_range.logit_model.DampedSteps`.
 
     Notes
     -----
@@ -100,6 +102,7 @@ class RepresentationError:
     clip: tuple[float, float] | None = None
     n_iterations: int = 30
     tolerance: float = 1e-5
+    damping: DampedSteps = field(default_factory=DampedSteps)
     name: str = "representation-error"
 
     def init(self, problem: Problem, run: Run) -> RepresentationState:
@@ -148,7 +151,7 @@ class RepresentationError:
         prior = in_double(problem.prior)
         data = data_model(problem)
         image = require_residual(prior, self.name).image.to(data.y.device, torch.float64)
-        model = LogitModel(prior, IDENTITY, data, image.mean.flatten(), LearnedKernel(image))
+        model = LogitModel(prior, IDENTITY, data, image.mean.flatten(), LearnedKernel(image), self.damping)
         latent = latent_problem(problem, self.name)
         found = search_to_minimum(latent, self.restarts).solve(latent, seed=run.seed, monitor=run)
         return PastRange(problem, model, found, self.n_iterations, self.tolerance, stop_at_noise=False)

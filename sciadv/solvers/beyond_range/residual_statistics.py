@@ -16,24 +16,26 @@ from sciadv.problem import Problem
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 
-#: An image this near to the end of the output's range, as a part of it, counts as saturated.
-_MARGIN = 0.01
-#: Variance added to each logit: what the smallest residual leaves out.
-_JITTER = 0.02
+#: Images that pass the networks at once; bounds the memory.
 _CHUNK = 1000
-#: Training images that `with_residual` takes at most, those for reference included.
-N_IMAGES = 9000
 
 
 def learn_residual(
-    prior: Prior, images: Tensor, *, n_reference: int = 300, n_iterations: int = 8, seed: int = 0
+    prior: Prior,
+    images: Tensor,
+    *,
+    n_reference: int = 300,
+    n_iterations: int = 8,
+    margin: float = 0.01,
+    jitter: float = 0.02,
+    seed: int = 0,
 ) -> Residual:
     """Learn mean and covariance of ``nu = x - G(z*)``, in the image and before the output's activation.
 
     ``z*`` minimises ``|x - G(z)|^2 / (2 s^2) + |z|^2 / 2`` by Levenberg-Marquardt from the encoder's latent
     (or from a codebook), with ``s^2 = tr(C_0^2) / tr(C_0)`` of the residuals' covariance C_0 where the search
     starts: neighbouring residuals go together, and so count less than independent ones. Before the
-    activation, nu is the smallest change of the logits that makes the image, up to 1 % of the output's range.
+    activation, nu is the smallest change of the logits that makes the image, up to `margin`.
 
     Parameters
     ----------
@@ -42,9 +44,13 @@ def learn_residual(
     images
         Training images ``(n, *out_shape)``, several times more than pixels for a full covariance.
     n_reference
-        The last so many are not learned from but kept: `sciadv.diagnosis` tells by them what is normal.
+        The last so many are not learned from but kept: `sciadv.diagnosis` compares measurements with them.
     n_iterations
         Jacobians an image at most; 0 for the latents where the search starts.
+    margin
+        A value this near to the end of the output's range, as a part of it, counts as saturated.
+    jitter
+        Variance added to each logit: what the smallest residual leaves out.
     seed
         Seed of the codebook of a prior without an encoder.
 
@@ -75,11 +81,11 @@ def learn_residual(
         latents = torch.cat([_nearest(prior, part, s, n_iterations, seed) for part in torch.split(x, _CHUNK)])
     with prior.frozen(), torch.no_grad():
         image = moments_of(x - _by_chunks(prior, latents))
-        logits = moments_of(_logit_residual(prior, output_activation(prior), x, latents))
-    jitter = _JITTER * torch.eye(len(logits.covariance))
+        logits = moments_of(_logit_residual(prior, output_activation(prior), x, latents, margin))
+    added = jitter * torch.eye(len(logits.covariance))
     return Residual(
         image,
-        Moments(logits.mean, logits.covariance + jitter),
+        Moments(logits.mean, logits.covariance + added),
         images[len(images) - n_reference :].cpu(),
     )
 
@@ -108,14 +114,17 @@ def _nearest(prior: Prior, x: Tensor, s: float, n_iterations: int, seed: int) ->
     return solution.z
 
 
-def _logit_residual(prior: Prior, output: OutputActivation, x: Tensor, latents: Tensor) -> Tensor:
+def _logit_residual(
+    prior: Prior, output: OutputActivation, x: Tensor, latents: Tensor, margin: float
+) -> Tensor:
     """Return the smallest change of the logits that makes the images, ``(n, *in_shape)``."""
     logits = torch.cat([output.logits(prior, part) for part in torch.split(latents, _CHUNK)])
     flat = x.flatten(1)
     if output.name == "identity":
         return (flat - logits).reshape(x.shape)
-    margin = _MARGIN * (output.high - output.low)
-    low, high = output.low + margin, output.high - margin
+    distance = margin * (output.high - output.low)
+    low = output.low + distance
+    high = output.high - distance
     change = output.invert(flat.clamp(low, high)) - logits
     ends = output.invert(flat.new_tensor([low, high]))
     saturated = ((flat <= low) & (logits <= ends[0])) | ((flat >= high) & (logits >= ends[1]))
@@ -130,27 +139,27 @@ def with_residual(prior: Prior, images: Tensor) -> Prior:
     prior
         The trained prior.
     images
-        Its training images ``(n, *out_shape)`` in the generator's range; the first `N_IMAGES` are taken, a
-        ninth of them for reference, of large images 300 at most.
+        Its training images ``(n, *out_shape)`` in the generator's range; a ninth of them is for reference,
+        of large images 300 at most.
 
     Notes
     -----
     The nearest latent of a large image is its encoder's: a search would take an hour for 8000 of 64 x 64.
     """
-    x = images[:N_IMAGES]
-    is_large = prior.encoder is not None and x[0].numel() > DENSE_PIXELS
-    n_reference, n_iterations = min(300 if is_large else 1000, len(x) // 9), 0 if is_large else 8
+    is_large = prior.encoder is not None and images[0].numel() > DENSE_PIXELS
+    n_reference = min(300 if is_large else 1000, len(images) // 9)
+    n_iterations = 0 if is_large else 8
     return replace(
-        prior, residual=learn_residual(prior, x, n_reference=n_reference, n_iterations=n_iterations)
+        prior, residual=learn_residual(prior, images, n_reference=n_reference, n_iterations=n_iterations)
     )
 
 
-def residual_facts(prior: Prior) -> dict[str, str]:
-    """Return what a prior's card states of its statistics; nothing where it has none."""
+def residual_facts(prior: Prior, n_images: int) -> dict[str, str]:
+    """Return what a card states of statistics learned from `n_images`; nothing where a prior has none."""
     if prior.residual is None:
         return {}
     kept, variance = len(prior.residual.reference), prior.residual.image.covariance.diagonal().mean()
     return {
-        "residual": f"of the first {N_IMAGES} training images or all, the last {kept} for reference",
+        "residual": f"of the first {n_images} training images or all, the last {kept} for reference",
         "residual_variance": f"{float(variance):.6f}",
     }

@@ -9,7 +9,7 @@ covariance is the kernel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -17,7 +17,7 @@ from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel, tangent_kernel
-from sciadv.solvers.beyond_range.logit_model import LogitModel
+from sciadv.solvers.beyond_range.logit_model import DampedSteps, LogitModel
 from sciadv.solvers.beyond_range.output_activation import IDENTITY, output_activation
 from sciadv.solvers.beyond_range.past_range import (
     PastRange,
@@ -64,12 +64,14 @@ class TangentKernel:
     stop_at_noise
         Whether a measurement ends at the noise level, where the generator's output saturates: the minimum,
         whose logits go on to the ends of the range, has fitted noise. Otherwise each goes to its minimum.
+    damping
+        How the steps are damped: see `sciadv.solvers.beyond_range.logit_model.DampedSteps`.
 
     Notes
     -----
     Cost per step and measurement: ``n_latent`` generator passes and a system of the measurements or of the
     pixels that move, whichever are fewer. With a learned kernel, a linear operator and Gaussian noise those
-    pixels stay of which the data can tell no more than a twentieth of a nat in all. All in float64, so that
+    pixels stay about which the data hold no more than a twentieth of a nat in all. All in float64, so that
     the size of the batch does not change an answer.
     """
 
@@ -78,6 +80,7 @@ class TangentKernel:
     n_iterations: int = 40
     tolerance: float = 1e-3
     stop_at_noise: bool = True
+    damping: DampedSteps = field(default_factory=DampedSteps)
     name: str = "tangent-kernel"
 
     def init(self, problem: Problem, run: Run) -> PastRangeState:
@@ -127,10 +130,10 @@ class TangentKernel:
         output, device = output_activation(prior), data.y.device
         if self.kernel == "learned" or (self.kernel == "auto" and prior.residual is not None):
             logits = require_residual(prior, "the learned kernel").logits.to(device, torch.float64)
-            return LogitModel(prior, output, data, logits.mean.flatten(), LearnedKernel(logits))
+            return LogitModel(prior, output, data, logits.mean.flatten(), LearnedKernel(logits), self.damping)
         kernel = tangent_kernel(prior, output, every_layer=self.kernel == "full")
         mean = torch.zeros(data.n_pixels, dtype=torch.float64, device=device)
-        return LogitModel(prior, output, data, mean, kernel)
+        return LogitModel(prior, output, data, mean, kernel, self.damping)
 
     def leave_range(self, problem: Problem, found: Solution, *, monitor: Monitor | None = None) -> Solution:
         """Go on from the solution of a latent search."""

@@ -134,7 +134,7 @@ def test_the_draws_have_the_closed_form_spread() -> None:
 
 def test_a_law_that_predicts_no_data_left_out_is_not_taken() -> None:
     problem = make(OPERATORS[2])
-    assert LearnedTV().solve(problem).settings["n_without_law"] == 0
+    assert LearnedTV().solve(problem).settings["n_total_variation_alone"] == 0
     prior = problem.prior
     assert prior.residual is not None
     image = prior.residual.image
@@ -143,7 +143,7 @@ def test_a_law_that_predicts_no_data_left_out_is_not_taken() -> None:
     wrong = replace(prior, residual=replace(prior.residual, image=replace(image, mean=stripes)))
     posed = replace(problem, prior=wrong)
     solution = LearnedTV().solve(posed)
-    assert solution.settings["n_without_law"] == len(solution.x)
+    assert solution.settings["n_total_variation_alone"] == len(solution.x)
     assert torch.equal(solution.x, LearnedTV(weight=float("inf")).solve(posed).x)
 
 
