@@ -28,8 +28,8 @@ def checked(part: Part) -> Part:
     """Check the arguments of a constructor, or of the dataclass that it decorates, by their annotations.
 
     Scalars of NumPy and torch become plain numbers. Whole numbers, numbers, booleans, texts, shapes, tuples
-    of numbers, dtypes and devices are checked; a default is always right; values of other types are left to the constructor. Memory that
-    cannot be had is told as `InputError`, too.
+    of numbers, dtypes and devices are checked; a default is always right; values of other types are left to
+    the constructor. Memory that cannot be had is an `InputError`, too.
 
     Examples
     --------

@@ -66,5 +66,5 @@ def test_unusable_kernel_is_refused(kernel: torch.Tensor, message: str):
 
 @pytest.mark.parametrize("settings", [{"sigma": 0.0}, {"sigma": 1.0, "radius": -1}])
 def test_unusable_width_is_refused(settings: dict):
-    with pytest.raises(InputError, match="sigma|radius"):
+    with pytest.raises(InputError, match=r"sigma|radius"):
         GaussianBlur((1, 4, 4), **settings)

@@ -43,5 +43,5 @@ def test_the_matrix_is_stored_once():
 
 @pytest.mark.parametrize("settings", [{"n_measurements": 0}, {"scale": 0.0}, {"scale": float("nan")}])
 def test_settings_out_of_range_are_refused(settings: dict):
-    with pytest.raises(InputError, match="n_measurements must|scale must"):
+    with pytest.raises(InputError, match=r"n_measurements must|scale must"):
         GaussianSensing((3,), **{"n_measurements": 2, "seed": 0, **settings})
