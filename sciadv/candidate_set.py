@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.files.page import escape, html_page, html_table, image, png, to_json, write_page
+from sciadv.files.page import csv_text, escape, html_page, html_table, image, png, to_json, write_page
 from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
 
@@ -148,20 +146,16 @@ class CandidateSet:
         picture = png(self.plot())
 
         def build(place: Path) -> None:
-            (place / "designs.csv").write_text(self._csv(), encoding="utf-8", newline="")
+            write_file(place / "designs.csv", self._csv())
             for name, text in self.files.items():
-                (place / name).write_text(text, encoding="utf-8")
+                write_file(place / name, text)
             write_page(place, self.summary(), picture, self._page(picture))
 
         return publish(Path(folder), build)
 
     def _csv(self) -> str:
         """Return the table as CSV."""
-        buffer = io.StringIO(newline="")
-        writer = csv.DictWriter(buffer, list(self.table[0]))
-        writer.writeheader()
-        writer.writerows(self.table)
-        return buffer.getvalue()
+        return csv_text(list(self.table[0]), self.table)
 
     def _page(self, picture: bytes) -> str:
         """Return the report."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -42,21 +43,24 @@ def bench(
     from rich.markdown import Markdown
 
     from sciadv.files.page import to_json
+    from sciadv.files.publishing import lock_folder
+    from sciadv.files.writing import write_file
 
     _check_outputs(json_file, out)
     chosen = None if peers is None else [peer.strip() for peer in peers.split(",") if peer.strip()]
     console = progress_console()
-    result = import_benchmarks().run_bench(
-        name,
-        quick=quick,
-        peers=chosen,
-        seed=seed,
-        out=out,
-        report=lambda sentence: console.print(sentence, markup=False, style="dim"),
-    )
+    with nullcontext() if out is None else lock_folder(out):
+        result = import_benchmarks().run_bench(
+            name,
+            quick=quick,
+            peers=chosen,
+            seed=seed,
+            out=out,
+            report=lambda sentence: console.print(sentence, markup=False, style="dim"),
+        )
     output_console().print(Markdown(result.markdown))
     if json_file is not None:
-        json_file.write_text(to_json(result.payload()), encoding="utf-8")
+        write_file(json_file, to_json(result.payload()))
     n_missed = sum(not bar.holds for bar in result.bars)
     say(f"{len(result.bars) - n_missed} bars held, {n_missed} missed" if result.bars else "no bars are set")
     if check and n_missed:

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sciadv.cli.edge import output_console, plain_errors, progress_console, say
+from sciadv.cli.edge import (
+    EXIT_INTERRUPTED,
+    Interruption,
+    output_console,
+    plain_errors,
+    progress_console,
+    say,
+    say_error,
+    write_whole,
+)
 from sciadv.errors import InputError
+from sciadv.files.writing import refuse_inputs
 
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
@@ -63,29 +73,50 @@ def correct(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Correct batch effects; write the corrected .h5ad, and report.html beside it."""
+    from sciadv.files.h5ad import read_h5ad
+    from sciadv.files.publishing import lock_folder
     from sciadv.trainings.live_progress import live_progress
 
     request = Request(data, out, batch, label, method, device, seed)
     corrector = _corrector(request)
     _check_out(request)
-    adata = _read(request.data)
-    with live_progress() as monitor:
-        corrected = corrector.correct(adata, monitor=monitor)
-    try:
-        corrected.write_h5ad(request.out)
-    except OSError as error:
-        raise InputError(
-            f"{request.out} cannot be written: {error.strerror or error}; give another by -o"
-        ) from error
-    say(
-        f"{adata.n_obs} cells x {adata.n_vars} genes in {len(corrector.batches)} batches, corrected by the "
-        f"{corrector.fitted_method} method"
-    )
-    _report(request, corrector, adata, corrected)
+    adata = read_h5ad(request.data)
+    with Interruption() as interruption, lock_folder(request.out.absolute().parent):
+        with interruption.may_stop(), live_progress() as monitor:
+            corrected = corrector.correct(adata, monitor=monitor)
+        say(
+            f"{adata.n_obs} cells x {adata.n_vars} genes in {len(corrector.batches)} batches, corrected by "
+            f"the {corrector.fitted_method} method"
+        )
+        page = ""
+        try:
+            with interruption.may_stop():
+                page = _report(request, corrector, adata, corrected)
+        except KeyboardInterrupt:
+            say_error("interrupted: without the report")
+        came_late = write_whole(lambda: _write(request, corrected, page))
+    report = f" and {request.report}" if page else ""
     say(
         f"wrote {request.out} (layers['corrected']: log expression; obsm['X_sciadv']: embedding; X as "
-        f"it was) and {request.report}"
+        f"it was){report}"
     )
+    if interruption.happened or interruption.came_late or came_late:
+        say_error(f"interrupted after the fit; what is written is whole: {request.out}{report}")
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _write(request: Request, corrected: Any, page: str) -> None:
+    """Write the corrected cells and, if there is one, the report beside them: both or none."""
+    from sciadv.files.h5ad import write_h5ad
+    from sciadv.files.publishing import publish
+    from sciadv.files.writing import write_file
+
+    def build(new: Path) -> None:
+        write_h5ad(corrected, new / request.out.name)
+        if page:
+            write_file(new / request.report.name, page)
+
+    publish(request.out.absolute().parent, build)
 
 
 def _corrector(request: Request) -> BatchCorrector:
@@ -109,29 +140,11 @@ def _check_out(request: Request) -> None:
         raise InputError(f"{out} cannot be written: it is a folder, or {folder} is none")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{out} cannot be written: no permission for {folder}; give another by -o")
-    if out.resolve() == request.data.resolve():
-        raise InputError(f"{out} is the data file itself, which is not overwritten; give another by -o")
+    refuse_inputs([out, request.report], [request.data])
 
 
-def _read(path: Path) -> Any:
-    """Read an .h5ad file."""
-    if not path.is_file():
-        raise InputError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give an .h5ad file")
-    try:
-        from anndata import read_h5ad
-    except ImportError as error:
-        raise InputError(".h5ad files need anndata; pip install sciadv[omics]") from error
-    try:
-        return read_h5ad(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} cannot be read as an .h5ad file ({' '.join(str(error).split())[:120]}); write one by "
-            f"adata.write_h5ad"
-        ) from error
-
-
-def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: Any) -> None:
-    """Judge before and after, print the table, draw the maps, and write the page."""
+def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: Any) -> str:
+    """Evaluate before and after, print the table, draw the maps, and return the page."""
     from rich.table import Table
 
     from sciadv.domains.batch_correction.cells import EMBEDDING, read_cells
@@ -153,7 +166,7 @@ def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: 
         say(f"note: {note}")
     progress_console().print("drawing the maps", style="dim")
     groups = {"batch": cells.batch} | ({} if cells.labels is None else {"label": cells.labels})
-    request.report.write_text(_page(request, corrector, judgement, embeddings, groups), encoding="utf-8")
+    return _page(request, corrector, judgement, embeddings, groups)
 
 
 def _page(

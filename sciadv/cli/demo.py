@@ -39,15 +39,18 @@ def demo(
     """Reconstruct digits, design a surface, design a gene circuit, correct batches; show all on one page."""
     import torch
 
+    from sciadv.files.publishing import lock_folder
+
     check_output_folder(out)
     torch.set_num_threads(1)  # products this small gain nothing from threads, and lose much on a busy machine
     stories = []
-    for use, shown in USES.items():
-        say(f"\n{use}")
-        began = time.perf_counter()
-        stories.append(shown(out))
-        say(f"  {time.perf_counter() - began:.0f} s, figure in {stories[-1].figure}")
-    write_page(stories, out)
+    with lock_folder(out):
+        for use, shown in USES.items():
+            say(f"\n{use}")
+            began = time.perf_counter()
+            stories.append(shown(out))
+            say(f"  {time.perf_counter() - began:.0f} s, figure in {stories[-1].figure}")
+        write_page(stories, out)
     say(f"\nOpen {out / PAGE}. Each use has a page of its own in its folder.")
 
 
@@ -98,10 +101,12 @@ def batches(out: Path) -> Story:
     from sciadv import BatchCorrector
     from sciadv.domains.batch_correction import batch_unpredictability, simulate_counts
     from sciadv.domains.batch_correction.maps import flat_map
+    from sciadv.files.page import png
+    from sciadv.files.publishing import publish
+    from sciadv.files.writing import write_file
     from sciadv.report.plotting import plot_maps
 
     folder = out / "correct"
-    folder.mkdir(parents=True, exist_ok=True)
     cells = simulate_counts(N_CELLS, 200, n_batches=3, n_types=4, seed=0)
     corrector = BatchCorrector(method="adversarial", seed=0)
     corrector.fit(cells.counts, batch=cells.batch)
@@ -109,7 +114,8 @@ def batches(out: Path) -> Story:
     maps = {name: flat_map(code, has_umap=False) for name, code in codes.items()}
     found = {name: batch_unpredictability(z, cells.batch, cells.cell_type) for name, z in codes.items()}
     groups = {"batch": cells.batch, "cell type": cells.cell_type}
-    plot_maps(maps, groups, what="principal components (SIMULATED counts)").savefig(folder / "figure.png")
+    picture = png(plot_maps(maps, groups, what="principal components (SIMULATED counts)"))
+    publish(folder, lambda new: write_file(new / "figure.png", picture))
     words = (
         f"SIMULATED counts of {N_CELLS} cells in 3 batches. An encoder plays against a discriminator that "
         "looks for the batch; no cell types are given.",
@@ -130,11 +136,16 @@ USES: dict[str, Callable[[Path], Story]] = {
 def write_page(stories: list[Story], out: Path) -> None:
     """Write the page that shows all uses; it needs no other file."""
     from sciadv.files.page import escape, html_page, image
+    from sciadv.files.writing import write_file
 
     sections = ["<h1>sciadv: four uses of one search</h1>"]
     for story in stories:
         body = "".join(f"<p>{escape(sentence)}</p>" for sentence in story.words)
-        sections.append(
-            f"<h2>{escape(story.title)}</h2>{body}{image(story.figure.read_bytes(), story.title)}"
-        )
-    (out / PAGE).write_text(html_page("sciadv demo", sections), encoding="utf-8")
+        sections.append(f"<h2>{escape(story.title)}</h2>{body}{image(_picture(story), story.title)}")
+    write_file(out / PAGE, html_page("sciadv demo", sections))
+
+
+def _picture(story: Story) -> bytes:
+    from sciadv.files.reading import read_bytes
+
+    return read_bytes(story.figure, advice="run the demo again")

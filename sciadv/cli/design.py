@@ -14,6 +14,7 @@ from sciadv.cli.edge import (
     plain_errors,
     say,
     say_error,
+    write_whole,
 )
 from sciadv.errors import InputError
 
@@ -39,15 +40,20 @@ def design(
 
     import sciadv
     from sciadv.candidate_set import RESULTS
+    from sciadv.files.publishing import lock_folder
 
-    with Interruption() as interruption:
-        designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device)
-        designs.save(out)
+    with Interruption() as interruption, lock_folder(out):
+        with interruption.may_stop():
+            designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device)
+        came_late = write_whole(lambda: designs.save(out))
     for sentence in designs.messages:
         say(sentence)
     say(f"wrote {', '.join(str(out / name) for name in (*RESULTS, *designs.files))}")
     if interruption.happened:
         say_error(f"interrupted; the best designs found until then are in {out}")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if interruption.came_late or came_late:
+        say_error(f"interrupted after the search had ended; all results are in {out}")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 

@@ -6,7 +6,8 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import typer
 
 from sciadv.errors import InputError, SciadvError
+from sciadv.files.writing import recorded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,20 +27,59 @@ EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
 
 
 def plain_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Turn what a command raises on purpose into one sentence on stderr and exit code 2; Ctrl-C into 130."""
+    """Turn what a command raises on purpose into one sentence on stderr and exit code 2; Ctrl-C into 130.
+
+    So are a system that refuses (a full disk, a closed terminal) and a lack of memory.
+    """
 
     @functools.wraps(command)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        try:
-            return command(*args, **kwargs)
-        except SciadvError as error:
-            say_error(str(error))
-            raise typer.Exit(EXIT_BAD_INPUT) from error
-        except KeyboardInterrupt as error:
-            say_error("interrupted before there was anything to keep; nothing was written")
-            raise typer.Exit(EXIT_INTERRUPTED) from error
+        with recorded() as written:
+            try:
+                return command(*args, **kwargs)
+            except SciadvError as error:
+                say_error(str(error))
+                raise typer.Exit(EXIT_BAD_INPUT) from error
+            except KeyboardInterrupt as error:
+                say_error(_interrupted(written))
+                raise typer.Exit(EXIT_INTERRUPTED) from error
+            except BrokenPipeError:  # the reader of stdout has enough; typer ends without a word
+                raise
+            except (OSError, MemoryError, RuntimeError) as error:
+                say_error(_system_sentence(error, written))
+                raise typer.Exit(EXIT_BAD_INPUT) from error
 
     return run
+
+
+def _interrupted(written: list[Path]) -> str:
+    """Say what an interrupted command has written."""
+    if not written:
+        return "interrupted before there was anything to keep; nothing was written"
+    return f"interrupted; written whole until then: {_listed(written)}"
+
+
+def _system_sentence(error: OSError | MemoryError | RuntimeError, written: list[Path]) -> str:
+    """Say what the system refused.
+
+    Raises
+    ------
+    RuntimeError
+        It is an error of another sort, and given back.
+    """
+    kept = f"; written whole until then: {_listed(written)}" if written else ""
+    text = " ".join(str(error).split())
+    is_memory = isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+    if is_memory:
+        return f"there is not enough memory: {text[:200]}. Give fewer measurements, restarts or samples{kept}"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"the system refuses: {place}{error.strerror or text}{kept}"
+    raise error
+
+
+def _listed(written: list[Path]) -> str:
+    return ", ".join(map(str, written))
 
 
 def say_error(sentence: str) -> None:
@@ -73,21 +114,40 @@ def check_output_folder(folder: Path) -> None:
     InputError
         It, or a parent of it, is a file or may not be written to.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = _first_existing(folder)
     if not there.is_dir():
         raise InputError(f"{folder} cannot be the output folder: {there} is a file; give another by -o")
     if not os.access(there, os.W_OK):
         raise InputError(f"{folder} cannot be written: no permission for {there}; give another folder by -o")
 
 
-class Interruption:
-    """Within it the first Ctrl-C raises `KeyboardInterrupt` and is remembered; later ones only say to wait.
+def _first_existing(folder: Path) -> Path:
+    """Return a folder or the nearest of its parents that is there.
 
-    So a search can be stopped and what it found is still written whole.
+    Raises
+    ------
+    InputError
+        The system does not take such a path: it is too long, or its links lead round.
+    """
+    try:
+        return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{str(folder)[:200]} cannot be the output folder: {getattr(error, 'strerror', None) or error}"
+        ) from error
+
+
+class Interruption:
+    """Within it Ctrl-C stops a search and keeps what was found; while results are written it is only noted.
+
+    The first Ctrl-C within `may_stop` raises `KeyboardInterrupt`; any other says that results are being
+    written, so that they are written whole.
     """
 
     def __init__(self) -> None:
         self.happened = False
+        self.came_late = False
+        self._may_stop = False
         self._previous: Callable[[int, FrameType | None], object] | int | None = None
 
     def __enter__(self) -> Interruption:
@@ -101,9 +161,31 @@ class Interruption:
         if self._previous is not None:
             signal.signal(signal.SIGINT, self._previous)
 
+    @contextmanager
+    def may_stop(self) -> Iterator[None]:
+        """Let the first Ctrl-C raise `KeyboardInterrupt` while it is open."""
+        self._may_stop = True
+        try:
+            yield
+        finally:
+            self._may_stop = False
+
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signal module's signature
-        if self.happened:
-            say_error("already stopping: the solution so far is being written")
-            return
-        self.happened = True
-        raise KeyboardInterrupt
+        if self._may_stop and not self.happened:
+            self.happened = True
+            raise KeyboardInterrupt
+        self.came_late = self.came_late or not self.happened
+        os.write(2, b"sciadv: stopping; what was found is being written\n")  # safe within any other write
+
+
+def write_whole(write: Callable[[], object]) -> bool:
+    """Write results even if Ctrl-C comes between: roll back and write again; return whether it came.
+
+    To be called within `Interruption`, where a signal no longer raises; what raises comes from a library.
+    """
+    try:
+        write()
+    except KeyboardInterrupt:
+        write()
+        return True
+    return False

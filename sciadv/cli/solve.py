@@ -19,11 +19,12 @@ from sciadv.cli.edge import (
     progress_console,
     say,
     say_error,
+    write_whole,
 )
-from sciadv.errors import InputError
 
 if TYPE_CHECKING:
     from sciadv.problem import Problem
+    from sciadv.schema import ProblemSpec
     from sciadv.solution import Solution
     from sciadv.solvers import Monitor, Progress
 
@@ -84,7 +85,9 @@ def run_request(request: Request) -> Solution:
     """Check everything, solve, then write; exit with 130 after writing if the user pressed Ctrl-C."""
     import sciadv
     from sciadv.catalogue import problem_spec
-    from sciadv.report.solution_page import Run, write_results
+    from sciadv.files.publishing import lock_folder
+    from sciadv.files.writing import refuse_inputs
+    from sciadv.report.solution_page import RESULTS, Run, write_results
     from sciadv.types import as_device
     from sciadv.verbs.solve import choose_solver
 
@@ -93,10 +96,11 @@ def run_request(request: Request) -> Solution:
     spec = problem_spec(request.problem)
     problem, measurements_sha256 = _load(request, str(device))
     solver = choose_solver(problem, request.solver, restarts=request.restarts)
-    with Interruption() as interruption:
-        with _progress(problem) as monitor:
+    refuse_inputs([request.out / name for name in RESULTS], _inputs(request, spec))
+    with Interruption() as interruption, lock_folder(request.out):
+        with interruption.may_stop(), _progress(problem) as monitor:
             solution = sciadv.solve(problem, solver, seed=request.seed, monitor=monitor)
-        solution = _compared(solution)
+        solution = _compared(solution, interruption)
         run = Run(
             title=spec.title,
             command=request.command,
@@ -106,17 +110,35 @@ def run_request(request: Request) -> Solution:
             was_interrupted=interruption.happened,
         )
         _say_overwritten(request.out)
-        try:
-            write_results(problem, solution, run, request.out)
-        except OSError as error:
-            raise InputError(
-                f"{request.out} cannot be written: {error.strerror}; give another by -o"
-            ) from error
+        came_late = write_whole(lambda: write_results(problem, solution, run, request.out))
     _say_solution(solution, request.out)
     if interruption.happened:
         say_error(f"interrupted; the best found until then is in {request.out}, marked as interrupted")
         raise typer.Exit(EXIT_INTERRUPTED)
+    if interruption.came_late or came_late:
+        say_error(f"interrupted after the search had ended; all results are in {request.out}")
+        raise typer.Exit(EXIT_INTERRUPTED)
     return solution
+
+
+def _inputs(request: Request, spec: ProblemSpec) -> list[Path]:
+    """List the files that a solve reads, which must not be among those that it writes."""
+    from sciadv.catalogue import spec_file
+
+    file = spec_file("problems", request.problem)
+    named = [file.parent / Path(text).expanduser() for text in _texts(spec.model_dump())]
+    given = [] if request.measurements is None else [request.measurements]
+    return [file, *given, *(path for path in named if path.suffix in {".npy", ".npz"})]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Go through the texts in nested tables."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for item in value.values() for text in _texts(item))
+    elif isinstance(value, list | tuple):
+        yield from (text for item in value for text in _texts(item))
 
 
 def _load(request: Request, device: str) -> tuple[Problem, str]:
@@ -161,7 +183,7 @@ def _progress(problem: Problem) -> Iterator[Monitor]:
         yield monitor
 
 
-def _compared(solution: Solution) -> Solution:
+def _compared(solution: Solution, interruption: Interruption) -> Solution:
     """Compare with the prior's reference images now, which may take a minute.
 
     Ctrl-C leaves that out, and so does an interrupted search.
@@ -169,10 +191,10 @@ def _compared(solution: Solution) -> Solution:
     if solution.diagnosis is None:
         return solution
     console = progress_console()
-    told = "comparing with the prior's reference images (Ctrl-C leaves that out)"
+    words = "comparing with the prior's reference images (Ctrl-C leaves that out)"
     if not solution.was_interrupted:
         try:
-            with console.status(told) if console.is_terminal else nullcontext():
+            with interruption.may_stop(), console.status(words) if console.is_terminal else nullcontext():
                 solution.diagnosis.distribution_p_value  # noqa: B018  # kept where it is asked for again
         except KeyboardInterrupt:
             say_error("interrupted: not compared with the prior's reference images")

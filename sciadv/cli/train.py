@@ -77,7 +77,13 @@ def train(
     is_first = int(os.environ.get("RANK", "0")) == 0
     if is_first:
         say(f"{found.spec.title}: training on {target} into {folder}")
-    report = _train(found, folder, resume=resume, device=target, every=every)
+    try:
+        report = _train(found, folder, resume=resume, device=target, every=every)
+    except KeyboardInterrupt:
+        has_checkpoint = (folder / "checkpoint.safetensors").is_file()
+        if is_first and has_checkpoint:
+            say_error(f"go on from the last checkpoint by: {again}")
+        raise
     if is_first:
         _tell(report, folder, again)
 
@@ -149,6 +155,7 @@ def _interruption() -> Iterator[Callable[[], bool]]:
 
     def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signal module's signature
         seen.append(number)
+        os.write(2, b"sciadv: stopping after this step; Ctrl-C again ends at once\n")
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, note)

@@ -58,7 +58,7 @@ def test_it_writes_the_corrected_cells_and_a_report(file, tmp_path, monkeypatch)
         (["cells.h5ad", "--batch", "batch", "--method", "combat"], "no method is named 'combat'"),
         (["cells.h5ad", "--batch", "batch", "-o", "out.csv"], "has to end in .h5ad"),
         (["cells.h5ad", "--batch", "batch", "-o", "no/out.h5ad"], "cannot be written"),
-        (["cells.h5ad", "--batch", "batch", "-o", "cells.h5ad"], "is the data file itself"),
+        (["cells.h5ad", "--batch", "batch", "-o", "cells.h5ad"], "is the input cells.h5ad itself"),
         (["cells.h5ad", "--batch", "batch", "--device", "tpu9"], "is not on this machine"),
     ],
 )
