@@ -3,13 +3,14 @@
 from sciadv.testing.forward import check_forward
 from sciadv.testing.posterior import check_posterior
 from sciadv.testing.prior import check_prior
-from sciadv.testing.solver import check_solver, linear_problem, map_objective
+from sciadv.testing.solver import check_solver, check_steps, linear_problem, map_objective
 
 __all__ = [
     "check_forward",
     "check_posterior",
     "check_prior",
     "check_solver",
+    "check_steps",
     "linear_problem",
     "map_objective",
 ]

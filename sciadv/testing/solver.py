@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from sciadv.prior import Moments, Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers import Solver
+from sciadv.solvers.latent.iterate import IterativeSolver, Run
 from sciadv.testing.promise import require
 from sciadv.types import as_generator
 
@@ -82,10 +85,38 @@ def check_solver(solver: Solver, *, reaches_map: bool = True, problem: Problem |
     _check_result(solution, given)
     again = solver.solve(given, seed=0)
     require(torch.equal(solution.x, again.x), "the same seed gave another answer")
+    if isinstance(solver, IterativeSolver):
+        check_steps(solver, given)
     _check_batch(solver, given)
     _check_monitor(solver, given)
     if reaches_map and problem is None:
         _check_map(solution, given)
+
+
+def check_steps(solver: IterativeSolver[Any], problem: Problem) -> None:
+    """Check that a solver run by hand, one step at a time, gives the answer of its ``solve``.
+
+    Raises
+    ------
+    AssertionError
+        It does not, or a step changes the state that it was given.
+
+    Examples
+    --------
+    >>> from sciadv.solvers import Adam
+    >>> check_steps(Adam(n_iterations=5), linear_problem())
+    """
+    state = solver.init(problem, Run(seed=0))
+    while state.is_running:
+        before = state.iteration, state.active.clone(), state.best.misfit.clone()
+        following = solver.step(state)
+        require(following.iteration == before[0] + 1, "a step does not count as one")
+        require(torch.equal(state.active, before[1]), "a step changed the active rows of its own state")
+        require(torch.equal(state.best.misfit, before[2]), "a step changed the misfits of its own state")
+        state = following
+    by_hand, solution = solver.result(state), solver.solve(problem, seed=0)
+    require(torch.equal(by_hand.x, solution.x), "step by step gave another answer than solve")
+    require(by_hand.status == solution.status, "step by step ended in another way than solve")
 
 
 def _check_result(solution: Solution, problem: Problem) -> None:

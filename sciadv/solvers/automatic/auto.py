@@ -9,6 +9,7 @@ from sciadv.solution import Solution
 from sciadv.solvers.automatic.stages import expand_range, has_stages, solve_in_stages
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
 from sciadv.solvers.latent.adam import Adam
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.latent_weight import can_loosen, loosen
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor
@@ -45,22 +46,23 @@ class Auto:
 
         Where images are too large for covariances of all their pixels, `LearnedTV` leaves it.
         """
+        run = Run(seed, monitor)
         if is_large(problem):
-            solution = LearnedTV().solve(problem, seed=seed, monitor=monitor)
+            solution = LearnedTV().solve(problem, seed=seed, monitor=run)
             told = "learned-tv: the prior has statistics of what it cannot represent, of large images"
             return replace(solution, settings={"picked_by_auto": told, **solution.settings})
         solver, reason = self.pick(problem)
         if has_stages(problem) and isinstance(solver, LevenbergMarquardt):
-            solution = solve_in_stages(problem, self.restarts, seed=seed, monitor=monitor)
+            solution = solve_in_stages(problem, self.restarts, seed=seed, monitor=run)
             told = "latent search, then past the range: the prior has statistics of what it cannot represent"
             return replace(solution, settings={"picked_by_auto": told, **solution.settings})
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
-        solution = solver.solve(problem, seed=seed, monitor=monitor)
+        solution = solver.solve(problem, seed=seed, monitor=run)
         if isinstance(solver, LevenbergMarquardt):
             if not problem.forward.is_linear and problem.prior.residual is None and can_loosen(problem):
-                solution = loosen(problem, solution, seed=seed, monitor=monitor)
-            solution = expand_range(problem, solution, self.restarts, seed=seed)
+                solution = loosen(problem, solution, seed=seed, monitor=run)
+            solution = expand_range(problem, solution, self.restarts, seed=seed, monitor=run)
         return replace(solution, settings={"picked_by_auto": f"{solver.name}: {reason}", **solution.settings})
 
     def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:

@@ -7,7 +7,6 @@ the measurements tie them together.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +17,7 @@ from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.automatic.auto import Auto
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Stopwatch
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
 
@@ -69,7 +68,7 @@ class BinaryCells:
 
     def turn(self, problem: Problem, found: Solution) -> Solution:
         """Turn cells over, from the candidates of a solution that is there."""
-        started = time.perf_counter()
+        clock = Stopwatch()
         sigma = noise_variance(problem, self.name).sqrt()
         probability = found.x.flatten(1).double()
         if not bool(((probability >= 0) & (probability <= 1)).all()):
@@ -85,7 +84,7 @@ class BinaryCells:
             self.max_turns,
         )
         solution = finish(problem, found, x.reshape(found.x.shape))
-        seconds = found.seconds + time.perf_counter() - started
+        seconds = found.seconds + clock.seconds
         return replace(solution, method=self.name, seconds=seconds)
 
 

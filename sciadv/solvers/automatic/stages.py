@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -22,6 +21,7 @@ from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaus
 from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.tangent_kernel import TangentKernel
 from sciadv.solvers.beyond_range.whitening import Whitened, whiten
+from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.scoring import finish, noise_threshold
 from sciadv.solvers.posterior.completed_draws import knows_its_error
@@ -52,34 +52,45 @@ def solve_in_stages(
     monitor
         Called after each iteration.
     """
-    started, whitened = time.perf_counter(), whiten(problem, "auto")
-    found = RepresentationError(restarts).search(whitened, seed=seed, monitor=monitor)
+    run, whitened = Run(seed, monitor), whiten(problem, "auto")
+    found = RepresentationError(restarts).search(whitened, seed=seed, monitor=run)
     solution = finish(problem, found, found.x)
     explained = [status is Status.EXPLAINED for status in solution.status]
     rows = torch.tensor([not is_fine for is_fine in explained], device=found.x.device).nonzero().squeeze(1)
     stages = ["range" if is_fine else "past the range" for is_fine in explained]
-    if len(rows) and not found.was_interrupted:
+    if len(rows) and not run.was_interrupted:
         part, begun = problem.subset(rows), found.rows(rows)
-        if problem.n_measurements < 2 * problem.prior.n_latent:
-            stage = "posterior mean"
-            few = replace(whitened, problem=whitened.problem.subset(rows))
-            outside = finish(part, begun, posterior_mean(few, begun, part.prior, seed=seed))
-        else:
-            method = TangentKernel(restarts)
-            stage, outside = method.name, method.leave_range(part, begun, monitor=monitor)
-        solution = solution.with_rows(rows, outside)
-        stages = ["range" if is_fine else stage for is_fine in explained]
+        few = replace(whitened, problem=whitened.problem.subset(rows))
+        outside = run.attempt(lambda: _outside(part, begun, few, restarts, run))
+        if outside is not None:
+            solution = solution.with_rows(rows, outside)
+            stages = ["range" if is_fine else outside.method for is_fine in explained]
     counts = Counter(stages)
     return replace(
         solution,
         method=counts.most_common(1)[0][0],
-        seconds=time.perf_counter() - started,
+        seconds=run.clock.seconds,
         settings={**found.settings, "stages": dict(counts)},
     )
 
 
+def _outside(
+    problem: Problem, found: Solution, whitened: Whitened, restarts: int | None, run: Run
+) -> Solution:
+    """Answer past the range what a latent search of the whitened problem has left unexplained."""
+    if problem.n_measurements < 2 * problem.prior.n_latent:
+        mean = posterior_mean(whitened, found, problem.prior, seed=run.seed)
+        return replace(finish(problem, found, mean), method="posterior mean")
+    return TangentKernel(restarts).leave_range(problem, found, monitor=run)
+
+
 def expand_range(
-    problem: Problem, solution: Solution, restarts: int | None = None, *, seed: int = 0
+    problem: Problem,
+    solution: Solution,
+    restarts: int | None = None,
+    *,
+    seed: int = 0,
+    monitor: Monitor | None = None,
 ) -> Solution:
     """Answer past the range what a latent search has left unexplained, with any operator and any noise.
 
@@ -96,9 +107,10 @@ def expand_range(
         What was searched.
     solution
         The solution of a latent search.
-    restarts, seed
-        As of a solver.
+    restarts, seed, monitor
+        As of a solver. An interrupted search keeps the solution as it was.
     """
+    run = Run(seed, monitor)
     asked = problem.prior.residual is not None and problem.likelihood.has_noise_level
     needs_steps = leaves_by_steps(problem)
     if needs_steps:
@@ -110,7 +122,9 @@ def expand_range(
         return solution
     steps = RegularisedGaussNewton() if restarts is None else RegularisedGaussNewton(restarts)
     solver = steps if needs_steps else TangentKernel(restarts)
-    outside = solver.solve(problem.subset(rows), seed=seed)
+    outside = solver.solve(problem.subset(rows), seed=seed, monitor=run)
+    if run.was_interrupted:
+        return solution
     outside = replace(outside, restart_objectives=None, restart_latents=None)  # of another search
     kept = replace(solution, x_range=solution.x).with_rows(rows, outside)
     counts = {"range": len(left) - len(rows), outside.method: len(rows)}
@@ -146,7 +160,7 @@ def posterior_mean(whitened: Whitened, found: Solution, prior: Prior, *, seed: i
 
 
 def _mean_of(whitened: Whitened, modes: Modes, prior: Prior, rows: Tensor, seed: int) -> Tensor:
-    some = Modes(modes.z[rows], modes.factor[rows], modes.weights[rows], modes.log_evidence[rows])
+    some = modes.take(rows)
     problem = whitened.problem.subset(rows)
     latents = some.draw(_N_DRAWS, seed=seed)[0]
     x = generate(prior, latents).to(latents)

@@ -7,7 +7,6 @@ theirs in the same way.
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -22,6 +21,7 @@ from sciadv.solvers.beyond_range.learned_tv import is_large
 from sciadv.solvers.beyond_range.past_range import search_to_minimum
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, latent_problem, whiten
 from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
+from sciadv.solvers.latent.progress import Stopwatch
 from sciadv.solvers.latent.search import Search
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate, noise_variance, operator_matrix
 from sciadv.solvers.posterior.completed_draws import knows_its_error
@@ -68,9 +68,9 @@ def _seconds_an_image(problem: Problem, images: Tensor) -> float:
     seconds = []
     with torch.no_grad():
         for _ in range(_N_TIMED):
-            started = time.perf_counter()
+            clock = Stopwatch()
             real_view(problem.forward(images)).sum().item()  # a number waits for the device
-            seconds.append(time.perf_counter() - started)
+            seconds.append(clock.seconds)
     return min(seconds) / len(images)
 
 

@@ -191,6 +191,10 @@ class IterativeSolver(Protocol[SomeState]):
         """Return the solution of a state."""
         ...
 
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Solve every measurement of the problem: `iterate` on the three above."""
+        ...
+
 
 def iterate(
     solver: IterativeSolver[Any], problem: Problem, *, seed: int = 0, monitor: Monitor | None = None
