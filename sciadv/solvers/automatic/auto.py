@@ -13,6 +13,7 @@ from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.latent_weight import can_loosen, loosen
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.scoring import marked
 from sciadv.solvers.latent.search import has_forward_mode
 
 #: Steps of Levenberg-Marquardt per start, most of which end early (measured: 6 to 9).
@@ -47,6 +48,11 @@ class Auto:
         Where images are too large for covariances of all their pixels, `LearnedTV` leaves it.
         """
         run = Run(seed, monitor)
+        return replace(marked(self._solve(problem, run), run), seconds=run.clock.seconds)
+
+    def _solve(self, problem: Problem, run: Run) -> Solution:
+        """Solve as the problem asks for."""
+        seed = run.seed
         if is_large(problem):
             solution = LearnedTV().solve(problem, seed=seed, monitor=run)
             told = "learned-tv: the prior has statistics of what it cannot represent, of large images"

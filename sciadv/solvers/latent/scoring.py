@@ -100,6 +100,18 @@ def finish(problem: Problem, found: Solution, x: Tensor) -> Solution:
     )
 
 
+def marked(solution: Solution, run: Run) -> Solution:
+    """Say of measurements that are not explained that the user has stopped the run, where that is so.
+
+    For solvers of several stages: a stage may have converged, and the next one not begun.
+    """
+    if not run.was_interrupted:
+        return solution
+    open_ended = (Status.CONVERGED, Status.CONVERGED_UNKNOWN_NOISE, Status.MAX_ITERATIONS)
+    status = [Status.INTERRUPTED if one in open_ended else one for one in solution.status]
+    return replace(solution, status=status)
+
+
 def direct_solution(
     problem: Problem,
     x: Tensor,
