@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -127,8 +128,14 @@ def _conform_one(value: Any, name: str, kind: Any, bounds: dict[str, float]) -> 
 
 
 def _number(value: Any, name: str, bounds: dict[str, float]) -> float:
-    keywords = {"ge": "least", "gt": "above", "le": "most", "lt": "below"}
-    return as_number(value, name, **{keywords[key]: bound for key, bound in bounds.items()})
+    return as_number(
+        value,
+        name,
+        least=bounds.get("ge", -math.inf),
+        above=bounds.get("gt", -math.inf),
+        most=bounds.get("le", math.inf),
+        below=bounds.get("lt", math.inf),
+    )
 
 
 def _whole(value: Any, name: str, bounds: dict[str, float]) -> int:

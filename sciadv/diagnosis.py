@@ -1,18 +1,57 @@
-"""What a solution is worth, in words: explained, in the generator's range, of a kind that the prior knows."""
+"""How far each answer of a solution can be trusted, in words: explained, in the range, of a known kind."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-#: P-values below this raise the out-of-distribution flag. Half of the 5 % of false alarms aimed at, since
-#: reference images are training images, which a prior explains better than new ones: 4.6 % of 900 development
-#: digits had less under `mnist-vae`, 4.2 % under `mnist`; 97.3 and 95.4 % of them turned by 90 degrees.
-ALARM = 0.025
+
+@dataclass(frozen=True)
+class DiagnosisSettings:
+    """The numbers of a diagnosis.
+
+    Parameters
+    ----------
+    distribution_threshold
+        P-values below this raise the out-of-distribution flag. Half of the 5 % of false alarms aimed at,
+        since reference images are training images, which a prior explains better than new ones: 4.6 % of 900
+        development digits had less under `mnist-vae`, 4.2 % under `mnist`; 97.3 and 95.4 % of them turned by
+        90 degrees.
+    mode_gap
+        Restarts whose objective is within this much of the best explain the data about as well [nats].
+    mode_distance
+        Restarts farther than this from the best are elsewhere [root mean square of a latent].
+    tangent_weight
+        Weight of the evidence without a search beside that of the search: a generator that reaches strange
+        images in far corners of its latent space hides them from the search, and not from the tangents at
+        its draws. Chosen on the development digits.
+    n_tangent_draws
+        Draws of the prior for the evidence without a search, at most.
+    n_reference
+        Reference images at most where a nonlinear operator or other noise makes a search long.
+    covariate_quantiles
+        Covariates are clipped to these quantiles of the reference images: beyond, nothing is extrapolated.
+    slowest
+        A nonlinear operator that takes longer is not compared [s an image]: a search calls it some hundred
+        times an image.
+    n_timed
+        Calls of which the quickest is taken for that time.
+    largest_matrix
+        A linear operator whose matrix has more numbers is not compared.
+    """
+
+    distribution_threshold: float = 0.025
+    mode_gap: float = 3.0
+    mode_distance: float = 0.5
+    tangent_weight: float = 0.25
+    n_tangent_draws: int = 200
+    n_reference: int = 100
+    covariate_quantiles: tuple[float, float] = (0.01, 0.99)
+    slowest: float = 2e-3
+    n_timed: int = 4
+    largest_matrix: int = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +70,8 @@ class Diagnosis:
     is_explained
         Whether the data are explained to the noise level; None where that level is unknown.
     is_out_of_range
-        Whether no ``G(z)`` that was found explains the data to the noise level; None where that cannot be
-        told.
+        Whether no ``G(z)`` that was found explains the data to the noise level; None where the noise level is
+        unknown.
     left_range
         Whether the answer is more than its G(z), as those of `representation-error` and `tangent-kernel` are.
     agreement
@@ -41,9 +80,11 @@ class Diagnosis:
         Whether restarts or modes far apart explain the data about as well as the best; None without any.
     noise_level
         The noise level that the evidence estimates [unit of y]; None where it is known or not estimated.
-    compare
-        Gives `distribution_p_value`. It may search for the prior's reference images, so it is called when
-        first asked.
+    distribution_p_value
+        Share of the prior's reference images with as high an evidence score ``(batch,)``; None where nothing
+        was compared, or can be (see `sciadv.solvers.diagnosis.evidence_score.can_compare`).
+    settings
+        The thresholds that were used.
     """
 
     misfit: Tensor
@@ -55,25 +96,20 @@ class Diagnosis:
     agreement: Tensor | None
     is_multimodal: Tensor | None
     noise_level: Tensor | None
-    compare: Callable[[], Tensor | None]
+    distribution_p_value: Tensor | None = None
+    settings: DiagnosisSettings = field(default_factory=DiagnosisSettings)
 
     @property
     def chi_square(self) -> Tensor:
         """``|F(x) - y|^2 / sigma^2 / m``, about 1 for noise alone; else the misfit squared."""
         return self.misfit.double().square()
 
-    @cached_property
-    def distribution_p_value(self) -> Tensor | None:
-        """Share of the prior's reference images that look as strange ``(batch,)``.
-
-        None where nothing can be compared, see `sciadv.solvers.diagnosis.evidence_score.can_look`.
-        """
-        return self.compare()
-
     @property
     def is_out_of_distribution(self) -> Tensor | None:
-        """Whether fewer than `ALARM` of the reference images look as strange."""
-        return None if self.distribution_p_value is None else self.distribution_p_value < ALARM
+        """Whether fewer than the threshold's share of reference images have as high an evidence score."""
+        if self.distribution_p_value is None:
+            return None
+        return self.distribution_p_value < self.settings.distribution_threshold
 
     @property
     def disagrees(self) -> Tensor | None:
@@ -84,7 +120,7 @@ class Diagnosis:
 
     @property
     def flags(self) -> dict[str, tuple[Tensor, str]]:
-        """Every flag that could be told: which measurements it is raised for, and its sentence."""
+        """Every flag that could be decided: which measurements it is raised for, and its sentence."""
         advice = "the answer leaves it" if self.left_range else "expand the range (method 'tangent-kernel')"
         unexplained = None if self.is_explained is None else ~self.is_explained
         every = {
@@ -107,25 +143,31 @@ class Diagnosis:
         """A few sentences per measurement, with advice."""
         raised = [(mask.tolist(), sentence) for mask, sentence in self.flags.values()]
         rows = range(len(self.misfit))
-        return [" ".join([*self._fit(row), *(said for mask, said in raised if mask[row])]) for row in rows]
+        return [
+            " ".join([*self._fit(row), *(sentence for mask, sentence in raised if mask[row])]) for row in rows
+        ]
 
     def _fit(self, row: int) -> list[str]:
         """Say how well one measurement is explained."""
         p = float(self.p_value[row])
-        said = [f"Misfit {float(self.misfit[row]):.3g} {self.unit}."]
+        sentences = [f"Misfit {float(self.misfit[row]):.3g} {self.unit}."]
         if math.isfinite(p):
-            said = [f"Chi-square per datum {float(self.chi_square[row]):.3g} (p = {p:.2g})."]
+            sentences = [f"Chi-square per datum {float(self.chi_square[row]):.3g} (p = {p:.2g})."]
         if self.is_explained is None:
             estimate = (
                 "" if self.noise_level is None else f"; by the evidence {float(self.noise_level[row]):.3g}"
             )
-            return [*said, f"The noise level is unknown{estimate}."]
-        return [*said, "Explained to the noise level."] if bool(self.is_explained[row]) else said
+            return [*sentences, f"The noise level is unknown{estimate}."]
+        return [*sentences, "Explained to the noise level."] if bool(self.is_explained[row]) else sentences
 
     def counts(self) -> list[str]:
         """Say of each flag how many measurements raise it; one sentence each."""
         n = len(self.misfit)
-        return [f"{int(mask.sum())} of {n}: {said}" for mask, said in self.flags.values() if bool(mask.any())]
+        return [
+            f"{int(mask.sum())} of {n}: {sentence}"
+            for mask, sentence in self.flags.values()
+            if bool(mask.any())
+        ]
 
     def summary(self) -> dict[str, object]:
         """Return what a report states, as plain values: how many measurements raise each flag."""

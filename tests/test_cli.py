@@ -256,7 +256,7 @@ def test_ctrl_c_keeps_the_solution_so_far(folder, monkeypatch):
 
 
 def test_ctrl_c_while_comparing_keeps_the_solution(folder, monkeypatch):
-    def compare(problem, *, seed):
+    def compare(problem, *, seed, settings):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr("sciadv.solvers.diagnosis.verdicts.distribution_p_value", compare)

@@ -29,7 +29,7 @@ from benchmarks.scans.gpr_crosshole import FIRST_CROP, PROBLEM, measured
 from benchmarks.scans.scans import CT, MR, Scan, scan_slices
 from sciadv.catalogue import load_problem
 from sciadv.data.datasets import load_images
-from sciadv.diagnosis import ALARM
+from sciadv.diagnosis import DiagnosisSettings
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers.diagnosis.conformal import distribution_p_value
@@ -135,7 +135,7 @@ def measure(name: str, p_values: Callable[[], list[dict[str, Tensor]]]) -> list[
     n_images = sum(len(p) for part in parts for p in part.values())
     rows: list[Row] = []
     for kind in parts[0]:
-        flags = [part[kind] < ALARM for part in parts]
+        flags = [part[kind] < DiagnosisSettings().distribution_threshold for part in parts]
         rows.append(
             {
                 "row": f"{name}, {kind}",

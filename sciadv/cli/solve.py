@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,8 +99,8 @@ def run_request(request: Request) -> Solution:
     refuse_inputs([request.out / name for name in RESULTS], _inputs(request, spec))
     with Interruption() as interruption, lock_folder(request.out):
         with interruption.may_stop(), _progress(problem) as monitor:
-            solution = sciadv.solve(problem, solver, seed=request.seed, monitor=monitor)
-        solution = _compared(solution, interruption)
+            solution = sciadv.solve(problem, solver, seed=request.seed, monitor=monitor, diagnose="quick")
+        solution = _compared(problem, solution, interruption, seed=request.seed)
         run = Run(
             title=spec.title,
             command=request.command,
@@ -183,24 +183,23 @@ def _progress(problem: Problem) -> Iterator[Monitor]:
         yield monitor
 
 
-def _compared(solution: Solution, interruption: Interruption) -> Solution:
-    """Compare with the prior's reference images now, which may take a minute.
+def _compared(problem: Problem, solution: Solution, interruption: Interruption, *, seed: int) -> Solution:
+    """Compare with the prior's reference images, which may take a minute.
 
     Ctrl-C leaves that out, and so does an interrupted search.
     """
-    if solution.diagnosis is None:
+    from sciadv.verbs.solve import compare_with_reference
+
+    if solution.was_interrupted:
         return solution
     console = progress_console()
     words = "comparing with the prior's reference images (Ctrl-C leaves that out)"
-    if not solution.was_interrupted:
-        try:
-            with interruption.may_stop(), console.status(words) if console.is_terminal else nullcontext():
-                solution.diagnosis.distribution_p_value  # noqa: B018  # kept where it is asked for again
-        except KeyboardInterrupt:
-            say_error("interrupted: not compared with the prior's reference images")
-        else:
-            return solution
-    return replace(solution, diagnosis=replace(solution.diagnosis, compare=lambda: None))
+    try:
+        with interruption.may_stop(), console.status(words) if console.is_terminal else nullcontext():
+            return compare_with_reference(problem, solution, seed=seed)
+    except KeyboardInterrupt:
+        say_error("interrupted: not compared with the prior's reference images")
+        return solution
 
 
 def _say_overwritten(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,16 @@ def catalogue_root(catalogue: Catalogue) -> Path:
     packaged = Path(str(files("sciadv"))) / "_catalogue"  # only in a wheel
     root = packaged if packaged.is_dir() else _checkout()
     return root / catalogue
+
+
+def cache_root() -> Path:
+    """Return the folder of what can be made again: ``SCIADV_CACHE``, else the user's cache folder."""
+    given = os.environ.get("SCIADV_CACHE")
+    if given:
+        return Path(given).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("sciadv"))
 
 
 def entry_names(catalogue: Catalogue) -> list[str]:

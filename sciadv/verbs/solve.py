@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
+from sciadv.arguments import as_count, as_function, as_seed, shown
 from sciadv.catalogue import load_problem
 from sciadv.errors import InputError
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers import Monitor, Solver, make_solver
-from sciadv.solvers.diagnosis.verdicts import diagnose
+from sciadv.solvers.diagnosis import verdicts
+from sciadv.solvers.diagnosis.verdicts import Extent
+
+_logger = logging.getLogger(__name__)
 
 
 def solve(  # one keyword a choice of the user
@@ -21,6 +26,7 @@ def solve(  # one keyword a choice of the user
     seed: int = 0,
     device: str | None = None,
     monitor: Monitor | None = None,
+    diagnose: Extent | None = "full",
 ) -> Solution:
     """Solve every measurement of a problem, all restarts in one batch, and diagnose the answers.
 
@@ -41,6 +47,11 @@ def solve(  # one keyword a choice of the user
         "auto", "cpu", "cuda", …; where the problem is if left out.
     monitor
         Called with a `Progress` after each iteration.
+    diagnose
+        "full" also compares the measurements with the prior's reference images, where it has any: a search
+        of the measurements, and once for each prior, operator and noise one of the reference images, kept in
+        the cache folder. "quick" leaves that out, None makes no diagnosis at all. Ctrl-C during the
+        comparison keeps the solution, with the quick diagnosis.
 
     Raises
     ------
@@ -64,11 +75,51 @@ def solve(  # one keyword a choice of the user
     >>> solution.diagnosis.words[0].split(". ")[-1]
     'Explained to the noise level.'
     """
-    loaded = problem if isinstance(problem, Problem) else load_problem(problem, seed=seed)
+    if diagnose not in ("full", "quick", None):
+        raise InputError(f'diagnose must be "full", "quick" or None, but it is {shown(diagnose)}')
+    if monitor is not None:
+        as_function(monitor, "monitor")
+    seed = as_seed(seed)
+    loaded = problem if isinstance(problem, Problem) else load_problem(_name(problem), seed=seed)
     solver = choose_solver(loaded, method, restarts=restarts)
     posed = (loaded if device is None else loaded.to(device)).private()
     solution = solver.solve(posed, seed=seed, monitor=monitor)
-    return replace(solution, diagnosis=diagnose(posed, solution, seed=seed))
+    if diagnose is None:
+        return solution
+    solution = replace(solution, diagnosis=verdicts.diagnose(posed, solution, extent="quick", seed=seed))
+    if diagnose == "quick" or solution.was_interrupted:
+        return solution
+    try:
+        return compare_with_reference(posed, solution, seed=seed)
+    except KeyboardInterrupt:
+        _logger.warning("interrupted: not compared with the prior's reference images")
+        return solution
+
+
+def compare_with_reference(problem: Problem, solution: Solution, *, seed: int = 0) -> Solution:
+    """Return a solution whose diagnosis compares the measurements with the prior's reference images.
+
+    Parameters
+    ----------
+    problem
+        What was solved.
+    solution
+        Its solution.
+    seed
+        Seed of the noise on the reference images, and of the searches.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user stopped it.
+    """
+    return replace(solution, diagnosis=verdicts.diagnose(problem, solution, extent="full", seed=seed))
+
+
+def _name(problem: object) -> str | Path:
+    if not isinstance(problem, str | Path):
+        raise InputError(f"problem must be a Problem, a name or a path, but it is {shown(problem)}")
+    return problem
 
 
 def choose_solver(
@@ -81,9 +132,14 @@ def choose_solver(
     UnknownNameError
         There is no solver of that name.
     InputError
-        `restarts` is below 1, or was given to a solver that has none or that is an object.
+        `restarts` is no whole number >= 1, or was given to a solver that has none or that is an object, or
+        `method` is no solver.
     """
+    if restarts is not None:
+        restarts = as_count(restarts, "restarts")
     if method is not None and not isinstance(method, str):
+        if not callable(getattr(method, "solve", None)):
+            raise InputError(f"method must be a solver or the name of one, but it is {shown(method)}")
         if restarts is not None:
             raise InputError("give restarts to the solver itself, as in LevenbergMarquardt(restarts=5)")
         return method

@@ -7,10 +7,11 @@ import torch
 from matplotlib.figure import Figure
 
 from benchmarks.reconstruct import out_of_distribution as bench
-from sciadv.diagnosis import ALARM
+from sciadv.diagnosis import DiagnosisSettings
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 
+ALARM = DiagnosisSettings().distribution_threshold
 OF, NOT = ALARM / 2, 2 * ALARM
 
 

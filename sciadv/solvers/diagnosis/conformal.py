@@ -3,7 +3,7 @@
 Of all measurements of the reference's kind, no more than a share p get a p-value below p, whatever the score
 (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, section 2.2). The score, made by
 `evidence_score`, is minus the log evidence of the measurements under the prior, beyond what is usual for
-reference images that are as bright and whose turned or reflected kin are as likely under the prior, and
+reference images that are as bright and whose turned or reflected versions are as likely under the prior, and
 under the training set's Gaussian: simple images are explained well by any model, so that a likelihood alone
 lets them pass (Ren et al., Likelihood Ratios for Out-of-Distribution Detection, NeurIPS 2019; Serra et al.,
 Input Complexity and Out-of-Distribution Detection with Likelihood-based Generative Models, ICLR 2020).
@@ -11,48 +11,22 @@ Input Complexity and Out-of-Distribution Detection with Likelihood-based Generat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor
 
-from sciadv.forward import Forward
-from sciadv.likelihood import Likelihood
-from sciadv.prior import Prior
+from sciadv.diagnosis import DiagnosisSettings
 from sciadv.problem import Problem
-from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, require_residual
-from sciadv.solvers.diagnosis.evidence_score import Looks, can_look, looks
-from sciadv.types import as_generator
-
-#: Far from the reference, nothing is an excuse: quantiles of its range.
-_ENDS = (0.01, 0.99)
-#: Reference images at most where a nonlinear operator or other noise makes a search long.
-_N_REFERENCE = 100
+from sciadv.solvers.diagnosis.evidence_score import EvidenceScores, can_compare, evidence_scores
+from sciadv.solvers.diagnosis.reference import reference_scores
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The looks of a prior's reference images through one operator with one noise, and for whom."""
+def distribution_p_value(
+    problem: Problem, *, seed: int = 0, settings: DiagnosisSettings | None = None
+) -> Tensor | None:
+    """Return the share of reference images with as high an evidence score as each measurement ``(batch,)``.
 
-    prior: Prior
-    likelihood: Likelihood
-    seed: int
-    looks: Looks
-
-    def is_for(self, problem: Problem, seed: int) -> bool:
-        is_same = self.prior is problem.prior and self.likelihood is problem.likelihood
-        return is_same and self.seed == seed
-
-
-_KNOWN: WeakKeyDictionary[Forward, _Known] = WeakKeyDictionary()
-
-
-def distribution_p_value(problem: Problem, *, seed: int = 0) -> Tensor | None:
-    """Return the share of reference images that look as strange as each measurement ``(batch,)``.
-
-    None where `evidence_score.can_look` says no: the prior has no statistics of its representation error,
-    the noise level is unknown, or the operator is huge or slow.
+    None where `evidence_score.can_compare` says no: the prior has no statistics of its representation error,
+    the noise level is unknown, or the operator is large or slow.
 
     Parameters
     ----------
@@ -60,51 +34,51 @@ def distribution_p_value(problem: Problem, *, seed: int = 0) -> Tensor | None:
         What is measured.
     seed
         Seed of the noise on the reference images and of the searches.
+    settings
+        The numbers of the diagnosis; its defaults if None.
 
     Notes
     -----
-    Cost: a search of the measurements, and once per prior, operator and noise of the reference images; of
-    large images and a linear operator with Gaussian noise a linear estimate instead.
+    Cost: a search of the measurements, and once per prior, operator and noise one of the reference images,
+    which is kept on disk (`sciadv.solvers.diagnosis.reference`); of large images and a linear operator with
+    Gaussian noise a linear estimate instead.
     """
-    if not can_look(problem):
+    numbers = settings or DiagnosisSettings()
+    if not can_compare(problem, numbers):
         return None
-    known = _KNOWN.get(problem.forward)
-    if known is None or not known.is_for(problem, seed):
-        usual = looks(_reference_problem(problem, seed), seed=seed)
-        known = _Known(problem.prior, problem.likelihood, seed, usual)
-        _KNOWN[problem.forward] = known
-    return conformal_p_value(known.looks, looks(problem, seed=seed))
+    reference = reference_scores(problem, seed=seed, settings=numbers)
+    measured = evidence_scores(problem, seed=seed, settings=numbers)
+    return conformal_p_value(reference, measured, quantiles=numbers.covariate_quantiles)
 
 
-def conformal_p_value(reference: Looks, measured: Looks) -> Tensor:
-    """Return the share of the reference whose evidence is as low for its excuses ``(batch,)``.
+def conformal_p_value(
+    reference: EvidenceScores, measured: EvidenceScores, *, quantiles: tuple[float, float] = (0.01, 0.99)
+) -> Tensor:
+    """Return the share of the reference whose score is as high, given the covariates ``(batch,)``.
 
-    What is usual is a quadratic of the excuses, fitted by least squares; each reference image is judged by
-    the fit to all others.
+    What is usual is a quadratic of the covariates, fitted by least squares; each reference image is compared
+    with the fit to all others.
+
+    Parameters
+    ----------
+    reference, measured
+        Scores made in the same way.
+    quantiles
+        Of the reference's covariates, to which all are clipped.
     """
-    centre, scale = reference.excuses.mean(0), reference.excuses.std(0).clamp_min(1e-12)
-    low, high = torch.quantile(reference.excuses, reference.excuses.new_tensor(_ENDS), dim=0)
+    centre = reference.covariates.mean(0)
+    scale = reference.covariates.std(0).clamp_min(1e-12)
+    low, high = torch.quantile(reference.covariates, reference.covariates.new_tensor(quantiles), dim=0)
 
-    def design(looks: Looks) -> Tensor:
-        excuse = (looks.excuses.clamp(low, high) - centre) / scale
-        return torch.cat([torch.ones_like(excuse[:, :1]), excuse, excuse.square()], 1)
+    def design(scores: EvidenceScores) -> Tensor:
+        covariate = (scores.covariates.clamp(low, high) - centre) / scale
+        return torch.cat([torch.ones_like(covariate[:, :1]), covariate, covariate.square()], 1)
 
     known = design(reference)
     inverse = torch.linalg.pinv(known)
-    usual = inverse @ reference.evidence
+    usual = inverse @ reference.score
     leverage = (known * inverse.T).sum(1)
-    normal = (reference.evidence - known @ usual) / (1 - leverage)  # without itself in the fit
-    excess = measured.evidence - design(measured) @ usual
+    normal = (reference.score - known @ usual) / (1 - leverage)  # without itself in the fit
+    excess = measured.score - design(measured) @ usual
     p_value: Tensor = (1 + (normal >= excess[:, None]).sum(1)) / (1 + len(normal))
     return p_value
-
-
-def _reference_problem(problem: Problem, seed: int) -> Problem:
-    """Return the problem with measurements of the prior's reference images."""
-    images = require_residual(problem.prior, "the diagnosis").reference
-    images = images if is_linear_gaussian(problem) else images[:_N_REFERENCE]
-    images = images.to(problem.measurements.device, problem.prior.dtype)
-    generator = as_generator(seed, problem.measurements.device)
-    with torch.no_grad():
-        y = problem.likelihood.sample(problem.forward(images), generator=generator)
-    return problem.with_measurements(y)

@@ -1,4 +1,4 @@
-"""How strange measurements look to a prior: minus the log evidence, and what excuses a low one.
+"""The evidence score of measurements under a prior: minus the log evidence, with its covariates.
 
 Scores for `sciadv.solvers.diagnosis.conformal`, which asks of a score only that the reference images get
 theirs in the same way.
@@ -13,6 +13,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from sciadv.diagnosis import DiagnosisSettings
 from sciadv.likelihood import real_view
 from sciadv.prior import Prior
 from sciadv.problem import Problem
@@ -29,57 +30,59 @@ from sciadv.solvers.posterior.laplace_mixture import hessian_factor
 
 #: Measurements whose Jacobians, or images, are made at once; bounds the memory.
 _CHUNK = 200
-#: Weight of the evidence without a search beside that of the search: a generator that reaches strange images
-#: in far corners of its latent space hides them from the search, and not from the tangents at its draws.
-#: Chosen on development digits, as `sciadv.diagnosis.ALARM` is.
-_BESIDE = 0.25
-#: A search calls an operator some hundred times an image: a slower one [s an image] is not called unasked.
-_SLOW, _N_TIMED = 2e-3, 4
-#: Numbers of a linear operator's matrix at most; bounds the memory.
-_LARGEST = 50_000_000
 _WHO = "the diagnosis"
 
 
 @dataclass(frozen=True)
-class Looks:
-    """How measurements look to a prior: minus log evidence ``(n,)``, and excuses for it ``(n, excuses)``."""
+class EvidenceScores:
+    """Minus the log evidence of measurements ``(n,)``, and covariates on which it depends.
 
-    evidence: Tensor
-    excuses: Tensor
+    Parameters
+    ----------
+    score
+        Minus the log evidence ``(n,)``.
+    covariates
+        What makes a score usually high or low for images that the prior knows ``(n, covariates)``.
+    """
+
+    score: Tensor
+    covariates: Tensor
 
 
-def can_look(problem: Problem) -> bool:
-    """Whether `looks` applies: reference images, a known noise level, an operator neither huge nor slow.
+def can_compare(problem: Problem, settings: DiagnosisSettings) -> bool:
+    """Whether `evidence_scores` applies: reference images, a known noise level, a small and quick operator.
 
-    Huge is a linear operator with a matrix of more than 50 million numbers; slow is another one that takes
-    more than 2 ms an image: the answer for the acoustic wave equation is no.
+    A linear operator is too large if its matrix has more than `DiagnosisSettings.largest_matrix` numbers,
+    another one too slow if it takes more than `DiagnosisSettings.slowest` seconds an image: the acoustic wave
+    equation is.
     """
     residual = problem.prior.residual
     if residual is None or not problem.likelihood.has_noise_level:
         return False
     if is_linear_gaussian(problem):
-        return problem.n_measurements * prod(problem.forward.in_shape) <= _LARGEST
-    return _seconds_an_image(problem, residual.reference[:4]) < _SLOW
+        return problem.n_measurements * prod(problem.forward.in_shape) <= settings.largest_matrix
+    return _seconds_an_image(problem, residual.reference[:4], settings.n_timed) < settings.slowest
 
 
-def _seconds_an_image(problem: Problem, images: Tensor) -> float:
+def _seconds_an_image(problem: Problem, images: Tensor, n_timed: int) -> float:
     """Return the least time of a few calls: the rest waited for something else."""
     images = images.to(problem.measurements.device, problem.prior.dtype)
     seconds = []
     with torch.no_grad():
-        for _ in range(_N_TIMED):
+        for _ in range(n_timed):
             clock = Stopwatch()
             real_view(problem.forward(images)).sum().item()  # a number waits for the device
             seconds.append(clock.seconds)
     return min(seconds) / len(images)
 
 
-def looks(problem: Problem, *, seed: int = 0) -> Looks:
-    """Return how strange the measurements look, for which `can_look` holds.
+def evidence_scores(problem: Problem, *, seed: int, settings: DiagnosisSettings) -> EvidenceScores:
+    """Return the scores of measurements, for which `can_compare` holds.
 
     Linear operators with Gaussian noise: the Laplace evidence of a search that knows the prior's
-    representation error, and excuses for it. Of images too large for that, what the encoded linear estimate
-    leaves unexplained. Nonlinear operators and other noise: what a latent search leaves unexplained.
+    representation error, with covariates: brightness, and the evidence of turned and reflected images. Images
+    too large for that: what the encoded linear estimate leaves unexplained. Nonlinear operators and other
+    noise: what a latent search leaves unexplained.
 
     Parameters
     ----------
@@ -87,6 +90,8 @@ def looks(problem: Problem, *, seed: int = 0) -> Looks:
         What is measured.
     seed
         Seed of searches and draws.
+    settings
+        The numbers of the diagnosis.
 
     Raises
     ------
@@ -95,7 +100,9 @@ def looks(problem: Problem, *, seed: int = 0) -> Looks:
     """
     if is_large(problem):
         return _encoded(problem)
-    return _searched(problem, seed) if knows_its_error(problem) else _in_range(problem, seed)
+    if knows_its_error(problem):
+        return _searched(problem, seed, settings)
+    return _in_range(problem, seed)
 
 
 def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
@@ -107,7 +114,7 @@ def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
     return m * torch.log1p(chi_square / m) + 0.5 * z.double().square().sum(1)
 
 
-def _searched(problem: Problem, seed: int) -> Looks:
+def _searched(problem: Problem, seed: int, settings: DiagnosisSettings) -> EvidenceScores:
     """Search, and take Laplace's evidence, beside that at the generator's tangents."""
     whitened = whiten(problem, _WHO)
     posed = _in_precision_of(problem.prior, whitened.problem)
@@ -115,15 +122,16 @@ def _searched(problem: Problem, seed: int) -> Looks:
     z = _ended(found)
     chi_square = (posed.measurements - found.prediction).double().square().sum(1)
     evidence = _unexplained(chi_square, z, problem.n_measurements) + _half_log_det(posed, z)
-    excuses = [whitened.complete(found.x.double()).flatten(1).mean(1)]
+    covariates = [whitened.complete(found.x.double()).flatten(1).mean(1)]
     is_image = len(problem.forward.in_shape) > 2
     matrices = _matrices(problem) if is_image else [operator_matrix(problem.forward)]
-    densities = tangent_mixture(problem, matrices, seed=seed)
+    densities = tangent_mixture(problem, matrices, n_draws=settings.n_tangent_draws, seed=seed)
     if is_image:
-        excuses.append(densities[:, 1:].logsumexp(1))
+        covariates.append(densities[:, 1:].logsumexp(1))
     if is_image and problem.prior.moments is not None:
-        excuses.append(_turned_likelihood(problem, matrices[1:]))
-    return Looks(evidence - _BESIDE * densities[:, 0], torch.stack(excuses, 1))
+        covariates.append(_turned_likelihood(problem, matrices[1:]))
+    score = evidence - settings.tangent_weight * densities[:, 0]
+    return EvidenceScores(score, torch.stack(covariates, 1))
 
 
 def _in_precision_of(prior: Prior, whitened: Problem) -> Problem:
@@ -133,36 +141,38 @@ def _in_precision_of(prior: Prior, whitened: Problem) -> Problem:
 
 
 def _ended(found: Solution) -> Tensor:
-    """Return the latents of a search that went on to its end: half a search would look strange."""
+    """Return the latents of a search that went on to its end: half a search would score too high."""
     if found.was_interrupted:
         raise KeyboardInterrupt
     assert found.z is not None  # a latent search has latents
     return found.z
 
 
-def _encoded(problem: Problem) -> Looks:
+def _encoded(problem: Problem) -> EvidenceScores:
     """Encode the linear estimate, which costs a second where a search costs minutes."""
     whitened = whiten(problem, _WHO)
     rows = torch.arange(problem.n_problems, device=problem.measurements.device)
     estimate = linear_estimate(problem).reshape(-1, *problem.forward.in_shape).to(problem.prior.dtype)
-    evidence, brightness = [], []
-    with torch.no_grad(), problem.prior.frozen(), whitened.problem.prior.frozen():
+    scores = []
+    brightness = []
+    with torch.no_grad():
         for some in torch.split(rows, _CHUNK):
             part = replace(whitened, problem=whitened.problem.subset(some))
             z = problem.prior.encode(estimate[some])
             in_range = part.problem.prior(z.double())
             left = part.problem.measurements - part.problem.forward(in_range)
-            evidence.append(_unexplained(left.square().sum(1), z, problem.n_measurements))
+            scores.append(_unexplained(left.square().sum(1), z, problem.n_measurements))
             brightness.append(part.complete(in_range).flatten(1).mean(1))
-    return Looks(torch.cat(evidence), torch.cat(brightness)[:, None])
+    return EvidenceScores(torch.cat(scores), torch.cat(brightness)[:, None])
 
 
-def _in_range(problem: Problem, seed: int) -> Looks:
-    """Search the latents alone: the best that the range does, without an excuse."""
+def _in_range(problem: Problem, seed: int) -> EvidenceScores:
+    """Search the latents alone: the best that the range does, without covariates."""
     posed = latent_problem(problem, _WHO)
-    found, m = search_to_minimum(posed, None).solve(posed, seed=seed), problem.n_measurements
-    evidence = _unexplained(m * found.misfit.double().square(), _ended(found), m)
-    return Looks(evidence, torch.zeros_like(evidence)[:, None])  # a constant excuses nothing
+    found = search_to_minimum(posed, None).solve(posed, seed=seed)
+    m = problem.n_measurements
+    score = _unexplained(m * found.misfit.double().square(), _ended(found), m)
+    return EvidenceScores(score, torch.zeros_like(score)[:, None])  # a constant covariate changes nothing
 
 
 def _matrices(problem: Problem) -> list[Tensor]:
@@ -175,11 +185,11 @@ def _matrices(problem: Problem) -> list[Tensor]:
 def _half_log_det(problem: Problem, z: Tensor) -> Tensor:
     """Return half the log determinant of the Gauss-Newton Hessian at latents."""
     parts = []
-    with problem.prior.frozen():
-        for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
-            search, own = Search(problem.subset(rows), 1), torch.arange(len(rows), device=z.device)
-            factor = hessian_factor(search, search.evaluate(z[rows], own), own)[0]
-            parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
+    for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
+        search = Search(problem.subset(rows), 1)
+        own = torch.arange(len(rows), device=z.device)
+        factor = hessian_factor(search, search.evaluate(z[rows], own), own)[0]
+        parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
     return torch.cat(parts)
 
 

@@ -19,11 +19,11 @@ from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.jacobian import push_unit_tangents
 from sciadv.solvers.linear.linearised_draws import n_linearised
 
-#: Draws at most, and draws whose densities are made at once; bounds the memory.
-_N_DRAWS, _CHUNK = 200, 16
+#: Draws whose densities are made at once; bounds the memory.
+_CHUNK = 16
 
 
-def tangent_mixture(problem: Problem, matrices: list[Tensor], *, seed: int = 0) -> Tensor:
+def tangent_mixture(problem: Problem, matrices: list[Tensor], *, n_draws: int = 200, seed: int = 0) -> Tensor:
     """Return the log density of the measurements through each operator, ``(batch, operators)``, float64.
 
     Parameters
@@ -32,6 +32,8 @@ def tangent_mixture(problem: Problem, matrices: list[Tensor], *, seed: int = 0) 
         Gaussian noise of known sigma, a prior with statistics of its residual.
     matrices
         Operators ``(measurements, pixels)`` that may have made the measurements.
+    n_draws
+        Draws of the prior at most.
     seed
         Seed of the draws.
 
@@ -41,8 +43,8 @@ def tangent_mixture(problem: Problem, matrices: list[Tensor], *, seed: int = 0) 
         The noise or the prior are of another kind.
     """
     prior, image = problem.prior, require_residual(problem.prior, "the diagnosis").image
-    z = prior.sample_latent(min(_N_DRAWS, n_linearised(problem)), seed=seed)
-    with torch.no_grad(), prior.frozen():
+    z = prior.sample_latent(min(n_draws, n_linearised(problem)), seed=seed)
+    with torch.no_grad():
         x, tangents = push_unit_tangents(prior, z)
     y, noise = real_view(problem.measurements).double(), noise_variance(problem, "the diagnosis").diag()
     mean = x.flatten(1).double() + image.mean.flatten().to(y)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
-from sciadv.diagnosis import Diagnosis
+from sciadv.diagnosis import Diagnosis, DiagnosisSettings
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.diagnosis.conformal import distribution_p_value
 from sciadv.solvers.latent.scoring import noise_threshold
 
-#: Restarts within this much of the best objective, and farther apart than this per latent, are other modes.
-_NATS, _APART = 3.0, 0.5
+#: How much of a diagnosis is made: "full" compares with the prior's reference images, "quick" does not.
+Extent = Literal["full", "quick"]
 
 
-def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosis:
+def diagnose(
+    problem: Problem,
+    solution: Solution,
+    *,
+    extent: Extent = "full",
+    seed: int = 0,
+    settings: DiagnosisSettings | None = None,
+) -> Diagnosis:
     """Diagnose every measurement of a solution.
 
     Parameters
@@ -25,20 +34,30 @@ def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosi
         What was solved.
     solution
         Its solution, of any solver.
+    extent
+        "full" compares the measurements with the prior's reference images, "quick" leaves that out.
     seed
         Seed of the noise on the reference images.
+    settings
+        The numbers of the diagnosis; its defaults if None.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user stopped the comparison.
 
     Notes
     -----
-    Cost: nothing but a prediction, until `Diagnosis.distribution_p_value` is asked for: see
-    `sciadv.solvers.diagnosis.conformal.distribution_p_value`.
+    Cost: a prediction; of the comparison see `sciadv.solvers.diagnosis.conformal.distribution_p_value`.
     """
+    numbers = settings or DiagnosisSettings()
     likelihood = problem.likelihood
     chi_square = solution.misfit.double().square()
     half = torch.tensor(0.5 * problem.n_measurements, dtype=torch.float64, device=chi_square.device)
     p_value = torch.special.gammaincc(half.expand_as(chi_square), half * chi_square)
     is_chi_square = isinstance(likelihood, Gaussian) and likelihood.has_noise_level
     explained = solution.misfit <= noise_threshold(problem) if likelihood.has_noise_level else None
+    compared = distribution_p_value(problem, seed=seed, settings=numbers) if extent == "full" else None
     return Diagnosis(
         misfit=solution.misfit,
         unit=solution.unit,
@@ -46,10 +65,11 @@ def diagnose(problem: Problem, solution: Solution, *, seed: int = 0) -> Diagnosi
         is_explained=explained,
         is_out_of_range=_out_of_range(problem, solution),
         left_range=solution.x_range is not None,
-        agreement=_agreement(solution),
-        is_multimodal=_multimodal(solution),
+        agreement=_agreement(solution, numbers),
+        is_multimodal=_multimodal(solution, numbers),
         noise_level=solution.noise_level,
-        compare=lambda: distribution_p_value(problem, seed=seed),
+        distribution_p_value=compared,
+        settings=numbers,
     )
 
 
@@ -62,26 +82,27 @@ def _out_of_range(problem: Problem, solution: Solution) -> Tensor | None:
     return misfit > noise_threshold(problem)
 
 
-def _agreement(solution: Solution) -> Tensor | None:
+def _agreement(solution: Solution, settings: DiagnosisSettings) -> Tensor | None:
     """Return the share of restarts that end near the best one, whatever value they were stopped at."""
-    return None if solution.restart_latents is None else (~_apart(solution)).double().mean(1)
+    return None if solution.restart_latents is None else (~_apart(solution, settings)).double().mean(1)
 
 
-def _multimodal(solution: Solution) -> Tensor | None:
+def _multimodal(solution: Solution, settings: DiagnosisSettings) -> Tensor | None:
     if solution.posterior is not None and solution.posterior.n_modes is not None:
         return solution.posterior.n_modes > 1
     if solution.restart_objectives is None or solution.restart_latents is None:
         return None
-    near_best = solution.restart_objectives < solution.restart_objectives.amin(1, keepdim=True) + _NATS
-    return (near_best & _apart(solution)).any(1)
+    best = solution.restart_objectives.amin(1, keepdim=True)
+    near_best = solution.restart_objectives < best + settings.mode_gap
+    return (near_best & _apart(solution, settings)).any(1)
 
 
-def _apart(solution: Solution) -> Tensor:
+def _apart(solution: Solution, settings: DiagnosisSettings) -> Tensor:
     """Return which restarts end far from the best ``(batch, restarts)``."""
     assert solution.restart_latents is not None
     assert solution.restart_objectives is not None  # they come together
     best = solution.restart_objectives.argmin(1)
     rows = torch.arange(len(best), device=best.device)
     moved = solution.restart_latents - solution.restart_latents[rows, best][:, None]
-    apart: Tensor = moved.square().mean(2) > _APART**2
+    apart: Tensor = moved.square().mean(2) > settings.mode_distance**2
     return apart

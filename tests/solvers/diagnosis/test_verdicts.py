@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 from sciadv.data.datasets import is_available, load_images
-from sciadv.diagnosis import ALARM, Diagnosis
+from sciadv.diagnosis import Diagnosis
 from sciadv.forward import GaussianSensing
 from sciadv.likelihood import Gaussian, Tolerance
 from sciadv.prior import Prior
@@ -114,7 +114,7 @@ def test_inverted_digits_are_flagged_and_digits_are_not() -> None:
     found = digits(torch.cat([images, 1 - images]))
     assert found.distribution_p_value is not None
     assert found.is_out_of_distribution is not None
-    assert int(found.is_out_of_distribution[:20].sum()) <= 4  # ALARM of 20 is 1
+    assert int(found.is_out_of_distribution[:20].sum()) <= 4  # 1 is expected
     assert bool(found.is_out_of_distribution[20:].all())
-    assert float(found.distribution_p_value[20:].max()) < ALARM
+    assert float(found.distribution_p_value[20:].max()) < found.settings.distribution_threshold
     assert "never seen" in found.words[-1]
