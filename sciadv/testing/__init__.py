@@ -4,6 +4,7 @@ from sciadv.testing.forward import check_forward
 from sciadv.testing.posterior import check_posterior
 from sciadv.testing.prior import check_prior
 from sciadv.testing.solver import check_solver, check_steps, linear_problem, map_objective
+from sciadv.testing.training import check_training
 
 __all__ = [
     "check_forward",
@@ -11,6 +12,7 @@ __all__ = [
     "check_prior",
     "check_solver",
     "check_steps",
+    "check_training",
     "linear_problem",
     "map_objective",
 ]

@@ -75,7 +75,7 @@ class TrainingLog:
         make_folder(folder)
         self._steps, self._quality = (_Table(folder / name, n_done) for name in (CSV, QUALITY))
         wanted = find_spec("tensorboard") is not None if has_tensorboard is None else has_tensorboard
-        self._board = _tensorboard(folder) if wanted else None
+        self._board = _tensorboard(folder, n_done) if wanted else None
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
         """Add a row to ``metrics.csv``."""
@@ -125,10 +125,10 @@ def _rows_until(path: Path, n_done: int) -> list[list[str]]:
     return [header, *whole] if header else []
 
 
-def _tensorboard(folder: Path) -> _ScalarWriter:
+def _tensorboard(folder: Path, n_done: int) -> _ScalarWriter:
     from torch.utils.tensorboard import SummaryWriter
 
-    writer: _ScalarWriter = SummaryWriter(str(folder))
+    writer: _ScalarWriter = SummaryWriter(str(folder), purge_step=n_done + 1 if n_done else None)
     return writer
 
 

@@ -6,11 +6,14 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
+from torch import Tensor
+
+from sciadv.files.publishing import lock_folder, uninterrupted
 from sciadv.trainings.distributed import anywhere, is_first
 from sciadv.trainings.log import TrainingLog, save_grid
 from sciadv.trainings.protocol import (
@@ -25,7 +28,6 @@ from sciadv.trainings.protocol import (
 from sciadv.trainings.training_report import GameReport, GameStatus
 
 _logger = logging.getLogger(__name__)
-_N_GRID = 64
 
 
 def run(
@@ -35,6 +37,7 @@ def run(
     every: int = 500,
     monitor: TrainingMonitor | None = None,
     is_interrupted: Callable[[], bool] = lambda: False,
+    n_shown: int = 64,
 ) -> GameReport:
     """Step a training to its end and report.
 
@@ -52,7 +55,10 @@ def run(
     monitor
         Called after each step.
     is_interrupted
-        Asked after each step; when any process says so, the state is written and the run ends.
+        Asked after each step; when any process says so, the state is written and the run ends. So it does
+        at Ctrl-C, which waits for the end of the step.
+    n_shown
+        Samples of a grid.
 
     Returns
     -------
@@ -60,20 +66,21 @@ def run(
         A training that diverges is a status, not an exception: it is back at its last good state.
     """
     with _folder(checkpoint, training.n_done) as log:
-        progress = _Run(training, checkpoint, every, monitor, is_interrupted, log)
+        progress = _Run(training, checkpoint, every, monitor, is_interrupted, n_shown, log)
         status, message = progress.to_the_end()
-        done = status in (GameStatus.FINISHED, GameStatus.STOPPED)
-        report = GameReport(
-            status,
-            message,
-            training.n_done,
-            progress.seconds,
-            progress.losses,
-            training.diagnose() if done else (),
-            quality=tuple(progress.measured),
-        )
-        if log is not None:
-            log.summary(report.payload() | {"settings": training.settings()})
+        with suppress(KeyboardInterrupt), uninterrupted():
+            done = status in (GameStatus.FINISHED, GameStatus.STOPPED)
+            report = GameReport(
+                status,
+                message,
+                training.n_done,
+                progress.seconds,
+                progress.losses,
+                training.diagnose() if done else (),
+                quality=tuple(progress.measured),
+            )
+            if log is not None:
+                log.summary(report.payload() | {"settings": training.settings()})
     return report
 
 
@@ -87,9 +94,11 @@ class _Run:
     every: int
     monitor: TrainingMonitor | None
     is_interrupted: Callable[[], bool]
+    n_shown: int
     log: TrainingLog | None
     losses: dict[str, float] = field(default_factory=dict)
     measured: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    _good: tuple[dict[str, Tensor], dict[str, Any]] = field(default_factory=lambda: ({}, {}))
     _began: float = field(default_factory=time.process_time)
 
     @property
@@ -99,25 +108,36 @@ class _Run:
 
     def to_the_end(self) -> tuple[GameStatus, str]:
         """Step until the training is done, has improved no more, diverged, or is interrupted."""
-        training, good = self.training, self.training.state()
+        training = self.training
+        self._good = training.state()
         try:
             while training.n_done < training.n_steps and training.stop_reason() is None:
-                self._step()
-                if training.n_done % self.every == 0 or training.n_done == training.n_steps:
-                    finite_state(training)  # before anything is measured on it or written
-                    self._keep()
-                    good = training.state()
-                self._tell()
-                if anywhere(self.is_interrupted()):
+                pressed = self._advance()
+                if anywhere(self.is_interrupted() or pressed):
                     return self._interrupted()
         except DivergedError as error:
-            training.restore(*good)
+            training.restore(*self._good)
             message = f"{error}. The training is back at step {training.n_done}"
             _logger.warning(message)
             return GameStatus.DIVERGED, message
         if training.n_done < training.n_steps:
             return GameStatus.STOPPED, training.stop_reason() or ""
         return GameStatus.FINISHED, f"all {training.n_steps} steps done"
+
+    def _advance(self) -> bool:
+        """Do one step and what follows it; return whether Ctrl-C came, which waits for the end of it."""
+        training = self.training
+        try:
+            with uninterrupted():
+                self._step()
+                if training.n_done % self.every == 0 or training.n_done == training.n_steps:
+                    finite_state(training)  # before anything is measured on it or written
+                    self._keep()
+                    self._good = training.state()
+            self._report()
+        except KeyboardInterrupt:
+            return True
+        return False
 
     def _step(self) -> None:
         self.losses = self.training.step()
@@ -128,22 +148,29 @@ class _Run:
             self.log.write(self.training.n_done, self.losses)
 
     def _keep(self) -> None:
-        """Measure and draw what the training is worth by now; write the checkpoint."""
-        numbers = self.training.measure()
+        """Measure and draw the present state; write the checkpoint after the rows of the steps before it."""
+        training, log = self.training, self.log
+        numbers = training.measure()
         if numbers:
-            self.measured.append((self.training.n_done, numbers))
+            self.measured.append((training.n_done, numbers))
+        if log is not None and numbers:
+            log.measured(training.n_done, numbers)
+        self._save()
+        if log is None:
+            return
+        x = training.samples(self.n_shown)
+        if x is not None and ((x.ndim == 4 and x.shape[1] in (1, 3)) or (x.ndim == 2 and x.shape[1] == 2)):
+            save_grid(x, log.folder / f"samples-{training.n_done:07d}.png")
+
+    def _save(self) -> None:
+        """Write the log's rows, then the checkpoint: a run that goes on from it has the rows up to it."""
+        if self.log is not None:
+            self.log.flush()
         if self.checkpoint is not None:
             save_training(self.training, self.checkpoint)
-        if self.log is None:
-            return
-        if numbers:
-            self.log.measured(self.training.n_done, numbers)
-        self.log.flush()
-        x = self.training.samples(_N_GRID)
-        if x is not None and ((x.ndim == 4 and x.shape[1] in (1, 3)) or (x.ndim == 2 and x.shape[1] == 2)):
-            save_grid(x, self.log.folder / f"samples-{self.training.n_done:07d}.png")
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
+        """Call the monitor."""
         if self.monitor is not None:
             training, quality = self.training, self.measured[-1][1] if self.measured else {}
             self.monitor(
@@ -153,19 +180,20 @@ class _Run:
             )
 
     def _interrupted(self) -> tuple[GameStatus, str]:
-        if self.checkpoint is not None:
-            save_training(self.training, self.checkpoint)
-        return (
-            GameStatus.INTERRUPTED,
-            f"interrupted at step {self.training.n_done} of {self.training.n_steps}",
-        )
+        with suppress(KeyboardInterrupt), uninterrupted():
+            self._save()
+        done, n_steps = self.training.n_done, self.training.n_steps
+        return GameStatus.INTERRUPTED, f"interrupted at step {done} of {n_steps}"
 
 
 @contextmanager
 def _folder(checkpoint: Path | None, n_done: int) -> Iterator[TrainingLog | None]:
-    """Give the log of the checkpoint's folder to the process that writes, nothing to the others."""
+    """Give the log of the checkpoint's folder to the process that writes, nothing to the others.
+
+    The folder is locked: two runs would mix their rows.
+    """
     if checkpoint is None or not is_first():
         yield None
         return
-    with TrainingLog(checkpoint.parent, n_done=n_done) as log:
+    with lock_folder(checkpoint.parent), TrainingLog(checkpoint.parent, n_done=n_done) as log:
         yield log

@@ -185,8 +185,8 @@ def test_tensorboard_gets_every_number_where_it_is_installed(tmp_path: Path, mon
     written = []
 
     class SummaryWriter:
-        def __init__(self, folder: str) -> None:
-            self.folder = folder
+        def __init__(self, folder: str, purge_step: int | None) -> None:
+            self.folder, self.purge_step = folder, purge_step
 
         def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
             written.append((tag, scalar_value, global_step))

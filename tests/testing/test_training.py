@@ -1,0 +1,101 @@
+"""Every kind of recipe, and every training that is no recipe's, passes the public suite of trainings."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from small_recipes import SMALL_RECIPES
+
+from sciadv.catalogue import load_recipe
+from sciadv.recipes import make_job
+from sciadv.schema import RECIPES
+from sciadv.testing import check_training
+from sciadv.trainings import Training
+
+
+def maker(text: str, folder: Path):
+    (folder / "recipe.toml").write_text(text)
+    recipe = load_recipe(folder)
+
+    def make() -> Training:
+        return make_job(recipe, folder / "out", torch.device("cpu")).training
+
+    return make
+
+
+def test_every_registered_kind_of_recipe_is_checked() -> None:
+    assert set(SMALL_RECIPES) == set(RECIPES)
+
+
+@pytest.mark.parametrize("kind", SMALL_RECIPES)
+def test_every_kind_of_recipe_keeps_the_promises_of_trainings(kind: str, tmp_path: Path) -> None:
+    check_training(maker(SMALL_RECIPES[kind], tmp_path), n_before=3)
+
+
+@pytest.mark.parametrize("kind", ["prior", "design"])
+def test_an_update_that_draws_twice_keeps_them_too(kind: str, tmp_path: Path) -> None:
+    check_training(maker(SMALL_RECIPES[kind] + 'update = "extragradient"\n', tmp_path), n_before=4)
+
+
+class Forgetful:
+    """A training that breaks one promise: what it is told to break."""
+
+    n_steps = 6
+    phases = (6,)
+    batch = 1
+
+    def __init__(self, broken: str) -> None:
+        self.broken, self.n_done, self.weight, self.hidden = broken, 0, torch.ones(2), 0.0
+
+    def step(self) -> dict[str, float]:
+        draw = float(torch.rand(())) if self.broken == "global" else 0.0
+        self.hidden += 1.0
+        if self.broken == "in-place":
+            self.weight += 1.0
+        else:
+            self.weight = self.weight + 1.0
+        self.n_done += 1
+        return {"loss": float(self.weight[0]) + draw + (self.hidden if self.broken == "hidden" else 0.0)}
+
+    def samples(self, n: int) -> torch.Tensor:
+        return torch.full((n, 1), math.nan) if self.broken == "samples" else torch.ones(n, 1)
+
+    def measure(self) -> dict[str, float]:
+        return {}
+
+    def diagnose(self) -> tuple[str, ...]:
+        return ()
+
+    def stop_reason(self) -> str | None:
+        return None
+
+    def settings(self) -> dict[str, object]:
+        return {"broken": self.broken}
+
+    def state(self):
+        weight = self.weight if self.broken == "in-place" else self.weight.clone()
+        return {"net.w": weight}, {"n_done": self.n_done}
+
+    def restore(self, tensors, facts) -> None:
+        self.weight, self.n_done = tensors["net.w"].clone(), facts["n_done"]
+
+
+def test_a_training_that_keeps_all_promises_passes() -> None:
+    check_training(lambda: Forgetful("nothing"))
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ("global", "global generator"),
+        ("hidden", "steps after a restore"),
+        ("in-place", "changed a state that was copied"),
+        ("samples", "samples are not finite"),
+    ],
+)
+def test_a_broken_promise_is_named(broken: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_training(lambda: Forgetful(broken))
