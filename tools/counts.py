@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from tools.modules import Function, House, Module
 from tools.words import words_that_left
 
-#: A module constant with a number in it, as a line of the file.
-_NUMERIC = re.compile(r"^(_?[A-Z][A-Z0-9_]*) *(?::[^=\n]+)?= *[-0-9(]", re.MULTILINE)
-#: Numeric module constants that change no answer, by the end of their names: how much is held at once.
-_SIZES = ("_CHUNK", "MAX_NUMBERS", "_BYTES", "_PIXELS_AT_ONCE", "_ROWS_AT_ONCE")
+#: Numeric module constants that change no answer, by a part of their names: how much is held or read at once.
+_SIZES = re.compile(r"CHUNK|^_?MAX_|_MAX_|BYTES|LARGEST|LIMIT")
 
-#: Numbers of mathematics or physics, or of a file format: none that a user could want otherwise.
-MATHEMATICS: frozenset[str] = frozenset()
+#: Numbers of mathematics, physics or a file format, which no user could want otherwise, each with its reason.
+MATHEMATICS: dict[str, str] = {}
 
 
 def counts(house: House) -> dict[str, int]:
@@ -81,11 +79,11 @@ def _calls_of(module: Module, name: str) -> list[ast.Call]:
 
 
 def training_loops(house: House) -> list[str]:
-    """Return the functions outside the solvers in which a loop calls ``step`` of an optimizer or training."""
+    """Return the functions outside solvers and suites in which a loop calls ``step`` of an optimizer or training."""
     return [
         f"{module.name}.{function.name}"
         for module in house.modules.values()
-        if not module.name.startswith("sciadv.solvers")
+        if not module.name.startswith(("sciadv.solvers", "sciadv.testing"))
         for function in _functions(module)
         if any(_steps_training(node) for node in ast.walk(function) if isinstance(node, ast.For | ast.While))
     ]
@@ -100,26 +98,55 @@ def _steps_training(loop: ast.AST) -> bool:
 
 
 def registries(house: House) -> list[str]:
-    """Return the files that look entry points up or keep a table from names to parts."""
-    table = re.compile(r"^_?[A-Z_]+S\b[^=\n]*(?:type\[|Callable)[^=\n]*= *\{", re.MULTILINE)
-    return [
-        module.name
-        for module in house.modules.values()
-        if "entry_points(" in module.text or table.search(module.text)
-    ]
+    """Return the files that look entry points up, and so turn names into parts."""
+    return [module.name for module in house.modules.values() if re.search(r"\bentry_points\(", module.text)]
 
 
 def numeric_constants(house: House) -> list[str]:
-    """Return the module constants with a number in them, as ``module.NAME``."""
+    """Return the module constants in upper case with a number in them, as ``module.NAME``."""
     return [
-        f"{module.name}.{name}" for module in house.modules.values() for name in _NUMERIC.findall(module.text)
+        f"{module.name}.{name}"
+        for module in house.modules.values()
+        for node in module.tree.body
+        for name in _constant_names(node)
     ]
 
 
+def _constant_names(node: ast.stmt) -> list[str]:
+    """Return the names that a statement assigns a number, or a tuple or dictionary of numbers, to."""
+    if isinstance(node, ast.AnnAssign):
+        targets: list[ast.expr] = [node.target]
+    elif isinstance(node, ast.Assign):
+        targets = node.targets
+    else:
+        return []
+    if node.value is None or not _is_numeric(node.value):
+        return []
+    names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return [name for name in names if name.isupper()]
+
+
+def _is_numeric(value: ast.expr) -> bool:
+    """Whether an expression is made of numbers: a number, arithmetic of them, or a collection of some."""
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    if isinstance(value, ast.UnaryOp):
+        return _is_numeric(value.operand)
+    if isinstance(value, ast.BinOp):
+        return _is_numeric(value.left) or _is_numeric(value.right)
+    if isinstance(value, ast.Tuple | ast.List | ast.Set):
+        return any(_is_numeric(element) for element in value.elts)
+    if isinstance(value, ast.Dict):
+        return any(_is_numeric(element) for element in value.values)
+    return False
+
+
 def hidden_numbers(house: House) -> list[str]:
-    """Return the numeric module constants that are neither a chunk's size nor allowed as mathematics."""
+    """Return the numeric module constants that are neither sizes nor mathematics."""
     return [
-        name for name in numeric_constants(house) if not name.endswith(_SIZES) and name not in MATHEMATICS
+        name
+        for name in numeric_constants(house)
+        if not _SIZES.search(name.rpartition(".")[2]) and name not in MATHEMATICS
     ]
 
 

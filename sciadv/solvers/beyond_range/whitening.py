@@ -21,9 +21,6 @@ from sciadv.problem import Problem
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix, require_linear
 from sciadv.solvers.linear.linearised_data import data_model
 
-#: Prior draws at which a nonlinear operator's derivative is taken, and their seed.
-_N_DRAWS, _SEED = 16, 0
-
 
 @dataclass(frozen=True, eq=False)
 class Whitened:
@@ -117,11 +114,12 @@ def whiten(problem: Problem, method: str) -> Whitened:
     return Whitened(posed, gain, mean)
 
 
-def latent_problem(problem: Problem, method: str) -> Problem:
+def latent_problem(problem: Problem, method: str, *, n_draws: int = 16) -> Problem:
     """Return the problem of z alone that starts a search for z and nu together.
 
     With the statistics of nu in Gaussian noise: whitened exactly for a linear operator, on average for a
-    nonlinear one. Otherwise the problem itself, in float64 where it is linear and Gaussian.
+    nonlinear one, over `n_draws` of the prior. Otherwise the problem itself, in float64 where it is linear
+    and Gaussian.
 
     Raises
     ------
@@ -132,7 +130,7 @@ def latent_problem(problem: Problem, method: str) -> Problem:
         return problem
     sigma, is_linear = noise_variance(problem, method).sqrt(), problem.forward.is_linear
     if problem.prior.residual is not None:
-        return whiten(problem, method).problem if is_linear else _whiten_on_average(problem, method)
+        return whiten(problem, method).problem if is_linear else _whiten_on_average(problem, method, n_draws)
     if not is_linear:
         return problem
     device = problem.measurements.device
@@ -165,17 +163,17 @@ class _WhitenedForward(Forward):
         return real_view(y).double() @ self.weight.T
 
 
-def _whiten_on_average(problem: Problem, method: str) -> Problem:
+def _whiten_on_average(problem: Problem, method: str, n_draws: int) -> Problem:
     """Whiten by the mean over prior draws of ``J C J' + N`` and ``J mu``, with J the derivative at a draw."""
     image = require_residual(problem.prior, method).image
     data, device = data_model(problem), problem.measurements.device
     mean = image.mean.flatten().to(device).double()
     total = noise_variance(problem, method).diag()
     shift = total.new_zeros(len(total))
-    for x in problem.prior.sample(_N_DRAWS, seed=_SEED):  # bounds the memory: a Jacobian at once
+    for x in problem.prior.sample(n_draws, seed=0):  # bounds the memory: a Jacobian at once
         jacobian = data.jacobian(x.double().flatten()[None])[0]
-        total = total + jacobian.T @ image.times(jacobian) / _N_DRAWS
-        shift = shift + mean @ jacobian / _N_DRAWS
+        total = total + jacobian.T @ image.times(jacobian) / n_draws
+        shift = shift + mean @ jacobian / n_draws
     factor = torch.linalg.cholesky(0.5 * (total + total.T))
     unit = torch.eye(len(factor), dtype=factor.dtype, device=device)
     forward = _WhitenedForward(problem.forward, torch.linalg.solve_triangular(factor, unit, upper=False))
