@@ -85,7 +85,7 @@ class RegularisedGaussNewton:
     does to the data. Then each step minimises the linearised ``|r - J d|^2 / s^2 + |z + dz|^2 + |w + dw|^2``
     by conjugate gradients, with s the root mean square of the residual r times `fall`, at most 0.7 of the s
     before and at least the noise level; it is shortened until that objective falls. Measurements with a
-    misfit above `elsewhere` start again from the next restart that ends apart from the others.
+    misfit above `other_basin_misfit` start again from the next restart that ends apart from the others.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class RegularisedGaussNewton:
         The noise level that a step assumes is at most this part of the one before.
     least_decrease
         A start has ended when a step at the noise level lowers its misfit by less than this part of it.
-    elsewhere
+    other_basin_misfit
         A misfit above this is that of another basin, from which the next start is tried, not of a slow end in
         the right one.
     n_settling
@@ -129,7 +129,7 @@ class RegularisedGaussNewton:
     n_samples: int = 0
     slowest_fall: float = 0.7
     least_decrease: float = 0.003
-    elsewhere: float = 3.0
+    other_basin_misfit: float = 3.0
     n_settling: int = 3
     inner: InnerSolve = field(default_factory=InnerSolve)
     name: str = "regularised-gauss-newton"
@@ -173,7 +173,7 @@ class RegularisedGaussNewton:
     def _next_start(self, state: SteppedState) -> SteppedState:
         """Begin from the next start where data are far from explained."""
         search, memory, start = state.search, state.memory, state.memory.start + 1
-        missed = (state.best.misfit > self.elsewhere).nonzero().squeeze(1)
+        missed = (state.best.misfit > self.other_basin_misfit).nonzero().squeeze(1)
         if start == search.starts.shape[1] or len(missed) == 0:
             return replace(state, n_iterations=state.iteration)
         with torch.no_grad():

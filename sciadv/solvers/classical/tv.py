@@ -69,8 +69,8 @@ class TV:
     Parameters
     ----------
     weight
-        Weight of the total variation [1 / unit of x], > 0. A law ``p ~ exp(-weight |grad x|)`` has gradients
-        of mean length ``2 / weight``. Choose it on images that are not those to be judged.
+        Weight of the total variation [1 / unit of x], > 0. Under a prior ``p ~ exp(-weight |grad x|)``
+        gradients have a mean length of ``2 / weight``. Choose it on images other than those compared.
     bounds
         Range of x; None for none.
     n_iterations

@@ -63,7 +63,7 @@ class Adam:
         Whether a start ends where it explains the data to the noise level.
     check_every
         Steps from one check whether a start may end to the next.
-    settled
+    settled_decrease
         Where the latent weight is not 0, a start at the noise level ends when its steps since the last check
         decreased the objective by less than this part of it.
     multipliers
@@ -82,14 +82,15 @@ class Adam:
     tolerance: float = 1e-3
     stop_at_noise: bool = True
     check_every: int = 20
-    settled: float = 1e-2
+    settled_decrease: float = 1e-2
     multipliers: Multipliers = field(default_factory=Multipliers)
     name: str = "adam"
 
     def init(self, problem: Problem, run: Run) -> LatentState:
         """Choose the starts and score them."""
         starts = Starts(self.restarts, self.starts)
-        search, z = begin(problem, starts, run, stop_at_noise=self.stop_at_noise, settled=self.settled)
+        search, z = begin(problem, starts, run)
+        search = replace(search, stop_at_noise=self.stop_at_noise, settled_decrease=self.settled_decrease)
         zeros = torch.zeros_like(z)
         moments = Moments(z, zeros, zeros, torch.full_like(z[:, 0], torch.inf))
         return State(search, run, search.evaluate(z, every_row(z)), every_row(z), moments, self.n_iterations)

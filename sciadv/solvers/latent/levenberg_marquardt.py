@@ -71,10 +71,10 @@ class LevenbergMarquardt:
         Factor of the tolerance for a start that is not the best of its measurement.
     least_curvature
         Powell's damping: least curvature along a step, as a part of the model's.
-    settled
+    settled_decrease
         Where the latent weight is not 0, a start at the noise level ends when a step decreases its objective
         by less than this part of it.
-    met
+    met_distance
         Two starts have met when they are nearer than this part of the distance of two independent prior
         draws.
     multipliers
@@ -95,15 +95,16 @@ class LevenbergMarquardt:
     stop_at_noise: bool = True
     tolerance_behind: float = 100.0
     least_curvature: float = 0.2
-    settled: float = 1e-2
-    met: float = 0.1
+    settled_decrease: float = 1e-2
+    met_distance: float = 0.1
     multipliers: Multipliers = field(default_factory=Multipliers)
     name: str = "levenberg-marquardt"
 
     def init(self, problem: Problem, run: Run) -> LatentState:
         """Choose the starts, score them and take the Gauss-Newton matrix at each."""
         starts = Starts(self.restarts, self.starts)
-        search, z = begin(problem, starts, run, stop_at_noise=self.stop_at_noise, settled=self.settled)
+        search, z = begin(problem, starts, run)
+        search = replace(search, stop_at_noise=self.stop_at_noise, settled_decrease=self.settled_decrease)
         rows = every_row(z)
         point = search.evaluate(z, rows)
         gradient, hessian = _gauss_newton(search, point, rows)
@@ -137,7 +138,7 @@ class LevenbergMarquardt:
         )
         memory = state.memory.put(rows, following)
         reached = state.after(best, memory, rows[~settled & ~explained])
-        return thin_out(reached, self.halve_at, self.met)
+        return thin_out(reached, self.halve_at, self.met_distance)
 
     def result(self, state: LatentState) -> Solution:
         """Return the best restarts; an unknown noise level is estimated by the evidence."""

@@ -1,4 +1,4 @@
-"""What a monitor of a search is told, and the clock of a search."""
+"""The progress that a search reports to its monitor, and the clock of a search."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Search:
         Whether a row ends at the noise level (the discrepancy principle); else it goes on to its minimum.
     started
         Where the rows began.
-    settled
+    settled_decrease
         Where the latent weight is not 0, a row at the noise level ends when its objective falls by less than
         this part of it.
     posed
@@ -56,7 +56,7 @@ class Search:
     n_restarts: int
     stop_at_noise: bool = True
     started: StartPoints | None = None
-    settled: float = 1e-2
+    settled_decrease: float = 1e-2
     posed: Problem | None = None
 
     @property
@@ -69,11 +69,15 @@ class Search:
         """Return the mask of rows that the discrepancy principle ends: more would fit noise.
 
         Where the latent term keeps the fit from following the noise too, the objective must have stopped
-        falling by more than `settled`. Morozov, On the solution of functional equations by the method of
-        regularization, 1966.
+        falling by more than `settled_decrease`. Morozov, On the solution of functional equations by the
+        method of regularization, 1966.
         """
         at_noise = (misfit <= 1) & (self.stop_at_noise and self.problem.likelihood.has_noise_level)
-        return at_noise if self.problem.latent_weight == 0 else at_noise & (relative_decrease < self.settled)
+        return (
+            at_noise
+            if self.problem.latent_weight == 0
+            else at_noise & (relative_decrease < self.settled_decrease)
+        )
 
     def is_ahead(self, objective: Tensor) -> Tensor:
         """Return the mask of rows whose objective ``(rows,)`` is the least of their measurement's."""
@@ -140,26 +144,27 @@ def halved(objective: Tensor, n_restarts: int, times: int) -> Tensor:
     return kept.flatten()
 
 
-def met_better(z: Tensor, objective: Tensor, n_restarts: int, met: float = 0.1) -> Tensor:
+def met_better(z: Tensor, objective: Tensor, n_restarts: int, met_distance: float = 0.1) -> Tensor:
     """Return the mask of rows that have met a better restart of the same measurement: they share a basin.
 
-    Two have met when they are nearer than `met` times the root mean square distance of two prior draws.
+    Two have met when they are nearer than `met_distance` times the root mean square distance of two prior
+    draws.
     """
     order = objective.reshape(-1, n_restarts).argsort(1)
     each = torch.arange(len(order), device=order.device)[:, None]
     ranked = z.reshape(len(order), n_restarts, -1)[each, order]
-    near = torch.cdist(ranked, ranked) < met * (2 * z.shape[1]) ** 0.5
+    near = torch.cdist(ranked, ranked) < met_distance * (2 * z.shape[1]) ** 0.5
     has_met = near.tril(-1).any(2)  # [b, i, j], j better than i
     return torch.empty_like(has_met).scatter(1, order, has_met).flatten()
 
 
-def thinned(best: Point, n_restarts: int, times: int, met: float = 0.1) -> Tensor:
+def thinned(best: Point, n_restarts: int, times: int, met_distance: float = 0.1) -> Tensor:
     """Return the mask of rows that go on: those that met no better one, halved so many times."""
-    has_met = met_better(best.z, best.objective, n_restarts, met)
+    has_met = met_better(best.z, best.objective, n_restarts, met_distance)
     return halved(best.objective.masked_fill(has_met, torch.inf), n_restarts, times) & ~has_met
 
 
-def thin_out(state: LatentState, halve_at: tuple[int, ...], met: float) -> LatentState:
+def thin_out(state: LatentState, halve_at: tuple[int, ...], met_distance: float) -> LatentState:
     """End the restarts that have met a better one, or are not in the better half when halving is due.
 
     From a third of the first of the iterations `halve_at` on.
@@ -167,16 +172,14 @@ def thin_out(state: LatentState, halve_at: tuple[int, ...], met: float) -> Laten
     if not halve_at or 3 * state.iteration < halve_at[0]:
         return state
     times = sum(state.iteration >= at for at in halve_at)
-    keep = thinned(state.best, state.search.n_restarts, times, met)
+    keep = thinned(state.best, state.search.n_restarts, times, met_distance)
     return replace(state, active=state.active[keep[state.active]])
 
 
-def begin(
-    problem: Problem, starts: Starts, run: Run, *, stop_at_noise: bool = True, settled: float = 1e-2
-) -> tuple[Search, Tensor]:
+def begin(problem: Problem, starts: Starts, run: Run) -> tuple[Search, Tensor]:
     """Choose the starts; return the search and them, as rows ``(batch * restarts, latent)``."""
     points = start_points(problem, starts, seed=run.seed)
-    return Search(problem, starts.restarts, stop_at_noise, points, settled), points.z.flatten(0, 1)
+    return Search(problem, starts.restarts, started=points), points.z.flatten(0, 1)
 
 
 def best_restarts(state: LatentState) -> Solution:

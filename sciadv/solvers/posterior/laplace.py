@@ -26,8 +26,8 @@ class Laplace:
     Exact where predictions are linear in the latent and the noise is Gaussian. Elsewhere it knows several
     modes, but takes each for a Gaussian in latent space: compare with `MALA` or `HMC` where it matters.
 
-    What the generator cannot represent is drawn too, where the prior knows its law: in closed form for a
-    linear operator, around the answer of `LearnedTV` for images too large for that, and around that of
+    What the generator cannot represent is drawn too, where the prior knows its distribution: in closed form
+    for a linear operator, around the answer of `LearnedTV` for images too large for that, and around that of
     `RegularisedGaussNewton`, one mode, for a nonlinear one.
 
     Parameters

@@ -44,7 +44,7 @@ class MALA:
 
     Notes
     -----
-    Cost per step and chain: one gradient. Look at ``solution.posterior.r_hat``: above 1.05 the chains have
+    Cost per step and chain: one gradient. Check ``solution.posterior.r_hat``: above 1.05 the chains have
     not mixed, because they are too short or the posterior has several modes (then `SequentialMonteCarlo`).
     """
 
