@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.contract import (
+    Bar,
     Bench,
     BenchResult,
     Report,
@@ -27,6 +28,7 @@ from benchmarks.reconstruct import (
     out_of_distribution,
     restorations,
 )
+from benchmarks.reliability import bench as reliability
 from benchmarks.scans import gpr_crosshole, phase_retrieval, scans, seismic_crosswell
 from sciadv.catalogue import entry_spec
 from sciadv.errors import UnknownNameError
@@ -47,6 +49,7 @@ BENCHES: dict[str, Bench] = {
     "out-of-distribution": out_of_distribution.BENCH,
     "phase-retrieval": phase_retrieval.BENCH,
     "priors": priors.BENCH,
+    "reliability": reliability.BENCH,
     "seismic-crosswell": seismic_crosswell.BENCH,
     **restorations.BENCHES,
 }
@@ -93,7 +96,8 @@ def run_bench(
     bench = BENCHES[name]
     tell: Report = report or (lambda _: None)
     every = () if bench.problem is None else entry_spec(bench.problem).bench.bars
-    bars = [bar for bar in every if (bar.bench or bench.problem) == name]
+    bars: list[Bar] = [bar for bar in every if (bar.bench or bench.problem) == name]
+    bars += bench.thresholds
     chosen = choose_peers(bench.peers, peers)
     cache = None if out is None else out / "parts"
     rows = bench.run(Settings(quick=quick, seed=seed, peers=chosen, cache=cache, report=tell))

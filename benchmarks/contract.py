@@ -68,6 +68,17 @@ class Bar(Protocol):
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """A `Bar` of a bench that has no problem to state it: ``<metric of row> <op> <bound>``."""
+
+    name: str
+    metric: str
+    row: str
+    op: str
+    bound: float
+
+
+@dataclass(frozen=True)
 class BarResult:
     """A bar with the value that was measured (None: the bench has no such value) and whether it holds."""
 
@@ -126,7 +137,7 @@ class Bench:
     title
         One line.
     problem
-        The catalogue's problem whose ``[[bench.bars]]`` it must hold; None for a bench without bars.
+        The catalogue's problem whose ``[[bench.bars]]`` it must hold; None for a bench without a problem.
     run
         Computes the rows.
     draw
@@ -135,6 +146,8 @@ class Bench:
         Writes the rows as Markdown, for people.
     peers
         Importable names of the libraries it can measure beside ours.
+    thresholds
+        What it must hold beside the problem's.
     """
 
     title: str
@@ -143,6 +156,7 @@ class Bench:
     draw: Callable[[Figure, list[Row]], None]
     table: Callable[[list[Row]], str]
     peers: tuple[str, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True)

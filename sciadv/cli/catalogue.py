@@ -149,7 +149,10 @@ def _show_prior(console: Console, name: str) -> None:
 def _show_bench(console: Console, name: str) -> None:
     bench = _benches()[name]
     console.print(bench.title, markup=False)
-    console.print(f"Its bars stand in the problem {bench.problem}.", markup=False)
+    if bench.problem is not None:
+        console.print(f"Its bars stand in the problem {bench.problem}.", markup=False)
+    for one in bench.thresholds:
+        console.print(f"It must hold: {one.name} {one.op} {one.bound:g}.", markup=False)
     if bench.peers:
         console.print(f"It can measure beside ours: {', '.join(bench.peers)}.", markup=False)
     console.print(f"Run it: sciadv bench {name}", markup=False)

@@ -1,0 +1,1 @@
+"""The reliability bench: bad input, broken files, interruptions, a full disk, threads and memory."""
