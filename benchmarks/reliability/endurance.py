@@ -1,6 +1,6 @@
 """Eight threads that solve one problem, and ten thousand solves of one process: same bits, flat memory.
 
-Run as ``python -m benchmarks.reliability.endurance threads|memory N``; it writes one JSON line.
+`main` runs in a process of its own, and writes one JSON line.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ def resident() -> int:
 
 MEASURES: dict[str, Callable[[int], dict[str, object]]] = {"threads": threads, "memory": memory}
 
-if __name__ == "__main__":
+
+def main(what: str, n: str) -> None:
+    """Measure in this process; write the result as a JSON line."""
     torch.set_num_threads(1)
-    sys.stdout.write(json.dumps(MEASURES[sys.argv[1]](int(sys.argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(MEASURES[what](int(n))) + "\n")

@@ -1,7 +1,7 @@
 """Mutational fuzzers: good files with random changes, through the entry that reads each kind.
 
 Allowed are an answer and a `SciadvError`; anything else that is raised, a crash or a wait is an escape.
-Run as ``python -m benchmarks.reliability.fuzzing KIND N SEED``; it writes one JSON line.
+`main` runs in a process of its own, and writes one JSON line.
 """
 
 from __future__ import annotations
@@ -282,9 +282,10 @@ def _load_cells(path: Path) -> object:
     return result
 
 
-if __name__ == "__main__":
+def main(kind: str, n: str, seed: str) -> None:
+    """Fuzz one kind in this process, with a bound on its memory; write the result as a JSON line."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout.write(json.dumps(fuzz(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))) + "\n")
+    sys.stdout.write(json.dumps(fuzz(kind, int(n), int(seed))) + "\n")

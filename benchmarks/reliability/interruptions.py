@@ -1,6 +1,6 @@
 """Kill -9, Ctrl-C and full disks at many moments of the commands that write; nothing may be lost.
 
-Run as ``python -m benchmarks.reliability.interruptions KIND JOB N SEED``; it writes one JSON line a trial.
+`main` runs in a process of its own, and writes one JSON line a trial.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def fail_call(number: int) -> Callable[[], None]:
     return setup
 
 
-def main(kind: str, name: str, n: int, seed: int) -> None:
+def main(kind: str, name: str, n: str, seed: str) -> None:
     """Run the trials of one kind on one command; report each as a JSON line."""
     tiny_bench()
     _warm_up()
@@ -201,7 +201,7 @@ def main(kind: str, name: str, n: int, seed: int) -> None:
     drawn = random.Random(f"{kind} {name} {seed}")
     with tempfile.TemporaryDirectory() as home:
         bed = Bed(job, Path(home))
-        for i in range(n):
+        for i in range(int(n)):
             if kind in (KILL, INTERRUPT):
                 moment = drawn.uniform(0, 1.05 * bed.seconds)
                 trial = interrupt(bed, kind, moment, has_old=i % 2 == 0)
@@ -222,7 +222,3 @@ def _warm_up() -> None:
     import sciadv.report.plotting  # noqa: F401  # as above
     import sciadv.solvers  # noqa: F401  # as above
     from sciadv.cli import app  # noqa: F401  # as above
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

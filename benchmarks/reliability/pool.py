@@ -38,7 +38,7 @@ class Worker:
 
     def run(self, case: int) -> Outcome:
         """Run one case."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
             self.start()
         assert self.process is not None
         assert self.process.stdin is not None
@@ -50,6 +50,7 @@ class Worker:
             return Outcome(case, HANG, f"no answer in {self.limit:g} s")
         if not line:
             code = self.process.wait()
+            self.stop()
             return Outcome(case, CRASH, f"the process ended with code {code}")
         kind, words = json.loads(line)
         return Outcome(case, kind, words)
@@ -57,7 +58,7 @@ class Worker:
     def start(self) -> None:
         """Start the process and wait until it has imported what it needs."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.reliability.worker"],
+            [sys.executable, "-c", "from benchmarks.reliability.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
@@ -78,9 +79,15 @@ class Worker:
 
     def stop(self) -> None:
         """End the process and what it started."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is None:
+            return
+        if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self.process = None
 
 
 def run_cases(

@@ -1,7 +1,6 @@
 """One process that runs cases one after another and reports each on a pipe: start, then outcome.
 
-Run as ``python -m benchmarks.reliability.worker FD NAMES``; it ends with the parent. What a case writes to
-stdout or stderr is dropped.
+It ends with the parent. What a case writes to stdout or stderr is dropped.
 """
 
 from __future__ import annotations
@@ -88,7 +87,3 @@ def _place(error: BaseException) -> str:
             place = f"sciadv/{name.split('/sciadv/')[-1]}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
-
-
-if __name__ == "__main__":
-    main()

@@ -67,9 +67,9 @@ def test_a_command_is_run_in_this_process() -> None:
     assert "no-such-name" in command("show", "no-such-name").errors
 
 
-
-
-@pytest.mark.parametrize(("code", "kind"), [("import time; time.sleep(60)", HANG), ("import os; os.abort()", CRASH)])
+@pytest.mark.parametrize(
+    ("code", "kind"), [("import time; time.sleep(60)", HANG), ("import os; os.abort()", CRASH)]
+)
 def test_hangs_and_crashes_are_told_apart(code: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import subprocess
     import sys
@@ -98,11 +98,10 @@ def test_a_mutation_is_the_same_for_a_seed(parts: str, tmp_path: Path) -> None:
     assert sum(one != content for one in made) > 10
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "sparse npz", "prior weights", "prior moments", "problem.toml"])
-def test_no_mutated_file_escapes_its_reader(kind: str) -> None:
-    found = fuzzing.fuzz(kind, 60, 0)
-    assert found["words"] == []
-    assert found["n"] == 60
+def test_no_mutated_file_escapes_its_reader() -> None:
+    """In processes of their own: the type checks of the tests would be taken for the reader's."""
+    for row in (bench.fuzzed("npz", 80, 0), bench.fuzzed("prior weights", 80, 0)):
+        assert row == {"n": 80, "escapes": 0, "words": ""}
 
 
 def test_rows_are_summed_and_thresholds_are_on_the_sums() -> None:
