@@ -1,7 +1,7 @@
 """Batch correction of real cells, unlabelled, beside Harmony, scVI and ComBat; ComBat against scanpy's.
 
-Labels are read for the judgement only: no method sees them, but ours in a row of its own, which is told those
-of half of the cells and judged on the other half. All judges see every embedding alike.
+Labels are read for the assessment only: no method sees them, but ours in a row of its own, which gets those
+of half of the cells and is assessed on the other half. Every embedding is assessed alike.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
 from benchmarks.parts import keep_part, read_part
 from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector, has_scib
+from sciadv.domains.batch_correction.assessment.assess import assess
+from sciadv.domains.batch_correction.assessment.scib import scib_scores
 from sciadv.domains.batch_correction.cells import LAYER, UNKNOWN, Names, read_cells
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction_scores import judge
-from sciadv.domains.batch_correction.scib import scib_scores
 from sciadv.errors import InputError
 from sciadv.files.h5ad import read_h5ad
 
@@ -176,7 +176,7 @@ def measure(task: Task, method: str, seed: int) -> Row:
         padded[:, : z.shape[1]] = z
         judged = is_hidden(task, seed) if method in (HALF, NONE) else np.ones(len(z), bool)
         z, before, batch, labels = (a[judged] for a in (padded, task.components, task.batch, task.labels))
-        found = judge({"it": z}, batch, labels, with_scib=False)
+        found = assess({"it": z}, batch, labels, with_scib=False)
         row: Row = {"cpu_seconds": seconds(), **found.numbers["it"]}
         if has_scib():
             row |= scib_scores({"it": z}, before, batch, labels)["it"]

@@ -21,7 +21,7 @@ from sciadv.domains.batch_correction import (
     label_transfer,
     simulate_counts,
 )
-from sciadv.domains.batch_correction.maps import flat_map
+from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
 from sciadv.report.plotting import plot_maps
 
 parser = argparse.ArgumentParser()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.design.omics import read_set
 from sciadv import BatchCorrector
-from sciadv.domains.batch_correction.maps import flat_map, map_name
+from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
 from sciadv.report.plotting import plot_maps
 
 adata = read_set("pbmc_symphony")

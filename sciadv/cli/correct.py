@@ -25,7 +25,7 @@ from sciadv.files.writing import refuse_inputs
 
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
-    from sciadv.domains.batch_correction.correction_scores import Judgement
+    from sciadv.domains.batch_correction.assessment.assess import Assessment
 
 REPORT = "report.html"
 
@@ -147,36 +147,36 @@ def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: 
     """Evaluate before and after, print the table, draw the maps, and return the page."""
     from rich.table import Table
 
+    from sciadv.domains.batch_correction.assessment.assess import assess
     from sciadv.domains.batch_correction.cells import EMBEDDING, read_cells
-    from sciadv.domains.batch_correction.correction_scores import judge
 
     cells = read_cells(adata, batch_key=request.batch, label_key=request.label)
     assert cells.batch is not None  # the fit has read it
     embeddings = {"before": corrector.uncorrected(adata), "after": corrected.obsm[EMBEDDING]}
-    progress_console().print("judging the correction", style="dim")
-    judgement = judge(embeddings, cells.batch, cells.labels, seed=request.seed)
+    progress_console().print("assessing the correction", style="dim")
+    assessment = assess(embeddings, cells.batch, cells.labels, seed=request.seed)
     table = Table("", *embeddings, box=None)
-    for row in judgement.rows():
+    for row in assessment.rows():
         table.add_row(*row)
     output_console().print(table, markup=False)
     if request.label is not None:
         words = f"the labels {request.label!r} were used for the fit, so numbers by label flatter it"
-        judgement = replace(judgement, notes=(words, *judgement.notes))
-    for note in judgement.notes:
+        assessment = replace(assessment, notes=(words, *assessment.notes))
+    for note in assessment.notes:
         say(f"note: {note}")
     progress_console().print("drawing the maps", style="dim")
     groups = {"batch": cells.batch} | ({} if cells.labels is None else {"label": cells.labels})
-    return _page(request, corrector, judgement, embeddings, groups)
+    return _page(request, corrector, assessment, embeddings, groups)
 
 
 def _page(
     request: Request,
     corrector: BatchCorrector,
-    judgement: Judgement,
+    assessment: Assessment,
     embeddings: dict[str, Any],
     groups: dict[str, Any],
 ) -> str:
-    from sciadv.domains.batch_correction.maps import flat_map, map_name
+    from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
     from sciadv.files.page import escape, html_page, html_table, image, png, versions
     from sciadv.report.plotting import plot_maps
 
@@ -188,8 +188,8 @@ def _page(
     sections = [
         f"<h1>{escape(title)}</h1>",
         image(png(plot_maps(maps, groups, what=map_name())), f"{map_name()} before and after the correction"),
-        "<h2>How well</h2>" + html_table(judgement.rows(), head=("", *embeddings)),
-        "".join(f'<p class="warning">{escape(note)}</p>' for note in judgement.notes),
+        "<h2>How well</h2>" + html_table(assessment.rows(), head=("", *embeddings)),
+        "".join(f'<p class="warning">{escape(note)}</p>' for note in assessment.notes),
         "<h2>How</h2>" + html_table(facts),
         "<h2>To do it again</h2>" + html_table([(f"{k} version", v) for k, v in versions().items()]),
         f"<pre>{escape(request.command)}</pre>",

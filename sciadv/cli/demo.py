@@ -100,7 +100,7 @@ def batches(out: Path) -> Story:
     """Take the batch out of simulated counts."""
     from sciadv import BatchCorrector
     from sciadv.domains.batch_correction import batch_unpredictability, simulate_counts
-    from sciadv.domains.batch_correction.maps import flat_map
+    from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
     from sciadv.files.page import png
     from sciadv.files.publishing import publish
     from sciadv.files.writing import write_file

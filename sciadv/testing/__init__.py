@@ -1,5 +1,7 @@
-"""Conformance suites, public: what every operator, prior and solver must do, here and elsewhere."""
+"""Conformance suites, public: what every operator, prior, solver, designer and corrector must do."""
 
+from sciadv.testing.corrector import check_corrector
+from sciadv.testing.designer import check_designer
 from sciadv.testing.forward import check_forward
 from sciadv.testing.posterior import check_posterior
 from sciadv.testing.prior import check_prior
@@ -7,6 +9,8 @@ from sciadv.testing.solver import check_solver, check_steps, linear_problem, map
 from sciadv.testing.training import check_training
 
 __all__ = [
+    "check_corrector",
+    "check_designer",
     "check_forward",
     "check_posterior",
     "check_prior",

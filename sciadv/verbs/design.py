@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sciadv.arguments import as_count, as_number, as_seed, shown
 from sciadv.candidate_set import CandidateSet
 from sciadv.catalogue import entry_spec, load_problem
+from sciadv.designs import PropertySearch
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import entry_names
-from sciadv.files.reading import memory_bytes
 from sciadv.forward import FORWARDS, Forward
+from sciadv.memory import check_memory
 from sciadv.problem import Problem
+from sciadv.registry import Registry, by_attribute
 from sciadv.schema import CorrectionSpec, ProblemSpec, TargetMeasurements
 from sciadv.solvers import Monitor
 from sciadv.types import as_device
-
-#: The designer of every forward that predicts properties by name.
-DEFAULT = "properties"
-#: Designers as ``module:class``, by the kind of forward that they design for.
-DESIGNERS: dict[str, str] = {
-    DEFAULT: "sciadv.designs.property_search:PropertySearch",
-    "gene-circuit": "sciadv.domains.gene_circuits.circuit_search:CircuitSearch",
-}
 
 
 @runtime_checkable
@@ -47,6 +40,12 @@ class Designer(Protocol):
     ) -> CandidateSet:
         """Return `n` designs for the target; an empty one means the problem's own."""
         ...
+
+
+#: Designers by the kind of forward that they design for, besides that of property models.
+DESIGNERS: Registry[Callable[[], Designer]] = Registry(
+    "designer", "sciadv.domains", names=by_attribute("designs_for"), group="sciadv.designers"
+)
 
 
 def design(
@@ -95,34 +94,21 @@ def design(
     start = as_seed(seed)
     loaded = _loaded(problem, device=device, seed=start)
     designer = designer_of(loaded.forward)
-    _check_memory(designer, loaded, n_designs)
+    estimate = designer.memory(loaded, n_designs)
+    check_memory(estimate, f"a search for {n_designs} designs", "ask for fewer", device=loaded.prior.device)
     return designer(loaded, asked, n_designs, seed=start, monitor=monitor)
 
 
 def designer_of(forward: Forward) -> Designer:
     """Return the designer of a forward: that of its own kind, or else that of property models."""
     kinds = (kind for kind in DESIGNERS if _is_kind(forward, kind))
-    return make_designer(next(kinds, DEFAULT))
+    kind = next(kinds, None)
+    return PropertySearch() if kind is None else DESIGNERS.find(kind)()
 
 
 def _is_kind(forward: Forward, kind: str) -> bool:
     constructor = FORWARDS.get(kind)
     return isinstance(constructor, type) and isinstance(forward, constructor)
-
-
-def make_designer(name: str) -> Designer:
-    """Return a designer of `DESIGNERS` with its default settings.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such designer.
-    """
-    if name not in DESIGNERS:
-        raise UnknownNameError("designer", name, DESIGNERS)
-    module, cls = DESIGNERS[name].split(":")
-    found: Designer = getattr(import_module(module), cls)()
-    return found
 
 
 def design_names() -> list[str]:
@@ -161,21 +147,3 @@ def _loaded(problem: Problem | str | Path, *, device: str | None, seed: int) -> 
     if is_name and problem not in (known := design_names()):
         raise UnknownNameError("problem that can be designed", str(problem), known)
     return load_problem(problem, device=str(where), seed=seed)
-
-
-def _check_memory(designer: Designer, problem: Problem, n: int) -> None:
-    """Refuse more designs than fit into half of the machine's memory, with the estimate.
-
-    Raises
-    ------
-    InputError
-        They do not fit.
-    """
-    limit = memory_bytes() // 2
-    wanted = designer.memory(problem, n)
-    if wanted > limit:
-        most = max(1, int(n * limit / wanted))
-        raise InputError(
-            f"{n} designs would take about {wanted / 2**30:.3g} GiB of memory, but half of this machine's is "
-            f"{limit / 2**30:.3g} GiB; ask for at most about {most} at once"
-        )

@@ -13,7 +13,7 @@ from benchmarks.design import omics
 from benchmarks.design.omics import HALF, METHODS, Task, draw, measure, read_set, run, summarise, table
 from sciadv.catalogue import entry_spec, load_problem
 from sciadv.domains.batch_correction import simulate_counts
-from sciadv.domains.batch_correction.correction_scores import Judgement
+from sciadv.domains.batch_correction.assessment.assess import Assessment
 from sciadv.errors import InputError
 
 
@@ -50,11 +50,11 @@ def test_half_labelled_cells_are_judged_on_the_half_whose_labels_were_hidden(tas
 
     def remember(embeddings, batch, labels, **_):
         seen["judged"] = labels
-        return Judgement({"it": {}})
+        return Assessment({"it": {}})
 
     monkeypatch.setattr(omics, "BatchCorrector", Corrector)
     monkeypatch.setattr(omics, "has_scib", lambda: False)
-    monkeypatch.setattr(omics, "judge", remember)
+    monkeypatch.setattr(omics, "assess", remember)
     measure(task, HALF, 0)
     hidden = seen["told"] == ""
     assert hidden.sum() == len(task.labels) // 2

@@ -1,4 +1,4 @@
-"""The adversarial correction: a code that hides the batch, and a decoder that is told it."""
+"""The adversarial correction: a code that hides the batch, and a decoder that takes the batch beside it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,74 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Correction, Groups
+from sciadv.domains.batch_correction.correction import Correction, FitPlan
 from sciadv.domains.batch_correction.correction_game import (
     AdversarialSettings,
     CorrectionGame,
     CorrectionTraining,
 )
+from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
-from sciadv.trainings.protocol import TrainingMonitor
+from sciadv.prior import Prior
+from sciadv.trainings.loop import run
 
-#: Cells that a batch must have: a discriminator needs to see some.
-LEAST_CELLS = 10
 #: Cells that pass through the networks at once.
 _CHUNK = 8192
+
+
+def correction_training(
+    expression: Matrix, groups: Groups, plan: FitPlan
+) -> tuple[CorrectionTraining, Components]:
+    """Return the training of a correction of normalised expression, not begun, and its components."""
+    settings = plan.settings
+    components = Components.fit(expression, settings.n_components, seed=plan.seed)
+    x = torch.as_tensor(components.scores(expression), device=plan.device)
+    nets = CorrectionNets.seeded(
+        x.shape[1],
+        groups.n_batches,
+        groups.n_labels,
+        n_latent=settings.n_latent,
+        n_hidden=settings.n_hidden,
+        seed=plan.seed,
+    ).to(plan.device)
+    game = CorrectionGame(nets, x, *groups.on(plan.device), settings=settings, seed=plan.seed)
+    return CorrectionTraining(game, settings), components
+
+
+class _InEveryBatch(nn.Module):
+    """``(z, e) -> decoder(z, b) + spread e`` for each batch b, and last the mean of these rows."""
+
+    def __init__(self, nets: CorrectionNets, spread: float) -> None:
+        super().__init__()
+        self.nets = nets
+        self.spread = spread
+
+    def forward(self, latent: Tensor) -> Tensor:
+        z = latent[:, : self.nets.n_latent]
+        deviation = self.spread * latent[:, self.nets.n_latent :]
+        first = torch.zeros(len(z), dtype=torch.long, device=z.device)
+        rows = torch.stack([self.nets.decode(z, first + b) for b in range(self.nets.n_batches)], 1)
+        return torch.cat([rows, rows.mean(1, keepdim=True)], 1) + deviation[:, None]
+
+
+class _Code(nn.Module):
+    """The mean code of a cell measured in one batch, and its deviation from what the decoder makes of it."""
+
+    def __init__(self, nets: CorrectionNets, own: int, spread: float) -> None:
+        super().__init__()
+        self.nets = nets
+        self.own = own
+        self.spread = spread
+
+    def forward(self, x: Tensor) -> Tensor:
+        measured = x[:, self.own]
+        z = self.nets.posterior(measured)[0]
+        batch = torch.full((len(z),), self.own, device=z.device)
+        return torch.cat([z, (measured - self.nets.decode(z, batch)) / self.spread], 1)
 
 
 @final
@@ -45,22 +96,18 @@ class AdversarialCorrection(Correction):
         How they were made.
     """
 
+    method = "adversarial"
+    least_cells = 10  # a discriminator needs some of each batch
     needs_batch = False
     needs_labels = False
 
     def __init__(self, components: Components, nets: CorrectionNets, settings: AdversarialSettings) -> None:
-        self.components, self.nets, self.settings = components, nets.eval().requires_grad_(False), settings
+        self.components = components
+        self.nets = nets.eval().requires_grad_(False)
+        self.settings = settings
 
-    @staticmethod
-    def fit(
-        expression: Matrix,
-        groups: Groups,
-        *,
-        settings: AdversarialSettings,
-        seed: int,
-        device: torch.device,
-        monitor: TrainingMonitor | None = None,
-    ) -> AdversarialCorrection:
+    @classmethod
+    def fit(cls, expression: Matrix, groups: Groups, plan: FitPlan) -> AdversarialCorrection:
         """Train on normalised expression ``(cells, genes)``; labels of -1 are unknown.
 
         Raises
@@ -68,28 +115,16 @@ class AdversarialCorrection(Correction):
         GameError
             The training diverged.
         """
-        from sciadv.trainings.loop import run
-
-        components = Components.fit(expression, settings.n_components, seed=seed)
-        x = torch.as_tensor(components.scores(expression), device=device)
-        nets = CorrectionNets.seeded(
-            x.shape[1],
-            groups.n_batches,
-            groups.n_labels,
-            n_latent=settings.n_latent,
-            n_hidden=settings.n_hidden,
-            seed=seed,
-        ).to(device)
-        game = CorrectionGame(nets, x, *groups.on(device), settings=settings, seed=seed)
-        run(CorrectionTraining(game, settings), monitor=monitor).check()
-        return AdversarialCorrection(components, nets, settings)
+        training, components = correction_training(expression, groups, plan)
+        run(training, monitor=plan.monitor).check()
+        return cls(components, training.game.nets, plan.settings)
 
     @property
     def _device(self) -> torch.device:
         return next(self.nets.parameters()).device
 
     def embed(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the mean code of each cell; neither batch nor label is looked at."""
+        """Return the mean code of each cell; it depends on neither batch nor label."""
         scores = torch.as_tensor(self.components.scores(expression), device=self._device)
         codes = [self.nets.posterior(x)[0] for x in torch.split(scores, _CHUNK)]
         embedding: NDArray[np.float32] = torch.cat(codes).cpu().numpy()
@@ -103,6 +138,25 @@ class AdversarialCorrection(Correction):
         shift = torch.cat([self._shift(z, b) for z, b in pairs]).cpu().numpy()
         return dense(expression) + self.components.to_genes(shift)
 
+    def measure(self, expression: Matrix) -> NDArray[np.float32]:
+        """Return the principal components of the expression."""
+        return self.components.scores(expression)
+
+    def to_expression(self, expression: Matrix, measured: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the expression, moved by the change of its principal components."""
+        return dense(expression) + self.components.to_genes(measured - self.components.scores(expression))
+
+    def prior(self, own: int, label: int) -> Prior:  # noqa: ARG002  # the decoder takes no label
+        """Return the decoder as a prior; its latents are the code and the cell's own deviation from it.
+
+        The deviation has the standard deviation that the weight of the squared error stands for,
+        ``1 / sqrt(2 weight)``, and is the same in every batch.
+        """
+        spread = (2 * self.settings.error_weight) ** -0.5
+        generator = _InEveryBatch(self.nets, spread)
+        n_latent = self.nets.n_latent + self.components.loadings.shape[1]
+        return Prior(generator, n_latent, _Code(self.nets, own, spread), name="correction")
+
     def _shift(self, z: Tensor, batch: Tensor) -> Tensor:
         every = [self.nets.decode(z, torch.full_like(batch, b)) for b in range(self.nets.n_batches)]
         return torch.stack(every).mean(0) - self.nets.decode(z, batch)
@@ -112,8 +166,9 @@ class AdversarialCorrection(Correction):
         tensors = {f"nets.{name}": value for name, value in self.nets.state_dict().items()}
         return tensors | self.components.tensors(), {"settings": asdict(self.settings)}
 
-    @staticmethod
+    @classmethod
     def restore(
+        cls,
         tensors: dict[str, Tensor],
         facts: dict[str, Any],
         *,
@@ -122,7 +177,8 @@ class AdversarialCorrection(Correction):
         device: torch.device,
     ) -> AdversarialCorrection:
         """Build it from what `state` returned."""
-        settings, components = AdversarialSettings(**facts["settings"]), Components.from_tensors(tensors)
+        settings = AdversarialSettings(**facts["settings"])
+        components = Components.from_tensors(tensors)
         nets = CorrectionNets(
             components.loadings.shape[1],
             n_batches,
@@ -132,4 +188,4 @@ class AdversarialCorrection(Correction):
         )
         prefix = "nets."
         nets.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-        return AdversarialCorrection(components, nets.to(device), settings)
+        return cls(components, nets.to(device), settings)

@@ -13,16 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sciadv.arguments import as_tensor, shown
 from sciadv.errors import InputError, UnknownNameError
 
 #: ``(cells,)``, text; `NDArray[np.str_]`, which run-time checkers take for text without a length.
 Names = NDArray[Any]
 #: ``(cells, genes)``: an array, or a sparse matrix in rows.
 Matrix = Any
-#: Counts a cell is scaled to before the logarithm.
+#: Counts a cell is scaled to before the logarithm, where a corrector is given no others.
 TARGET_COUNTS = 1e4
 #: Where an AnnData gets the embedding and the corrected expression.
-EMBEDDING, LAYER = "X_sciadv", "corrected"
+EMBEDDING = "X_sciadv"
+LAYER = "corrected"
 #: The label of a cell that has none.
 UNKNOWN = ""
 
@@ -62,8 +64,8 @@ class Cells:
         """How many genes."""
         return int(self.expression.shape[1])
 
-    def normalised(self) -> Matrix:
-        """Return ``log(1 + 1e4 counts / total of the cell)``, or the expression as it is if no counts.
+    def normalised(self, target_counts: float = TARGET_COUNTS) -> Matrix:
+        """Return ``log(1 + target counts / total of the cell)``, or the expression as it is if no counts.
 
         Raises
         ------
@@ -78,7 +80,7 @@ class Cells:
                 f"{int((total == 0).sum())} of {self.n_cells} cells have no counts in these genes; remove "
                 f"them (scanpy.pp.filter_cells) before correcting"
             )
-        factor = (TARGET_COUNTS / total).astype(np.float32)[:, None]
+        factor = (target_counts / total).astype(np.float32)[:, None]
         return np.log1p(self.expression * factor) if _is_array(self.expression) else _log_rows(self, factor)
 
     def only(self, genes: Sequence[str] | None, n_genes: int) -> Cells:
@@ -163,13 +165,15 @@ def read_cells(
     genes: tuple[str, ...] | None = None
     matrix = data
     if is_anndata(data):
-        matrix, genes = data.X, tuple(str(name) for name in data.var_names)
+        matrix = data.X
+        genes = tuple(str(name) for name in data.var_names)
         if batch_key is not None and batch is None:
             batch = _column(data, batch_key)
         if label_key is not None and labels is None:
             labels = _column(data, label_key)
     elif is_frame(data):
-        matrix, genes = data.to_numpy(), tuple(str(name) for name in data.columns)
+        matrix = data.to_numpy()
+        genes = tuple(str(name) for name in data.columns)
     expression = _as_matrix(matrix)
     if genes is not None and len(set(genes)) < len(genes):
         raise InputError("gene names repeat; make them unique (adata.var_names_make_unique())")
@@ -195,15 +199,31 @@ def _as_matrix(matrix: Any) -> Matrix:
     """Return a float32 array, or a float32 sparse matrix in rows."""
     from scipy import sparse
 
-    if isinstance(matrix, torch.Tensor):
-        matrix = matrix.detach().cpu().numpy()
-    found = matrix.tocsr() if sparse.issparse(matrix) else np.asarray(matrix)
+    found = _sparse_rows(matrix) if sparse.issparse(matrix) else as_tensor(matrix, "expression").numpy()
     if found.ndim != 2 or min(found.shape) == 0 or found.dtype.kind not in "biuf":
         raise InputError(
             f"expression is a matrix of numbers, cells by genes, but came as {found.dtype} of shape "
             f"{found.shape}"
         )
-    return found.astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 does not hold becomes Inf, which is refused
+        return found.astype(np.float32)
+
+
+def _sparse_rows(matrix: Any) -> Any:
+    """Return a sparse matrix in rows, its indices checked: one outside of the shape is read from anywhere.
+
+    Raises
+    ------
+    InputError
+        Its indices or pointers do not fit its shape.
+    """
+    rows = matrix.tocsr()
+    try:
+        if rows.ndim == 2:
+            rows.check_format(full_check=True)
+    except ValueError as error:
+        raise InputError(f"expression is a broken sparse matrix: {error}; make it anew") from error
+    return rows
 
 
 def _check_values(expression: Matrix) -> bool:
@@ -240,8 +260,11 @@ def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
     Raises
     ------
     InputError
-        There are more or fewer than cells.
+        They are not one for each cell.
     """
+    is_column = isinstance(values, Iterable) and not isinstance(values, str | bytes) and not is_frame(values)
+    if not is_column or getattr(values, "ndim", 1) != 1:
+        raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}")
     found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in values], dtype=np.str_)
     if len(found) != n_cells:
         raise InputError(

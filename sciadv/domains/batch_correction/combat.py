@@ -8,17 +8,14 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Correction, Groups
+from sciadv.domains.batch_correction.correction import Correction, FitPlan
+from sciadv.domains.batch_correction.groups import Groups
 from sciadv.errors import InputError
-
-#: Relative change of every location and scale below which they are found.
-_CONVERGED, _MAX_ITERATIONS = 1e-6, 1000
-#: Cells that a batch must have: its variance is one of the unknowns.
-LEAST_CELLS = 3
+from sciadv.prior import Prior
 
 
 @final
@@ -42,6 +39,10 @@ class LocationScale:
     gamma: Tensor
     delta: Tensor
 
+    def kept(self, label: int) -> Tensor:
+        """Return ``mean + label``, what a cell of a label has in every batch; -1 for no label."""
+        return self.mean + self.label[label] if label >= 0 and len(self.label) else self.mean
+
     def remove(self, x: Tensor, batch: Tensor, labels: Tensor) -> Tensor:
         """Return ``mean + label + s (x_standardised - gamma_b) / sqrt(delta_b)``."""
         kept = self.mean + (self.label[labels.clamp(min=0)] if len(self.label) else 0.0)
@@ -51,7 +52,14 @@ class LocationScale:
 
 
 def fit_location_scale(
-    x: Tensor, batch: Tensor, labels: Tensor, *, n_batches: int, n_labels: int
+    x: Tensor,
+    batch: Tensor,
+    labels: Tensor,
+    *,
+    n_batches: int,
+    n_labels: int,
+    tolerance: float = 1e-6,
+    max_iterations: int = 1000,
 ) -> LocationScale:
     """Fit ComBat's model by parametric empirical Bayes.
 
@@ -63,11 +71,13 @@ def fit_location_scale(
         ``(cells,)``, numbers from 0; `labels` is read only if `n_labels` > 0.
     n_batches, n_labels
         How many there are.
+    tolerance, max_iterations
+        The iteration ends when no location or scale changes by more than this part of it, or after so many.
 
     Raises
     ------
     InputError
-        Batches and labels cannot be told apart (each label in one batch only, say).
+        Batches and labels are confounded (each label in one batch only, say).
 
     References
     ----------
@@ -82,7 +92,7 @@ def fit_location_scale(
         design = torch.cat([in_batch, torch.nn.functional.one_hot(labels, n_labels).to(x)[:, 1:]], 1)
     if int(torch.linalg.matrix_rank(design)) < design.shape[1]:
         raise InputError(
-            "labels and batches are confounded: what a label does cannot be told from what a batch does; "
+            "labels and batches are confounded: the effects of both cannot be separated; "
             "correct without labels, or merge labels that only one batch has"
         )
     beta = torch.linalg.solve(design.T @ design, design.T @ x)
@@ -94,11 +104,13 @@ def fit_location_scale(
     z = torch.where(s > 0, (x - kept) / s, torch.zeros_like(x))
     gamma_hat = in_batch.T @ z / n[:, None]
     squares = in_batch.T @ (z - gamma_hat[batch]).square()
-    gamma, delta = _shrink(gamma_hat, squares, n[:, None])
+    gamma, delta = _shrink(gamma_hat, squares, n[:, None], tolerance=tolerance, max_iterations=max_iterations)
     return LocationScale(mean, s, own, gamma, delta)
 
 
-def _shrink(gamma_hat: Tensor, squares: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
+def _shrink(
+    gamma_hat: Tensor, squares: Tensor, n: Tensor, *, tolerance: float, max_iterations: int
+) -> tuple[Tensor, Tensor]:
     """Return the posterior means of location and squared scale, all batches and genes at once.
 
     The prior of a batch's locations is ``N(g, t2)``, that of its squared scales inverse gamma (a, b); their
@@ -106,16 +118,21 @@ def _shrink(gamma_hat: Tensor, squares: Tensor, n: Tensor) -> tuple[Tensor, Tens
     ``(z - gamma_hat)^2``, all that the iteration needs of the cells.
     """
     delta_hat = squares / (n - 1)
-    g, t2 = gamma_hat.mean(1, keepdim=True), gamma_hat.var(1, correction=0, keepdim=True)
-    m, v = delta_hat.mean(1, keepdim=True), delta_hat.var(1, keepdim=True)
-    a, b = (2 * v + m**2) / v, (m * v + m**3) / v
-    gamma, delta = gamma_hat, delta_hat
-    for _ in range(_MAX_ITERATIONS):
+    g = gamma_hat.mean(1, keepdim=True)
+    t2 = gamma_hat.var(1, correction=0, keepdim=True)
+    m = delta_hat.mean(1, keepdim=True)
+    v = delta_hat.var(1, keepdim=True)
+    a = (2 * v + m**2) / v
+    b = (m * v + m**3) / v
+    gamma = gamma_hat
+    delta = delta_hat
+    for _ in range(max_iterations):
         new = (t2 * n * gamma_hat + delta * g) / (t2 * n + delta)
         scale = (0.5 * (squares + n * (new - gamma_hat).square()) + b) / (n / 2 + a - 1)
         change = max(_relative(new, gamma), _relative(scale, delta))
-        gamma, delta = new, scale
-        if change < _CONVERGED:
+        gamma = new
+        delta = scale
+        if change < tolerance:
             break
     return gamma, delta
 
@@ -124,26 +141,58 @@ def _relative(new: Tensor, old: Tensor) -> float:
     return float(((new - old).abs() / old.abs().clamp(min=1e-8)).max())
 
 
+class _InEveryBatch(nn.Module):
+    """``z -> mean + label + s (gamma_b + sqrt(delta_b) z)`` for each batch b, and last without the batch."""
+
+    def __init__(self, model: LocationScale, label: int) -> None:
+        super().__init__()
+        self.model = model
+        self.kept = nn.Parameter(model.kept(label).float(), requires_grad=False)
+
+    def forward(self, z: Tensor) -> Tensor:
+        gamma = self.model.gamma.to(z)
+        spread = self.model.delta.to(z).sqrt()
+        rows = gamma + spread * z[:, None]
+        return self.kept + self.model.s.to(z) * torch.cat([rows, z[:, None]], 1)
+
+
+class _Standardised(nn.Module):
+    """``(x - mean - label) / s`` of one batch, its location and scale removed: the latent of a cell."""
+
+    def __init__(self, model: LocationScale, own: int, label: int) -> None:
+        super().__init__()
+        self.model = model
+        self.own = own
+        self.label = label
+
+    def forward(self, x: Tensor) -> Tensor:
+        model = self.model
+        z = (x[:, self.own] - model.kept(self.label).to(x)) / model.s.to(x)
+        z = (z - model.gamma[self.own].to(x)) / model.delta[self.own].to(x).sqrt()
+        return torch.where(model.s.to(x) > 0, z, torch.zeros_like(z))
+
+
 @final
 class LinearCorrection(Correction):
     """ComBat, with principal components of what it gives as the embedding."""
 
+    method = "linear"
+    least_cells = 3  # a batch's variance is one of the unknowns
     needs_batch = True
 
     def __init__(self, model: LocationScale, components: Components) -> None:
-        self.model, self.components = model, components
+        self.model = model
+        self.components = components
         self.needs_labels = len(model.label) > 0
 
-    @staticmethod
-    def fit(
-        expression: Matrix, groups: Groups, *, n_components: int, seed: int, device: torch.device
-    ) -> LinearCorrection:
+    @classmethod
+    def fit(cls, expression: Matrix, groups: Groups, plan: FitPlan) -> LinearCorrection:
         """Fit on normalised expression ``(cells, genes)``; every cell has a label if there are any."""
-        x = torch.as_tensor(dense(expression), device=device).double()
-        batch, labels = groups.on(device)
+        x = torch.as_tensor(dense(expression), device=plan.device).double()
+        batch, labels = groups.on(plan.device)
         model = fit_location_scale(x, batch, labels, n_batches=groups.n_batches, n_labels=groups.n_labels)
         corrected = model.remove(x, batch, labels).float().cpu().numpy()
-        return LinearCorrection(model, Components.fit(corrected, n_components, seed=seed))
+        return cls(model, Components.fit(corrected, plan.settings.n_components, seed=plan.seed))
 
     def embed(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
         """Return the principal components of the corrected expression."""
@@ -156,15 +205,46 @@ class LinearCorrection(Correction):
         corrected: NDArray[np.float32] = self.model.remove(x, *groups.on(device)).float().cpu().numpy()
         return corrected
 
+    def measure(self, expression: Matrix) -> NDArray[np.float32]:
+        """Return the expression itself."""
+        return dense(expression)
+
+    def to_expression(
+        self,
+        expression: Matrix,  # noqa: ARG002  # the measurements are all of it
+        measured: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return the measurements themselves."""
+        return measured
+
+    def prior(self, own: int, label: int) -> Prior:
+        """Return ComBat's model as a prior: standardised expression is the latent."""
+        n_genes = len(self.model.mean)
+        generator = _InEveryBatch(self.model, label)
+        return Prior(generator, n_genes, _Standardised(self.model, own, label), name="combat")
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and plain values from which it can be built again."""
-        tensors = {
-            f"model.{name}": getattr(self.model, name) for name in ("mean", "s", "label", "gamma", "delta")
-        }
+        tensors = {f"model.{name}": getattr(self.model, name) for name in _PARTS}
         return tensors | self.components.tensors(), {}
 
-    @staticmethod
-    def restore(tensors: dict[str, Tensor], device: torch.device) -> LinearCorrection:
+    @classmethod
+    def restore(
+        cls,
+        tensors: dict[str, Tensor],
+        facts: dict[str, Any],  # noqa: ARG003  # there are none
+        *,
+        n_batches: int,
+        n_labels: int,
+        device: torch.device,
+    ) -> LinearCorrection:
         """Build it from what `state` returned."""
-        own = {name: tensors[f"model.{name}"].to(device) for name in ("mean", "s", "label", "gamma", "delta")}
-        return LinearCorrection(LocationScale(**own), Components.from_tensors(tensors))
+        own = {name: tensors[f"model.{name}"].to(device) for name in _PARTS}
+        found = {"gamma": n_batches, "label": n_labels}
+        wrong = [name for name, n in found.items() if len(own[name]) != n]
+        if wrong:
+            raise ValueError(f"{wrong[0]} has {len(own[wrong[0]])} rows, not {found[wrong[0]]}")
+        return cls(LocationScale(**own), Components.from_tensors(tensors))
+
+
+_PARTS = ("mean", "s", "label", "gamma", "delta")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -12,40 +12,72 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.domains.batch_correction.cells import Matrix
-
-Codes = NDArray[np.int64]
+from sciadv.domains.batch_correction.correction_game import AdversarialSettings
+from sciadv.domains.batch_correction.groups import Groups
+from sciadv.prior import Prior
+from sciadv.trainings.protocol import TrainingMonitor
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Groups:
-    """Which batch each cell is of, and which label it has.
+class FitPlan:
+    """How a correction is fitted.
 
     Parameters
     ----------
-    batch, labels
-        ``(cells,)``, numbers from 0; -1 is an unknown label, or a batch that is not looked at.
-    n_batches, n_labels
-        How many the correction knows.
+    settings
+        Of the adversarial method; every method takes `n_components` from them.
+    seed
+        Seed of everything random.
+    device
+        Where to fit.
+    monitor
+        Called after each step of a training.
     """
 
-    batch: Codes
-    labels: Codes
-    n_batches: int
-    n_labels: int
-
-    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return both as tensors."""
-        return torch.as_tensor(self.batch, device=device), torch.as_tensor(self.labels, device=device)
+    settings: AdversarialSettings
+    seed: int
+    device: torch.device
+    monitor: TrainingMonitor | None = None
 
 
 class Correction(ABC):
-    """A fitted correction of normalised expression ``(cells, genes)``."""
+    """A fitted correction of normalised expression ``(cells, genes)``; found by its `method`.
 
+    A correction sees cells as rows of numbers, its *measurements* of the expression: principal components, or
+    the genes themselves. Its prior generates these numbers in every batch at once.
+    """
+
+    #: Name of the method.
+    method: ClassVar[str]
+    #: Cells that a batch must have.
+    least_cells: ClassVar[int]
     #: Whether an embedding depends on the batch, so that it must be known.
     needs_batch: bool
     #: Whether it depends on the label.
     needs_labels: bool
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, expression: Matrix, groups: Groups, plan: FitPlan) -> Correction:
+        """Fit on normalised expression ``(cells, genes)``; labels of -1 are unknown."""
+
+    @classmethod
+    @abstractmethod
+    def restore(
+        cls,
+        tensors: dict[str, Tensor],
+        facts: dict[str, Any],
+        *,
+        n_batches: int,
+        n_labels: int,
+        device: torch.device,
+    ) -> Correction:
+        """Build it from what `state` returned."""
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return tensors and plain values from which it can be built again."""
 
     @abstractmethod
     def embed(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
@@ -64,5 +96,27 @@ class Correction(ABC):
         """
 
     @abstractmethod
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return tensors and plain values from which it can be built again."""
+    def measure(self, expression: Matrix) -> NDArray[np.float32]:
+        """Return the numbers ``(cells, measurements)`` by which the correction sees expression."""
+
+    @abstractmethod
+    def to_expression(self, expression: Matrix, measured: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the expression ``(cells, genes)`` whose measurements are changed to `measured`."""
+
+    @abstractmethod
+    def prior(self, own: int, label: int) -> Prior:
+        """Return the prior of cells as they would be measured in every batch, and in none.
+
+        Parameters
+        ----------
+        own
+            Number of the batch that the encoder reads.
+        label
+            Number of the cells' label; -1 for none.
+
+        Returns
+        -------
+        Prior
+            ``z -> (batches + 1, measurements)``: a row for each batch, and last the one without the batch's
+            part.
+        """

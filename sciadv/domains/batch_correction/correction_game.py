@@ -16,19 +16,14 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam, AdamW, Optimizer
 
+from sciadv.arguments import as_count, as_number
 from sciadv.domains.batch_correction.networks import CorrectionNets
-from sciadv.errors import InputError, require_at_least
 from sciadv.games.two_player import Player, Point
 from sciadv.games.updates import Alternating
 from sciadv.nets.layers import GradientReversal
 from sciadv.trainings.data_order import batch_indices, step_generator
 from sciadv.trainings.protocol import DivergedError
 from sciadv.trainings.training_state import Parts, collect, restore_state
-
-#: Largest norm of a player's gradient; longer ones are shortened to it.
-_MAX_NORM = 5.0
-#: Weight of a squared error of all components together.
-_ERROR_WEIGHT = 2.0
 
 
 @final
@@ -59,11 +54,17 @@ class AdversarialSettings:
         Cells a minibatch, at most.
     learning_rate
         Largest one; it rises from a 25th over the first tenth and falls to nothing along a cosine.
+    error_weight
+        Weight of the squared error of all components together.
+    weight_decay
+        Of the encoder, decoder and classifier (AdamW).
+    max_norm
+        Largest norm of a player's gradient; longer ones are shortened to it.
 
     Raises
     ------
     InputError
-        A count below 1, or a weight below 0.
+        A count below 1, a weight below 0, or a rate or norm that is not positive.
     """
 
     n_components: int = 50
@@ -77,14 +78,19 @@ class AdversarialSettings:
     most_epochs: int = 120
     minibatch: int = 256
     learning_rate: float = 2e-3
+    error_weight: float = 2.0
+    weight_decay: float = 1e-4
+    max_norm: float = 5.0
 
     def __post_init__(self) -> None:
         counts = ("n_components", "n_latent", "n_discriminator", "least_steps", "epochs", "most_epochs")
         least = {**dict.fromkeys(counts, 1), "n_hidden": 2, "minibatch": 8}
-        least |= {"lam": 0, "divergence_weight": 0}
-        require_at_least(self, least)
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate must be > 0, but is {self.learning_rate}")
+        for name, bound in least.items():
+            as_count(getattr(self, name), name, least=bound)
+        for name in ("lam", "divergence_weight", "weight_decay"):
+            as_number(getattr(self, name), name, least=0)
+        for name in ("learning_rate", "error_weight", "max_norm"):
+            as_number(getattr(self, name), name, above=0)
 
     def n_steps(self, n_cells: int) -> int:
         """Return the steps for so many cells."""
@@ -98,7 +104,7 @@ class CorrectionGame:
 
     Player 0, encoder, decoder and classifier, minimises
 
-        2 |x - decoder(z, batch)|^2 + w KL(q(z | x), N(0, I)) + CE(labels) + CE(D(R(m)), batch),
+        error_weight |x - decoder(z, batch)|^2 + w KL(q(z | x), N(0, I)) + CE(labels) + CE(D(R(m)), batch),
 
     with z drawn from ``q(z | x)``, m its mean and R the gradient reversal; player 1, the discriminator D,
     minimises ``CE(D(m), batch)``. Cross entropies over batches weigh every batch alike. Follows
@@ -128,8 +134,13 @@ class CorrectionGame:
         settings: AdversarialSettings,
         seed: int,
     ) -> None:
-        self.nets, self.x, self.batch, self.labels = nets, x, batch, labels
-        self.seed, self.n_draws = seed, 0
+        self.nets = nets
+        self.x = x
+        self.batch = batch
+        self.labels = labels
+        self.seed = seed
+        self.n_draws = 0
+        self.error_weight = settings.error_weight
         self.reversal = GradientReversal(settings.lam)
         self.divergence_weight = 0.0
         self.n_drawn = min(settings.minibatch, len(x))
@@ -157,13 +168,13 @@ class CorrectionGame:
         x, batch, labels = self.drawn
         mean, log_variance = self.nets.posterior(x)
         seen = self.reversal(mean) if player == 0 else mean
-        domain = functional.cross_entropy(self.nets.judge(seen, labels), batch, weight=self.weight)
+        domain = functional.cross_entropy(self.nets.batch_logits(seen, labels), batch, weight=self.weight)
         if player == 1:
             return domain
         z = mean + (0.5 * log_variance).exp() * self.noise
         error = (self.nets.decode(z, batch) - x).square().sum(1).mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-        loss = _ERROR_WEIGHT * error + self.divergence_weight * divergence + domain
+        loss = self.error_weight * error + self.divergence_weight * divergence + domain
         self.error = float(error.detach())
         if self.nets.classifier is not None and bool((labels >= 0).any()):
             loss = loss + functional.cross_entropy(self.nets.classifier(z), labels, ignore_index=-1)
@@ -187,12 +198,14 @@ class CorrectionTraining:
     """
 
     def __init__(self, game: CorrectionGame, plan: AdversarialSettings) -> None:
-        self.game, self.plan, self.n_done = game, plan, 0
+        self.game = game
+        self.plan = plan
+        self.n_done = 0
         self.n_steps = plan.n_steps(len(game.x))
         self.update = Alternating(n_first=plan.n_discriminator)
         rate = plan.learning_rate
         self.optimizers = (
-            AdamW(game.players[0], lr=rate, weight_decay=1e-4, fused=True),
+            AdamW(game.players[0], lr=rate, weight_decay=plan.weight_decay, fused=True),
             Adam(game.players[1], lr=rate, betas=(0.5, 0.99), fused=True),
         )
         for name, player, optimizer in zip(
@@ -205,7 +218,7 @@ class CorrectionTraining:
         """Return a hook that shortens a player's gradient, and stops the step when it is not finite."""
 
         def guard(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # torch's hook
-            norm = float(clip_grad_norm_(player, _MAX_NORM))
+            norm = float(clip_grad_norm_(player, self.plan.max_norm))
             if not math.isfinite(norm):
                 raise DivergedError(
                     f"the gradient of the {name} became NaN or Inf at step {self.n_done + 1} of "
@@ -257,13 +270,14 @@ class CorrectionTraining:
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
         self.update_state = restore_state(tensors, facts, self._parts())
-        self.n_done, self.game.n_draws = int(facts["n_done"]), int(facts["n_draws"])
+        self.n_done = int(facts["n_done"])
+        self.game.n_draws = int(facts["n_draws"])
 
-    def samples(self, n: int) -> None:  # there is no image to look at
-        """Return nothing: codes are looked at after the fit."""
+    def samples(self, n: int) -> None:  # there is no image of a code
+        """Return nothing: codes are embedded after the fit."""
 
     def measure(self) -> dict[str, float]:
-        """Return nothing: the judges of `sciadv.domains.batch_correction.scores` come after the fit."""
+        """Return nothing: `sciadv.domains.batch_correction.assessment` measures after the fit."""
         return {}
 
     def diagnose(self) -> tuple[str, ...]:

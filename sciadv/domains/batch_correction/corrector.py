@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction import adversarial, combat
-from sciadv.domains.batch_correction.adversarial import AdversarialCorrection
+from sciadv.arguments import as_count, as_number, as_seed, as_text
 from sciadv.domains.batch_correction.cells import (
-    UNKNOWN,
+    TARGET_COUNTS,
     Cells,
     Matrix,
     Names,
@@ -23,19 +20,29 @@ from sciadv.domains.batch_correction.cells import (
     read_cells,
     require_batch,
 )
-from sciadv.domains.batch_correction.combat import LinearCorrection
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Codes, Correction, Groups
+from sciadv.domains.batch_correction.correction import Correction, FitPlan
+from sciadv.domains.batch_correction.correction_files import SavedCorrection, load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
-from sciadv.errors import InputError, UnknownNameError, WeightsError
+from sciadv.domains.batch_correction.groups import (
+    Groups,
+    check_batches,
+    check_size,
+    known_names,
+    label_codes,
+    listed,
+)
+from sciadv.errors import InputError, UnknownNameError
+from sciadv.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
 
-METHODS = ("auto", "adversarial", "linear")
-#: Cells from which "auto" takes the adversarial method.
-SMALL = 500
-WEIGHTS, CARD = "weights.safetensors", "card.json"
-_LEAST = {"adversarial": adversarial.LEAST_CELLS, "linear": combat.LEAST_CELLS}
+#: The ways to correct, by name; other packages register theirs by entry points.
+CORRECTIONS: Registry[type[Correction]] = Registry(
+    "method", "sciadv.domains.batch_correction", names=by_attribute("method"), group="sciadv.corrections"
+)
+#: Lets the number of cells choose the method.
+AUTO = "auto"
 
 
 @final
@@ -58,11 +65,17 @@ class BatchCorrector:
         Seed of everything random.
     device
         "auto", "cpu", "cuda", ...
+    auto_below
+        Cells below which "auto" takes the linear method.
+    target_counts
+        Counts that a cell is scaled to before the logarithm.
 
     Raises
     ------
     UnknownNameError
         There is no such method.
+    InputError
+        A column is no text, the seed no whole number, or a number out of its range.
 
     Notes
     -----
@@ -85,7 +98,7 @@ class BatchCorrector:
     (90, 40)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one keyword a choice of the user
         self,
         batch_key: str = "batch",
         *,
@@ -94,17 +107,25 @@ class BatchCorrector:
         settings: AdversarialSettings | None = None,
         seed: int = 0,
         device: str = "cpu",
+        auto_below: int = 500,
+        target_counts: float = TARGET_COUNTS,
     ) -> None:
-        if method not in METHODS:
-            raise UnknownNameError("method", method, METHODS)
-        self.batch_key, self.label_key, self.method = batch_key, label_key, method
+        if method not in (AUTO, *CORRECTIONS):
+            raise UnknownNameError("method", str(method), [AUTO, *CORRECTIONS])
+        self.batch_key = as_text(batch_key, "batch_key")
+        self.label_key = None if label_key is None else as_text(label_key, "label_key")
+        self.method = method
         self.settings = settings or AdversarialSettings()
-        self.seed, self.device = seed, device
+        self.seed = as_seed(seed)
+        self.device = device
+        self.auto_below = as_count(auto_below, "auto_below", least=0)
+        self.target_counts = as_number(target_counts, "target_counts", above=0)
         #: After `fit`: names of batches and labels, the genes (None for arrays), and the correction.
         self.batches: tuple[str, ...] = ()
         self.labels: tuple[str, ...] = ()
         self.genes: tuple[str, ...] | None = None
-        self.n_genes, self.takes_counts = 0, False
+        self.n_genes = 0
+        self.takes_counts = False
         self.correction: Correction | None = None
 
     @property
@@ -116,7 +137,7 @@ class BatchCorrector:
         InputError
             `fit` was not called.
         """
-        return "linear" if isinstance(self._fitted(), LinearCorrection) else "adversarial"
+        return self.fitted().method
 
     def fit(
         self,
@@ -147,39 +168,36 @@ class BatchCorrector:
         GameError
             The training diverged.
         """
+        device = as_device(self.device)  # before anything is read
         cells = self._read(data, batch, labels)
         names = require_batch(cells)
-        batches = tuple(np.unique(names).tolist())
+        correction, groups = self._groups(cells, names)
+        check_size(cells)
+        self.correction = correction.fit(
+            cells.normalised(self.target_counts), groups, FitPlan(self.settings, self.seed, device, monitor)
+        )
+        self.batches = known_names(names)
+        self.labels = known_names(cells.labels)
+        self.genes = cells.genes
+        self.n_genes = cells.n_genes
+        self.takes_counts = cells.is_counts
+        return self
+
+    def _groups(self, cells: Cells, names: Names) -> tuple[type[Correction], Groups]:
+        """Return the method that suits the cells, and their batches and labels as numbers."""
         method = self.method
-        if method == "auto":
-            method = "linear" if cells.n_cells < SMALL else "adversarial"
-        _check_batches(names, batches, key=self.batch_key, least=_LEAST[method], method=method)
+        if method == AUTO:
+            method = "linear" if cells.n_cells < self.auto_below else "adversarial"
+        correction = CORRECTIONS.find(method)
+        batches = known_names(names)
+        check_batches(names, batches, key=self.batch_key, method=method, least=correction.least_cells)
         if min(cells.n_cells, cells.n_genes) < 3:
             raise InputError(
                 f"{cells.n_genes} genes of {cells.n_cells} cells are too few to correct; give more"
             )
-        known = (
-            () if cells.labels is None else tuple(np.unique(cells.labels[cells.labels != UNKNOWN]).tolist())
-        )
-        is_linear = method == "linear"
-        groups = Groups(
-            encode(names, batches, what="batch"),
-            _label_codes(cells, known, is_needed=is_linear and bool(known)),
-            len(batches),
-            len(known),
-        )
-        expression, device = cells.normalised(), as_device(self.device)
-        if is_linear:
-            self.correction = LinearCorrection.fit(
-                expression, groups, n_components=self.settings.n_components, seed=self.seed, device=device
-            )
-        else:
-            self.correction = AdversarialCorrection.fit(
-                expression, groups, settings=self.settings, seed=self.seed, device=device, monitor=monitor
-            )
-        self.batches, self.labels, self.genes = batches, known, cells.genes
-        self.n_genes, self.takes_counts = cells.n_genes, cells.is_counts
-        return self
+        known = known_names(cells.labels)
+        codes = label_codes(cells, known, is_needed=method == "linear" and bool(known))
+        return correction, Groups(encode(names, batches, what="batch"), codes, len(batches), len(known))
 
     def transform(
         self, data: Any, *, batch: Iterable[object] | None = None, labels: Iterable[object] | None = None
@@ -191,8 +209,8 @@ class BatchCorrector:
         data
             The cells: the same genes, by name, or the same columns.
         batch, labels
-            ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData. Labels are looked at only by
-            the linear method that was fitted with some.
+            ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData. Labels are read only by the
+            linear method that was fitted with some.
 
         Returns
         -------
@@ -206,14 +224,14 @@ class BatchCorrector:
         InputError
             Genes are missing, a batch or label was not fitted, or counts do not come as counts.
         """
-        cells, expression, groups = self._prepare(data, batch, labels, needs_batch=True)
-        correction = self._fitted()
+        cells, expression, groups = self.prepare(data, batch, labels, needs_batch=True)
+        correction = self.fitted()
         return give_back(
             data,
             correction.correct(expression, groups),
             correction.embed(expression, groups),
             genes=cells.genes,
-            facts={key: value for key, value in self.card().items() if isinstance(value, str | int)},
+            facts=self.facts(),
         )
 
     def correct(
@@ -225,7 +243,8 @@ class BatchCorrector:
         monitor: TrainingMonitor | None = None,
     ) -> Any:
         """Fit on cells and correct them: `fit`, then `transform`."""
-        batch, labels = (None if v is None else list(v) for v in (batch, labels))
+        batch = listed(batch)
+        labels = listed(labels)
         return self.fit(data, batch=batch, labels=labels, monitor=monitor).transform(
             data, batch=batch, labels=labels
         )
@@ -242,8 +261,8 @@ class BatchCorrector:
         InputError
             As `transform`.
         """
-        correction = self._fitted()
-        _, expression, groups = self._prepare(data, batch, labels, needs_batch=correction.needs_batch)
+        correction = self.fitted()
+        _, expression, groups = self.prepare(data, batch, labels, needs_batch=correction.needs_batch)
         return correction.embed(expression, groups)
 
     def uncorrected(self, data: Any) -> NDArray[np.float32]:
@@ -254,29 +273,19 @@ class BatchCorrector:
         InputError
             As `transform`.
         """
-        _, expression, _ = self._prepare(data, None, None, needs_batch=False)
+        _, expression, _ = self.prepare(data, None, None, needs_batch=False)
         return Components.fit(expression, self.settings.n_components, seed=self.seed).scores(expression)
 
     def save(self, folder: Path | str) -> Path:
-        """Write ``weights.safetensors`` and ``card.json`` to a folder, which is made if need be.
+        """Write ``weights.safetensors`` and ``card.json`` to a folder, both or none; it is made if need be.
 
         Raises
         ------
         InputError
             `fit` was not called, or the folder cannot be written.
         """
-        from safetensors.torch import save_file
-
-        tensors, facts = self._fitted().state()
-        out = Path(folder)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, out / WEIGHTS)
-            text = json.dumps({**self.card(), "correction": facts}, indent=2)
-            (out / CARD).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{out} cannot be written: {error.strerror}; give another folder") from error
-        return out
+        tensors, facts = self.fitted().state()
+        return save_correction(Path(folder), SavedCorrection({**self.card(), "correction": facts}, tensors))
 
     @staticmethod
     def load(folder: Path | str, *, device: str = "cpu") -> BatchCorrector:
@@ -287,19 +296,8 @@ class BatchCorrector:
         WeightsError
             The folder has no such files, or they are broken.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        source = Path(folder)
-        try:
-            card = json.loads((source / CARD).read_text(encoding="utf-8"))
-            tensors = load_file(source / WEIGHTS)
-            return _built(card, tensors, device)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise WeightsError(
-                f"{source} holds no corrector that can be read ({type(error).__name__}: {error}); it needs "
-                f"{WEIGHTS} and {CARD} as BatchCorrector.save writes them"
-            ) from error
+        target = as_device(device)
+        return load_correction(Path(folder), lambda saved: _built(saved, str(target)))
 
     def card(self) -> dict[str, Any]:
         """Return what it was fitted on and how, as plain values."""
@@ -308,6 +306,7 @@ class BatchCorrector:
             "batch_key": self.batch_key,
             "label_key": self.label_key or "",
             "seed": self.seed,
+            "target_counts": self.target_counts,
             "n_genes": self.n_genes,
             "takes_counts": self.takes_counts,
             "batches": list(self.batches),
@@ -315,7 +314,18 @@ class BatchCorrector:
             "genes": None if self.genes is None else list(self.genes),
         }
 
-    def _fitted(self) -> Correction:
+    def facts(self) -> dict[str, str | int]:
+        """Return the short facts of the card, as an AnnData's ``uns`` holds them."""
+        return {key: value for key, value in self.card().items() if isinstance(value, str | int)}
+
+    def fitted(self) -> Correction:
+        """Return the correction that was fitted.
+
+        Raises
+        ------
+        InputError
+            `fit` was not called.
+        """
         if self.correction is None:
             raise InputError("the corrector has not seen any cells yet; call fit or correct first")
         return self.correction
@@ -325,11 +335,11 @@ class BatchCorrector:
             data, batch_key=self.batch_key, label_key=self.label_key, batch=batch, labels=labels
         )
 
-    def _prepare(
+    def prepare(
         self, data: Any, batch: Iterable[object] | None, labels: Iterable[object] | None, *, needs_batch: bool
     ) -> tuple[Cells, Matrix, Groups]:
         """Read cells as the fitted correction takes them, with their normalised expression."""
-        correction = self._fitted()
+        correction = self.fitted()
         cells = read_cells(
             data,
             batch_key=self.batch_key if needs_batch else None,
@@ -337,6 +347,7 @@ class BatchCorrector:
             batch=batch if needs_batch else None,
             labels=labels if correction.needs_labels else None,
         ).only(self.genes, self.n_genes)
+        check_size(cells)
         if self.takes_counts and not cells.is_counts:
             raise InputError(
                 "the corrector was fitted on counts, but these values are not whole numbers; give raw counts"
@@ -344,60 +355,33 @@ class BatchCorrector:
         codes = np.full(cells.n_cells, -1, np.int64)
         if needs_batch:
             codes = encode(require_batch(cells), self.batches, what="batch")
-        numbers = _label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
-        expression = cells.normalised() if self.takes_counts else cells.expression
+        numbers = label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
+        expression = cells.normalised(self.target_counts) if self.takes_counts else cells.expression
         return cells, expression, Groups(codes, numbers, len(self.batches), len(self.labels))
 
 
-def _label_codes(cells: Cells, known: tuple[str, ...], *, is_needed: bool) -> Codes:
-    """Return the numbers of the labels, -1 where there are none and none are needed."""
-    if cells.labels is None and not is_needed:
-        return np.full(cells.n_cells, -1, np.int64)
-    if cells.labels is None:
-        raise InputError("the corrector was fitted with labels; give them (label_key, or labels=) here too")
-    codes = encode(cells.labels, known, what="label")
-    if is_needed and (codes < 0).any():
-        raise InputError(
-            f"{int((codes < 0).sum())} of {cells.n_cells} cells have no label, which the linear method needs "
-            f"of every cell; give them all, leave the labels out, or take the adversarial method"
-        )
-    return codes
-
-
-def _check_batches(names: Names, batches: tuple[str, ...], *, key: str, least: int, method: str) -> None:
-    if len(batches) < 2:
-        raise InputError(
-            f"all {len(names)} cells are of one batch, {batches[0]!r}, so there is nothing to correct; is "
-            f"{key!r} the column that says the batch?"
-        )
-    small = [f"{name!r} has {n}" for name in batches if (n := int((names == name).sum())) < least]
-    if small:
-        raise InputError(
-            f"the {method} method needs {least} cells in each batch, but {', '.join(small[:5])}; remove "
-            f"these batches or merge them with others"
-        )
-
-
-def _built(card: dict[str, Any], tensors: dict[str, torch.Tensor], device: str) -> BatchCorrector:
+def _built(saved: SavedCorrection, device: str) -> BatchCorrector:
+    """Return the corrector of a card and tensors."""
+    card = saved.card
+    method = card["method"]
     corrector = BatchCorrector(
         card["batch_key"],
         label_key=card["label_key"] or None,
-        method=card["method"],
+        method=method,
         seed=card["seed"],
         device=device,
+        target_counts=card.get("target_counts", TARGET_COUNTS),
     )
-    corrector.batches, corrector.labels = tuple(card["batches"]), tuple(card["labels"])
+    corrector.batches = tuple(card["batches"])
+    corrector.labels = tuple(card["labels"])
     corrector.genes = None if card["genes"] is None else tuple(card["genes"])
-    corrector.n_genes, corrector.takes_counts = card["n_genes"], card["takes_counts"]
-    target = as_device(device)
-    if card["method"] == "linear":
-        corrector.correction = LinearCorrection.restore(tensors, target)
-    else:
-        corrector.correction = AdversarialCorrection.restore(
-            tensors,
-            card["correction"],
-            n_batches=len(corrector.batches),
-            n_labels=len(corrector.labels),
-            device=target,
-        )
+    corrector.n_genes = card["n_genes"]
+    corrector.takes_counts = card["takes_counts"]
+    corrector.correction = CORRECTIONS.find(method).restore(
+        saved.tensors,
+        card["correction"],
+        n_batches=len(corrector.batches),
+        n_labels=len(corrector.labels),
+        device=as_device(device),
+    )
     return corrector

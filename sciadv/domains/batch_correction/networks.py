@@ -33,8 +33,8 @@ def _leaky(_: int) -> list[nn.Module]:
 class CorrectionNets(nn.Module):
     """Encoder ``q(z | x)``, decoder ``x(z, batch)``, batch discriminator of the code, classifier of labels.
 
-    The encoder is not told the batch, so that it takes cells of any; the decoder is, so that the code need
-    not carry it.
+    The encoder does not take the batch, so that it serves cells of any; the decoder does, so that the code
+    need not carry it.
 
     Parameters
     ----------
@@ -54,7 +54,9 @@ class CorrectionNets(nn.Module):
         self, n_components: int, n_batches: int, n_labels: int, *, n_latent: int = 20, n_hidden: int = 128
     ) -> None:
         super().__init__()
-        self.n_batches, self.n_labels, self.n_latent = n_batches, n_labels, n_latent
+        self.n_batches = n_batches
+        self.n_labels = n_labels
+        self.n_latent = n_latent
         self.encoder = perceptron(n_components, (n_hidden, n_hidden), 2 * n_latent, layers=_normalised)
         self.decoder = perceptron(n_latent + n_batches, (n_hidden,), n_components, layers=_normalised)
         narrow = n_hidden // 2
@@ -81,11 +83,11 @@ class CorrectionNets(nn.Module):
         x: Tensor = self.decoder(torch.cat([z, given], 1))
         return x
 
-    def judge(self, mean: Tensor, labels: Tensor) -> Tensor:
+    def batch_logits(self, mean: Tensor, labels: Tensor) -> Tensor:
         """Return the discriminator's logits of each batch ``(cells, batches)``.
 
-        It is told the label, or where that is unknown (-1) what the classifier makes of the code, so that
-        it cannot find a batch by its shares of the labels.
+        It takes the label too, or where that is unknown (-1) the classifier's estimate, so that it cannot
+        find a batch by its shares of the labels.
         """
         if self.classifier is not None:
             guess = self.classifier(mean).softmax(1).detach()

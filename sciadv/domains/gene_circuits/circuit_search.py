@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -48,6 +48,7 @@ class CircuitSearch:
         A count is below 1.
     """
 
+    designs_for: ClassVar[str] = "gene-circuit"
     restarts: int = 2
     n_iterations: int = 60
     starts: StartSettings = field(default_factory=StartSettings)

@@ -30,8 +30,8 @@ def correct(*arguments: object, code: int = 0) -> str:
 def test_it_writes_the_corrected_cells_and_a_report(file, tmp_path, monkeypatch) -> None:
     from anndata import read_h5ad
 
-    monkeypatch.setattr("sciadv.domains.batch_correction.scib.has_scib", lambda: False)
-    monkeypatch.setattr("sciadv.domains.batch_correction.maps.find_spec", lambda name: None)
+    monkeypatch.setattr("sciadv.domains.batch_correction.assessment.scib.has_scib", lambda: False)
+    monkeypatch.setattr("sciadv.domains.batch_correction.assessment.flat_maps.find_spec", lambda name: None)
     out = tmp_path / "corrected.h5ad"
     words = correct(file, "--batch", "batch", "--label", "cell_type", "-o", out)
     assert "300 cells x 80 genes in 3 batches, corrected by the linear method" in words

@@ -174,7 +174,7 @@ def spoil(cells, what: str) -> dict[str, object]:
         ("inf", "1 of the 300 x 80 values are NaN or Inf"),
         ("negative", "1 counts are negative"),
         ("empty cell", "1 of 300 cells have no counts"),
-        ("text", "expression is a matrix of numbers"),
+        ("text", "expression must be an array of numbers"),
         ("one row", "expression is a matrix of numbers"),
         ("one batch", "all 300 cells are of one batch, 'a'"),
         ("short", "there are 298 batches for 300 cells"),
@@ -224,5 +224,5 @@ def test_other_bad_use_is_refused_in_words(linear, cells, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         linear.save(tmp_path / "file")
-    with pytest.raises(InputError, match="n_latent must be at least 1"):
+    with pytest.raises(InputError, match="n_latent must be a whole number, at least 1"):
         AdversarialSettings(n_latent=0)

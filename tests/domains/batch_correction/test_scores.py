@@ -12,9 +12,9 @@ from sciadv.domains.batch_correction import (
     probe_accuracy,
     scib_scores,
 )
+from sciadv.domains.batch_correction.assessment.assess import assess
+from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
 from sciadv.domains.batch_correction.cells import as_names
-from sciadv.domains.batch_correction.correction_scores import judge
-from sciadv.domains.batch_correction.maps import flat_map
 from sciadv.errors import InputError
 from sciadv.report.plotting import plot_maps
 
@@ -79,7 +79,7 @@ def test_without_a_shared_label_nothing_can_be_judged(known) -> None:
         label_transfer(mixed, batch, batch)
     with pytest.raises(InputError, match="no label has 10 cells in each of two batches"):
         batch_unpredictability(mixed, batch, batch)
-    found = judge({"before": mixed}, batch, batch, with_scib=False)
+    found = assess({"before": mixed}, batch, batch, with_scib=False)
     assert len(found.notes) == 2
     assert [row[0] for row in found.rows()] == [
         "batch found by a fresh probe (share of held-out cells)",
@@ -95,7 +95,7 @@ def test_missing_names_of_every_kind_are_unknown() -> None:
 
 def test_scib_needs_its_package_in_words(known, monkeypatch) -> None:
     mixed, _, batch, label = known
-    monkeypatch.setattr("sciadv.domains.batch_correction.scib.has_scib", lambda: False)
+    monkeypatch.setattr("sciadv.domains.batch_correction.assessment.scib.has_scib", lambda: False)
     with pytest.raises(InputError, match="need scib-metrics; pip install"):
         scib_scores({"it": mixed}, mixed, batch, label)
 
@@ -130,7 +130,7 @@ def test_maps_are_drawn_with_titles_and_every_group_is_named(known) -> None:
 
 def test_what_cannot_be_judged_of_few_cells_is_said_and_nothing_breaks(monkeypatch) -> None:
     batch, labels = np.repeat(["a", "b", "c"], 3), np.tile(["x", "y", "z"], 3)
-    found = judge({"before": np.eye(9), "after": np.eye(9)}, batch, labels)
+    found = assess({"before": np.eye(9), "after": np.eye(9)}, batch, labels)
     assert "probe" not in found.numbers["after"]
     assert "'a' has 3" in found.notes[0]
     assert any("scores of scIB need" in note for note in found.notes)

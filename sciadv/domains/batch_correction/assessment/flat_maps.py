@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.scores import Embedding
+from sciadv.domains.batch_correction.assessment.probes import Embedding
 
 
 def flat_map(embedding: Embedding, *, seed: int = 0, has_umap: bool | None = None) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from sciadv.domains.batch_correction.cells import UNKNOWN, Names
 from sciadv.errors import InputError
 
 if TYPE_CHECKING:
-    from sciadv.domains.batch_correction.scores import Embedding
+    from sciadv.domains.batch_correction.assessment.probes import Embedding
 
 #: Scores by the names that scib-metrics prints: five of biology kept, five of batches mixed, their means and
 #: the total, ``0.6 bio + 0.4 batch``.

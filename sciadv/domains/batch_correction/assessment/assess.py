@@ -1,4 +1,4 @@
-"""The judgement of a correction: the same judges before and after, as a table for people."""
+"""The assessment of a correction: the same judges before and after, as a table for people."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import final
 
 import numpy as np
 
-from sciadv.domains.batch_correction.cells import Names
-from sciadv.domains.batch_correction.scib import SCORES, scib_scores
-from sciadv.domains.batch_correction.scores import (
+from sciadv.domains.batch_correction.assessment.probes import (
     Embedding,
     batch_unpredictability,
     label_transfer,
     probe_accuracy,
 )
+from sciadv.domains.batch_correction.assessment.scib import SCORES, scib_scores
+from sciadv.domains.batch_correction.cells import Names
 from sciadv.errors import InputError
 
 #: Batch unpredictability above which cells were moved onto others more than chance would.
@@ -25,7 +25,7 @@ _TOO_MUCH = 1.1
 
 @final
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """Numbers of embeddings of the same cells.
 
     Parameters
@@ -60,14 +60,14 @@ def _shown(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def judge(
+def assess(
     embeddings: Mapping[str, Embedding],
     batch: Names,
     labels: Names | None = None,
     *,
     with_scib: bool = True,
     seed: int = 0,
-) -> Judgement:
+) -> Assessment:
     """Judge embeddings of the same cells; the first is that before correction.
 
     Parameters
@@ -84,7 +84,7 @@ def judge(
     numbers: dict[str, dict[str, float]] = {name: {} for name in embeddings}
     notes = _add(numbers, {name: partial(_probe, z, batch, seed=seed) for name, z in embeddings.items()})
     if labels is None:
-        return Judgement(numbers, (*notes, "without labels, whether biology was kept cannot be judged"))
+        return Assessment(numbers, (*notes, "without labels, whether biology was kept cannot be judged"))
     for score in (partial(_unpredictability, seed=seed), _transfer):
         notes += _add(numbers, {name: partial(score, z, batch, labels) for name, z in embeddings.items()})
     notes += [
@@ -96,9 +96,9 @@ def judge(
         try:
             scored = scib_scores(embeddings, next(iter(embeddings.values())), batch, labels)
         except InputError as error:
-            return Judgement(numbers, (*notes, str(error)))
+            return Assessment(numbers, (*notes, str(error)))
         numbers = {name: {**found, **scored[name]} for name, found in numbers.items()}
-    return Judgement(numbers, tuple(notes))
+    return Assessment(numbers, tuple(notes))
 
 
 def _add(

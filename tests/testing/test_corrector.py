@@ -1,0 +1,33 @@
+"""Every batch correction passes its suite."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sciadv.domains.batch_correction.combat import LinearCorrection
+from sciadv.domains.batch_correction.corrector import CORRECTIONS
+from sciadv.testing import check_corrector
+
+METHODS = ("adversarial", "linear")
+
+
+def test_every_registered_method_passes_the_suite():
+    assert tuple(CORRECTIONS) == METHODS
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_passes(method):
+    check_corrector(method)
+
+
+def test_a_correction_that_depends_on_the_company_is_found(monkeypatch):
+    correct = LinearCorrection.correct
+
+    def with_mean(self, expression, groups):
+        corrected = correct(self, expression, groups)
+        return corrected + 0.1 * np.asarray(expression).mean().astype(np.float32)
+
+    monkeypatch.setattr(LinearCorrection, "correct", with_mean)
+    with pytest.raises(AssertionError, match="corrected otherwise"):
+        check_corrector("linear")
