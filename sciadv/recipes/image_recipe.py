@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sciadv.data.datasets import LICENCES, Images, load_images
 from sciadv.files.cards import CLASSIFIER
@@ -23,12 +22,12 @@ from sciadv.report.plotting import plot_samples
 from sciadv.schema import ImageRecipe, Recipe
 from sciadv.schema.recipe import ClassifierTable
 from sciadv.solvers.beyond_range.residual_statistics import residual_facts, with_residual
-from sciadv.types import as_generator
+from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
+from sciadv.trainings.loop import run
+from sciadv.trainings.training_report import GameStatus
 
 #: Images of more pixels get no statistics of the representation error: their covariance is too large.
 _MAX_RESIDUAL_PIXELS = 8192
-#: Samples, and training images, of a measurement while training.
-_N_EVALUATED = 1000
 
 
 @dataclass(frozen=True)
@@ -64,18 +63,20 @@ class SampleEvaluator:
     classifier
         Whose features and classes are used.
     train
-        Training images ``(n, channels, height, width)`` uint8; the first 1000 are compared with.
+        Training images ``(n, channels, height, width)`` uint8; the first `n_samples` are compared with.
     seed
         Seed of the samples.
+    n_samples
+        Samples of a measurement, and training images.
     """
 
-    def __init__(self, classifier: Classifier, train: Tensor, *, seed: int) -> None:
-        self.classifier, self.seed = classifier, seed
-        self.real = classify(classifier, train[:_N_EVALUATED].float() / 255)
+    def __init__(self, classifier: Classifier, train: Tensor, *, seed: int, n_samples: int = 1000) -> None:
+        self.classifier, self.seed, self.n_samples = classifier, seed, n_samples
+        self.real = classify(classifier, train[:n_samples].float() / 255)
 
     def __call__(self, prior: Prior) -> dict[str, float]:
         """Return ``frechet`` and ``modes``."""
-        samples = prior.sample(_N_EVALUATED, seed=self.seed).cpu()
+        samples = prior.sample(self.n_samples, seed=self.seed).cpu()
         found = classify(self.classifier, samples)
         n_classes = found.logits.shape[1]
         return {
@@ -194,31 +195,19 @@ def train_classifier(
         Epochs, and whether to distort the images (`small_affine`).
     seed
         Seed of the initial weights, the order and the distortions.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Ctrl-C came; a classifier that is half trained measures nothing.
     """
-    net, batch = build_seeded(spec, seed), 128
+    net = build_seeded(spec, seed)
     assert isinstance(net, ConvClassifier)  # what a ClassifierTable's kind builds
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, table.epochs * (len(images) // batch))
-    generator = as_generator(seed)
-    for _ in range(table.epochs):
-        order = torch.randperm(len(images), generator=generator)
-        for index in torch.split(order[: len(order) // batch * batch], batch):
-            x = images[index].float() / 255
-            logits = net(small_affine(x, generator) if table.augment else x)
-            loss = functional.cross_entropy(logits, labels[index])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            optimizer.step()
-            schedule.step()
+    schedule = ClassifierSchedule(epochs=table.epochs, augment=table.augment)
+    training = ClassifierTraining(net, images, labels, schedule=schedule, seed=seed)
+    if run(training).check().status is GameStatus.INTERRUPTED:
+        raise KeyboardInterrupt
     return net.eval().requires_grad_(False)
-
-
-def small_affine(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Scale, shear and shift each image ``(n, channels, height, width)`` a little at random."""
-    limits = torch.tensor([[0.12, 0.2, 0.12], [0.1, 0.08, 0.06]])
-    draws = 2 * torch.rand(len(images), 2, 3, generator=generator) - 1
-    grid = functional.affine_grid(torch.eye(2, 3) + limits * draws, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, align_corners=False)
 
 
 def _as_tensor(data: Images) -> Tensor:

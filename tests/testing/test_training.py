@@ -10,10 +10,16 @@ import torch
 from small_recipes import SMALL_RECIPES
 
 from sciadv.catalogue import load_recipe
+from sciadv.domains.batch_correction.correction_game import AdversarialSettings, CorrectionGame
+from sciadv.domains.batch_correction.networks import CorrectionNets
+from sciadv.games.updates import Extragradient, Lookahead, Update
+from sciadv.nets import build_seeded
 from sciadv.recipes import make_job
 from sciadv.schema import RECIPES
 from sciadv.testing import check_training
 from sciadv.trainings import Training
+from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
+from sciadv.trainings.correction.correction_training import CorrectionSchedule, CorrectionTraining
 
 
 def maker(text: str, folder: Path):
@@ -38,6 +44,35 @@ def test_every_kind_of_recipe_keeps_the_promises_of_trainings(kind: str, tmp_pat
 @pytest.mark.parametrize("kind", ["prior", "design"])
 def test_an_update_that_draws_twice_keeps_them_too(kind: str, tmp_path: Path) -> None:
     check_training(maker(SMALL_RECIPES[kind] + 'update = "extragradient"\n', tmp_path), n_before=4)
+
+
+@pytest.mark.parametrize("schedule", [ClassifierSchedule(batch=8), ClassifierSchedule(batch=8, augment=True)])
+def test_the_training_of_a_classifier_keeps_the_promises(schedule: ClassifierSchedule) -> None:
+    numbers = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=numbers)
+    labels = torch.arange(20) % 3
+
+    def make() -> Training:
+        settings = {"kind": "conv-classifier", "image_shape": [1, 8, 8], "n_classes": 3, "channels": 2}
+        net = build_seeded(settings, 0)
+        return ClassifierTraining(net, images, labels, schedule=schedule, seed=1)
+
+    check_training(make)
+
+
+@pytest.mark.parametrize("update", [None, Lookahead(k=2), Extragradient()])
+def test_the_training_of_a_correction_keeps_the_promises(update: Update | None) -> None:
+    numbers = torch.Generator().manual_seed(0)
+    x, batch = torch.randn(60, 5, generator=numbers), torch.arange(60) % 2
+    settings = AdversarialSettings(n_latent=3, n_hidden=8, minibatch=16)
+
+    def make() -> Training:
+        nets = CorrectionNets.seeded(5, 2, 0, n_latent=3, n_hidden=8, seed=0)
+        game = CorrectionGame(nets, x, batch, torch.full((60,), -1), settings=settings, seed=0)
+        schedule = CorrectionSchedule(8, learning_rate=2e-3, divergence_weight=0.05)
+        return CorrectionTraining(game, schedule, settings={"seed": 0}, update=update)
+
+    check_training(make, n_before=3)
 
 
 class Forgetful:

@@ -1,0 +1,1 @@
+"""Training of the small classifier whose features and classes measure samples."""
