@@ -16,6 +16,7 @@ from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.files.arrays import Array, array_names, read_array, read_matrix
 from sciadv.files.folders import Catalogue, catalogue_root, entry_names, find_entry
+from sciadv.files.reading import read_text
 from sciadv.files.texts import parse_toml
 from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
 from sciadv.likelihood import LIKELIHOODS, Likelihood
@@ -35,7 +36,6 @@ from sciadv.schema import (
     TargetMeasurements,
     parse_recipe,
     parse_spec,
-    read_text,
 )
 from sciadv.settings import none_arguments
 from sciadv.solvers import solver_names

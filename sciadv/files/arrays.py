@@ -6,6 +6,7 @@ Sizes are compared with the file's before anything is allocated.
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -206,7 +207,9 @@ def _read_header(stream: Stream) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
     if version > (3, 0):
         raise ValueError(f"its format {version} is not known")
-    shape, is_fortran, dtype = read(stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy advises to write files of Python 2 again
+        shape, is_fortran, dtype = read(stream)
     return shape, is_fortran, dtype
 
 
@@ -225,7 +228,7 @@ def _fill(stream: Stream, target: npt.NDArray[np.uint8]) -> int:
 def _as_plain(path: Path, array: Array) -> Array:
     """Return numbers of a type that torch knows, in this machine's byte order."""
     if array.dtype.kind == "b":
-        return np.not_equal(array.view(np.uint8), 0)  # other bytes than 0 and 1 are no truth values to numpy
+        return np.asarray(array.view(np.uint8) != 0)  # other bytes than 0 and 1 are no truth values to numpy
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         if array.size and int(array.max()) > np.iinfo(np.int64).max:
             raise InputError(f"{path} holds whole numbers above 2^63; save them as floats")

@@ -24,14 +24,6 @@ _CLOSED, _NO_WAIT = (getattr(os, f"O_{name}", 0) for name in ("CLOEXEC", "NONBLO
 Failure = Callable[[str], SciadvError]
 
 
-def memory_bytes() -> int:
-    """Return the machine's memory [bytes]; 16 GiB where the system does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 16 * _GIB
-
-
 def require_bytes(path: Path, n_bytes: int, *, what: str = "", failure: Failure = InputError) -> None:
     """Check that so many bytes may be allocated for a file: no more than half of the machine's memory.
 
@@ -40,7 +32,9 @@ def require_bytes(path: Path, n_bytes: int, *, what: str = "", failure: Failure 
     InputError
         They may not (or what `failure` makes).
     """
-    limit = memory_bytes() // 2
+    from sciadv.memory import total_bytes  # with torch, which a command that reads nothing should not load
+
+    limit = total_bytes() // 2
     if n_bytes > limit:
         raise failure(
             f"{path}{what} would take {n_bytes / _GIB:.3g} GiB of memory, but half of this machine's is "
@@ -70,10 +64,11 @@ def opened(path: Path, *, advice: str, failure: Failure = InputError) -> Iterato
         descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | _CLOSED | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise failure(f"{path} {_why(error)}; {advice}") from error
+    mode = os.fstat(descriptor).st_mode
+    if not S_ISREG(mode):
+        os.close(descriptor)
+        raise failure(f"{path} is {'a folder' if S_ISDIR(mode) else 'no regular file'}; {advice}")
     with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not S_ISREG(mode):
-            raise failure(f"{path} is {'a folder' if S_ISDIR(mode) else 'no regular file'}; {advice}")
         yield file
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from sciadv.errors import InputError
 from sciadv.files.reading import require_bytes
 
 Array = npt.NDArray[Any]
-Arrays = Mapping[str, Array]
+#: Arrays by name, read when asked for; no `Mapping` to run-time checkers, which would ask for any of them.
+Arrays = Any
 
 
 def checked_sparse(path: Path, kind: str, arrays: Arrays) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def read_gzip(path: Path, *, advice: str, max_bytes: int = MAX_UNZIPPED_BYTES) -
     with opened(path, advice=advice) as file, parsing(path, "gzipped text", advice):
         with gzip.GzipFile(fileobj=file) as content:
             raw = content.read(max_bytes + 1)
+        if os.fstat(file.fileno()).st_size == 0:
+            raise EOFError("it is empty")
         if len(raw) > max_bytes:
             raise InputError(f"{path} unzips to more than {max_bytes} bytes; {advice}")
         return raw

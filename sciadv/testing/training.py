@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciadv.files.texts import read_csv
 from sciadv.testing.promise import require
 from sciadv.trainings.loop import run
 from sciadv.trainings.protocol import DivergedError, Training, load_training
@@ -137,8 +137,7 @@ def _require_status(report: GameReport, status: GameStatus) -> None:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))
+    return read_csv(path, advice="the training should have written it")
 
 
 def _check_divergence(make: Maker) -> None:
