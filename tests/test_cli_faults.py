@@ -1,4 +1,4 @@
-"""Faults while a command writes: a full disk, Ctrl-C, two runs at once. Nothing old is lost, nothing mixed."""
+"""Faults while a command writes: a full disk, Ctrl-C, two runs at once. Nothing is lost, nothing mixed."""
 
 import errno
 import os

@@ -142,7 +142,8 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 def _get(path: Path, arrays: Arrays, name: str) -> Array:
     if name not in arrays:
         raise _wrong(path, f"the array {name} is missing")
-    return arrays[name]
+    array: Array = arrays[name]
+    return array
 
 
 def _wrong(path: Path, reason: str) -> InputError:
