@@ -37,9 +37,9 @@ batch = 16
 
 def journeys(house: House) -> list[Walk]:
     """Run every verb until the value that it is about is used, and return the walks."""
-    from sciadv.domains.batch_correction.correction_game import CorrectionTraining
     from sciadv.likelihood import Gaussian, Tolerance
     from sciadv.trainings.autoencoder.prior_training import PriorTraining
+    from sciadv.trainings.correction.correction_training import CorrectionTraining
 
     ends: dict[str, tuple[Callable[[], object], object]] = {
         "measurements through `solve`": (_solve, Gaussian.energy),

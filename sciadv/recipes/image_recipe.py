@@ -24,7 +24,6 @@ from sciadv.schema.recipe import ClassifierTable
 from sciadv.solvers.beyond_range.residual_statistics import residual_facts, with_residual
 from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
 from sciadv.trainings.loop import run
-from sciadv.trainings.training_report import GameStatus
 
 #: Images of more pixels get no statistics of the representation error: their covariance is too large.
 _MAX_RESIDUAL_PIXELS = 8192
@@ -205,8 +204,7 @@ def train_classifier(
     assert isinstance(net, ConvClassifier)  # what a ClassifierTable's kind builds
     schedule = ClassifierSchedule(epochs=table.epochs, augment=table.augment)
     training = ClassifierTraining(net, images, labels, schedule=schedule, seed=seed)
-    if run(training).check().status is GameStatus.INTERRUPTED:
-        raise KeyboardInterrupt
+    run(training).check_finished()
     return net.eval().requires_grad_(False)
 
 

@@ -74,6 +74,20 @@ class GameReport:
             raise GameError(self)
         return self
 
+    def check_finished(self) -> GameReport:
+        """Return the report itself, of a training that came to its end.
+
+        Raises
+        ------
+        GameError
+            The training diverged.
+        KeyboardInterrupt
+            Ctrl-C ended it.
+        """
+        if self.status is GameStatus.INTERRUPTED:
+            raise KeyboardInterrupt(self.message)
+        return self.check()
+
     def payload(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""
         return {

@@ -16,11 +16,12 @@ from sciadv.domains.batch_correction.correction import Correction, FitPlan
 from sciadv.domains.batch_correction.correction_game import (
     AdversarialSettings,
     CorrectionGame,
-    CorrectionTraining,
+    training_of,
 )
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.prior import Prior
+from sciadv.trainings.correction.correction_training import CorrectionTraining
 from sciadv.trainings.loop import run
 
 #: Cells that pass through the networks at once.
@@ -43,7 +44,7 @@ def correction_training(
         seed=plan.seed,
     ).to(plan.device)
     game = CorrectionGame(nets, x, *groups.on(plan.device), settings=settings, seed=plan.seed)
-    return CorrectionTraining(game, settings), components
+    return training_of(game, settings), components
 
 
 class _InEveryBatch(nn.Module):
@@ -114,10 +115,14 @@ class AdversarialCorrection(Correction):
         ------
         GameError
             The training diverged.
+        KeyboardInterrupt
+            Ctrl-C ended it.
         """
         training, components = correction_training(expression, groups, plan)
-        run(training, monitor=plan.monitor).check()
-        return cls(components, training.game.nets, plan.settings)
+        run(training, monitor=plan.monitor).check_finished()
+        nets = training.game.nets
+        assert isinstance(nets, CorrectionNets)  # those of the game that it was made of
+        return cls(components, nets, plan.settings)
 
     @property
     def _device(self) -> torch.device:

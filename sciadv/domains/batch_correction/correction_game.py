@@ -5,25 +5,20 @@ It is played by the updates and the loop of `sciadv.games`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils import clip_grad_norm_
-from torch.optim import Adam, AdamW, Optimizer
 
 from sciadv.arguments import as_count, as_number
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.games.two_player import Player, Point
-from sciadv.games.updates import Alternating
 from sciadv.nets.layers import GradientReversal
+from sciadv.trainings.correction.correction_training import CorrectionSchedule, CorrectionTraining
 from sciadv.trainings.data_order import batch_indices, step_generator
-from sciadv.trainings.protocol import DivergedError
-from sciadv.trainings.training_state import Parts, collect, restore_state
 
 
 @final
@@ -185,119 +180,20 @@ class CorrectionGame:
         return gradients
 
 
-@final
-class CorrectionTraining:
-    """The game with its optimizers; follows `sciadv.trainings.Training`.
-
-    Parameters
-    ----------
-    game
-        Losses of both players.
-    plan
-        Rates and numbers of steps.
-    """
-
-    def __init__(self, game: CorrectionGame, plan: AdversarialSettings) -> None:
-        self.game = game
-        self.plan = plan
-        self.n_done = 0
-        self.n_steps = plan.n_steps(len(game.x))
-        self.update = Alternating(n_first=plan.n_discriminator)
-        rate = plan.learning_rate
-        self.optimizers = (
-            AdamW(game.players[0], lr=rate, weight_decay=plan.weight_decay, fused=True),
-            Adam(game.players[1], lr=rate, betas=(0.5, 0.99), fused=True),
-        )
-        for name, player, optimizer in zip(
-            ("encoder", "discriminator"), game.players, self.optimizers, strict=True
-        ):
-            optimizer.register_step_pre_hook(self._guard(name, player))
-        self.update_state = self.update.init(game)
-
-    def _guard(self, name: str, player: Sequence[Tensor]) -> Any:
-        """Return a hook that shortens a player's gradient, and stops the step when it is not finite."""
-
-        def guard(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # torch's hook
-            norm = float(clip_grad_norm_(player, self.plan.max_norm))
-            if not math.isfinite(norm):
-                raise DivergedError(
-                    f"the gradient of the {name} became NaN or Inf at step {self.n_done + 1} of "
-                    f"{self.n_steps}; lower learning_rate ({self.plan.learning_rate:g}) or lam "
-                    f"({self.plan.lam:g}), and look for cells or genes with extreme values",
-                    tensor=name,
-                )
-
-        return guard
-
-    def step(self) -> dict[str, float]:
-        """Do one step of the update and return its losses.
-
-        Raises
-        ------
-        DivergedError
-            A gradient became NaN or infinite; the optimizers have not used it.
-        """
-        done = self.n_done / self.n_steps
-        self.optimizers[0].param_groups[0]["lr"] = self.plan.learning_rate * one_cycle(done)
-        self.game.divergence_weight = self.plan.divergence_weight * min(1.0, 4 * done)
-        self.update_state = self.update.step(self.game, self.optimizers, self.update_state)
-        self.n_done += 1
-        return {"reconstruction": self.game.error, "discriminator": self.update_state.losses[1]}
-
-    def _parts(self) -> Parts:
-        named = {"encoder": self.optimizers[0], "discriminator": self.optimizers[1]}
-        return Parts({"correction": self.game.nets}, named, {})
-
-    @property
-    def phases(self) -> tuple[int, ...]:
-        """One phase."""
-        return (self.n_steps,)
-
-    @property
-    def batch(self) -> int:
-        """Cells a step: each turn of a player takes a minibatch."""
-        return self.game.n_drawn * (self.plan.n_discriminator + 1)
-
-    def settings(self) -> dict[str, object]:
-        """Return what a checkpoint must agree on."""
-        return {**asdict(self.plan), "seed": self.game.seed, "n_cells": len(self.game.x)}
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Copy all that the next step depends on."""
-        tensors, facts = collect(self._parts(), self.update_state)
-        return tensors, {**facts, "n_done": self.n_done, "n_draws": self.game.n_draws}
-
-    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Go back to a state that `state` copied."""
-        self.update_state = restore_state(tensors, facts, self._parts())
-        self.n_done = int(facts["n_done"])
-        self.game.n_draws = int(facts["n_draws"])
-
-    def samples(self, n: int) -> None:  # there is no image of a code
-        """Return nothing: codes are embedded after the fit."""
-
-    def measure(self) -> dict[str, float]:
-        """Return nothing: `sciadv.domains.batch_correction.assessment` measures after the fit."""
-        return {}
-
-    def diagnose(self) -> tuple[str, ...]:
-        """Return nothing, as `measure`."""
-        return ()
-
-    def stop_reason(self) -> None:
-        """Go on to the end."""
-
-
-def one_cycle(done: float) -> float:
-    """Return the learning rate's part at a share of the steps: up from 1/25 to 1 over a tenth, then to 0.
-
-    Both along a cosine: L. N. Smith, N. Topin, Super-convergence, SPIE 11006, 2019, section 3, annealed.
-
-    Examples
-    --------
-    >>> one_cycle(0.0), one_cycle(0.1), round(one_cycle(1.0), 9)
-    (0.04, 1.0, 0.0)
-    """
-    if done < 0.1:
-        return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * done / 0.1))
-    return 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))
+def training_of(game: CorrectionGame, settings: AdversarialSettings) -> CorrectionTraining:
+    """Return the training of a game, not begun, as the settings say."""
+    schedule = CorrectionSchedule(
+        settings.n_steps(len(game.x)),
+        learning_rate=settings.learning_rate,
+        divergence_weight=settings.divergence_weight,
+        n_discriminator=settings.n_discriminator,
+        weight_decay=settings.weight_decay,
+        largest_norm=settings.max_norm,
+    )
+    return CorrectionTraining(
+        game,
+        schedule,
+        settings={**asdict(settings), "seed": game.seed, "n_cells": len(game.x)},
+        advice=f"lower learning_rate ({settings.learning_rate:g}) or lam ({settings.lam:g}), and look for "
+        f"cells or genes with extreme values",
+    )

@@ -19,7 +19,6 @@ from sciadv.trainings.players import Players, Side
 class CorrectingGame(TwoPlayerGame, Protocol):
     """Losses of an encoder with decoder and classifier (player 0), and of a discriminator of batches."""
 
-    nets: nn.Module
     #: Minibatches drawn so far, and cells in one.
     n_draws: int
     n_drawn: int
@@ -27,6 +26,11 @@ class CorrectingGame(TwoPlayerGame, Protocol):
     divergence_weight: float
     #: Reconstruction error where the last loss of player 0 was taken.
     error: float
+
+    @property
+    def nets(self) -> nn.Module:
+        """All networks."""
+        ...
 
 
 @final

@@ -14,20 +14,20 @@ from sciadv.domains.batch_correction import (
     label_transfer,
     simulate_counts,
 )
-from sciadv.domains.batch_correction.correction_game import CorrectionGame, CorrectionTraining
+from sciadv.domains.batch_correction.correction_game import CorrectionGame, training_of
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.games.two_player import evaluate
 from sciadv.trainings.protocol import load_training, save_training
 from sciadv.trainings.training_report import GameError
 
 
-def make_training(settings: AdversarialSettings, n_labels: int = 0) -> CorrectionTraining:
+def make_training(settings: AdversarialSettings, n_labels: int = 0):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(120, 6, generator=generator)
     batch = torch.arange(120) % 3
     labels = torch.arange(120) % n_labels if n_labels else torch.full((120,), -1)
     nets = CorrectionNets.seeded(6, 3, n_labels, n_latent=4, n_hidden=16, seed=0)
-    return CorrectionTraining(CorrectionGame(nets, x, batch, labels, settings=settings, seed=0), settings)
+    return training_of(CorrectionGame(nets, x, batch, labels, settings=settings, seed=0), settings)
 
 
 TINY = AdversarialSettings(6, 4, 16, least_steps=8, epochs=1, minibatch=32)
