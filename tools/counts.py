@@ -79,7 +79,7 @@ def _calls_of(module: Module, name: str) -> list[ast.Call]:
 
 
 def training_loops(house: House) -> list[str]:
-    """Return the functions outside solvers and suites in which a loop calls ``step`` of an optimizer or training."""
+    """Return the functions outside solvers and suites with a loop that calls ``step``."""
     return [
         f"{module.name}.{function.name}"
         for module in house.modules.values()
