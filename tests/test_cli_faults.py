@@ -114,6 +114,24 @@ def test_ctrl_c_stops_only_where_it_may():
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_search_is_stopped_at_its_next_report_or_by_a_second_ctrl_c():
+    with Interruption() as interruption:
+        with pytest.raises(KeyboardInterrupt), interruption.searching() as monitor:  # noqa: PT012
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not interruption.happened
+            monitor(None)
+        assert interruption.happened
+    with Interruption() as interruption:
+        with pytest.raises(KeyboardInterrupt), interruption.searching():  # noqa: PT012
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.happened
+    with Interruption() as interruption:
+        with interruption.searching():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.came_late
+
+
 def test_the_lock_of_a_killed_run_does_not_block(folder):  # noqa: F811
     code = (
         "import os, sys; from pathlib import Path; from sciadv.files.publishing import lock_folder\n"

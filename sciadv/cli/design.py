@@ -43,8 +43,8 @@ def design(
     from sciadv.files.publishing import lock_folder
 
     with Interruption() as interruption, lock_folder(out):
-        with interruption.may_stop():
-            designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device)
+        with interruption.searching() as monitor:
+            designs = sciadv.design(problem, target=wanted, n=n, seed=seed, device=device, monitor=monitor)
         came_late = write_whole(lambda: designs.save(out))
     for sentence in designs.messages:
         say(sentence)

@@ -20,6 +20,8 @@ from sciadv.files.writing import recorded
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sciadv.solvers import Monitor, Progress
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -140,14 +142,17 @@ def _first_existing(folder: Path) -> Path:
 class Interruption:
     """Within it Ctrl-C stops a search and keeps what was found; while results are written it is only noted.
 
-    The first Ctrl-C within `may_stop` raises `KeyboardInterrupt`; any other says that results are being
-    written, so that they are written whole.
+    A search (`searching`) is stopped where its monitor is called, at the end of a step, so that what it found
+    is whole; a second Ctrl-C stops it at once. Other work (`may_stop`) is stopped at once. Elsewhere Ctrl-C
+    says that results are being written, and they are written whole.
     """
 
     def __init__(self) -> None:
         self.happened = False
         self.came_late = False
         self._may_stop = False
+        self._is_searching = False
+        self._is_asked = False
         self._previous: Callable[[int, FrameType | None], object] | int | None = None
 
     def __enter__(self) -> Interruption:
@@ -170,12 +175,37 @@ class Interruption:
         finally:
             self._may_stop = False
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signal module's signature
-        if self._may_stop and not self.happened:
+    @contextmanager
+    def searching(self, monitor: Monitor | None = None) -> Iterator[Monitor]:
+        """Give a monitor for a search that stops it, once Ctrl-C came, after its report."""
+        self._is_searching = True
+        try:
+            yield lambda progress: self._report(monitor, progress)
+        finally:
+            self._is_searching = False
+            self.came_late = self._is_asked and not self.happened
+
+    def _report(self, monitor: Monitor | None, progress: Progress) -> None:
+        if monitor is not None:
+            monitor(progress)
+        if self._is_asked:
+            self._stop()
+
+    def _stop(self) -> None:
+        if not self.happened:
             self.happened = True
             raise KeyboardInterrupt
-        self.came_late = self.came_late or not self.happened
-        os.write(2, b"sciadv: stopping; what was found is being written\n")  # safe within any other write
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signal module's signature
+        words = "stopping; what was found is being written"
+        if self._may_stop or (self._is_searching and self._is_asked):
+            self._stop()
+        elif self._is_searching:
+            self._is_asked = True
+            words = "stopping at the end of this step; Ctrl-C again stops at once"
+        else:
+            self.came_late = self.came_late or not self.happened
+        os.write(2, f"sciadv: {words}\n".encode())  # safe within any other write
 
 
 def write_whole(write: Callable[[], object]) -> bool:

@@ -98,7 +98,7 @@ def run_request(request: Request) -> Solution:
     solver = choose_solver(problem, request.solver, restarts=request.restarts)
     refuse_inputs([request.out / name for name in RESULTS], _inputs(request, spec))
     with Interruption() as interruption, lock_folder(request.out):
-        with interruption.may_stop(), _progress(problem) as monitor:
+        with _progress(problem) as bar, interruption.searching(bar) as monitor:
             solution = sciadv.solve(problem, solver, seed=request.seed, monitor=monitor, diagnose="quick")
         solution = _compared(problem, solution, interruption, seed=request.seed)
         run = Run(
@@ -190,7 +190,7 @@ def _compared(problem: Problem, solution: Solution, interruption: Interruption, 
     """
     from sciadv.verbs.solve import compare_with_reference
 
-    if solution.was_interrupted:
+    if solution.was_interrupted or interruption.came_late:
         return solution
     console = progress_console()
     words = "comparing with the prior's reference images (Ctrl-C leaves that out)"

@@ -194,7 +194,7 @@ def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: s
 
 
 def _palette(n: int) -> Array:
-    """Return `n` colours ``(n, 4)`` to tell groups apart."""
+    """Return `n` colours ``(n, 4)`` that set groups apart."""
     from matplotlib import colormaps
 
     colours: Array = colormaps["tab10" if n <= 10 else "tab20"](np.arange(n) % (10 if n <= 10 else 20))

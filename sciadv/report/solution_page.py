@@ -159,8 +159,8 @@ def _diagnosis(solution: Solution) -> str:
 
 def _examples(solution: Solution) -> str:
     words = [""] * len(solution.status) if solution.diagnosis is None else solution.diagnosis.words
-    told = (solution.messages, words, _agreeing_restarts(solution, N_EXAMPLES))
-    rows = [(str(i), *row) for i, row in enumerate(zip(*told, strict=False)) if i < N_EXAMPLES]
+    columns = (solution.messages, words, _agreeing_restarts(solution, N_EXAMPLES))
+    rows = [(str(i), *row) for i, row in enumerate(zip(*columns, strict=False)) if i < N_EXAMPLES]
     return html_table(rows, head=("", "how well, and why it stopped", "diagnosis", "restarts that agree"))
 
 
