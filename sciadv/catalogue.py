@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciadv.arguments import as_seed
 from sciadv.constraint import Constraint
 from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.files.arrays import Array, array_names, read_array, read_matrix
-from sciadv.files.folders import Catalogue, catalogue_root, entry_names, find_entry
+from sciadv.files.folders import Catalogue, as_path, catalogue_root, entry_names, find_entry
 from sciadv.files.reading import read_text
 from sciadv.files.texts import parse_toml
 from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
@@ -75,6 +76,7 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
         The prior's weights are broken.
     """
     target = as_device(device)
+    seed = as_seed(seed)
     file = spec_file("problems", name)
     spec = problem_spec(name)
     prior = load_prior(spec.prior, folder=file.parent)
@@ -191,7 +193,7 @@ def spec_file(catalogue: Catalogue, name: str | Path) -> Path:
         There is no such file.
     """
     file_name = PROBLEM_FILE if catalogue == "problems" else RECIPE_FILE
-    given = Path(name).expanduser()
+    given = as_path(name)
     if given.suffix == ".toml" and given.is_file():
         return given
     file = find_entry(catalogue, name) / file_name

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from sciadv.arguments import shown
 from sciadv.errors import InputError, UnknownNameError
 
 Catalogue = Literal["problems", "priors"]
@@ -48,6 +49,35 @@ def entry_names(catalogue: Catalogue) -> list[str]:
     return sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
 
 
+def as_path(name: object) -> Path:
+    """Return a path that the user gave, with the home folder in it spelled out.
+
+    Raises
+    ------
+    InputError
+        It is neither text nor a path, empty, or no path of this system: too long, a loop of links, of a user
+        whom the system does not know.
+
+    Examples
+    --------
+    >>> as_path("")
+    Traceback (most recent call last):
+    ...
+    sciadv.errors.InputError: name must be a name or a path, but it is ''
+    """
+    if not isinstance(name, str | Path) or str(name).strip() == "":
+        raise InputError(f"name must be a name or a path, but it is {shown(name)}")
+    try:
+        path = Path(name).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return path
+    except (OSError, RuntimeError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{shown(str(name))} is no path of a file or folder: {why}") from error
+    return path
+
+
 def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
     """Return the folder of a catalogue's entry by its name, or of the user's own by its path.
 
@@ -60,12 +90,12 @@ def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
     InputError
         The path does not exist.
     """
+    path = as_path(name)
     text = str(name)
     is_path = (
         isinstance(name, Path) or "/" in text or "\\" in text or text[:1] in ".~" or text.endswith(".toml")
     )
     if is_path:
-        path = Path(name).expanduser()
         if not path.exists():
             raise InputError(
                 f"{path} does not exist; give a folder, its .toml file, or one of: "

@@ -14,6 +14,7 @@ from sciadv.solution import Solution
 from sciadv.solvers import Monitor, Solver, make_solver
 from sciadv.solvers.diagnosis import verdicts
 from sciadv.solvers.diagnosis.verdicts import Extent
+from sciadv.solvers.size import check_size
 
 _logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def solve(  # one keyword a choice of the user
     loaded = problem if isinstance(problem, Problem) else load_problem(_name(problem), seed=seed)
     solver = choose_solver(loaded, method, restarts=restarts)
     posed = (loaded if device is None else loaded.to(device)).private()
+    check_size(posed, solver)
     solution = solver.solve(posed, seed=seed, monitor=monitor)
     if diagnose is None:
         return solution
@@ -138,7 +140,7 @@ def choose_solver(
     if restarts is not None:
         restarts = as_count(restarts, "restarts")
     if method is not None and not isinstance(method, str):
-        if not callable(getattr(method, "solve", None)):
+        if isinstance(method, type) or not callable(getattr(method, "solve", None)):
             raise InputError(f"method must be a solver or the name of one, but it is {shown(method)}")
         if restarts is not None:
             raise InputError("give restarts to the solver itself, as in LevenbergMarquardt(restarts=5)")

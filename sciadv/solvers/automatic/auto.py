@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.automatic.stages import expand_range, has_stages, solve_in_stages
+from sciadv.solvers.automatic.stages import PosteriorMean, expand_range, has_stages, solve_in_stages
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
 from sciadv.solvers.latent.adam import Adam
 from sciadv.solvers.latent.iterate import Run
@@ -16,18 +16,14 @@ from sciadv.solvers.latent.progress import Monitor
 from sciadv.solvers.latent.scoring import marked
 from sciadv.solvers.latent.search import has_forward_mode
 
-#: Steps of Levenberg-Marquardt per start, most of which end early (measured: 6 to 9).
-_STEPS = 8
-#: A gradient costs this many generator passes: one forward, two for its reverse.
-_PASSES_PER_GRADIENT = 3.0
-
 
 @dataclass(frozen=True)
 class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
 
     Data that it leaves unexplained lead past the generator's range where the prior says how, or, where it
-    does not and the operator is nonlinear, to a looser latent law (`sciadv.solvers.latent.latent_weight`).
+    does not and the operator is nonlinear, to a looser latent distribution
+    (`sciadv.solvers.latent.latent_weight`).
 
     The cost is counted in generator passes per measurement: ``n_latent + 8 x 3`` passes for each of 10 starts
     of Levenberg-Marquardt (a Jacobian, then gradients), ``300 x 3`` for each of 10 of Adam. So Adam is picked
@@ -37,9 +33,22 @@ class Auto:
     ----------
     restarts
         Starts per measurement for the solver picked; its own default if None.
+    steps_per_start
+        Steps of Levenberg-Marquardt a start that the cost model counts; most end early (measured: 6 to 9).
+    passes_per_gradient
+        Generator passes that a gradient costs: one forward, two for its reverse.
+    data_per_latent
+        With fewer measurements for each latent number the posterior is broad, and its mean is the answer past
+        the range.
+    n_draws
+        Draws of the posterior for that mean.
     """
 
     restarts: int | None = None
+    steps_per_start: float = 8
+    passes_per_gradient: float = 3.0
+    data_per_latent: float = 2.0
+    n_draws: int = 400
     name: str = "auto"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -55,13 +64,16 @@ class Auto:
         seed = run.seed
         if is_large(problem):
             solution = LearnedTV().solve(problem, seed=seed, monitor=run)
-            told = "learned-tv: the prior has statistics of what it cannot represent, of large images"
-            return replace(solution, settings={"picked_by_auto": told, **solution.settings})
+            reason = "learned-tv: the prior has statistics of what it cannot represent, of large images"
+            return self._explained(solution, reason)
         solver, reason = self.pick(problem)
         if has_stages(problem) and isinstance(solver, LevenbergMarquardt):
-            solution = solve_in_stages(problem, self.restarts, seed=seed, monitor=run)
-            told = "latent search, then past the range: the prior has statistics of what it cannot represent"
-            return replace(solution, settings={"picked_by_auto": told, **solution.settings})
+            beyond = PosteriorMean(self.data_per_latent, self.n_draws)
+            solution = solve_in_stages(problem, self.restarts, beyond=beyond, seed=seed, monitor=run)
+            reason = (
+                "latent search, then past the range: the prior has statistics of what it cannot represent"
+            )
+            return self._explained(solution, reason)
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
         solution = solver.solve(problem, seed=seed, monitor=run)
@@ -69,14 +81,20 @@ class Auto:
             if not problem.forward.is_linear and problem.prior.residual is None and can_loosen(problem):
                 solution = loosen(problem, solution, seed=seed, monitor=run)
             solution = expand_range(problem, solution, self.restarts, seed=seed, monitor=run)
-        return replace(solution, settings={"picked_by_auto": f"{solver.name}: {reason}", **solution.settings})
+        return self._explained(solution, f"{solver.name}: {reason}")
+
+    def _explained(self, solution: Solution, reason: str) -> Solution:
+        """Return the solution with what was picked, why, and by which numbers, in its settings."""
+        own = {key: value for key, value in vars(self).items() if key not in {"name", "restarts"}}
+        return replace(solution, settings={"picked_by_auto": reason, **own, **solution.settings})
 
     def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:
         """Return the solver and the reason."""
         n_latent = problem.prior.n_latent
-        second, first = LevenbergMarquardt(), Adam()
-        second_order = second.restarts * (n_latent + _STEPS * _PASSES_PER_GRADIENT)
-        first_order = first.restarts * first.n_iterations * _PASSES_PER_GRADIENT
+        second = LevenbergMarquardt()
+        first = Adam()
+        second_order = second.restarts * (n_latent + self.steps_per_start * self.passes_per_gradient)
+        first_order = first.restarts * first.n_iterations * self.passes_per_gradient
         costs = f"{second_order:.0f} generator passes a measurement against {first_order:.0f} of adam"
         if not has_forward_mode(problem):
             return first, "the generator cannot be differentiated in forward mode, which a Jacobian needs"

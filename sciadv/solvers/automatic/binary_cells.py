@@ -21,12 +21,8 @@ from sciadv.solvers.latent.progress import Monitor, Stopwatch
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
 
-#: Cells whose effect on the measurements is computed at once.
+#: Cells whose effect on the measurements is computed at once; bounds the memory.
 _CHUNK = 500
-#: Relative difference from additivity that is rounding.
-_ADDITIVE = 1e-3
-#: Probabilities nearer to 0 or 1 than this are not taken at their word.
-_MARGIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,10 @@ class BinaryCells:
         Of `Auto`.
     max_turns
         Cells turned over per measurement at most.
+    rounding
+        Largest difference from additivity that counts as rounding [part of the effect of all cells].
+    least_probability
+        Probabilities of the generator are clipped to this distance from 0 and 1.
 
     Notes
     -----
@@ -52,6 +52,8 @@ class BinaryCells:
 
     restarts: int | None = None
     max_turns: int = 2000
+    rounding: float = 1e-3
+    least_probability: float = 1e-4
     name: str = "binary-cells"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -73,8 +75,8 @@ class BinaryCells:
         probability = found.x.flatten(1).double()
         if not bool(((probability >= 0) & (probability <= 1)).all()):
             raise InputError(f"{self.name} needs candidates in [0, 1]: probabilities of 1 in each cell")
-        probability = probability.clamp(_MARGIN, 1 - _MARGIN)
-        base, columns = _cell_effects(problem, self.name)
+        probability = probability.clamp(self.least_probability, 1 - self.least_probability)
+        base, columns = _cell_effects(problem, self.name, self.rounding)
         y = real_view(problem.measurements).double()
         x = _turned(
             (probability > 0.5).double(),
@@ -85,10 +87,11 @@ class BinaryCells:
         )
         solution = finish(problem, found, x.reshape(found.x.shape))
         seconds = found.seconds + clock.seconds
-        return replace(solution, method=self.name, seconds=seconds)
+        own = {key: value for key, value in vars(self).items() if key not in {"name", "restarts"}}
+        return replace(solution, method=self.name, seconds=seconds, settings={**own, **solution.settings})
 
 
-def _cell_effects(problem: Problem, method: str) -> tuple[Tensor, Tensor]:
+def _cell_effects(problem: Problem, method: str, rounding: float) -> tuple[Tensor, Tensor]:
     """Return ``F(0)`` and what turning each cell to 1 adds, ``(measurements, cells)``, float64.
 
     Raises
@@ -110,7 +113,7 @@ def _cell_effects(problem: Problem, method: str) -> tuple[Tensor, Tensor]:
         together = real_view(forward(torch.ones_like(zero))).double()[0] - base
     columns = torch.cat(parts).T
     gap = (columns.sum(1) - together).abs().max() / together.abs().max().clamp_min(1e-30)
-    if not bool(gap < _ADDITIVE):
+    if not bool(gap < rounding):
         raise InputError(
             f"{method} needs an operator that acts on each cell by itself, but the cells' effects differ "
             f"from that of all together by {float(gap):.1%}"

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,8 +27,24 @@ from sciadv.solvers.latent.scoring import finish, noise_threshold
 from sciadv.solvers.posterior.completed_draws import knows_its_error
 from sciadv.solvers.posterior.laplace_mixture import Modes, generate, modes_at
 
-#: Draws of the posterior per measurement, and measurements whose draws are held at once.
-_N_DRAWS, _CHUNK = 400, 32
+#: Measurements whose draws are held at once; bounds the memory.
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class PosteriorMean:
+    """When the mean of the posterior is the answer past the range, and how it is made.
+
+    Parameters
+    ----------
+    data_per_latent
+        It is with fewer measurements than this for each latent number.
+    n_draws
+        Draws of the posterior for each measurement.
+    """
+
+    data_per_latent: float = 2.0
+    n_draws: int = 400
 
 
 def has_stages(problem: Problem) -> bool:
@@ -37,7 +53,12 @@ def has_stages(problem: Problem) -> bool:
 
 
 def solve_in_stages(
-    problem: Problem, restarts: int | None = None, *, seed: int = 0, monitor: Monitor | None = None
+    problem: Problem,
+    restarts: int | None = None,
+    *,
+    beyond: PosteriorMean = PosteriorMean(),  # frozen
+    seed: int = 0,
+    monitor: Monitor | None = None,
 ) -> Solution:
     """Solve a problem for which `has_stages` holds; ``settings["stages"]`` counts where measurements ended.
 
@@ -47,6 +68,8 @@ def solve_in_stages(
         What to solve.
     restarts
         Starts of the latent search, as in `RepresentationError`.
+    beyond
+        When the posterior's mean is taken past the range.
     seed
         Seed of everything random.
     monitor
@@ -61,7 +84,7 @@ def solve_in_stages(
     if len(rows) and not run.was_interrupted:
         part, begun = problem.subset(rows), found.rows(rows)
         few = replace(whitened, problem=whitened.problem.subset(rows))
-        outside = run.attempt(lambda: _outside(part, begun, few, restarts, run))
+        outside = run.attempt(lambda: _outside(part, begun, few, beyond, restarts, run))
         if outside is not None:
             solution = solution.with_rows(rows, outside)
             stages = ["range" if is_fine else outside.method for is_fine in explained]
@@ -75,11 +98,16 @@ def solve_in_stages(
 
 
 def _outside(
-    problem: Problem, found: Solution, whitened: Whitened, restarts: int | None, run: Run
+    problem: Problem,
+    found: Solution,
+    whitened: Whitened,
+    beyond: PosteriorMean,
+    restarts: int | None,
+    run: Run,
 ) -> Solution:
     """Answer past the range what a latent search of the whitened problem has left unexplained."""
-    if problem.n_measurements < 2 * problem.prior.n_latent:
-        mean = posterior_mean(whitened, found, problem.prior, seed=run.seed)
+    if problem.n_measurements < beyond.data_per_latent * problem.prior.n_latent:
+        mean = posterior_mean(whitened, found, problem.prior, n_draws=beyond.n_draws, seed=run.seed)
         return replace(finish(problem, found, mean), method="posterior mean")
     return TangentKernel(restarts).leave_range(problem, found, monitor=run)
 
@@ -136,7 +164,9 @@ def expand_range(
     )
 
 
-def posterior_mean(whitened: Whitened, found: Solution, prior: Prior, *, seed: int = 0) -> Tensor:
+def posterior_mean(
+    whitened: Whitened, found: Solution, prior: Prior, *, n_draws: int = 400, seed: int = 0
+) -> Tensor:
     """Return ``E[x | y]`` ``(batch, *in_shape)`` by importance sampling from Laplace's mixture.
 
     Each draw z of the mixture has weight ``p(y | z) p(z) / q(z)`` and gives ``G(z) + E[nu | y, z]``. Geweke,
@@ -150,19 +180,23 @@ def posterior_mean(whitened: Whitened, found: Solution, prior: Prior, *, seed: i
         Its latent search, whose restarts are taken for the modes.
     prior
         The prior in the precision that the draws are generated in: nothing is solved for them.
+    n_draws
+        Draws for each measurement.
     seed
         Seed of the draws.
     """
     assert found.restart_latents is not None  # a latent search has restarts
     modes = modes_at(whitened.problem, found.restart_latents)
     rows = torch.arange(len(found.x), device=found.x.device)
-    return torch.cat([_mean_of(whitened, modes, prior, part, seed) for part in torch.split(rows, _CHUNK)])
+    return torch.cat(
+        [_mean_of(whitened, modes, prior, part, n_draws, seed) for part in torch.split(rows, _CHUNK)]
+    )
 
 
-def _mean_of(whitened: Whitened, modes: Modes, prior: Prior, rows: Tensor, seed: int) -> Tensor:
+def _mean_of(whitened: Whitened, modes: Modes, prior: Prior, rows: Tensor, n_draws: int, seed: int) -> Tensor:
     some = modes.take(rows)
     problem = whitened.problem.subset(rows)
-    latents = some.draw(_N_DRAWS, seed=seed)[0]
+    latents = some.draw(n_draws, seed=seed)[0]
     x = generate(prior, latents).to(latents)
     with torch.no_grad():
         predicted = problem.forward(x.flatten(0, 1)).reshape(*latents.shape[:2], -1)

@@ -19,6 +19,7 @@ from sciadv.solvers.linear.linearised_draws import (
     objectives,
     predicted_objectives,
 )
+from sciadv.solvers.size import check_held
 
 
 def codebook_starts(
@@ -113,6 +114,7 @@ def start_points(problem: Problem, starts: Starts, *, seed: int) -> StartPoints:
         `starts.where` is no known word, or latents of the wrong shape, or there is no start.
     """
     require_at_least(starts, {"restarts": 1})
+    check_held(problem, starts)
     where, n, prior = starts.where, starts.restarts, problem.prior
     expected = (problem.n_problems, n, prior.n_latent)
     if isinstance(where, Tensor):
