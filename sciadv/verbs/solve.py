@@ -12,9 +12,9 @@ from sciadv.errors import InputError
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers import Monitor, Solver, make_solver
+from sciadv.solvers.automatic.duration import check_size
 from sciadv.solvers.diagnosis import verdicts
 from sciadv.solvers.diagnosis.verdicts import Extent
-from sciadv.solvers.size import check_size
 
 _logger = logging.getLogger(__name__)
 
