@@ -42,7 +42,8 @@ from sciadv.settings import none_arguments
 from sciadv.solvers import solver_names
 from sciadv.types import Shape, as_device, as_generator
 
-PROBLEM_FILE, RECIPE_FILE = "problem.toml", "recipe.toml"
+PROBLEM_FILE = "problem.toml"
+RECIPE_FILE = "recipe.toml"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
 def build_parts(
     spec: ProblemSpec, in_shape: Shape, *, folder: Path
 ) -> tuple[Forward, Likelihood, tuple[Constraint, ...]]:
-    """Build what judges candidates of `in_shape`: forward, likelihood and constraints.
+    """Build what evaluates candidates of `in_shape`: forward, likelihood and constraints.
 
     Raises
     ------
@@ -372,7 +373,8 @@ def simulate(
     InputError
         There are fewer images than asked for, they are of another shape, or the noise level is unknown.
     """
-    generator, labels = as_generator(seed), None
+    generator = as_generator(seed)
+    labels = None
     if source.images == "prior":
         truth = prior.sample(source.n, seed=generator)
     else:

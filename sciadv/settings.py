@@ -13,9 +13,6 @@ import numpy.typing as npt
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-#: Types of a file's values that stay as they are.
-_PLAIN = (int, float, str, bool)
-
 
 def _numbers_or_path(value: object) -> object:
     """Pass a number, a nested array of numbers, or the path of an array file; refuse the rest."""
@@ -134,7 +131,7 @@ def file_type(annotation: Any) -> Any:
     if annotation in (inspect.Parameter.empty, Any, object) or isinstance(annotation, str):
         return Any
     origin = get_origin(annotation)
-    if annotation in _PLAIN or origin is Literal:
+    if annotation in (int, float, str, bool) or origin is Literal:
         return annotation
     if origin is Annotated:
         return _annotated_type(*get_args(annotation))

@@ -44,7 +44,8 @@ def show(
     ],
 ) -> None:
     """Show a problem's README and settings, a prior's card, or what a part computes."""
-    console, entries = output_console(), _entries()
+    console = output_console()
+    entries = _entries()
     if "/" in name or name.endswith(".toml"):
         _show_problem(console, name)
         return

@@ -213,7 +213,8 @@ class Composition(LinearForward):
 
     def __init__(self, outer: LinearForward, inner: LinearForward) -> None:
         super().__init__(inner.in_shape, outer.out_shape, dtype=inner.dtype, device=inner.device)
-        self.outer, self.inner = outer, inner
+        self.outer = outer
+        self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``outer(inner(x))``."""
@@ -238,7 +239,8 @@ class Chain(Forward):
 
     def __init__(self, outer: Forward, inner: Forward) -> None:
         super().__init__(inner.in_shape, outer.out_shape, dtype=inner.dtype, device=inner.device)
-        self.outer, self.inner = outer, inner
+        self.outer = outer
+        self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``outer(inner(x))``."""

@@ -216,7 +216,8 @@ def _check_shape(shape: Shape, in_shape: Shape | None, out_shape: Shape | None) 
     """Return (measurements, n) of a matrix that fits the shapes."""
     if len(shape) != 2 or min(shape) < 1:
         raise InputError(f"a matrix has shape (measurements, n), but this one has {shape}")
-    n_measurements, n = int(shape[0]), int(shape[1])
+    n_measurements = int(shape[0])
+    n = int(shape[1])
     if in_shape is not None and prod(in_shape) != n:
         turned = "; it is stored transposed: give matrix.T" if prod(in_shape) == n_measurements else ""
         raise InputError(

@@ -55,12 +55,14 @@ class Tolerance(Likelihood):
 
     def gradient(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Return the excess over (width x softness), with the residual's sign."""
-        residual, width = prediction - y, self._width(y)
+        residual = prediction - y
+        width = self._width(y)
         return residual.sgn() * self._excess(residual, width) / (width * self.softness)
 
     def curvature(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Return ``1 / (width x softness)^2`` past the margin, 0 before it."""
-        residual, width = prediction - y, self._width(y)
+        residual = prediction - y
+        width = self._width(y)
         outside = (self._excess(residual, width) > 0).to(width.dtype)
         return outside / (width * self.softness) ** 2
 

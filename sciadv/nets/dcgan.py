@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 from torch import Tensor, nn
 
@@ -20,11 +20,6 @@ from sciadv.types import Count
 Norm = Literal["batch", "virtual", "none"]
 Minibatch = Literal["stddev", "discrimination"]
 
-_NORMS: dict[str, type[nn.Module]] = {
-    "batch": nn.BatchNorm2d,
-    "virtual": VirtualBatchNorm,
-}
-
 
 def normalisation(norm: str, n_channels: int) -> list[nn.Module]:
     """Return the normalisation layer of a name, as a list of one or none.
@@ -36,9 +31,11 @@ def normalisation(norm: str, n_channels: int) -> list[nn.Module]:
     """
     if norm == "none":
         return []
-    if norm not in _NORMS:
-        raise UnknownNameError("normalisation", norm, (*_NORMS, "none"))
-    return [_NORMS[norm](n_channels)]
+    if norm == "batch":
+        return [nn.BatchNorm2d(n_channels)]
+    if norm == "virtual":
+        return [VirtualBatchNorm(n_channels)]
+    raise UnknownNameError("normalisation", norm, get_args(Norm))
 
 
 @final
@@ -100,7 +97,8 @@ class DCGANGenerator(nn.Module):
             nn.ReLU(),
         ]
         for level in range(halvings, 1, -1):
-            n_in, n_out = feature_maps(channels, level), feature_maps(channels, level - 1)
+            n_in = feature_maps(channels, level)
+            n_out = feature_maps(channels, level - 1)
             layers += [nn.ConvTranspose2d(n_in, n_out, 4, 2, 1), *normalisation(norm, n_out), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.ConvTranspose2d(channels, image_shape[0], 4, 2, 1))
         if norm != "none":
@@ -169,7 +167,8 @@ class DCGANDiscriminator(nn.Module):
         height, width = (side // 2**halvings for side in image_shape[1:])
         layers: list[nn.Module] = [nn.Conv2d(image_shape[0], channels, 4, 2, 1), nn.LeakyReLU(0.2)]
         for level in range(2, halvings + 1):
-            n_in, n_out = feature_maps(channels, level - 1), feature_maps(channels, level)
+            n_in = feature_maps(channels, level - 1)
+            n_out = feature_maps(channels, level)
             layers += [nn.Conv2d(n_in, n_out, 4, 2, 1), *normalisation(norm, n_out), nn.LeakyReLU(0.2)]
         statistic, n_features = batch_statistic(minibatch, feature_maps(channels, halvings), height, width)
         self.body = nn.Sequential(*layers, *statistic, nn.Linear(n_features, 1))
@@ -198,7 +197,8 @@ def batch_statistic(
     """
     if min(height, width) < 1:
         raise InputError("the images cannot be halved so often; give fewer halvings")
-    n_features, n_kernels = channels * height * width, 16
+    n_features = channels * height * width
+    n_kernels = 16
     if minibatch is None:
         return [nn.Flatten()], n_features
     if minibatch == "stddev":

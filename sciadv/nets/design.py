@@ -104,7 +104,8 @@ class DesignDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate designs ``(batch, variables)`` from latents ``(batch, n_latent)``."""
-        free, condition = z[:, : -self.n_targets], z[:, -self.n_targets :]
+        free = z[:, : -self.n_targets]
+        condition = z[:, -self.n_targets :]
         features = torch.cat([free, 4 * torch.special.ndtr(condition) - 2], 1)
         places: Tensor = self.last(self.hidden(features)).sigmoid()
         return self.from_unit(places)

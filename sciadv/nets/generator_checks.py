@@ -81,7 +81,8 @@ def _candidates(x: object, z: Tensor, who: str) -> Tensor:
 
 
 def _check_repeats(x: Tensor, again: Tensor, who: str) -> None:
-    gap, scale = float((x - again).abs().max()), float(x.abs().max())
+    gap = float((x - again).abs().max())
+    scale = float(x.abs().max())
     if gap > 100 * torch.finfo(x.dtype).eps * scale:
         raise InputError(
             f"{who} gives another candidate for the same latent (it differs by {gap:.2g}): it draws noise of "

@@ -33,7 +33,8 @@ from sciadv.types import Count, Positive
 
 CHANNELS = ("sign", "threshold", "hill", "fold", "production", "degradation", "presence")
 #: Kinetic numbers of an edge and of a gene.
-N_EDGE, N_GENE = 3, 2
+N_EDGE = 3
+N_GENE = 2
 _SIGNS = (-1.0, 0.0, 1.0)
 
 
@@ -104,7 +105,10 @@ class CircuitGenerator(nn.Module):
                 f"expected 1 <= smallest <= n_genes and temperature > 0, but got smallest {smallest}, "
                 f"n_genes {n_genes}, temperature {temperature}"
             )
-        self.n_genes, self.smallest, self.n_node, self.temperature = n_genes, smallest, n_node, temperature
+        self.n_genes = n_genes
+        self.smallest = smallest
+        self.n_node = n_node
+        self.temperature = temperature
         self.n_latent = 1 + n_genes * (n_node + N_GENE) + n_genes**2 * (len(_SIGNS) + N_EDGE)
         if n_latent not in (None, self.n_latent):
             raise InputError(f"these settings give latents of {self.n_latent} numbers, not {n_latent}")
@@ -121,7 +125,8 @@ class CircuitGenerator(nn.Module):
         self.send = nn.ModuleList(nn.Linear(width, width) for _ in range(n_layers))
         self.receive = nn.ModuleList(nn.Linear(width, width) for _ in range(n_layers))
         self.update = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(n_layers))
-        self.source, self.target = nn.Linear(width, width), nn.Linear(width, width)
+        self.source = nn.Linear(width, width)
+        self.target = nn.Linear(width, width)
         self.itself = nn.Parameter(torch.zeros(width))
         self.edge = nn.Linear(width, len(_SIGNS) + 2 * N_EDGE)
         self.gene = nn.Linear(width, 2 * N_GENE)
@@ -132,7 +137,8 @@ class CircuitGenerator(nn.Module):
 
     def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 7 genes genes"]:
         """Generate circuits."""
-        n, n_signs = self.n_genes, len(_SIGNS)
+        n = self.n_genes
+        n_signs = len(_SIGNS)
         sizes = [1, n * self.n_node, n * N_GENE, n * n * n_signs, n * n * N_EDGE]
         size, node, gene, gumbel, edge = torch.split(z, sizes, dim=1)
         return self.assemble(
@@ -161,7 +167,8 @@ class CircuitGenerator(nn.Module):
         gumbel, edge
             Normal numbers of the signs ``(batch, genes, genes, 3)`` and of the kinetics of edges.
         """
-        n_signs, diagonal = len(_SIGNS), torch.eye(self.n_genes, dtype=node.dtype, device=node.device)
+        n_signs = len(_SIGNS)
+        diagonal = torch.eye(self.n_genes, dtype=node.dtype, device=node.device)
         h = self._states(node, present)
         pair = self.source(h)[:, :, None] + self.target(h)[:, None] + diagonal[..., None] * self.itself
         heads = self.edge(pair.relu())
@@ -170,7 +177,8 @@ class CircuitGenerator(nn.Module):
         chosen = _joined(_hard(logits.detach(), pairs), logits.detach(), pairs)
         soft = (logits / self.temperature).softmax(-1)
         one_hot = (chosen + (soft - soft.detach())) * pairs[..., None]
-        sign, exists = one_hot[..., 2] - one_hot[..., 0], one_hot[..., 0] + one_hot[..., 2]
+        sign = one_hot[..., 2] - one_hot[..., 0]
+        exists = one_hot[..., 0] + one_hot[..., 2]
         shift, scale = heads[..., n_signs:].chunk(2, -1)
         kinetics = _spread(edge, shift, scale) * exists[..., None]
         shift, scale = self.gene(h).chunk(2, -1)
@@ -227,7 +235,8 @@ def _joined(chosen: Tensor, logits: Tensor, pairs: Tensor, *, lift: float = 1e6)
         best, place = open_edges.max(1)
         picked = (torch.arange(n * n, device=logits.device) == place[:, None]) & best[:, None].isfinite()
         picked = picked.to(logits.dtype).reshape(-1, n, n)
-        tree, inside = tree + picked, inside + picked.sum(1)
+        tree = tree + picked
+        inside = inside + picked.sum(1)
     tree = tree + tree.transpose(1, 2)
     forward = (strength > strength.transpose(1, 2)).to(logits.dtype)  # the likelier direction of a pair
     missing = tree * forward * chosen[..., 1] * chosen[..., 1].transpose(1, 2)
@@ -274,8 +283,9 @@ class CircuitDiscriminator(nn.Module):
         self.leave = nn.Sequential(nn.Linear(2 * width + 8, width), nn.LeakyReLU(0.2), nn.Linear(width, 1))
 
     def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
-        """Judge circuits; differentiable in all channels."""
-        sign, kinetics = x[:, 0], x[:, 1 : 1 + N_EDGE].movedim(1, -1)
+        """Score circuits; differentiable in all channels."""
+        sign = x[:, 0]
+        kinetics = x[:, 1 : 1 + N_EDGE].movedim(1, -1)
         edges = torch.stack([sign * (sign + 1) / 2, sign * (sign - 1) / 2], -1)  # activates, represses
         own = torch.cat([edges, kinetics, x[:, 1 + N_EDGE :].movedim(1, -1)], -1)
         own = own.diagonal(dim1=1, dim2=2).transpose(1, 2)
@@ -291,5 +301,5 @@ class CircuitDiscriminator(nn.Module):
             h = h + nn.functional.leaky_relu(update(torch.cat([h, received], -1)), 0.2)
         h = h * present
         pooled = torch.cat([h.sum(1), h.amax(1)], -1)
-        judged: Tensor = self.leave(self.compare(pooled)).squeeze(-1)
-        return judged
+        scores: Tensor = self.leave(self.compare(pooled)).squeeze(-1)
+        return scores

@@ -233,9 +233,11 @@ class VirtualBatchNorm(nn.Module):
         own_mean = x.mean(places) if places else x
         own_square = x.square().mean(places) if places else x.square()
         if self.takes_reference:
-            self.mean, self.mean_square = own_mean.mean(0).detach(), own_square.mean(0).detach()
+            self.mean = own_mean.mean(0).detach()
+            self.mean_square = own_square.mean(0).detach()
             self.n_reference.fill_(x.shape[0])
-            mean, square = self.mean.expand_as(own_mean), self.mean_square.expand_as(own_mean)
+            mean = self.mean.expand_as(own_mean)
+            square = self.mean_square.expand_as(own_mean)
         else:
             if not self.n_reference:
                 raise InputError(

@@ -31,7 +31,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.scale = scale
         self.weight = weight
-        self.first, self.second = nn.Conv2d(n_in, n_out, 3, 1, 1), nn.Conv2d(n_out, n_out, 3, 1, 1)
+        self.first = nn.Conv2d(n_in, n_out, 3, 1, 1)
+        self.second = nn.Conv2d(n_out, n_out, 3, 1, 1)
         self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,7 +90,9 @@ class ResidualGenerator(nn.Module):
         residual_weight: Positive = 0.1,
     ) -> None:
         super().__init__()
-        self.image_shape, self.n_classes, self.label = tuple(image_shape), n_classes, label
+        self.image_shape = tuple(image_shape)
+        self.n_classes = n_classes
+        self.label = label
         if label is not None:
             self._check_label(label)
         self.embedding = nn.Embedding(n_classes, n_latent) if n_classes else None

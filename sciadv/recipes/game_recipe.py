@@ -18,7 +18,7 @@ from sciadv.recipes.image_recipe import (
 )
 from sciadv.recipes.job import Job
 from sciadv.schema import CircuitRecipe, GanRecipe, Recipe, trains
-from sciadv.schema.game import OPTIONS, GameTable
+from sciadv.schema.game import GameTable, option_classes
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.game.game_parts import make_part
 from sciadv.trainings.game.game_rules import GameOptions
@@ -99,7 +99,7 @@ def build_game(
 def _options(table: GameTable, feedback: Feedback | None) -> GameOptions:
     given: dict[str, Any] = {
         name: kind(**getattr(table, name))
-        for name, kind in OPTIONS.items()
+        for name, kind in option_classes().items()
         if getattr(table, name) is not None
     }
     if table.optimizer is not None:

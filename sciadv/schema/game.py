@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import AfterValidator, Field
 
@@ -11,6 +10,7 @@ from sciadv.games.penalties import InstanceNoise, WeightClipping
 from sciadv.games.replay import ReplayBuffer, TopK
 from sciadv.schema.tables import Table
 from sciadv.trainings.game.game_parts import make_part, settings_of
+from sciadv.trainings.game.game_rules import GameOptions
 from sciadv.types import Count, Positive, Share
 
 Named = str | dict[str, Any]
@@ -37,13 +37,14 @@ def _option(kind: type) -> AfterValidator:
     return AfterValidator(check)
 
 
-#: The options of a game that are tables of settings, with the classes that they make.
-OPTIONS: dict[str, Callable[..., object]] = {
-    "noise": InstanceNoise,
-    "replay": ReplayBuffer,
-    "top_k": TopK,
-    "clip": WeightClipping,
-}
+def option_classes() -> dict[str, type]:
+    """Return the options of a game that are tables of settings, with the classes that they make."""
+    return {
+        name: kind
+        for name, annotation in get_type_hints(GameOptions).items()
+        for kind in get_args(annotation)
+        if hasattr(kind, "option_kind")
+    }
 
 
 class RulesTable(Table):

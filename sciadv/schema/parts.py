@@ -101,7 +101,9 @@ class PartTables(Mapping[str, type[Table]]):
         given: Callable[[Part], Collection[str]],
         accepts: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self.registry, self.given, self.accepts = registry, given, accepts
+        self.registry = registry
+        self.given = given
+        self.accepts = accepts
         self._made: dict[str, tuple[Part, type[PartTable]]] = {}
 
     def __getitem__(self, kind: str) -> type[Table]:

@@ -90,7 +90,7 @@ class ConstraintTable(Table):
 
 
 class SolverTable(Table):
-    """The solver that the command line takes unless told otherwise."""
+    """The problem's own solver, which `solve` takes if it is given none."""
 
     kind: str = "auto"
     restarts: Count | None = None

@@ -31,9 +31,9 @@ FunctionType = TypeVar("FunctionType", bound=Callable[..., object])
 
 
 class ClassifierTable(Table):
-    """The network whose features and accuracy judge the prior: trained here, or that of another `prior`.
+    """The network whose features and accuracy evaluate the prior: trained here, or that of another `prior`.
 
-    `data` names the labelled data set that it learns to tell apart; left out, it is the prior's own.
+    `data` names the labelled data set whose classes it learns; left out, it is the prior's own.
     """
 
     kind: Literal["conv-classifier"] = "conv-classifier"
@@ -64,7 +64,7 @@ class ScheduleTable(PriorSchedule):
 
 
 class ImageRecipe(RecipeSpec):
-    """A recipe of a prior of images: its data, and what judges it."""
+    """A recipe of a prior of images: its data, and what evaluates it."""
 
     data: DataTable
     classifier: ClassifierTable | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -84,7 +83,9 @@ def _explain(
 ) -> SciadvError:
     """Turn the most telling error into a sentence: a misspelt key comes before what is then missing."""
     details = error.errors()
-    first = min(details, key=lambda detail: detail["type"] not in _UNKNOWN_KEY)
+    first = min(
+        details, key=lambda detail: detail["type"] not in ("extra_forbidden", "unexpected_keyword_argument")
+    )
     path, owner = _walk(root, first["loc"], document)
     fault = _Fault(path, owner, first)
     if first["type"] == "union_tag_invalid":
@@ -92,7 +93,11 @@ def _explain(
         return UnknownNameError(f"{fault.section} ({path}.kind in {file})", first["ctx"]["tag"], known)
     others = [detail for detail in details if detail["type"] != "missing" and detail is not first]
     more = f" ({len(others)} more after this one)" if others else ""
-    return InputError(f"{file}: {_SENTENCES.get(first['type'], _wrong_value)(fault)}{more}")
+    return InputError(f"{file}: {_sentence(fault)}{more}")
+
+
+def _is_unknown_key(detail: ErrorDetails) -> bool:
+    return detail["type"] in ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def _unknown_key(fault: _Fault) -> str:
@@ -115,7 +120,8 @@ def _failed_check(fault: _Fault) -> str:
 
 
 def _not_a_choice(fault: _Fault) -> str:
-    expected, got = fault.detail["ctx"]["expected"], fault.detail["input"]
+    expected = fault.detail["ctx"]["expected"]
+    got = fault.detail["input"]
     choices = [choice.strip(" '") for choice in expected.replace(" or ", ", ").split(",")]
     return f"{fault.path}: expected {expected}, got {got!r}{did_you_mean(str(got), choices)}"
 
@@ -125,20 +131,30 @@ def _not_a_table(fault: _Fault) -> str:
 
 
 def _wrong_value(fault: _Fault) -> str:
-    value, message = fault.detail["input"], fault.detail["msg"]
+    value = fault.detail["input"]
+    message = fault.detail["msg"]
     word = _TYPE_WORDS.get(type(value), type(value).__name__)
     return f"{fault.path}: {message.replace('Input should', 'it should', 1)}; it is {value!r} ({word})"
 
 
-_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
-_SENTENCES: dict[str, Callable[[_Fault], str]] = {
-    **dict.fromkeys(_UNKNOWN_KEY, _unknown_key),
-    "missing": _missing_key,
-    "union_tag_not_found": _missing_kind,
-    "value_error": _failed_check,
-    "literal_error": _not_a_choice,
-    **dict.fromkeys(("model_type", "model_attributes_type", "dataclass_type"), _not_a_table),
-}
+def _sentence(fault: _Fault) -> str:
+    """Return the sentence for a fault, by the kind of pydantic's error."""
+    match fault.detail["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            write = _unknown_key
+        case "missing":
+            write = _missing_key
+        case "union_tag_not_found":
+            write = _missing_kind
+        case "value_error":
+            write = _failed_check
+        case "literal_error":
+            write = _not_a_choice
+        case "model_type" | "model_attributes_type" | "dataclass_type":
+            write = _not_a_table
+        case _:
+            write = _wrong_value
+    return write(fault)
 
 
 def _walk(root: type[Table], loc: tuple[int | str, ...], document: object) -> tuple[str, Any]:

@@ -63,7 +63,8 @@ def dot_test(A: Forward, *, generator: torch.Generator, n_trials: int = 3) -> Do
     n_trials
         How often.
     """
-    ratios, errors = [], []
+    ratios = []
+    errors = []
     for _ in range(n_trials):
         x = random_candidates(A, 1, generator=generator)
         tangent = torch.randn(x.shape, generator=generator, dtype=A.dtype).to(A.device)
@@ -72,7 +73,8 @@ def dot_test(A: Forward, *, generator: torch.Generator, n_trials: int = 3) -> Do
         cotangent = noise + pushed / pushed.abs().square().mean().sqrt().clamp_min(
             torch.finfo(pushed.dtype).tiny
         )
-        left, right = inner(pushed, cotangent), inner(tangent, A.vjp(x, cotangent))
+        left = inner(pushed, cotangent)
+        right = inner(tangent, A.vjp(x, cotangent))
         ratios.append(1.0 if left == right else left / right if right else float("inf"))
         errors.append(abs(left - right) / (max(abs(left), abs(right)) or 1.0))
     return DotTest(tuple(ratios), max(errors))
@@ -90,7 +92,8 @@ def linearity_error(A: Forward, *, generator: torch.Generator) -> float:
 def batch_error(A: Forward, *, generator: torch.Generator) -> float:
     """Return how far a batch of three differs from its three members one by one, relative to its size."""
     x = random_candidates(A, 3, generator=generator)
-    together, alone = A(x), torch.cat([A(one) for one in x.chunk(len(x))])
+    together = A(x)
+    alone = torch.cat([A(one) for one in x.chunk(len(x))])
     size = torch.linalg.vector_norm(alone).clamp_min(torch.finfo(alone.dtype).tiny)
     return float(torch.linalg.vector_norm(together - alone) / size)
 

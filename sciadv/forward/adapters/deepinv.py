@@ -50,7 +50,9 @@ class DeepinvLinear(LinearForward):
     ) -> None:
         out_shape = part_shapes[0] if list_type is None else (sum(_sizes(part_shapes)),)
         super().__init__(in_shape, out_shape, dtype=dtype, device=device)
-        self.physics, self.part_shapes, self.list_type = physics, part_shapes, list_type
+        self.physics = physics
+        self.part_shapes = part_shapes
+        self.list_type = list_type
         self.precision = own_precision(physics)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Forward:  # noqa: FBT001  # torch's
@@ -118,7 +120,8 @@ def from_deepinv(physics: Any, request: Request, name: str) -> Forward:
             f"{name} computes in {x.dtype}, not {request.dtype}; cast it before, or give as_forward its dtype"
         )
     fit_shape(request.out_shape, part_shapes[0], f"{name} gives")
-    vjp, module = physics.A_vjp, physics if isinstance(physics, nn.Module) else None
+    vjp = physics.A_vjp
+    module = physics if isinstance(physics, nn.Module) else None
     return NonlinearFunction(
         physics.A,
         in_shape,

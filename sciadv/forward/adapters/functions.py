@@ -48,7 +48,8 @@ class LinearFunction(LinearForward):
         device: torch.device | str = "cpu",
     ) -> None:
         super().__init__(in_shape, out_shape, dtype=dtype, device=device)
-        self.function, self.function_adjoint = function, adjoint
+        self.function = function
+        self.function_adjoint = adjoint
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``A x``."""
@@ -103,7 +104,9 @@ class NonlinearFunction(Forward):
         device: torch.device | str = "cpu",
     ) -> None:
         super().__init__(in_shape, out_shape, dtype=dtype, device=device)
-        self.function, self.own_vjp, self.module = function, vjp, module
+        self.function = function
+        self.own_vjp = vjp
+        self.module = module
         self.has_forward_mode = self._try_forward_mode()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,7 +155,8 @@ def from_function(
     out_shape = _out_shape(tuple(y.shape), request, name)
     if not isinstance(y, Tensor):
         return _from_numpy(function, in_shape, out_shape, request, name, adjoint=adjoint)
-    dtype, device = request.dtype, request.device
+    dtype = request.dtype
+    device = request.device
     linear = LinearFunction(function, in_shape, out_shape, adjoint=adjoint, dtype=dtype, device=device)
     if is_linear is None:
         with torch.no_grad():

@@ -53,7 +53,8 @@ class HostLinear(LinearForward):
         device: torch.device | str = "cpu",
     ) -> None:
         super().__init__(in_shape, out_shape, dtype=dtype, device=device)
-        self.apply_columns, self.apply_adjoint_columns = apply, apply_adjoint
+        self.apply_columns = apply
+        self.apply_adjoint_columns = apply_adjoint
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``A x``."""
@@ -131,7 +132,8 @@ def from_columns(apply: ArrayMap, in_shape: Shape, out_shape: Shape, request: Re
     InputError
         The matrix would be too large, or the operator is not linear after all.
     """
-    n, n_measurements = prod(in_shape), prod(out_shape)
+    n = prod(in_shape)
+    n_measurements = prod(out_shape)
     if n * n_measurements > request.largest_matrix:
         raise InputError(
             f"{name} has no adjoint, and is too large ({n_measurements} x {n}) to be written out as a "

@@ -2,14 +2,13 @@
 
 The screen is that of linear stability: eigenvalues of the Jacobian at the steady states, at the circuit's
 own parameters and at others near them. It is quick and differentiable; what is reported about designs is
-judged by trajectories instead, in `sciadv.domains.gene_circuits.behaviour_test`.
+measured on trajectories instead, in `sciadv.domains.gene_circuits.behaviour_test`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, final
+from typing import Annotated, Literal, final, get_args
 
 import torch
 from jaxtyping import Float
@@ -25,6 +24,7 @@ from sciadv.types import Count, NotNegative, Positive, Seed, Share, Whole
 
 #: Any text in Python, which the constructor answers; one of these in a file.
 Behaviour = Annotated[str, Literal["oscillation", "bistability", "stability"]]
+BEHAVIOURS: tuple[str, ...] = get_args(get_args(Behaviour)[1])
 
 
 def sobol_places(n: int, shape: tuple[int, ...], *, seed: int) -> Tensor:
@@ -140,8 +140,8 @@ class GeneCircuit(NonlinearForward):
                 f"gene circuits have shape ({len(CHANNELS)}, genes, genes), but in_shape is "
                 f"{tuple(in_shape)}; is the prior one of circuits?"
             )
-        if behaviour not in _MARGINS:
-            raise UnknownNameError("behaviour", behaviour, _MARGINS)
+        if behaviour not in BEHAVIOURS:
+            raise UnknownNameError("behaviour", behaviour, BEHAVIOURS)
         if n_sets < 1 or n_anywhere < 0 or not 0 <= spread <= 1:
             raise InputError(
                 f"expected n_sets >= 1, spread in [0, 1] and n_anywhere >= 0, but got {n_sets}, {spread} and "
@@ -164,7 +164,8 @@ class GeneCircuit(NonlinearForward):
 
     def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch sets"]:
         """Return the scores."""
-        near, anywhere = perturbed(x, self.shifts), perturbed(without_kinetics(x), self.places)
+        near = perturbed(x, self.shifts)
+        anywhere = perturbed(without_kinetics(x), self.places)
         scores = (self.margins(torch.cat([near, anywhere]).flatten(0, 1)) / self.growth_scale).tanh()
         return scores.reshape(self.out_shape[0], len(x)).T
 
@@ -177,9 +178,9 @@ class GeneCircuit(NonlinearForward):
         mean = (kinetics.degradation * kinetics.presence).sum(1) / kinetics.presence.sum(1).clamp_min(1)
         mean = torch.where(mean > 0, mean, 1)  # no gene at all
         matrix = jacobians(equations, states) / mean[:, None, None]
-        return _MARGINS[self.behaviour](
-            Rest(states, solved, matrix, Spectrum.of(matrix), self.shortfall, self.resolution)
-        )
+        spectrum = Spectrum.of(matrix)
+        rest = Rest(states, solved, matrix, spectrum, self.shortfall, self.resolution)
+        return _margin(self.behaviour, rest)
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,8 @@ class Rest:
 
 def _oscillation(rest: Rest) -> Tensor:
     oscillating = rest.spectrum.is_oscillating
-    pair, single = rest.leading(oscillating), rest.leading(~oscillating)
+    pair = rest.leading(oscillating)
+    single = rest.leading(~oscillating)
     growth = torch.where(pair.isfinite(), pair, single.clamp_max(0) - rest.shortfall)
     growth = torch.where(single > 0, -single, growth)  # a saddle: rest is somewhere else
     return rest.extreme(growth, is_least=True)
@@ -232,8 +234,8 @@ def _stability(rest: Rest) -> Tensor:
     return rest.extreme(-rest.leading(everything), is_least=True)
 
 
-_MARGINS: dict[str, Callable[[Rest], Tensor]] = {
-    "oscillation": _oscillation,
-    "bistability": _bistability,
-    "stability": _stability,
-}
+def _margin(behaviour: str, rest: Rest) -> Tensor:
+    """Return the margins of circuits for a behaviour."""
+    if behaviour == "oscillation":
+        return _oscillation(rest)
+    return _bistability(rest) if behaviour == "bistability" else _stability(rest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, final
+from typing import Annotated, Literal, final, get_args
 
 import torch
 from pydantic import Field
@@ -28,7 +28,7 @@ from sciadv.types import NotNegative, Positive, Shape
 
 #: Any text in Python, which the constructor answers; one of these in a file.
 Surface = Annotated[str, Literal["sinusoidal", "wavy"]]
-SURFACES = ("sinusoidal", "wavy")
+SURFACES: tuple[str, ...] = get_args(get_args(Surface)[1])
 
 
 @final
@@ -122,11 +122,14 @@ class Texture(NonlinearForward):
         _expect({**losses, "pressure_coefficient": pressure_coefficient}, is_positive=False)
         if surface == "wavy" and any(losses.values()):
             raise InputError("a surface wavy in two directions has no closed form with adhesion or losses")
-        self.properties, self.surface = _known_properties(properties), surface
-        self.contact_modulus, self.nominal_pressure = float(contact_modulus), float(nominal_pressure)
+        self.properties = _known_properties(properties)
+        self.surface = surface
+        self.contact_modulus = float(contact_modulus)
+        self.nominal_pressure = float(nominal_pressure)
         self.shear_strength = float(shear_strength)
         self.pressure_coefficient = float(pressure_coefficient)
-        self.work_of_adhesion, self.loss_factor = float(work_of_adhesion), float(loss_factor)
+        self.work_of_adhesion = float(work_of_adhesion)
+        self.loss_factor = float(loss_factor)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict the properties ``(batch, properties)`` of designs ``(batch, 2)``."""
@@ -148,7 +151,8 @@ class Texture(NonlinearForward):
 
     def contact(self, x: Tensor) -> Contact:
         """Return the state of the contact of designs ``(batch, 2)``."""
-        amplitude, wavelength = x[:, 0], x[:, 1]
+        amplitude = x[:, 0]
+        wavelength = x[:, 1]
         if self.surface == "wavy":
             full = wavy_full_contact_pressure(amplitude, wavelength, self.contact_modulus)
             return wavy_contact(self.nominal_pressure / full, full)
@@ -165,7 +169,8 @@ class Texture(NonlinearForward):
             There is no such property.
         """
         other = copy.deepcopy(self)
-        other.properties, other.out_shape = _known_properties(names), (len(names),)
+        other.properties = _known_properties(names)
+        other.out_shape = (len(names),)
         return other
 
     def regime(self, x: Tensor) -> Tensor:

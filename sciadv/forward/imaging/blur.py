@@ -156,7 +156,8 @@ class _Padding(torch.nn.Module):
 
     def __init__(self, size: int, kernel_size: int, boundary: Boundary) -> None:
         super().__init__()
-        self.size, self.margins = size, (kernel_size - 1 - kernel_size // 2, kernel_size // 2)
+        self.size = size
+        self.margins = (kernel_size - 1 - kernel_size // 2, kernel_size // 2)
         self.is_zero = boundary == "zero"
         indices = np.arange(size)
         source = indices if self.is_zero else np.pad(indices, self.margins, mode=_NUMPY_MODE[boundary])  # type: ignore[call-overload]  # mode is a literal to the stubs

@@ -14,8 +14,8 @@ from sciadv.types import Positive
 class Magnitude(Forward):
     """``y = |A x|``, datum by datum, of a real or complex linear operator: phase retrieval.
 
-    x and -x, and of a Fourier transform also shifted and turned x, have the same magnitudes; a prior tells
-    them apart. The derivative ``Re(conj(u) A t) / |u|`` with ``u = A x`` is taken as 0 where u is 0.
+    x and -x, and of a Fourier transform also shifted and turned x, have the same magnitudes; a prior
+    distinguishes them. The derivative ``Re(conj(u) A t) / |u|`` with ``u = A x`` is taken as 0 where u is 0.
 
     Parameters
     ----------

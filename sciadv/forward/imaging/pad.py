@@ -66,12 +66,14 @@ class ZeroPad(LinearForward):
                 f"give the size with the margin, not the margin"
             )
         super().__init__(in_shape, (channels, height, width), dtype=dtype, device=device)
-        self.top, self.left = height // 2 - old_height // 2, width // 2 - old_width // 2
+        self.top = height // 2 - old_height // 2
+        self.left = width // 2 - old_width // 2
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the larger image."""
         (_, old_height, old_width), (_, height, width) = self.in_shape, self.out_shape
-        bottom, right = height - old_height - self.top, width - old_width - self.left
+        bottom = height - old_height - self.top
+        right = width - old_width - self.left
         return functional.pad(x, (self.left, right, self.top, bottom))
 
     def adjoint(self, y: Tensor) -> Tensor:

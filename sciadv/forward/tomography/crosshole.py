@@ -170,7 +170,8 @@ class FaciesSlowness(NonlinearForward):
                 f"velocities are > 0 [m/ns], but they are {velocity_background} and {velocity_facies}"
             )
         super().__init__(in_shape, in_shape, dtype=dtype, device=device)
-        self.velocity_background, self.velocity_facies = velocity_background, velocity_facies
+        self.velocity_background = velocity_background
+        self.velocity_facies = velocity_facies
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the slowness [ns/m]."""

@@ -193,7 +193,9 @@ def _joseph_matrix(angles: npt.NDArray[np.float64], n_detectors: int, shape: tup
     """Return the weights ``(angles * detectors, pixels)`` for pixels of side 1, as a SciPy sparse array."""
     from scipy.sparse import coo_array
 
-    rays, pixels, weights = [], [], []
+    rays = []
+    pixels = []
+    weights = []
     for i, angle in enumerate(angles):
         detector, pixel, weight = _joseph_projection(float(angle), n_detectors, shape)
         rays.append((detector + i * n_detectors).astype(np.int32))
@@ -208,16 +210,22 @@ def _joseph_projection(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return detector, pixel and weight of each entry of one projection."""
     height, width = shape
-    cos, sin = math.cos(angle), math.sin(angle)
+    cos = math.cos(angle)
+    sin = math.sin(angle)
     s = (np.arange(n_detectors) - (n_detectors - 1) / 2)[:, None]
-    row, column = np.arange(height), np.arange(width)
+    row = np.arange(height)
+    column = np.arange(width)
     if abs(cos) >= abs(sin):  # steep: step over rows
         y = (height - 1) / 2 - row
-        crossing, step, n_across = (s - y * sin) / cos + (width - 1) / 2, abs(cos), width
+        crossing = (s - y * sin) / cos + (width - 1) / 2
+        step = abs(cos)
+        n_across = width
         strides = (1, width)
     else:  # flat: step over columns
         x = column - (width - 1) / 2
-        crossing, step, n_across = (height - 1) / 2 - (s - x * cos) / sin, abs(sin), height
+        crossing = (height - 1) / 2 - (s - x * cos) / sin
+        step = abs(sin)
+        n_across = height
         strides = (width, 1)
     crossing = crossing.round(9)  # a ray through pixel centres stays on them
     below = np.floor(crossing).astype(np.int64)

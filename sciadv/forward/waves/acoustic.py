@@ -124,13 +124,13 @@ class AcousticCrosswell(Forward):
                 f"the shortest wave has {cells_per_wave:.1f} cells and needs 4: take a frequency of at most "
                 f"{slowest / (10 * cell_size):g} Hz, or smaller cells"
             )
-        sources, receivers = (
-            _rows(source_rows, "source_rows", height),
-            _rows(receiver_rows, "receiver_rows", height),
-        )
+        sources = _rows(source_rows, "source_rows", height)
+        receivers = _rows(receiver_rows, "receiver_rows", height)
         super().__init__(in_shape, (len(sources), len(receivers), n_samples), dtype=dtype, device=device)
-        self.cell_size, self.interval = cell_size, interval
-        self.velocity_background, self.velocity_facies = velocity_background, velocity_facies
+        self.cell_size = cell_size
+        self.interval = interval
+        self.velocity_background = velocity_background
+        self.velocity_facies = velocity_facies
         places = torch.stack([sources, torch.ones_like(sources)], 1)[:, None]
         self.register_buffer("source_places", places.to(device), persistent=False)
         listening = torch.stack([receivers, torch.full_like(receivers, width - 2)], 1)
