@@ -13,7 +13,8 @@ from sciadv.prior import Moments, Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers import Solver
-from sciadv.solvers.latent.iterate import IterativeSolver, Run
+from sciadv.solvers.latent.iterate import IterativeSolver
+from sciadv.solvers.latent.progress import Run
 from sciadv.testing.promise import require
 from sciadv.types import as_generator
 

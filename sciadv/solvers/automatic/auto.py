@@ -9,10 +9,9 @@ from sciadv.solution import Solution
 from sciadv.solvers.automatic.stages import PosteriorMean, expand_range, has_stages, solve_in_stages
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
 from sciadv.solvers.latent.adam import Adam
-from sciadv.solvers.latent.iterate import Run
 from sciadv.solvers.latent.latent_weight import can_loosen, loosen
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import marked
 from sciadv.solvers.latent.search import has_forward_mode
 

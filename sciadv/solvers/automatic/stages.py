@@ -21,8 +21,7 @@ from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaus
 from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.tangent_kernel import TangentKernel
 from sciadv.solvers.beyond_range.whitening import Whitened, whiten
-from sciadv.solvers.latent.iterate import Run
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import finish, noise_threshold
 from sciadv.solvers.posterior.completed_draws import knows_its_error
 from sciadv.solvers.posterior.laplace_mixture import Modes, generate, modes_at

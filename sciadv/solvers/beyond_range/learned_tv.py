@@ -25,8 +25,8 @@ from sciadv.solvers.beyond_range.image_quadratic import ImageQuadratic
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, require_residual
 from sciadv.solvers.classical.tv import gradient
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.factored_gaussian import (
     FactoredGaussian,

@@ -10,8 +10,9 @@ from torch import Tensor
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_model import LogitModel, LogitState
-from sciadv.solvers.latent.iterate import Run, State, every_row
+from sciadv.solvers.latent.iterate import State, every_row
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import noise_threshold, score
 
 

@@ -19,9 +19,9 @@ from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_steps import InnerSolve, LogitPoint, LogitSteps, logit_steps
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
+from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.latent.search import met_better
 

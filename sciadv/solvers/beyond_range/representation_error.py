@@ -33,8 +33,8 @@ from sciadv.solvers.beyond_range.whitening import (
     require_residual,
     whiten,
 )
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.linearised_data import data_model
 from sciadv.types import Rows

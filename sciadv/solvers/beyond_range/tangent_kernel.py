@@ -28,8 +28,8 @@ from sciadv.solvers.beyond_range.past_range import (
     step_past_range,
 )
 from sciadv.solvers.beyond_range.whitening import in_double, latent_problem, require_residual
-from sciadv.solvers.latent.iterate import Run, go_on, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import go_on, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.linear.linearised_data import data_model
 
 KERNELS = ("auto", "learned", "last-layer", "full")

@@ -13,8 +13,7 @@ from sciadv.errors import InputError
 from sciadv.forward.tomography.radon import Filter, ParallelBeam, filtered_back_projection
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution
 
 

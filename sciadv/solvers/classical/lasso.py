@@ -20,8 +20,7 @@ from sciadv.forward.base import Forward
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix, require_linear
 

@@ -18,8 +18,8 @@ from sciadv.forward.base import Forward, LinearForward
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, require_linear
 from sciadv.types import Rows

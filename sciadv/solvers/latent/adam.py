@@ -14,8 +14,8 @@ from torch import Tensor
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, begin, best_restarts
 from sciadv.solvers.latent.starts import Starts
 from sciadv.types import Rows

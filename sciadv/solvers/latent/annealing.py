@@ -13,10 +13,10 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
+from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.latent_weight import Loosening, can_loosen, loosen
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, begin
 from sciadv.solvers.latent.starts import Starts
 

@@ -18,7 +18,7 @@ from sciadv.constraint import Constrained
 from sciadv.forward.stack import stack
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.iterate import Run
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import score
 
 

@@ -16,8 +16,8 @@ from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.adam import adam_move
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, begin, best_restarts
 from sciadv.solvers.latent.starts import Starts
 

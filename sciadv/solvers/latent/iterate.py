@@ -11,8 +11,7 @@ An iterative solver is three functions: ``init(problem, run)`` gives a `State`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -20,67 +19,8 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.progress import Monitor, Progress, Stopwatch
-
-Made = TypeVar("Made")
-
-
-@dataclass
-class Run:
-    """One run of a solver: its seed, its clock, whom it reports to, and whether the user has stopped it.
-
-    A run is a monitor itself. A search within a search gets the outer run for its monitor; one interruption
-    then stops both.
-
-    Parameters
-    ----------
-    seed
-        Seed of everything random.
-    monitor
-        Called after each iteration.
-    clock
-        Since when it runs.
-    is_stopped
-        Whether the user has stopped this run.
-    n_reports
-        How often it has reported, searches within it included.
-    """
-
-    seed: int = 0
-    monitor: Monitor | None = None
-    clock: Stopwatch = field(default_factory=Stopwatch)
-    is_stopped: bool = False
-    n_reports: int = 0
-
-    def __call__(self, progress: Progress) -> None:
-        """Report the progress of this run, or of a search within it."""
-        self.n_reports += 1
-        if self.monitor is not None:
-            self.monitor(progress)
-
-    @property
-    def was_interrupted(self) -> bool:
-        """Whether the user has stopped this run or the one around it."""
-        return self.is_stopped or (isinstance(self.monitor, Run) and self.monitor.was_interrupted)
-
-    def attempt(self, work: Callable[[], Made]) -> Made | None:
-        """Return what `work` gives, or None when the user interrupts it or has interrupted the run before.
-
-        The one place where an interruption of a solver is caught.
-        """
-        if self.was_interrupted:
-            return None
-        try:
-            return work()
-        except KeyboardInterrupt:
-            self.stop()
-            return None
-
-    def stop(self) -> None:
-        """Stop this run and the ones around it: no further step is taken."""
-        self.is_stopped = True
-        if isinstance(self.monitor, Run):
-            self.monitor.stop()
+from sciadv.solvers.latent.progress import Monitor, Progress, Run
+from sciadv.solvers.latent.scoring import score
 
 
 @runtime_checkable
@@ -212,7 +152,13 @@ def iterate(
     monitor
         Called after each iteration.
     """
-    return go_on(solver, solver.init(problem, Run(seed, monitor)))
+    run = Run(seed, monitor)
+    if run.was_interrupted:  # a search around this one was stopped: only where it begins is scored
+        return go_on(solver, solver.init(problem, run))
+    state = run.attempt(lambda: solver.init(problem, run))
+    if state is None:
+        return _finished(solver, run, _found_before(problem, run), [])
+    return go_on(solver, state)
 
 
 def go_on(solver: IterativeSolver[Any], state: State[Any, Any, Any]) -> Solution:
@@ -227,7 +173,30 @@ def go_on(solver: IterativeSolver[Any], state: State[Any, Any, Any]) -> Solution
 
     while state.is_running and not run.was_interrupted:
         run.attempt(advance)
-    solution = solver.result(state)
+    solution = run.attempt(lambda: solver.result(state))
+    if solution is None:  # interrupted: what takes long is left out now
+        solution = solver.result(state)
+    if isinstance(run.monitor, Run):
+        run.monitor.found = solution
+    return _finished(solver, run, solution, history)
+
+
+def _found_before(problem: Problem, run: Run) -> Solution:
+    """Return the answer of the search with which an interrupted one was to begin.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        There is none: nothing has been found yet.
+    """
+    found = run.found
+    if found is None or len(found.x) != problem.n_problems:
+        raise KeyboardInterrupt
+    return score(problem, found.x, z=found.z, ended=Status.INTERRUPTED)
+
+
+def _finished(solver: IterativeSolver[Any], run: Run, solution: Solution, history: list[float]) -> Solution:
+    """Return the solution with the solver's name, its settings, history and time."""
     return replace(
         solution,
         method=solver.name,

@@ -20,8 +20,8 @@ from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, Point, Search, begin, best_restarts, thin_out
 from sciadv.solvers.latent.starts import StartPoints, Starts
 from sciadv.solvers.linear.gauss_newton import gauss_newton, plus_ridge

@@ -1,10 +1,15 @@
-"""The progress that a search reports to its monitor, and the clock of a search."""
+"""What a search reports to its monitor, its clock, and whether the user has stopped it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sciadv.solution import Solution
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -44,3 +49,64 @@ class Stopwatch:
     def seconds(self) -> float:
         """Return the seconds since then."""
         return time.perf_counter() - self.began
+
+
+@dataclass
+class Run:
+    """One run of a solver: its seed, its clock, whom it reports to, and whether the user has stopped it.
+
+    A run is a monitor itself. A search within a search gets the outer run for its monitor; one interruption
+    then stops both.
+
+    Parameters
+    ----------
+    seed
+        Seed of everything random.
+    monitor
+        Called after each iteration.
+    clock
+        Since when it runs.
+    is_stopped
+        Whether the user has stopped this run.
+    n_reports
+        How often it has reported, searches within it included.
+    found
+        The solution of the last search within this one.
+    """
+
+    seed: int = 0
+    monitor: Monitor | None = None
+    clock: Stopwatch = field(default_factory=Stopwatch)
+    is_stopped: bool = False
+    n_reports: int = 0
+    found: Solution | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Report the progress of this run, or of a search within it."""
+        self.n_reports += 1
+        if self.monitor is not None:
+            self.monitor(progress)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the user has stopped this run or the one around it."""
+        return self.is_stopped or (isinstance(self.monitor, Run) and self.monitor.was_interrupted)
+
+    def attempt(self, work: Callable[[], Made]) -> Made | None:
+        """Return what `work` gives, or None when the user interrupts it or has interrupted the run before.
+
+        The one place where an interruption of a solver is caught.
+        """
+        if self.was_interrupted:
+            return None
+        try:
+            return work()
+        except KeyboardInterrupt:
+            self.stop()
+            return None
+
+    def stop(self) -> None:
+        """Stop this run and the ones around it: no further step is taken."""
+        self.is_stopped = True
+        if isinstance(self.monitor, Run):
+            self.monitor.stop()

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.iterate import Run
-from sciadv.solvers.latent.progress import Progress
+from sciadv.solvers.latent.progress import Progress, Run
 
 
 def noise_threshold(problem: Problem, n_deviations: float = 2.0) -> float:

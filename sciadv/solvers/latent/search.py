@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, every_row
+from sciadv.solvers.latent.iterate import State, every_row
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.latent.starts import StartPoints, Starts, start_points
 from sciadv.solvers.linear.jacobian import latent_jacobian

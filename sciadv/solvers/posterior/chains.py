@@ -17,7 +17,8 @@ from torch import Tensor
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.iterate import Run, State, every_row
+from sciadv.solvers.latent.iterate import State, every_row
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.search import Point, Search
 from sciadv.solvers.posterior.completed_draws import LatentPosterior, latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import Modes, find_modes, generate, spread_starts

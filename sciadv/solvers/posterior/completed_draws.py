@@ -18,7 +18,7 @@ from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.whitening import Whitened, is_linear_gaussian, require_residual, whiten
-from sciadv.solvers.latent.iterate import Run
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import finish
 from sciadv.types import as_generator
 

@@ -13,8 +13,8 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
 from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps
-from sciadv.solvers.latent.iterate import Run, settings_of
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import settings_of
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.posterior.completed_draws import latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import Modes, find_modes, generate, spread_starts
 

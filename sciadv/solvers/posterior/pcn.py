@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.posterior.chains import (
     Chains,
     ChainsState,

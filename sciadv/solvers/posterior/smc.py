@@ -15,9 +15,9 @@ from sciadv.errors import InputError
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, iterate
+from sciadv.solvers.latent.iterate import State, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import Search
 from sciadv.solvers.posterior.completed_draws import LatentPosterior, latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import generate

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from sciadv.nets import build_seeded
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, every_row
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.published.descent import Fit, Loss, Parts, begun, descend, how_ended, iterate_in_chunks
 from sciadv.types import as_generator

@@ -13,7 +13,8 @@ from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.latent.adam import adam_move
-from sciadv.solvers.latent.iterate import IterativeSolver, Run, State, every_row, iterate
+from sciadv.solvers.latent.iterate import IterativeSolver, State, every_row, iterate
+from sciadv.solvers.latent.progress import Run
 
 #: Tensors that are searched, each ``(rows, ...)``, by name.
 Parts = dict[str, Tensor]

@@ -15,8 +15,8 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, every_row
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix, require_linear
 from sciadv.solvers.published.descent import (

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.published.descent import Fit, Loss, Parts, begun, descend, how_ended
 from sciadv.solvers.published.layer_hooks import changed, hidden_layers, layer_shape

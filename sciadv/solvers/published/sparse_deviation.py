@@ -15,8 +15,8 @@ from torch import Tensor
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
-from sciadv.solvers.latent.iterate import Run, State, every_row, iterate
-from sciadv.solvers.latent.progress import Monitor
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.published.descent import (
     Fit,

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.iterate import Run, State, every_row, go_on, iterate, settings_of
-from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.latent.iterate import State, every_row, go_on, iterate, settings_of
+from sciadv.solvers.latent.progress import Monitor, Progress, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.testing.solver import linear_problem
 from sciadv.types import Rows
@@ -157,3 +157,39 @@ def test_an_inner_run_stops_the_outer_one_and_knows_when_that_is_stopped() -> No
 def test_settings_leave_the_name_out_and_say_that_tensors_were_given() -> None:
     settings = settings_of(_Counting(starts=torch.zeros(2)))
     assert settings == {"n_iterations": 10, "low": 0.0, "inner": False, "starts": "given"}
+
+
+@dataclass(frozen=True)
+class _Interrupted(_Counting):
+    """Is interrupted once where it says, outside its steps."""
+
+    where: str = "result"
+
+    def init(self, problem: Problem, run: Run) -> State[_Search, _Rows, int]:
+        if self.where == "init after a search":
+            _Counting(2, name="inner").solve(problem, monitor=run)
+        if self.where.startswith("init"):
+            raise KeyboardInterrupt
+        return super().init(problem, run)
+
+    def result(self, state: State[_Search, _Rows, int]) -> Solution:
+        if not state.run.was_interrupted:
+            raise KeyboardInterrupt
+        return super().result(state)
+
+
+def test_an_interruption_while_the_result_is_made_keeps_it() -> None:
+    solution = _Interrupted().solve(_far())
+    assert solution.settings["steps"] == 3
+    assert solution.status == [Status.CONVERGED] * 3
+
+
+def test_an_interruption_after_the_search_that_comes_first_keeps_what_that_found() -> None:
+    solution = _Interrupted(where="init after a search").solve(_far())
+    assert solution.status == [Status.INTERRUPTED] * 3
+    assert solution.method == "counting"
+
+
+def test_an_interruption_before_anything_was_found_is_passed_on() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _Interrupted(where="init").solve(_far())

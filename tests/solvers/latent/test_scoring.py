@@ -11,7 +11,7 @@ from torch import Tensor
 from sciadv.likelihood import Gaussian, Tolerance
 from sciadv.problem import Problem
 from sciadv.solution import Status
-from sciadv.solvers.latent.iterate import Run
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import direct_solution, finish, marked, noise_threshold, outcome, score
 from sciadv.testing.solver import linear_problem
 

@@ -8,7 +8,7 @@ from sciadv.errors import InputError, SolveError, UnknownNameError
 from sciadv.forward import FaciesSlowness, Mask, MaskedFourier
 from sciadv.nets import build_seeded
 from sciadv.solvers import CSGM, LMMSE, SOLVERS, Adam, Auto, Lasso, LevenbergMarquardt
-from sciadv.solvers.latent.iterate import Run
+from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.search import Point, Search, halved, met_better, thinned
 from sciadv.solvers.latent.starts import Starts, choose_starts, start_points
 from sciadv.solvers.linear.jacobian import solve_smaller
