@@ -22,9 +22,6 @@ from sciadv.recipes.job import Job
 from sciadv.schema import CircuitRecipe, Recipe, trains
 from sciadv.trainings.game.game_training import GameTraining
 
-#: Samples that a card's numbers are measured on, and those of them that are integrated.
-_N_SAMPLES, _N_INTEGRATED = 5000, 1000
-
 
 @trains(CircuitRecipe)
 def circuit_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: ARG001  # reads no folder
@@ -62,23 +59,39 @@ def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path, *, cpu_sec
         "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),
         **prior.card,
         "training_cpu_seconds": f"{cpu_seconds:.0f}",
-        **_quality(prior, data.keys, seed=int(recipe.spec.seed) + 1),
+        **circuit_quality(prior, data.keys, seed=int(recipe.spec.seed) + 1),
     }
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe.name, header))
     write_file(out / "recipe.toml", recipe.text)
     write_file(out / "samples.png", png(plot_circuits(prior.sample(12, seed=0)), dpi=100))
 
 
-def _quality(prior: Prior, known: frozenset[Key], *, seed: int) -> dict[str, str]:
-    """Measure samples of the largest size: different ones, new ones, and those that oscillate."""
-    x = largest_samples(prior, _N_SAMPLES, seed=seed)
+def circuit_quality(
+    prior: Prior, known: frozenset[Key], *, seed: int, n_samples: int = 5000, n_integrated: int = 1000
+) -> dict[str, str]:
+    """Measure samples of the largest size: different ones, new ones, and those that oscillate.
+
+    Parameters
+    ----------
+    prior
+        The prior.
+    known
+        Subgraphs that it was trained on.
+    seed
+        Seed of the samples.
+    n_samples
+        Samples.
+    n_integrated
+        Those of them that are integrated.
+    """
+    x = largest_samples(prior, n_samples, seed=seed)
     keys = canonical_keys(*signs_and_presence(x))
     return {
-        "samples": str(_N_SAMPLES),
+        "samples": str(n_samples),
         "unique": f"{share_unique(keys):.4f}",
         "novel": f"{share_novel(keys, known):.4f}",
         "edges_mean": f"{float(x[:, 0].abs().sum((1, 2)).mean()):.2f}",
-        "oscillating": f"{float(oscillates(x[:_N_INTEGRATED]).float().mean()):.4f}",
+        "oscillating": f"{float(oscillates(x[:n_integrated]).float().mean()):.4f}",
     }
 
 

@@ -6,14 +6,15 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
+from typing import Any, final
 
 import torch
+from torch import Tensor
 
+from sciadv.trainings.loop import run
 from sciadv.trainings.protocol import Training
-
-#: Steps that are timed of each phase, after one that is not, and CPU seconds after which no more are.
-_N_TIMED, _ENOUGH = 8, 10.0
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,85 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.3g} seconds"
 
 
-def estimate(training: Training, device: torch.device) -> Estimate:
+@final
+class _Excerpt:
+    """Some steps of a phase as a training of their own, without measurements."""
+
+    def __init__(self, training: Training, first: int, n_steps: int) -> None:
+        training.n_done = first
+        self.training = training
+        self.first = first
+        self.n_steps = first + n_steps
+        self.phases = (first, n_steps)
+        self.batch = training.batch
+        self.times: list[float] = []
+
+    @property
+    def n_done(self) -> int:
+        """Steps done."""
+        return self.training.n_done
+
+    @n_done.setter
+    def n_done(self, n: int) -> None:
+        self.training.n_done = n
+
+    def step(self) -> dict[str, float]:
+        """Do one step and note the time."""
+        losses = self.training.step()
+        self.times.append(time.perf_counter())
+        return losses
+
+    def settings(self) -> dict[str, object]:
+        """Return those of the whole."""
+        return self.training.settings()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Copy that of the whole."""
+        return self.training.state()
+
+    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Restore the whole."""
+        self.training.restore(tensors, facts)
+
+    def samples(self, n: int) -> None:  # none are drawn
+        """Return nothing."""
+
+    def measure(self) -> dict[str, float]:
+        """Return nothing."""
+        return {}
+
+    def diagnose(self) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
+
+    def stop_reason(self) -> None:
+        """Go on to the end."""
+
+    def seconds_per_step(self) -> float:
+        """Return the time between two steps, the first one left out."""
+        n = len(self.times) - 1
+        return (self.times[-1] - self.times[0]) / n if n else 0.0
+
+
+def estimate(
+    training: Training, device: torch.device, *, n_timed: int = 8, enough_seconds: float = 10.0
+) -> Estimate:
     """Make a few steps of each phase and estimate memory and time; the training is not to be used after it.
+
+    Parameters
+    ----------
+    training
+        The training.
+    device
+        Where it is.
+    n_timed
+        Steps that are timed of each phase, after one that is not.
+    enough_seconds
+        Seconds of a phase after which no more steps are timed.
 
     Raises
     ------
-    DivergedError
+    GameError
         A number became NaN or infinite.
     """
     costs, losses = [], dict[str, float]()
@@ -77,15 +151,19 @@ def estimate(training: Training, device: torch.device) -> Estimate:
         if length == 0:
             costs.append(0.0)
             continue
-        training.n_done = begin
-        losses = training.step()
-        began, n = time.perf_counter(), 0
-        while n < min(_N_TIMED, length - 1) and time.perf_counter() - began < _ENOUGH:
-            losses, n = training.step(), n + 1
-        costs.append((time.perf_counter() - began) / max(n, 1))
+        excerpt = _Excerpt(training, begin, min(n_timed + 1, length))
+        ends = time.perf_counter() + enough_seconds
+        report = run(excerpt, every=training.n_steps, is_interrupted=partial(_is_over, excerpt, ends)).check()
+        losses = report.metrics
+        costs.append(excerpt.seconds_per_step())
     seconds = sum(cost * length for cost, length in zip(costs, training.phases, strict=True))
     used = tuple(cost for cost, length in zip(costs, training.phases, strict=True) if length)
     return Estimate(training.n_steps, seconds, used, _peak_memory(device), losses)
+
+
+def _is_over(excerpt: _Excerpt, ends: float) -> bool:
+    """Whether steps have been timed for long enough."""
+    return len(excerpt.times) > 1 and time.perf_counter() > ends
 
 
 def _peak_memory(device: torch.device) -> int:

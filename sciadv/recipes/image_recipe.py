@@ -25,9 +25,6 @@ from sciadv.solvers.beyond_range.residual_statistics import residual_facts, with
 from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
 from sciadv.trainings.loop import run
 
-#: Images of more pixels get no statistics of the representation error: their covariance is too large.
-_MAX_RESIDUAL_PIXELS = 8192
-
 
 @dataclass(frozen=True)
 class ImageData:
@@ -84,13 +81,15 @@ class SampleEvaluator:
         }
 
 
-def write_prior(
+def write_prior(  # noqa: PLR0913  # what is written, and how much is learned for it
     recipe: Recipe,
     prior: Prior,
     data: ImageData,
     classifier: Classifier | None,
     out: Path,
     facts: dict[str, str],
+    *,
+    max_residual_pixels: int = 8192,
     n_residual_images: int = 9000,
 ) -> None:
     """Measure a prior on the test images, learn what it cannot represent, and write its folder.
@@ -111,13 +110,15 @@ def write_prior(
         Further lines of the card's header.
     n_residual_images
         Training images at most from which the statistics of the representation error are learned.
+    max_residual_pixels
+        Images of more pixels get none of these statistics: their covariance is too large.
     """
     spec = recipe.spec
     assert isinstance(spec, ImageRecipe)
     quality = measure_prior(
         prior, classifier, data.test.float() / 255, train=data.train.float() / 255, seed=spec.seed
     )
-    if data.train[0].numel() <= _MAX_RESIDUAL_PIXELS:
+    if data.train[0].numel() <= max_residual_pixels:
         prior = with_residual(prior, data.train[:n_residual_images].float() / 255)
     header = _card_header(recipe, spec, prior, data.sha256) | facts | quality.header()
     header |= residual_facts(prior, n_residual_images)

@@ -24,10 +24,8 @@ from sciadv.problem import Problem
 from sciadv.solvers import Adam, LevenbergMarquardt
 from sciadv.solvers.latent.search import has_forward_mode
 
-#: Noise that stands for "none": an RMS error per pixel below it ends a search.
-_EXACT = 1e-3
 #: Images whose representation is searched in one batch; bounds the memory of the Jacobians.
-_BATCH = 25
+_SEARCH_CHUNK = 25
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,27 @@ class PriorQuality:
         return {key: f"{value:.4g}" for key, value in self.as_dict().items()}
 
 
-def representation_error(prior: Prior, images: Tensor, *, restarts: int = 4, seed: int = 0) -> Tensor:
+def representation_error(
+    prior: Prior, images: Tensor, *, restarts: int = 4, noise_std: float = 1e-3, seed: int = 0
+) -> Tensor:
     """Return ``min_z |G(z) - x|^2 / pixels`` of each image ``(n, *out_shape) -> (n,)``; z is not penalised.
 
     Searched by Levenberg-Marquardt on the identity operator (by Adam where the generator has no forward
     mode or a long latent) from the encoder's latent, where there is one, and the best of 2000 draws. A
     search gives an upper bound: more restarts can only lower it.
+
+    Parameters
+    ----------
+    prior
+        The prior.
+    images
+        In its range.
+    restarts
+        Starts of each search.
+    noise_std
+        Noise that stands for none: an RMS error per pixel below it ends a search.
+    seed
+        Seed of the searches.
 
     Raises
     ------
@@ -83,8 +96,8 @@ def representation_error(prior: Prior, images: Tensor, *, restarts: int = 4, see
         )
     identity = BlockSum(prior.out_shape, 1, dtype=prior.dtype, device=prior.device)
     parts = []
-    for part in torch.split(images.to(prior.device, prior.dtype), _BATCH):
-        problem = Problem(prior, identity, Gaussian(_EXACT), part, latent_weight=0.0)
+    for part in torch.split(images.to(prior.device, prior.dtype), _SEARCH_CHUNK):
+        problem = Problem(prior, identity, Gaussian(noise_std), part, latent_weight=0.0)
         x = _searcher(problem, restarts).solve(problem, seed=seed).x
         parts.append(mse(x, part))
     return torch.cat(parts)

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from sciadv.types import as_generator
+
+
+class Stream(IntEnum):
+    """What the random numbers of a step are for; the parts of a minibatch have streams from `PARTS` on."""
+
+    LATENTS = 0
+    DATA = 1
+    REPLAY = 2
+    PARTS = 3
+    GRID = 40
+    MEASUREMENT = 41
+    INVERSION = 50
+    PENALTIES = 60
+
 
 #: Draws `n` samples of endless data with a generator.
 Sampler = Callable[[int, torch.Generator], Tensor]

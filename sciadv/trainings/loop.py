@@ -112,7 +112,7 @@ class _Run:
         self._good = training.state()
         try:
             while training.n_done < training.n_steps and training.stop_reason() is None:
-                pressed = self._advance()
+                pressed = self._step()
                 if anywhere(self.is_interrupted() or pressed):
                     return self._interrupted()
         except DivergedError as error:
@@ -124,12 +124,12 @@ class _Run:
             return GameStatus.STOPPED, training.stop_reason() or ""
         return GameStatus.FINISHED, f"all {training.n_steps} steps done"
 
-    def _advance(self) -> bool:
+    def _step(self) -> bool:
         """Do one step and what follows it; return whether Ctrl-C came, which waits for the end of it."""
         training = self.training
         try:
             with uninterrupted():
-                self._step()
+                self._move()
                 if training.n_done % self.every == 0 or training.n_done == training.n_steps:
                     finite_state(training)  # before anything is measured on it or written
                     self._keep()
@@ -139,7 +139,7 @@ class _Run:
             return True
         return False
 
-    def _step(self) -> None:
+    def _move(self) -> None:
         self.losses = self.training.step()
         broken = next((name for name, value in self.losses.items() if not math.isfinite(value)), None)
         if broken is not None:

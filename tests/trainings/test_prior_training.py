@@ -99,7 +99,7 @@ def test_the_diagnosis_counts_used_latents_and_sees_collapse_and_saturation() ->
         for p in (p for net in played.averaged.values() for p in net.parameters()):
             p.zero_()  # every image gives N(0, I), every latent the same image
         played.averaged["generator"].body[-1].bias -= 20  # a black one
-    played.nets["discriminator"], played._saturated_since = Sure(), 4
+    played.game.discriminator, played._saturated_since = Sure(), 4
     saturated, collapsed, used = played.diagnose()
     assert saturated.startswith("discriminator saturated since step 4: D(real) = 1.000, D(fake) = 0.000")
     assert "0% of the data's spread: modes are collapsing" in collapsed

@@ -18,13 +18,10 @@ from sciadv.games.two_player import Player, Point
 from sciadv.trainings.autoencoder.elbo import reconstruct
 from sciadv.trainings.autoencoder.image_batches import ImageBatches
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
-from sciadv.trainings.data_order import seeded, step_generator
+from sciadv.trainings.data_order import Stream, seeded, step_generator
 from sciadv.trainings.distributed import average_gradients, rank
 from sciadv.trainings.game.game_losses import scores_of
 from sciadv.trainings.game.game_rules import GameOptions, Rules
-
-#: Stream of the random numbers of penalties and of dropout.
-_PENALTIES = 1
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,9 @@ class AutoencoderGame:
         drawn = self._drawn
         if drawn is None:
             raise InputError("the game has no minibatch yet; draw one")
-        numbers = step_generator(self.batches.seed, drawn.number, stream=_PENALTIES, device=drawn.x.device)
+        numbers = step_generator(
+            self.batches.seed, drawn.number, stream=Stream.PENALTIES, device=drawn.x.device
+        )
         with seeded(numbers.initial_seed(), drawn.x.device):
             loss = self._generator_loss(drawn) if player == 0 else self._discriminator_loss(drawn, numbers)
         for history in self.histories:

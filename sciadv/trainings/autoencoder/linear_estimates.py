@@ -9,14 +9,15 @@ from torch import Tensor
 
 from sciadv.data.moments import Moments
 
-#: Measurements per number of the latent, least and most; between them at random, log-uniformly.
-_MEASUREMENTS = (0.5, 5.0)
-#: Noise over the measurements' standard deviation, likewise.
-_NOISE = (1e-3, 1e-1)
-
 
 def linear_estimates(
-    images: Tensor, moments: Moments, *, n_latent: int, generator: torch.Generator
+    images: Tensor,
+    moments: Moments,
+    *,
+    n_latent: int,
+    generator: torch.Generator,
+    measurements: tuple[float, float] = (0.5, 5.0),
+    noise: tuple[float, float] = (1e-3, 1e-1),
 ) -> Tensor:
     """Measure images by one random Gaussian matrix and return their linear estimates, shape as `images`.
 
@@ -34,14 +35,18 @@ def linear_estimates(
         Length of the latent, to which the number of measurements is in proportion.
     generator
         Draws everything.
+    measurements
+        Measurements per number of the latent, fewest and most; between them at random, log-uniformly.
+    noise
+        Noise over the measurements' standard deviation, likewise.
     """
     share, level = torch.rand(2, generator=generator).tolist()
-    m = max(1, round(n_latent * _log_between(_MEASUREMENTS, share)))
+    m = max(1, round(n_latent * _log_between(measurements, share)))
     pixels = moments.mean.numel()
     A = torch.randn(m, pixels, generator=generator).to(images)
     e = torch.randn(len(images), m, generator=generator).to(images)
     y = (images.flatten(1) - moments.mean.flatten()) @ A.T
-    s = _log_between(_NOISE, level) * y.std()
+    s = _log_between(noise, level) * y.std()
     crossed = moments.covariance @ A.T  # (pixels, measurements)
     inner = A @ crossed + s.square() * torch.eye(m).to(images)
     estimate: Tensor = (crossed @ torch.linalg.solve(inner, (y + s * e).T)).T + moments.mean.flatten()

@@ -36,11 +36,16 @@ class PriorSchedule:
         section 3.2).
     slope_every, slope_step
         The slope is measured at every so many-th latent of a batch, by a difference over this step.
+    fewest_measurements, most_measurements, least_noise, most_noise
+        Of the linear estimates in the third phase: measurements per number of the latent, and noise over the
+        measurements' standard deviation, between them at random (`linear_estimates`).
     generator_momentum, discriminator_momentum
         Adam's decay of the mean gradient in the second phase.
     gamma, penalty_every
         Weight of R1 and R2, and the steps between two of them (lazily, times the steps), where the recipe
         names no penalties.
+    n_diagnosed
+        Images of the diagnosis at the end.
     ema
         Decay of the averaged generator and encoder in the second phase.
     """
@@ -58,10 +63,15 @@ class PriorSchedule:
     smoothness: float = 0.0
     slope_every: int = 4
     slope_step: float = 0.1
+    fewest_measurements: float = 0.5
+    most_measurements: float = 5.0
+    least_noise: float = 1e-3
+    most_noise: float = 1e-1
     generator_momentum: float = 0.5
     discriminator_momentum: float = 0.0
     gamma: float = 0.1
     penalty_every: int = 8
+    n_diagnosed: int = 256
     ema: float = 0.999
 
     def divergence_weight(self, n_done: int) -> float:

@@ -30,7 +30,7 @@ from sciadv.trainings.autoencoder.image_batches import ImageBatches
 from sciadv.trainings.autoencoder.linear_estimates import linear_estimates
 from sciadv.trainings.autoencoder.prior_diagnosis import diagnose_prior
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
-from sciadv.trainings.data_order import step_generator
+from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.distributed import average_numbers, world_size
 from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_diagnosis import is_saturated
@@ -40,10 +40,6 @@ from sciadv.trainings.game.game_rules import GameOptions, Rules
 from sciadv.trainings.guard import GradientGuard, descend, named_weights
 from sciadv.trainings.players import Players, Side
 from sciadv.trainings.training_state import Parts, Stateful, collect, restore_state
-
-#: Streams of the latents of sample grids, and of those of the diagnosis.
-_GRID, _DIAGNOSIS = 40, 41
-
 
 #: How the players move where a recipe says nothing: in turns, on the same minibatch.
 DEFAULT_UPDATE = Alternating(fresh=False)
@@ -238,7 +234,7 @@ class PriorTraining:
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
         numbers = average_numbers(losses, self.images.device)
-        saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
+        saturated = is_saturated(numbers)
         self._saturated_since = (self._saturated_since or self.n_done) if saturated else None
         return numbers
 
@@ -285,7 +281,15 @@ class PriorTraining:
         """Move the encoder to what the averaged one says of the whole image."""
         assert self.moments is not None  # checked when made
         x, numbers = self.batches.draw(self.n_done)
-        known = linear_estimates(x, self.moments, n_latent=self.n_latent, generator=numbers)
+        schedule = self.schedule
+        known = linear_estimates(
+            x,
+            self.moments,
+            n_latent=self.n_latent,
+            generator=numbers,
+            measurements=(schedule.fewest_measurements, schedule.most_measurements),
+            noise=(schedule.least_noise, schedule.most_noise),
+        )
         noise = torch.randn(self.batch, self.n_latent, generator=numbers)
         noise, x, known = self.batches.own(noise).to(x.device), self.batches.own(x), self.batches.own(known)
         with torch.no_grad():
@@ -306,7 +310,7 @@ class PriorTraining:
 
     def samples(self, n: int) -> Tensor:
         """Return samples of the averaged generator at latents that never change."""
-        return self.prior(name="").sample(n, seed=step_generator(self.seed, 0, stream=_GRID))
+        return self.prior(name="").sample(n, seed=step_generator(self.seed, 0, stream=Stream.GRID))
 
     def measure(self) -> dict[str, float]:
         """Measure the averaged networks."""
@@ -317,10 +321,10 @@ class PriorTraining:
         return diagnose_prior(
             self.averaged["generator"],
             self.averaged["encoder"],
-            self.images,
-            discriminator=self.nets.get("discriminator") if self.schedule.game_steps else None,
+            self.images[: self.schedule.n_diagnosed],
+            game=self.game if self.schedule.game_steps else None,
             saturated_since=self._saturated_since,
-            numbers=step_generator(self.seed, 0, stream=_DIAGNOSIS),
+            numbers=step_generator(self.seed, 0, stream=Stream.MEASUREMENT),
         )
 
     def stop_reason(self) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import final
 
 import torch
 from torch import Tensor
@@ -22,17 +23,40 @@ from sciadv.games.two_player import evaluate
 from sciadv.trainings.game.game_losses import MinibatchGame
 from sciadv.types import as_generator
 
-#: D(real) above this and D(fake) below one minus it count as saturated.
-SATURATED = 0.99
-#: Shares of the antisymmetric part from which rotation, and below which descent, decides.
-_TURNS, _FALLS = 0.5, 0.25
-#: A curvature that is smaller than another by this factor is flat beside it.
-_FLAT = 10.0
+
+@final
+@dataclass(frozen=True)
+class DiagnosisThresholds:
+    """From where on the numbers of a game are said to mean something.
+
+    Parameters
+    ----------
+    saturated
+        D(real) above it and D(fake) below one minus it: the discriminator is saturated.
+    rotates, descends
+        Shares of the Jacobian's antisymmetric part above which rotation, and below which descent, decides.
+    flat
+        A curvature that is smaller than another by this factor is flat beside it.
+    used
+        Divergence [nats] above which a number of an autoencoder's latent counts as used.
+    """
+
+    saturated: float = 0.99
+    rotates: float = 0.5
+    descends: float = 0.25
+    flat: float = 10.0
+    used: float = 0.01
 
 
-def is_saturated(real: float, fake: float) -> bool:
-    """Whether mean D(real) and D(fake) say that the discriminator has won."""
-    return real > SATURATED and fake < 1 - SATURATED
+DEFAULT_THRESHOLDS = DiagnosisThresholds()
+
+
+def is_saturated(
+    numbers: Mapping[str, float], *, thresholds: DiagnosisThresholds = DEFAULT_THRESHOLDS
+) -> bool:
+    """Whether the means of D(real) and D(fake), where they are known, say that D is saturated."""
+    real, fake = numbers.get("real", 0.5), numbers.get("fake", 0.5)
+    return real > thresholds.saturated and fake < 1 - thresholds.saturated
 
 
 def since(saturated: Alarm, step: int | None) -> Alarm:
@@ -50,6 +74,7 @@ def diagnose(
     saturated_since: int | None = None,
     seed: int = 0,
     n_probes: int = 4,
+    thresholds: DiagnosisThresholds = DEFAULT_THRESHOLDS,
 ) -> tuple[str, ...]:
     """Say what is wrong with a game, or that nothing is, and how much it turns.
 
@@ -60,13 +85,15 @@ def diagnose(
     game
         The game, with its data.
     average
-        The averaged generator, whose samples are looked at.
+        The averaged generator, whose samples are compared with the data.
     saturated_since
         First step of the discriminator's present saturation, where a log knows it.
     seed
         Seed of the probes of the rotation share.
     n_probes
         Probes; each costs about six backward passes.
+    thresholds
+        From where on the numbers are said to mean something.
 
     Returns
     -------
@@ -77,7 +104,7 @@ def diagnose(
     _, gradient = evaluate(game, 0)
     evaluate(game, 1)
     if not game.rules.objective.reads_features:
-        saturated = since(saturation(*game.logits, threshold=SATURATED), saturated_since)
+        saturated = since(saturation(*game.logits, threshold=thresholds.saturated), saturated_since)
         if saturated.fired:
             alarms.append(saturated.message)
     vanished = vanished_gradient(gradient)
@@ -92,16 +119,17 @@ def diagnose(
             alarms.append(collapsed.message)
     game.parts = game.parts[:1]  # second derivatives exist within a part only
     if collapses:
-        alarms += _curvature(game)
+        alarms += _curvature(game, thresholds)
     numbers = as_generator(seed, game.players[0][0].device)
     try:
-        rotation = rotation_sentence(rotation_share(game, generator=numbers, n_probes=n_probes))
+        share = rotation_share(game, generator=numbers, n_probes=n_probes)
+        rotation = rotation_sentence(share, thresholds=thresholds)
     except (RuntimeError, NotImplementedError) as error:  # networks that cannot be differentiated twice
         rotation = f"rotation share not measured: {str(error).splitlines()[0]}"
     return *(alarms or ["no alarm: not saturated, gradients alive, samples spread like the data"]), rotation
 
 
-def _curvature(game: MinibatchGame) -> list[str]:
+def _curvature(game: MinibatchGame, thresholds: DiagnosisThresholds) -> list[str]:
     """Say how the generator's loss is curved along spreading its samples and along moving them together.
 
     A list of one sentence, or of none where the networks have no second derivatives, or the generator no
@@ -113,25 +141,28 @@ def _curvature(game: MinibatchGame) -> list[str]:
         found = hessian_anisotropy(lambda: game.loss(0), weights, directions)
     except (RuntimeError, NotImplementedError, InputError):
         return []
-    return [curvature_sentence(found.curvatures["spread"], found.curvatures["shift"])]
+    curvatures = found.curvatures
+    return [curvature_sentence(curvatures["spread"], curvatures["shift"], thresholds=thresholds)]
 
 
-def curvature_sentence(spread: float, shift: float) -> str:
+def curvature_sentence(
+    spread: float, shift: float, *, thresholds: DiagnosisThresholds = DEFAULT_THRESHOLDS
+) -> str:
     """Say what curvatures along spreading and along moving together mean for a collapsed generator."""
     numbers = f"the generator's loss is curved by {spread:.2g} along spreading its samples"
     numbers += f" and by {shift:.2g} along moving them together: "
-    if abs(spread) * _FLAT < abs(shift):
+    if abs(spread) * thresholds.flat < abs(shift):
         return numbers + "it is flat where they would spread, nothing drives them apart"
     if spread < 0:
         return numbers + "it falls where they spread, more steps may drive them apart"
     return numbers + "it rises where they spread, the game holds them together"
 
 
-def rotation_sentence(share: float) -> str:
+def rotation_sentence(share: float, *, thresholds: DiagnosisThresholds = DEFAULT_THRESHOLDS) -> str:
     """Say what a rotation share means for the choice of the update."""
     number = f"rotation share of the game's Jacobian {share:.2f}: "
-    if share > _TURNS:
+    if share > thresholds.rotates:
         return number + "it turns more than it descends; extragradient, optimistic or lookahead may pay"
-    if share < _FALLS:
+    if share < thresholds.descends:
         return number + "it mostly descends; alternating updates are enough"
-    return number + "it turns and descends; lookahead is worth a try if losses oscillate"
+    return number + "it turns and descends; try lookahead if losses oscillate"

@@ -16,14 +16,11 @@ from sciadv.games.objectives import Objective, Relativistic
 from sciadv.games.objectives.relativistic import centred
 from sciadv.games.penalties import WeightPenalty
 from sciadv.games.two_player import Player, Point
-from sciadv.trainings.data_order import seeded, step_generator
+from sciadv.trainings.data_order import Stream, seeded, step_generator
 from sciadv.trainings.distributed import average_gradients, gather, rank, world_size
 from sciadv.trainings.game.game_rules import Adaptive, Rules
 from sciadv.trainings.game.game_source import Part, Source
 from sciadv.types import Shape
-
-#: Streams of a draw's random numbers; the parts of a batch have those from `_PARTS` on.
-_LATENTS, _REPLAY, _PARTS = 0, 2, 3
 
 
 @final
@@ -90,7 +87,7 @@ class MinibatchGame:
     def whole(self, source: Source, draw: int) -> Part:
         """Return the whole minibatch of a draw, that of all processes together."""
         device, dtype = self.players[0][0].device, self.players[0][0].dtype
-        numbers = step_generator(source.seed, draw, stream=_LATENTS)
+        numbers = step_generator(source.seed, draw, stream=Stream.LATENTS)
         z = torch.randn(source.batch, *self.latent_shape, generator=numbers, dtype=dtype)
         labels = source.labels_of(draw)
         return Part(
@@ -115,7 +112,7 @@ class MinibatchGame:
     def _seeded(self, part: Part) -> AbstractContextManager[None]:
         """Within it torch's own random numbers, which dropout draws, are those of the part."""
         assert self.source is not None
-        numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number)
+        numbers = step_generator(self.source.seed, part.draw, stream=Stream.PARTS + part.number)
         return seeded(numbers.initial_seed(), part.real.device)
 
     def watched(self) -> Callable[[], Tensor]:
@@ -136,7 +133,9 @@ class MinibatchGame:
     def _loss(self, player: Player, part: Part) -> Tensor:
         assert self.source is not None
         options, device = self.rules.options, part.real.device
-        numbers = step_generator(self.source.seed, part.draw, stream=_PARTS + part.number, device=device)
+        numbers = step_generator(
+            self.source.seed, part.draw, stream=Stream.PARTS + part.number, device=device
+        )
 
         def score(x: Tensor) -> Tensor:
             return self._score(x, numbers, part.labels)
@@ -205,7 +204,9 @@ class MinibatchGame:
             if options.feedback is not None:
                 options.feedback.push(fakes)
             if options.replay is not None:
-                numbers = step_generator(self.source.seed, self.n_draws, stream=_REPLAY, device=fakes.device)
+                numbers = step_generator(
+                    self.source.seed, self.n_draws, stream=Stream.REPLAY, device=fakes.device
+                )
                 options.replay.push(fakes, generator=numbers)
 
     @property

@@ -13,7 +13,7 @@ from sciadv.errors import InputError
 from sciadv.games.augment import ADA
 from sciadv.nets.layers import has_virtual_norm, taking_reference
 from sciadv.prior import Moments, Prior
-from sciadv.trainings.data_order import Sampler, step_generator
+from sciadv.trainings.data_order import Sampler, Stream, step_generator
 from sciadv.trainings.distributed import average_in_place, average_numbers, share_first
 from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_diagnosis import diagnose, is_saturated
@@ -28,8 +28,6 @@ from sciadv.types import Shape
 
 #: What the two players are called.
 PLAYERS = ("generator", "discriminator")
-#: Stream of the latents of sample grids; above those of the parts of a batch.
-_GRID = 40
 
 
 @runtime_checkable
@@ -163,7 +161,7 @@ class Play:
             numbers["augment_p"] = self.rules.augment.p
         numbers = average_numbers(numbers, self.losses.players[0][0].device)
         self.players.require_finite(numbers)
-        saturated = is_saturated(numbers.get("real", 0.5), numbers.get("fake", 0.5))
+        saturated = is_saturated(numbers)
         self._saturated_since = (self._saturated_since or self.n_done + 1) if saturated else None
         return numbers
 
@@ -178,7 +176,7 @@ class Play:
 
         Whole batches are drawn, as the generator knows them from training.
         """
-        numbers = step_generator(self.seed, 0, stream=_GRID)
+        numbers = step_generator(self.seed, 0, stream=Stream.GRID)
         weight = self.losses.players[0][0]
         z = torch.randn(
             -(-n // self.batch) * self.batch, *self.losses.latent_shape, generator=numbers, dtype=weight.dtype

@@ -10,10 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.trainings.data_order import Sampler, batch_indices, step_generator
-
-#: Stream of the random numbers of a sampler.
-_DATA = 1
+from sciadv.trainings.data_order import Sampler, Stream, batch_indices, step_generator
 
 
 @final
@@ -79,7 +76,7 @@ class Source:
     def real(self, draw: int) -> Tensor:
         """Return the batch of a draw, as floats."""
         if not isinstance(self.data, Tensor):
-            return self.data(self.batch, step_generator(self.seed, draw, stream=_DATA))
+            return self.data(self.batch, step_generator(self.seed, draw, stream=Stream.DATA))
         index = batch_indices(len(self.data), self.batch, draw, seed=self.seed)
         batch = self.data[index.to(self.data.device)]
         return batch.float() / 255 if batch.dtype == torch.uint8 else batch

@@ -12,13 +12,10 @@ from torch.nn import functional
 from sciadv.errors import InputError
 from sciadv.prior import Prior
 from sciadv.trainings.checkpoint import load_training_tensors, training_tensors
-from sciadv.trainings.data_order import step_generator
+from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.distributed import average_gradients, average_numbers, rank, world_size
 from sciadv.trainings.game.game_training import GameTraining
 from sciadv.trainings.guard import GradientGuard, named_weights
-
-#: Stream of the latents that are to be found again.
-_INVERSION = 50
 
 
 @final
@@ -107,7 +104,7 @@ class GameThenInversion:
 
     def _invert(self) -> float:
         play = self.game.play
-        numbers = step_generator(play.seed, self._n_inverted, stream=_INVERSION)
+        numbers = step_generator(play.seed, self._n_inverted, stream=Stream.INVERSION)
         z = torch.randn(self._batch, *play.losses.latent_shape, generator=numbers)
         size = self._batch // world_size()
         z = z[rank() * size : (rank() + 1) * size].to(play.losses.players[0][0])

@@ -19,7 +19,7 @@ from sciadv.errors import InputError
 from sciadv.games.updates import Update
 from sciadv.nets.design import DesignDecoder
 from sciadv.prior import Prior
-from sciadv.trainings.data_order import step_generator
+from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_parts import Named, part_name
 from sciadv.trainings.game.game_rules import make_update
@@ -27,9 +27,6 @@ from sciadv.trainings.guard import named_weights
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
 from sciadv.trainings.physics.design_game import DesignGame, MultiplierAscent
 from sciadv.trainings.players import Players, Side
-
-#: Streams of the latents of sample grids, and of those that are measured.
-_GRID, _MEASURE = 40, 41
 
 
 @dataclass(frozen=True)
@@ -184,14 +181,16 @@ class DesignTraining:
 
     def samples(self, n: int) -> Tensor:
         """Return designs at latents that never change, as places between the bounds."""
-        x = self.prior(name="").sample(n, seed=step_generator(self.seed, 0, stream=_GRID))
+        x = self.prior(name="").sample(n, seed=step_generator(self.seed, 0, stream=Stream.GRID))
         return self.averaged.to_unit(x)
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """Return the median error, the part within 5 % of the target, and the feasible part."""
         prior = self.prior(name="")
-        z = prior.sample_latent(self.schedule.n_measured, seed=step_generator(self.seed, 0, stream=_MEASURE))
+        z = prior.sample_latent(
+            self.schedule.n_measured, seed=step_generator(self.seed, 0, stream=Stream.MEASUREMENT)
+        )
         x = prior(z)
         score = self.critic.score(x, self.averaged.target(z))
         error = score.residual.abs().amax(1) * self.critic.tolerance

@@ -11,11 +11,6 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 
-#: A sample within so many standard deviations of a centre is of high quality.
-_WITHIN = 3.0
-#: Part of an even share of high-quality samples from which a mode counts as found, as in `sciadv.metrics`.
-_LEAST = 0.1
-
 
 @final
 @dataclass(frozen=True)
@@ -66,13 +61,23 @@ class Mixture:
         modes = torch.randint(len(self.centres), (n,), generator=generator)
         return self.centres[modes] + self.std * torch.randn(n, 2, generator=generator)
 
-    def cover(self, samples: Tensor) -> Coverage:
-        """Count the modes that samples ``(runs, n, 2)`` cover."""
+    def cover(self, samples: Tensor, *, within: float = 3.0, least_share: float = 0.1) -> Coverage:
+        """Count the modes that samples ``(runs, n, 2)`` cover.
+
+        Parameters
+        ----------
+        samples
+            Samples of each run.
+        within
+            Standard deviations of a centre within which a sample is of high quality.
+        least_share
+            Part of an even share of high-quality samples from which a mode counts as found.
+        """
         distance, nearest = torch.cdist(samples, self.centres.to(samples)).min(2)
-        is_good = distance < _WITHIN * self.std
+        is_good = distance < within * self.std
         counts = torch.zeros(len(samples), len(self.centres), dtype=samples.dtype, device=samples.device)
         counts.scatter_add_(1, nearest, is_good.to(samples.dtype))
-        least = _LEAST * samples.shape[1] / len(self.centres)
+        least = least_share * samples.shape[1] / len(self.centres)
         return Coverage((counts >= least).sum(1), is_good.double().mean(1))
 
 
