@@ -72,6 +72,22 @@ targets = 4
 n_measured = 50
 [game]
 """,
+    "correction": """
+kind = "correction"
+title = "Simulated cells"
+[data]
+kind = "simulated"
+n_cells = 90
+n_genes = 20
+[settings]
+n_components = 10
+n_latent = 4
+n_hidden = 16
+least_steps = 8
+epochs = 1
+minibatch = 32
+[game]
+""",
     "circuits": """
 kind = "circuits"
 title = "Gene circuits"

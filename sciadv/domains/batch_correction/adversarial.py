@@ -20,8 +20,10 @@ from sciadv.domains.batch_correction.correction_game import (
 )
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
+from sciadv.games.updates import Update
 from sciadv.prior import Prior
 from sciadv.trainings.correction.correction_training import CorrectionTraining
+from sciadv.trainings.game.game_parts import Named
 from sciadv.trainings.loop import run
 
 #: Cells that pass through the networks at once.
@@ -29,9 +31,21 @@ _CHUNK = 8192
 
 
 def correction_training(
-    expression: Matrix, groups: Groups, plan: FitPlan
+    expression: Matrix, groups: Groups, plan: FitPlan, *, update: Named | Update | None = None
 ) -> tuple[CorrectionTraining, Components]:
-    """Return the training of a correction of normalised expression, not begun, and its components."""
+    """Return the training of a correction of normalised expression, not begun, and its components.
+
+    Parameters
+    ----------
+    expression
+        ``(cells, genes)``.
+    groups
+        Batches and labels of the cells.
+    plan
+        How to fit.
+    update
+        How encoder and discriminator move; see `training_of`.
+    """
     settings = plan.settings
     components = Components.fit(expression, settings.n_components, seed=plan.seed)
     x = torch.as_tensor(components.scores(expression), device=plan.device)
@@ -44,7 +58,7 @@ def correction_training(
         seed=plan.seed,
     ).to(plan.device)
     game = CorrectionGame(nets, x, *groups.on(plan.device), settings=settings, seed=plan.seed)
-    return training_of(game, settings), components
+    return training_of(game, settings, update=update), components
 
 
 class _InEveryBatch(nn.Module):
@@ -120,9 +134,16 @@ class AdversarialCorrection(Correction):
         """
         training, components = correction_training(expression, groups, plan)
         run(training, monitor=plan.monitor).check_finished()
+        return cls.trained(training, components, plan.settings)
+
+    @classmethod
+    def trained(
+        cls, training: CorrectionTraining, components: Components, settings: AdversarialSettings
+    ) -> AdversarialCorrection:
+        """Return the correction of what `correction_training` returned, after its training."""
         nets = training.game.nets
         assert isinstance(nets, CorrectionNets)  # those of the game that it was made of
-        return cls(components, nets, plan.settings)
+        return cls(components, nets, settings)
 
     @property
     def _device(self) -> torch.device:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.cells import Matrix
+from sciadv.domains.batch_correction.cells import Cells, Matrix
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.prior import Prior
@@ -120,3 +120,29 @@ class Correction(ABC):
             ``z -> (batches + 1, measurements)``: a row for each batch, and last the one without the batch's
             part.
         """
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a correction learns from.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    expression
+        Normalised, ``(cells, genes)``.
+    groups
+        Their batches and labels.
+    correction
+        Which method learns.
+    plan
+        How.
+    """
+
+    cells: Cells
+    expression: Matrix
+    groups: Groups
+    correction: type[Correction]
+    plan: FitPlan

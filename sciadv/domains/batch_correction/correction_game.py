@@ -16,9 +16,12 @@ from torch.nn import functional
 from sciadv.arguments import as_count, as_number
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.games.two_player import Player, Point
+from sciadv.games.updates import Update
 from sciadv.nets.layers import GradientReversal
 from sciadv.trainings.correction.correction_training import CorrectionSchedule, CorrectionTraining
 from sciadv.trainings.data_order import batch_indices, step_generator
+from sciadv.trainings.game.game_parts import Named, part_name
+from sciadv.trainings.game.game_rules import make_update
 
 
 @final
@@ -180,8 +183,21 @@ class CorrectionGame:
         return gradients
 
 
-def training_of(game: CorrectionGame, settings: AdversarialSettings) -> CorrectionTraining:
-    """Return the training of a game, not begun, as the settings say."""
+def training_of(
+    game: CorrectionGame, settings: AdversarialSettings, *, update: Named | Update | None = None
+) -> CorrectionTraining:
+    """Return the training of a game, not begun, as the settings say.
+
+    Parameters
+    ----------
+    game
+        Losses of both players.
+    settings
+        Rates and numbers of steps.
+    update
+        How encoder and discriminator move: a name of `sciadv.games.updates.UPDATES`, a table, or an `Update`;
+        alternating, with `n_discriminator` steps of the discriminator first, if left out.
+    """
     schedule = CorrectionSchedule(
         settings.n_steps(len(game.x)),
         learning_rate=settings.learning_rate,
@@ -193,7 +209,13 @@ def training_of(game: CorrectionGame, settings: AdversarialSettings) -> Correcti
     return CorrectionTraining(
         game,
         schedule,
-        settings={**asdict(settings), "seed": game.seed, "n_cells": len(game.x)},
-        advice=f"lower learning_rate ({settings.learning_rate:g}) or lam ({settings.lam:g}), and look for "
-        f"cells or genes with extreme values",
+        settings={
+            **asdict(settings),
+            "update": "alternating" if update is None else part_name(update),
+            "seed": game.seed,
+            "n_cells": len(game.x),
+        },
+        update=None if update is None else make_update(update),
+        advice=f"lower learning_rate ({settings.learning_rate:g}) or lam ({settings.lam:g}), and check cells "
+        f"and genes for extreme values",
     )

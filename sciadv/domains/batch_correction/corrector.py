@@ -21,7 +21,7 @@ from sciadv.domains.batch_correction.cells import (
     require_batch,
 )
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Correction, FitPlan
+from sciadv.domains.batch_correction.correction import Correction, FitPlan, Lesson
 from sciadv.domains.batch_correction.correction_files import SavedCorrection, load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import (
@@ -164,19 +164,34 @@ class BatchCorrector:
             ``obs`` has no such column.
         InputError
             The data are no expression, there is one batch only, a batch is too small, or labels and batches
-            cannot be told apart.
+            are confounded.
         GameError
             The training diverged.
         """
+        lesson = self.begin(data, batch=batch, labels=labels, monitor=monitor)
+        return self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
+
+    def begin(
+        self,
+        data: Any,
+        *,
+        batch: Iterable[object] | None = None,
+        labels: Iterable[object] | None = None,
+        monitor: TrainingMonitor | None = None,
+    ) -> Lesson:
+        """Read and check cells, and return what a correction learns from; `fit` without the fit."""
         device = as_device(self.device)  # before anything is read
         cells = self._read(data, batch, labels)
-        names = require_batch(cells)
-        correction, groups = self._groups(cells, names)
+        correction, groups = self._groups(cells, require_batch(cells))
         check_size(cells)
-        self.correction = correction.fit(
-            cells.normalised(self.target_counts), groups, FitPlan(self.settings, self.seed, device, monitor)
-        )
-        self.batches = known_names(names)
+        plan = FitPlan(self.settings, self.seed, device, monitor)
+        return Lesson(cells, cells.normalised(self.target_counts), groups, correction, plan)
+
+    def finish(self, lesson: Lesson, correction: Correction) -> BatchCorrector:
+        """Take over a correction that was fitted to what `begin` returned; returns the corrector."""
+        cells = lesson.cells
+        self.correction = correction
+        self.batches = known_names(cells.batch)
         self.labels = known_names(cells.labels)
         self.genes = cells.genes
         self.n_genes = cells.n_genes
