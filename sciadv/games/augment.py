@@ -187,7 +187,7 @@ class ADA:
     p
         The probability at the start.
     symmetric
-        Whether mirror images and quarter turns are in the data's law; turn it off for digits or for
+        Whether mirror images and quarter turns are in the data's distribution; turn it off for digits or for
         anything with an up and a down.
     value_range
         Least and largest value of an image.
@@ -199,8 +199,8 @@ class ADA:
 
     Notes
     -----
-    Below p of about 0.8 the changes do not leak into the generator, since an undone law can be told from
-    them.
+    Below p of about 0.8 the changes do not leak into the generator, since the data's distribution can be
+    recovered from the augmented one.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How near an image is to the truth up to what magnitudes cannot tell: its sign, a shift, half a turn."""
+"""Distance of an image from the truth up to what magnitudes leave open: sign, shift, half a turn."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from sciadv.errors import InputError
 
 @dataclass(frozen=True)
 class Calibration:
-    """How well a posterior's spread tells its errors, pooled.
+    """How well a posterior's spread predicts its errors, pooled.
 
     Parameters
     ----------

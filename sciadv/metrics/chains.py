@@ -38,7 +38,7 @@ def r_hat(chains: Tensor) -> Tensor:
 
 
 def effective_sample_size(chains: Tensor) -> Tensor:
-    """Return how many independent draws the chains are worth in the bulk, ``(batch, parameters)``.
+    """Return the effective number of independent draws of the chains in the bulk, ``(batch, parameters)``.
 
     ``chains x draws / tau`` of the split chains' normal scores (equations 10 to 13), with the
     autocorrelation summed by Geyer's initial monotone sequence and at most ``n log10 n``.
@@ -66,7 +66,7 @@ def effective_sample_size(chains: Tensor) -> Tensor:
 
 
 def family_sample_size(draws: Tensor, ancestors: Tensor) -> Tensor:
-    """Return how many independent draws resampled particles are worth, ``(batch, parameters)``.
+    """Return the effective number of independent draws of resampled particles, ``(batch, parameters)``.
 
     The variance of their mean is estimated by the families of the first particles, ``sum over families of
     (sum of (x - mean))^2 / n^2``, times ``families / (families - 1)``: draws that moves have made independent
@@ -92,8 +92,8 @@ def family_sample_size(draws: Tensor, ancestors: Tensor) -> Tensor:
     sums = torch.zeros_like(centred).scatter_add(1, index, centred)
     families = torch.zeros_like(centred).scatter_add(1, index, torch.ones_like(centred)).gt(0).sum(1)
     variance = sums.square().sum(1) / n**2 * families / (families - 1).clamp_min(1)
-    worth = centred.square().mean(1) / variance.clamp_min(1e-300)
-    return torch.where(families > 1, worth, 1.0).clamp(1.0, float(n))
+    effective = centred.square().mean(1) / variance.clamp_min(1e-300)
+    return torch.where(families > 1, effective, 1.0).clamp(1.0, float(n))
 
 
 def _split(chains: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ _CHUNK = 500
 
 @dataclass(frozen=True)
 class Manifold:
-    """Shares in [0, 1], except `density`, which is 1 for equal laws and may exceed it."""
+    """Shares in [0, 1], except `density`, which is 1 for equal distributions and may exceed it."""
 
     precision: float
     recall: float

@@ -1,4 +1,4 @@
-"""What every training is to the loop that drives it, its checkpoints, and what a monitor is told."""
+"""The interface of trainings to the loop that drives them, their checkpoints, and a monitor's progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sciadv.trainings.distributed import is_first, wait
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """What a monitor is told after each step.
+    """The state of a run after a step, for a monitor.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def save_training(training: Resumable, checkpoint: Path) -> None:
 
 
 def finite_state(training: Resumable) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return a training's state, which is worth going back to.
+    """Return a training's state, which has finite weights.
 
     Raises
     ------

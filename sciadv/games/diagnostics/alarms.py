@@ -35,7 +35,7 @@ class Alarm:
 
 
 def saturation(real_logits: Tensor, fake_logits: Tensor, *, threshold: float = 0.99) -> Alarm:
-    """Whether the discriminator tells nearly all samples apart and is sure of it; value: its accuracy.
+    """Whether the discriminator classifies nearly all samples rightly, with certainty; value: its accuracy.
 
     Fires when its accuracy is at least `threshold`, and D(real) and 1 - D(fake) are too in the mean, with
     D the sigmoid of the logit: cross-entropy then gives a saturating generator almost no gradient.

@@ -79,7 +79,7 @@ class MMD(Objective):
 
     Notes
     -----
-    With fixed features it is a metric of the features' laws for these kernels. Over all feature maps, a
+    With fixed features it is a metric of their distributions for these kernels. Over all feature maps, a
     kernel that falls from K at 0 to 0 at infinity makes it ``2 K TV(p, q)^2``: without a bound on the
     map's slope it is as blind to distance as JSD, so use a gradient penalty. Costs O(batch^2).
 

@@ -30,7 +30,7 @@ class InstanceNoise:
 
     Notes
     -----
-    Laws on disjoint supports overlap after blurring, so the divergence's gradient does not vanish; the
+    Distributions of disjoint supports overlap when blurred, so the divergence's gradient does not vanish; the
     same noise on both keeps p = q the fixed point. In the mean over the noise it acts as a gradient
     penalty of strength about ``s_t^2`` (Roth et al., NeurIPS 2017).
 

@@ -1,7 +1,7 @@
 """Training of a prior: a variational autoencoder, a game for its decoder, then estimates for its encoder.
 
 The first phase gives a latent space in which every image has a place and an encoder that finds it; the second
-makes what the decoder draws from the latent law look like the data, with the ELBO kept; the third leaves the
+makes the decoder's samples resemble the data, with the ELBO kept; the third leaves the
 decoder as it is and teaches the encoder where an image lies of which only a linear estimate is known. Larsen
 et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, for the first two; Huang et
 al., The GAN is dead; long live the GAN! (R3GAN), NeurIPS 2024, for the relativistic loss with R1 and R2.

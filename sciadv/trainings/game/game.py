@@ -196,7 +196,8 @@ class Game:
         -------
         GameReport
             A training that diverges is a status, not an exception: the networks are back at their last good
-            state. `GameReport.check` raises.
+            state. `GameReport.check` raises. Ctrl-C is one too: it waits for the end of the step, the
+            networks and the checkpoint are as of then, and `GameReport.check_finished` raises.
 
         Raises
         ------
@@ -217,8 +218,8 @@ class Game:
                 raise InputError(f"{file} is there: go on from it (resume=True) or delete it first")
         self.play.share()
         training = GameTraining(self.play, steps, stop)
-        with live_progress() if monitor is None and is_first() else nullcontext(monitor) as told:
-            return run(training, checkpoint=file, every=every, monitor=told)
+        with live_progress() if monitor is None and is_first() else nullcontext(monitor) as shown:
+            return run(training, checkpoint=file, every=every, monitor=shown)
 
     def diagnose(self, images: Tensor | Sampler, *, labels: Tensor | None = None) -> tuple[str, ...]:
         """Say in words what is wrong with the game as it is, and how much it turns; nothing is changed."""

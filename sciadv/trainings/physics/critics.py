@@ -1,7 +1,7 @@
 """Critics of designs: physics by a forward, constraints, and realism learned from data, in one module.
 
 The physics has no weights, so it cannot be fooled and cannot collapse; a learned critic reads the physical
-values beside the design, so that it scores what looks real *and* is right.
+values beside the design, so that it scores realism and physics together.
 """
 
 from __future__ import annotations

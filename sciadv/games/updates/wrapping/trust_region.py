@@ -17,7 +17,7 @@ from sciadv.games.updates.update import Optimizers, Update, UpdateState
 
 
 def bernoulli_divergence(old: Tensor, new: Tensor) -> Tensor:
-    """Mean ``KL(s(old) || s(new))`` of Bernoulli laws given by logits, s the sigmoid."""
+    """Mean ``KL(s(old) || s(new))`` of Bernoulli distributions given by logits, s the sigmoid."""
     p = old.sigmoid()
     terms = p * (logsigmoid(old) - logsigmoid(new)) + (1 - p) * (logsigmoid(-old) - logsigmoid(-new))
     return terms.mean()
