@@ -28,12 +28,21 @@ def _numbers_or_path(value: object) -> object:
     return value
 
 
+def _array_or_path(value: object) -> object:
+    """Pass a nested array of numbers, or the path of an array file; refuse the rest, a single number too."""
+    if not isinstance(value, str | list):
+        raise ValueError(f"expected an array of numbers or the path of a .npy or .npz file, got {value!r}")
+    return _numbers_or_path(value)
+
+
 def _flatten(value: object) -> list[object]:
     return [leaf for item in value for leaf in _flatten(item)] if isinstance(value, list) else [value]
 
 
 #: Numbers as the file has them (one, an array, a nested array) or the path of a ``.npy`` or ``.npz`` file.
 Numbers = Annotated[object, AfterValidator(_numbers_or_path)]
+#: The same without a single number.
+Array = Annotated[object, AfterValidator(_array_or_path)]
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ def _union_type(annotation: Any) -> Any:
     """Return the type of a union without None, of numbers for one with arrays; None for any other class."""
     members = [member for member in _members(annotation) if member is not type(None)]
     if _is_array(annotation, members):
-        return Numbers
+        return Numbers if _allows_number(annotation, members) else Array
     if len(members) == 1 and members[0] is annotation:
         return None
     found = [file_type(member) for member in members]
@@ -177,6 +186,11 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union, or the type alone."""
     is_union = get_origin(annotation) in (Union, types.UnionType)
     return get_args(annotation) if is_union else (annotation,)
+
+
+def _allows_number(annotation: Any, members: Sequence[Any]) -> bool:
+    """Say whether a type that allows an array allows a single number, too."""
+    return annotation == npt.ArrayLike or any(member in (int, float) for member in members)
 
 
 def _is_array(annotation: Any, members: Sequence[Any]) -> bool:

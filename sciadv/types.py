@@ -31,10 +31,12 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 #: A part of a whole.
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+#: No list, layer or image is longer than the largest index of 32 bits.
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 #: A whole number from 0.
-Whole = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0)]
+Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
+#: Those that torch's generators take without wrapping around.
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 #: How many classes; a default below 2 means none.
 Classes = Annotated[int, Field(ge=2)]
 

@@ -169,12 +169,25 @@ def test_a_magnitude_is_of_something():
             'kind = "chain"\nparts = [{kind = "facies-slowness"}, {kind = "crosshole", cellsize = 1}]',
             "forward.parts[1].cellsize is not a key of a crosshole forward (did you mean 'cell_size'?)",
         ),
+        (
+            "latent_weight = 1",
+            "latent_weight = inf",
+            "latent_weight: it should be a finite number",
+        ),
+        ("sigma = 0.5", "sigma = true", "likelihood.sigma: expected numbers"),
+        (
+            FORWARD,
+            'kind = "matrix"\nmatrix = 3.0',
+            "forward.matrix: expected an array of numbers",
+        ),
+        ("block = 4", "block = 4294967296", "forward.block: it should be less than or equal to 2147483647"),
+        ('kind = "block-sum"', 'kind = ["block-sum"]', "is named \"['block-sum']\""),
         ('title = "Digits"', 'title = "two\\nlines"', "title: expected one line of text"),
         ("[likelihood]", "[likelihood", "p/problem.toml is not valid TOML"),
     ],
 )
 def test_wrong_problem_gets_a_sentence(old, new, sentence):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises((InputError, UnknownNameError)) as caught:
         parse_problem(old, new)
     assert sentence in str(caught.value)
     assert "pydantic" not in str(caught.value)
@@ -290,6 +303,7 @@ def test_the_kinds_of_games_differ_in_objective_and_penalties():
         ('"gan"', '"gen"', "no recipe (kind in r/recipe.toml) is named 'gen' (did you mean 'gan'?)"),
         ('"hinge"', '"hing"', "no objective is named 'hing' (did you mean 'hinge'?)"),
         ("lam = 3", "lamb = 3", "game.penalties[1]: lamb is not a setting of wgan-gp (did you mean 'lam'?)"),
+        ("lam = 3", "lam = nan", "lam of wgan-gp: it should be a finite number; it is nan"),
         ("lam = 3", 'lam = "3"', "game.penalties[1]: lam of wgan-gp: it should be a valid number; it is '3'"),
         ("lam = 3", "lam = -3", "game.penalties[1]: the strength"),
         ('"optimistic"', '"optimist"', "no update is named 'optimist'"),

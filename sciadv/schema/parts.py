@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from sciadv.registry import Registry
 from sciadv.schema.tables import Table
-from sciadv.settings import Numbers, Setting, file_settings, takes_anything
+from sciadv.settings import Array, Numbers, Setting, file_settings, takes_anything
 
 Part = Callable[..., Any]
 TableType = TypeVar("TableType", bound=Table)
@@ -71,7 +71,9 @@ def part_table(kind: str, part: Part, *, given: Collection[str] = ()) -> type[Pa
         model_config = ConfigDict(extra="allow" if takes_anything(part) else "forbid")
 
     Derived.part = staticmethod(part)
-    Derived.arrays = frozenset(key for key, value in settings.items() if value.annotation in (Numbers, Any))
+    Derived.arrays = frozenset(
+        key for key, value in settings.items() if value.annotation in (Numbers, Array, Any)
+    )
     fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
     fields |= {key: _field(value) for key, value in settings.items()}
     return create_model(f"{kind} table", __base__=Derived, **fields)

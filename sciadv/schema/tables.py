@@ -23,7 +23,7 @@ class Table(BaseModel):
 
     #: What the whole file is called, for the table that is one.
     file_name: ClassVar[str] = ""
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def settings(self) -> dict[str, Any]:
         """Return what the file says, without its kind: defaults stay those of the part that is built."""

@@ -212,7 +212,9 @@ def _checked(annotation: Any, value: object, what: str) -> object:
     if value is None and allows_none(annotation):
         return None
     try:
-        return TypeAdapter(file_type(annotation), config=ConfigDict(strict=True)).validate_python(value)
+        return TypeAdapter(
+            file_type(annotation), config=ConfigDict(strict=True, allow_inf_nan=False)
+        ).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].replace("Input should", "it should", 1)
         raise InputError(f"{what}: {reason}; it is {value!r}") from error
