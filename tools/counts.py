@@ -14,7 +14,49 @@ from tools.words import words_that_left
 _SIZES = re.compile(r"CHUNK|^_?MAX_|_MAX_|BYTES|LARGEST|LIMIT")
 
 #: Numbers of mathematics, physics or a file format, which no user could want otherwise, each with its reason.
-MATHEMATICS: dict[str, str] = {}
+MATHEMATICS: dict[str, str] = {
+    "sciadv.cli.demo.N_DIGITS": "what the demo shows",
+    "sciadv.cli.demo.N_DESIGNS": "what the demo shows",
+    "sciadv.cli.demo.N_CIRCUITS": "what the demo shows",
+    "sciadv.cli.demo.N_CELLS": "what the demo shows",
+    "sciadv.cli.edge.EXIT_BAD_INPUT": "exit code of a command",
+    "sciadv.cli.edge.EXIT_INTERRUPTED": "exit code of a command",
+    "sciadv.data.datasets._N_TEST_SLICES": "part of a data set's definition",
+    "sciadv.data.datasets._N_GAP": "part of a data set's definition",
+    "sciadv.data.datasets._N_TEST_COLUMNS": "part of a data set's definition",
+    "sciadv.data.datasets._N_CROPS": "part of a data set's definition",
+    "sciadv.data.datasets._CROP_VALUE": "part of a data set's definition",
+    "sciadv.data.moments.DENSE_PIXELS": "how much is held: larger covariances are factored",
+    "sciadv.data.moments._RANK": "how much is held in a file of moments",
+    "sciadv.data.moments._NUMBERS": "how much is held in a file of moments",
+    "sciadv.domains.gene_circuits.regulatory_networks._EVERY": "a value of a file format",
+    "sciadv.domains.gene_circuits.regulatory_networks._WORDS": "words of a file format",
+    "sciadv.files.h5ad._SPARSE": "a file format",
+    "sciadv.files.reading._MIB": "a unit",
+    "sciadv.files.reading._GIB": "a unit",
+    "sciadv.forward.tomography.crosshole._DEPTHS": "geometry of a published case",
+    "sciadv.games.diagnostics.lipschitz._SLOPES": "slopes of activations",
+    "sciadv.nets.graph.N_EDGE": "channels of a circuit",
+    "sciadv.nets.graph.N_GENE": "channels of a circuit",
+    "sciadv.nets.graph._SIGNS": "signs of an edge",
+    "sciadv.nets.sizes.MNIST": "the size of MNIST's images",
+    "sciadv.physics.contact._ALWAYS_FULL": "a bound beyond which nothing changes",
+    "sciadv.physics.contact._NEWTON_STEPS": "steps to rounding",
+    "sciadv.physics.contact._ROOT_STEPS": "steps to rounding",
+    "sciadv.physics.hill._TINY": "the floor of a logarithm",
+    "sciadv.physics.wavy.TABLE": "a table of computed values",
+    "sciadv.physics.wavy.FIT_ERROR": "the measured error of that table",
+    "sciadv.physics.wavy._HERTZIAN": "the end of that table",
+    "sciadv.report.plotting._MOST_NAMED": "how a picture is drawn",
+    "sciadv.report.plotting._FEW": "how a picture is drawn",
+    "sciadv.report.solution_page.N_EXAMPLES": "what a page shows",
+    "sciadv.solvers.beyond_range.logit_model._CHEAPER_WIDTH": "which of two equal systems is solved",
+    "sciadv.solvers.linear.conjugate_gradients._TINY": "the floor of a denominator",
+    "sciadv.testing.forward.TOLERANCES": "rounding of a precision",
+    "sciadv.trainings.data_order._SEED": "the name of a stream of random numbers",
+    "sciadv.trainings.data_order._EPOCH": "the name of a stream of random numbers",
+    "sciadv.trainings.data_order._STREAM": "the name of a stream of random numbers",
+}
 
 
 def counts(house: House) -> dict[str, int]:

@@ -15,13 +15,6 @@ from torch import Tensor
 
 from sciadv.physics.kinetics import Kinetics
 
-#: Steps of relaxation and of Newton's iteration.
-_N_RELAX, _N_NEWTON = 20, 14
-#: Levels that are looked at, the highest one for relaxed signs.
-_LOWEST, _HIGHEST = 1e-6, 2.0
-#: Rate at which an absent gene returns to its level [1 / time]: too quick to be a leading eigenvalue.
-_ABSENT = 10.0
-
 
 @dataclass(frozen=True)
 class Relative:
@@ -42,11 +35,14 @@ class Relative:
     degradation: Tensor
 
     @staticmethod
-    def of(kinetics: Kinetics) -> Relative:
-        """Return the equations of circuits; absent genes are uncoupled and decay."""
+    def of(kinetics: Kinetics, *, absent_rate: float = 10.0) -> Relative:
+        """Return the equations of circuits; absent genes are uncoupled and decay.
+
+        They return to their level at `absent_rate` [1 / time], too quick for a leading eigenvalue.
+        """
         sign, reach = kinetics.sign, 1 - 1 / kinetics.fold
         a, b = 1 - reach * sign * (1 + sign) / 2, reach * sign
-        degradation = torch.where(kinetics.presence > 0, kinetics.degradation, _ABSENT)
+        degradation = torch.where(kinetics.presence > 0, kinetics.degradation, absent_rate)
         return Relative(a, b, kinetics.hill, -kinetics.hill * kinetics.threshold.log(), degradation)
 
     def detach(self) -> Relative:
@@ -64,7 +60,14 @@ class Relative:
         return f, slope
 
 
-def steady_states(equations: Relative, starts: Float[Tensor, "starts genes"]) -> tuple[Tensor, Tensor]:
+def steady_states(
+    equations: Relative,
+    starts: Float[Tensor, "starts genes"],
+    *,
+    n_relax: int = 20,
+    n_newton: int = 14,
+    levels: tuple[float, float] = (1e-6, 2.0),
+) -> tuple[Tensor, Tensor]:
     """Find steady states from several starts: relax, then iterate by Newton; no gradients.
 
     Parameters
@@ -73,6 +76,10 @@ def steady_states(equations: Relative, starts: Float[Tensor, "starts genes"]) ->
         Of a batch of circuits.
     starts
         Relative levels in (0, 1], the same for all circuits.
+    n_relax, n_newton
+        Steps of relaxation and of Newton's iteration.
+    levels
+        Levels that are searched; the highest is above 1 for relaxed signs.
 
     Returns
     -------
@@ -81,16 +88,14 @@ def steady_states(equations: Relative, starts: Float[Tensor, "starts genes"]) ->
     with torch.no_grad():
         constant = equations.detach()
         y = starts[:, None].expand(-1, *equations.degradation.shape)
-        for _ in range(_N_RELAX):
-            y = 0.5 * (y + constant.parts(y)[0].clamp(_LOWEST, _HIGHEST))
+        for _ in range(n_relax):
+            y = 0.5 * (y + constant.parts(y)[0].clamp(*levels))
         identity = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
-        for _ in range(_N_NEWTON):
+        for _ in range(n_newton):
             f, slope = constant.parts(y)
             step, _ = torch.linalg.solve_ex((identity - slope).transpose(-1, -2), (f - y)[..., None])
             move = step[..., 0].nan_to_num(0.0, 0.0, 0.0)
-            y = torch.minimum(torch.maximum(y + move, 0.3 * y), 3 * y).clamp(
-                _LOWEST, _HIGHEST
-            )  # stays positive
+            y = torch.minimum(torch.maximum(y + move, 0.3 * y), 3 * y).clamp(*levels)  # stays positive
         f, _ = constant.parts(y)
         tolerance = torch.finfo(y.dtype).eps ** 0.7  # rounding of f, with a margin
         solved = ((f - y).abs() <= tolerance * (y + 1e-3)).all(-1)

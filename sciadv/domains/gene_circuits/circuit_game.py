@@ -13,9 +13,6 @@ from sciadv.forward.circuits.gene_circuit import GeneCircuit
 from sciadv.games.replay import Elite, Feedback
 from sciadv.nets.graph import CHANNELS
 
-#: Parameter sets of a score: those near the circuit's own, their spread, and those anywhere.
-_N_SETS, _SPREAD, _N_ANYWHERE = 2, 0.2, 6
-
 
 class OscillationScore:
     """Mean oscillation score of circuits over parameter sets near and anywhere, less a cost for every edge.
@@ -26,13 +23,15 @@ class OscillationScore:
         Largest number of genes.
     edge_cost
         What an edge costs: without it dense circuits, which oscillate more, take over.
+    n_sets, spread, n_anywhere
+        Parameter sets near the circuit's own, how far from it as a part of their ranges, and sets anywhere.
     """
 
-    def __init__(self, n_genes: int, *, edge_cost: float) -> None:
+    def __init__(
+        self, n_genes: int, *, edge_cost: float, n_sets: int = 2, spread: float = 0.2, n_anywhere: int = 6
+    ) -> None:
         shape = (len(CHANNELS), n_genes, n_genes)
-        self.forward = GeneCircuit(
-            shape, "oscillation", n_sets=_N_SETS, spread=_SPREAD, n_anywhere=_N_ANYWHERE
-        )
+        self.forward = GeneCircuit(shape, "oscillation", n_sets=n_sets, spread=spread, n_anywhere=n_anywhere)
         self.edge_cost = edge_cost
 
     def __call__(self, x: Tensor) -> Tensor:
