@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint map bench clean
+.PHONY: demo test lint map mutations bench clean
 
 demo: .venv/.installed
 	$(BIN)/sciadv demo
@@ -18,6 +18,9 @@ lint: .venv/.installed
 
 map: .venv/.installed
 	$(BIN)/python -m tools.map
+
+mutations: .venv/.installed
+	$(BIN)/python tests/mutations.py
 
 bench: .venv/.installed
 	$(BIN)/sciadv bench compressed-sensing --quick

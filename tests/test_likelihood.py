@@ -150,3 +150,41 @@ def test_an_outlier_moves_student_t_less_than_gaussian():
     assert float(pull[StudentT]) < 0.01 * float(pull[Gaussian])
     with pytest.raises(InputError, match="freedom must be a finite number > 0"):
         StudentT(1.0, freedom=0.0)
+
+
+def _as_rows(*values: float) -> torch.Tensor:
+    return torch.tensor([values], dtype=torch.float64)
+
+
+def test_curvatures_are_their_closed_forms():
+    prediction, y = _as_rows(1.5, 3.5, 0.5), _as_rows(1.0, 2.0, 0.0)
+    rate = prediction + 0.5
+    torch.testing.assert_close(Poisson(0.5).curvature(prediction, y), 1 / rate)
+    torch.testing.assert_close(Gaussian(0.5).curvature(prediction, y), torch.full_like(y, 4.0))
+    heavy = StudentT(0.5, freedom=3.0).curvature(prediction, y)
+    torch.testing.assert_close(heavy, 4.0 / (3 + (2 * (prediction - y)).square()) * 4)
+    # widths 1 and softness 0.25: residuals 0.5 (inside), 1.5 (outside), 0.9 (in the margin)
+    tolerance = Tolerance(1.0, softness=0.25)
+    inside, outside, margin = tolerance.curvature(_as_rows(0.5, 1.5, 0.9), _as_rows(0, 0, 0))[0]
+    assert (float(inside), float(outside), float(margin)) == (0.0, 16.0, 16.0)
+
+
+def test_a_tolerance_has_the_curvature_of_its_energy_past_the_margin():
+    tolerance = Tolerance(0.5, softness=0.2)
+    leaf = _as_rows(0.45, 0.9, -2.0).requires_grad_(True)
+    gradient = tolerance.gradient(leaf, torch.zeros_like(leaf))
+    (second,) = torch.autograd.grad(gradient.sum(), leaf)
+    torch.testing.assert_close(tolerance.curvature(leaf.detach(), torch.zeros_like(second)), second)
+
+
+def test_misfits_are_their_closed_forms():
+    prediction, y = _as_rows(2.0, 8.0), _as_rows(4.0, 4.0)
+    assert float(Poisson().misfit(prediction, y)) == pytest.approx(((4 / 2 + 16 / 8) / 2) ** 0.5)
+    assert float(Tolerance(2.0).misfit(prediction, y)) == 2.0  # the largest of 1 and 2
+    assert float(Gaussian(2.0).misfit(prediction, y)) == pytest.approx((2.5) ** 0.5)
+    assert float(Gaussian(2.0).energy(prediction, y)) == pytest.approx(2.5)
+    assert float(Gaussian(None).misfit(prediction, y)) == pytest.approx(10**0.5)
+
+
+def test_a_tolerance_costs_a_half_at_its_edge():
+    assert float(Tolerance(2.0).energy(_as_rows(2.0), _as_rows(0.0))) == pytest.approx(0.5)

@@ -50,3 +50,25 @@ def test_numbers_are_per_measurement_and_parameter():
 def test_chains_of_another_shape_are_refused():
     with pytest.raises(InputError, match="at least 4 draws"):
         r_hat(torch.zeros(1, 2, 3, 1))
+
+
+def test_chains_of_one_median_and_other_spreads_are_told_by_the_fold():
+    """Ranks alone see no difference: only distances from the median do."""
+    chains = autoregressive(0.0)
+    chains[:, :2] *= 5.0
+    chains = torch.cat([chains, -chains], 2)  # every chain's median is 0
+    assert float(r_hat(chains)) > 1.1
+
+
+def test_normal_scores_are_those_of_blom():
+    from sciadv.metrics.chains import _scores
+
+    scores = _scores(torch.tensor([3.0, 1.0, 2.0]).reshape(1, 1, 3, 1)).flatten()
+    expected = torch.special.ndtri((torch.tensor([3.0, 1.0, 2.0], dtype=torch.float64) - 0.375) / 3.25)
+    torch.testing.assert_close(scores, expected)
+
+
+def test_r_hat_counts_the_draws_of_a_split_chain():
+    """With few draws the factor (n - 1) / n is seen: chains of equal means have an R-hat below 1."""
+    draws = torch.tensor([1.0, 2.0, 3.0, 4.0]).repeat(2).reshape(1, 1, 8, 1)
+    assert float(r_hat(draws)) < 1.0

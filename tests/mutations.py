@@ -1,0 +1,335 @@
+"""Semantic mutations: each changes a formula or a threshold, and the tests of its own module must fail.
+
+Run as ``python tests/mutations.py [WORDS]``: the mutations whose names have these words, or all. Each
+is applied to a copy of the package; a text that is not in its file exactly once ends the run, so that a
+reworked module is noticed. At least 95 % must be killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Share that must be killed.
+LEAST = 0.95
+#: Seconds after which the tests of a mutated module are ended, as killed: it no longer ends by itself.
+LIMIT = 300
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change of meaning: `old` becomes `new` in a file; `tests` are those of its module."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The file and the change."""
+        return f"{self.file}: {self.old.strip()!r} -> {self.new.strip()!r}"
+
+
+def mutations() -> Iterator[Mutation]:
+    """Give every mutation."""
+    for (folder, tests), changes in _TABLE.items():
+        for file, old, new in changes:
+            yield Mutation(f"sciadv/{folder}/{file}.py", old, new, tuple(f"tests/{test}" for test in tests))
+
+
+_TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
+    ("likelihood", ("test_likelihood.py",)): [
+        (
+            "gaussian",
+            "return residual / self._variance(residual)",
+            "return residual * self._variance(residual)",
+        ),
+        ("gaussian", "return (1 / self._variance(residual))", "return (2 / self._variance(residual))"),
+        ("gaussian", "return 0.5 * real_view(residual /", "return real_view(residual /"),
+        ("gaussian", "return 0.5 * n_measurements *", "return n_measurements *"),
+        ("poisson", "return 1 / self._rate(prediction)", "return 1 / self._rate(prediction) ** 2"),
+        ("poisson", "return 1 - y / self._rate(prediction)", "return 1 - y * self._rate(prediction)"),
+        ("poisson", "rate - y + torch.xlogy(y, y)", "rate + torch.xlogy(y, y)"),
+        ("poisson", "(y - rate).square() / rate)", "(y - rate).square())"),
+        ("poisson", "(prediction + self.background)", "(prediction)"),
+        ("tolerance", "return outside / (width * self.softness) ** 2", "return outside / width**2"),
+        ("tolerance", "(self._excess(residual, width) > 0)", "(self._excess(residual, width) > 1)"),
+        ("tolerance", ".flatten(1).amax(1)", ".flatten(1).mean(1)"),
+        ("tolerance", "return 0.5 * self._excess", "return self._excess"),
+        ("student_t", "torch.log1p(square / self.freedom)", "torch.log1p(square)"),
+    ],
+    ("metrics", ("metrics/test_chains.py",)): [
+        ("chains", "_plain_r_hat(_scores((split - median).abs()))", "_plain_r_hat(_scores(split - median))"),
+        ("chains", "within * (n_draws - 1) / n_draws + between", "within + between"),
+        ("chains", "(2 * monotone.sum(1) - 1)", "(2 * monotone.sum(1))"),
+        ("chains", "(rank - 0.375)", "(rank - 0.9)"),
+    ],
+    ("metrics", ("metrics/test_image.py",)): [
+        ("image", "return 10 * torch.log10", "return 20 * torch.log10"),
+        (
+            "image",
+            "(0.01 * data_range) ** 2, (0.03 * data_range) ** 2",
+            "(0.02 * data_range) ** 2, (0.03 * data_range) ** 2",
+        ),
+        ("image", "(offset / 1.5)", "(offset / 2.5)"),
+    ],
+    ("metrics", ("metrics/test_frechet.py",)): [
+        ("frechet", "- 2 * mixed", "- mixed"),
+        (
+            "frechet",
+            "return float(torch.exp(-torch.xlogy(shares, shares).sum()))",
+            "return float(-torch.xlogy(shares, shares).sum())",
+        ),
+    ],
+    ("metrics", ("metrics/test_calibration.py",)): [
+        ("calibration", "(1 - level) / 2), quantile((1 + level) / 2)", "(1 - level)), quantile(level)"),
+        ("calibration", "samples.var(1)", "samples.std(1)"),
+        ("calibration", "(samples < expanded).sum(1) + 0.5 *", "(samples < expanded).sum(1) + 0.0 *"),
+    ],
+    ("metrics", ("metrics/test_kernel.py",)): [
+        ("kernel", "+ 1) ** 3 for", "+ 1) ** 2 for"),
+        ("kernel", "total.sum() - total.diagonal().sum()", "total.sum()"),
+    ],
+    ("metrics", ("metrics/test_manifold.py",)): [
+        ("manifold", "kthvalue(k + 1)", "kthvalue(k)"),
+        ("manifold", "float(n_balls.mean() / k)", "float(n_balls.mean())"),
+    ],
+    ("metrics", ("metrics/test_classes.py",)): [
+        ("classes", "(log_p.exp() * (log_p -", "(log_p.exp() * (-log_p +"),
+        ("classes", ">= least / n_classes", ">= least"),
+    ],
+    ("forward/imaging", ("forward/imaging/test_block.py",)): [
+        ("block", "1.0 / block**2", "1.0 / block"),
+        ("block", "blocks.sum((3, 5))", "blocks.sum((2, 5))"),
+    ],
+    ("forward/imaging", ("forward/imaging/test_blur.py",)): [
+        ("blur", "kernel.flip(0, 1)", "kernel"),
+        (
+            "blur",
+            "self.flipped[None, None]).reshape(x.shape)",
+            "self.flipped[None, None].flip(2)).reshape(x.shape)",
+        ),
+    ],
+    ("forward/imaging", ("forward/imaging/test_pad.py",)): [
+        ("pad", "height // 2 - old_height // 2", "height - old_height"),
+    ],
+    ("forward/imaging", ("forward/imaging/test_sensing.py",)): [
+        ("sensing", ".mul_(scale)", ".mul_(scale**2)"),
+    ],
+    ("forward/imaging", ("forward/imaging/test_fourier.py",)): [
+        ("fourier", 'torch.fft.fft2(image, norm="ortho")', "torch.fft.fft2(image)"),
+        (
+            "fourier",
+            "k_space = torch.fft.fftshift(k_space, dim=(-2, -1)) if self.is_centred",
+            "k_space = torch.fft.fftshift(k_space, dim=(-1,)) if self.is_centred",
+        ),
+    ],
+    ("forward/imaging", ("forward/imaging/test_magnitude.py",)): [
+        ("magnitude", "(self._phase(x).conj() * moved).real", "(self._phase(x) * moved).real"),
+    ],
+    ("forward/tomography", ("forward/tomography/test_radon.py",)): [
+        ("radon", "(math.pi / (n_angles * A.pixel_size**2))", "(math.pi / n_angles)"),
+    ],
+    ("forward/tomography", ("forward/tomography/test_crosshole.py",)): [
+        ("crosshole", "return 1 / (self.velocity_background +", "return (self.velocity_background +"),
+    ],
+    ("games/objectives", ("games/test_objectives.py", "games/test_two_gaussians.py")): [
+        ("hinge", "relu(1 - real_logits)", "relu(1 + real_logits)"),
+        ("least_squares", "(fake_logits - self.generator_label)", "(fake_logits + self.generator_label)"),
+        ("non_saturating", "return softplus(-fake_logits).mean()", "return -softplus(fake_logits).mean()"),
+        ("minimax", "return -softplus(fake_logits).mean()", "return softplus(-fake_logits).mean()"),
+        ("wasserstein", "fake_logits.mean() - real_logits.mean()", "real_logits.mean() - fake_logits.mean()"),
+        ("relativistic", "softplus(real_logits - fake_logits)", "softplus(fake_logits - real_logits)"),
+    ],
+    ("games/penalties", ("games/test_penalties.py",)): [
+        ("wgan_gp", "return self.every * self.lam * excess", "return self.lam * excess"),
+        ("dragan", "self.slope).square()", "0.0).square()"),
+        ("zero_centred", "return self.every * self.lam * squares", "return self.lam * squares"),
+        ("label_smoothing", "return (1 - self.alpha) *", "return self.alpha *"),
+        ("instance_noise", "max(0.0, 1 - step / self.n_steps)", "max(0.0, 1 - step)"),
+        ("historical_averaging", "alpha=1 / self.n_seen", "alpha=0.5"),
+    ],
+    ("games/updates", ("games/test_updates_bilinear.py",)): [
+        ("consensus", "f + self.gamma * t", "f - self.gamma * t"),
+        ("symplectic", "(t - f) / 2", "(t + f) / 2"),
+    ],
+    ("solvers/latent", ("solvers/latent/test_scoring.py",)): [
+        ("scoring", "n_deviations: float = 2.0", "n_deviations: float = 4.0"),
+        ("scoring", "(2 / problem.n_measurements) ** 0.5", "2 / problem.n_measurements"),
+        ("scoring", "if misfit <= noise_threshold(problem):", "if misfit <= 2 * noise_threshold(problem):"),
+    ],
+    ("solvers/latent", ("solvers/latent/test_ends.py",)): [
+        (
+            "search",
+            "(relative_decrease < self.settled_decrease)",
+            "(relative_decrease < 100 * self.settled_decrease)",
+        ),
+        ("search", "at_noise = (misfit <= 1)", "at_noise = (misfit <= 2)"),
+        ("search", "met_distance * (2 * z.shape[1]) ** 0.5", "met_distance * z.shape[1] ** 0.5"),
+        ("search", "near.tril(-1)", "near.tril(0)"),
+        ("search", "rank < -(-n_restarts // 2**times)", "rank < -(-n_restarts // 2 ** (times + 1))"),
+        (
+            "search",
+            "if not halve_at or 3 * state.iteration < halve_at[0]:",
+            "if not halve_at or state.iteration < halve_at[0]:",
+        ),
+        ("levenberg_marquardt", "decrease, promised) <= tolerance * size", "decrease, promised) < 0 * size"),
+    ],
+    ("solvers/linear", ("solvers/linear/test_noise_level.py",)): [
+        ("noise_level", "square / (m - gamma).clamp_min(1.0)", "square / m"),
+        ("noise_level", "determined / (determined + shrunk)", "determined / (determined + 1)"),
+    ],
+    ("solvers/linear", ("solvers/linear/test_conjugate_gradients.py",)): [
+        (
+            "conjugate_gradients",
+            "preconditioned + following / size.clamp_min(_TINY) * direction",
+            "preconditioned",
+        ),
+        ("conjugate_gradients", "enough = tolerance**2 * size", "enough = tolerance * size"),
+    ],
+    ("solvers/diagnosis", ("solvers/diagnosis/test_verdicts.py",)): [
+        (
+            "verdicts",
+            "explained = solution.misfit <= noise_threshold(problem)",
+            "explained = solution.misfit <= noise_threshold(problem, 3)",
+        ),
+        (
+            "verdicts",
+            "return misfit > noise_threshold(problem)",
+            "return misfit > 9 * noise_threshold(problem)",
+        ),
+        ("verdicts", "(near_best & _apart(solution, settings))", "(near_best | _apart(solution, settings))"),
+        ("verdicts", "0.5 * problem.n_measurements", "1.0 * problem.n_measurements"),
+    ],
+    (
+        "domains/batch_correction",
+        ("domains/batch_correction/test_cells.py", "domains/batch_correction/test_linear.py"),
+    ): [
+        ("cells", "TARGET_COUNTS / total", "2 * TARGET_COUNTS / total"),
+        ("cells", "np.log1p(self.expression * factor)", "np.log(0.5 + self.expression * factor)"),
+        ("combat", "delta_hat = squares / (n - 1)", "delta_hat = squares / n"),
+        ("combat", "(t2 * n * gamma_hat + delta * g)", "(t2 * gamma_hat + delta * g)"),
+        ("combat", "(2 * v + m**2) / v", "(v + m**2) / v"),
+    ],
+}
+
+
+def check_anchors(found: list[Mutation]) -> None:
+    """End the run where a text is not in its file exactly once, or a test file is not there."""
+    wrong = []
+    for mutation in found:
+        path = ROOT / mutation.file
+        count = path.read_text(encoding="utf-8").count(mutation.old) if path.is_file() else -1
+        if count != 1:
+            wrong.append(f"{'no such file' if count < 0 else f'{count} times'}: {mutation.name}")
+        wrong += [f"no tests {test}" for test in mutation.tests if not (ROOT / test).is_file()]
+    if wrong:
+        raise SystemExit("the mutations do not fit the package any more:\n" + "\n".join(wrong))
+
+
+class Copy:
+    """A copy of the package with the tests and catalogues beside it, to be mutated."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "sciadv", folder / "sciadv", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in (
+            "tests",
+            "benchmarks",
+            "problems",
+            "priors",
+            "examples",
+            "docs",
+            "pyproject.toml",
+            "README.md",
+        ):
+            if (ROOT / name).exists():
+                (folder / name).symlink_to(ROOT / name)
+
+    def run(self, mutation: Mutation | None, tests: tuple[str, ...]) -> bool:
+        """Run tests with a mutation, or without one; return whether all passed."""
+        path = self.folder / (mutation.file if mutation else "sciadv/__init__.py")
+        good = path.read_text(encoding="utf-8")
+        if mutation is not None:
+            path.write_text(good.replace(mutation.old, mutation.new), encoding="utf-8")
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-m", "not slow", "--no-header"]
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *options, *tests],
+                cwd=self.folder,
+                env=environment | {"OMP_NUM_THREADS": "1"},
+                capture_output=True,
+                timeout=LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            path.write_text(good, encoding="utf-8")
+        if done.returncode not in (0, 1):
+            raise SystemExit(f"pytest ended with {done.returncode}: {done.stdout.decode()[-2000:]}")
+        return done.returncode == 0
+
+
+def run_all(found: list[Mutation], n_processes: int) -> list[Mutation]:
+    """Run every mutation, a few at once; return those that survived."""
+    waiting, survived, lock = list(reversed(found)), [], threading.Lock()
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Copy(Path(folder))
+            while True:
+                with lock:
+                    if not waiting:
+                        return
+                    mutation = waiting.pop()
+                began = time.monotonic()
+                passed = copy.run(mutation, mutation.tests)
+                with lock:
+                    word = "SURVIVED" if passed else "killed"
+                    sys.stdout.write(f"{word:<8} {time.monotonic() - began:4.0f} s  {mutation.name}\n")
+                    sys.stdout.flush()
+                    if passed:
+                        survived.append(mutation)
+
+    threads = [threading.Thread(target=work) for _ in range(n_processes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return survived
+
+
+def main() -> None:
+    """Check the anchors, run the mutations, and exit with 1 where too few are killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="?", default="", help="only mutations whose names have these words")
+    parser.add_argument("-j", type=int, default=2, help="how many at once")
+    parser.add_argument("--anchors", action="store_true", help="only check the texts")
+    given = parser.parse_args()
+    found = [mutation for mutation in mutations() if given.words in mutation.name]
+    check_anchors(found)
+    sys.stdout.write(f"{len(found)} mutations, each text in its file once\n")
+    if given.anchors or not found:
+        return
+    survived = run_all(found, given.j)
+    share = 1 - len(survived) / len(found)
+    sys.stdout.write(f"{len(found) - len(survived)} of {len(found)} killed, {share:.1%}\n")
+    if share < LEAST:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
