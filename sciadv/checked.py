@@ -10,11 +10,12 @@ import inspect
 import math
 import types
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 
-from sciadv.arguments import as_count, as_flag, as_number, as_seed, as_shape, as_text, shown
+from sciadv.arguments import as_count, as_flag, as_number, as_one_of, as_seed, as_shape, as_text, shown
 from sciadv.errors import InputError
 from sciadv.types import Shape, as_device
 
@@ -58,7 +59,7 @@ def checked(part: Part) -> Part:
         bound = signature.bind(*args, **kwargs)
         for name, value in bound.arguments.items():
             default = signature.parameters[name].default
-            if name in hints and not (isinstance(default, int | str) and value is default):
+            if name in hints and value is not default:
                 bound.arguments[name] = conform(value, name, hints[name])
         try:
             return part(*bound.args, **bound.kwargs)
@@ -123,6 +124,8 @@ def _conform_one(value: Any, name: str, kind: Any, bounds: dict[str, float]) -> 
         return as_shape(value, name)
     if origin in (tuple, list, Sequence):
         return _conform_items(value, name, kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        return as_one_of(value, name, kind, f"{kind.__name__}(...)")
     check = _CHECKS.get(str if origin is Literal else kind)
     return value if check is None else check(value, name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.automatic.stages import PosteriorMean, expand_range, has_stages, solve_in_stages
@@ -14,8 +15,10 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import marked
 from sciadv.solvers.latent.search import has_forward_mode
+from sciadv.types import Count, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class Auto:
     """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
@@ -43,11 +46,11 @@ class Auto:
         Draws of the posterior for that mean.
     """
 
-    restarts: int | None = None
-    steps_per_start: float = 8
-    passes_per_gradient: float = 3.0
-    data_per_latent: float = 2.0
-    n_draws: int = 400
+    restarts: Count | None = None
+    steps_per_start: Positive = 8
+    passes_per_gradient: Positive = 3.0
+    data_per_latent: Positive = 2.0
+    n_draws: Count = 400
     name: str = "auto"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:

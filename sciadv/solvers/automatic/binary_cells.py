@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
@@ -20,11 +21,13 @@ from sciadv.solvers.automatic.auto import Auto
 from sciadv.solvers.latent.progress import Monitor, Stopwatch
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
+from sciadv.types import Count, NotNegative
 
 #: Cells whose effect on the measurements is computed at once; bounds the memory.
 _CHUNK = 500
 
 
+@checked
 @dataclass(frozen=True)
 class BinaryCells:
     """Round what `Auto` finds to 0 and 1, then turn over the cell that gains most, again and again.
@@ -50,10 +53,10 @@ class BinaryCells:
     shared by all measurements, and per turn one product with them.
     """
 
-    restarts: int | None = None
-    max_turns: int = 2000
-    rounding: float = 1e-3
-    least_probability: float = 1e-4
+    restarts: Count | None = None
+    max_turns: Count = 2000
+    rounding: NotNegative = 1e-3
+    least_probability: NotNegative = 1e-4
     name: str = "binary-cells"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:

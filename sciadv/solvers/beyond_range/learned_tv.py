@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.data.moments import DENSE_PIXELS, factored
 from sciadv.errors import InputError, require_at_least
 from sciadv.forward.base import LinearForward
@@ -36,7 +37,7 @@ from sciadv.solvers.linear.factored_gaussian import (
     require_linear_images,
     shrunk,
 )
-from sciadv.types import Rows, as_generator
+from sciadv.types import Count, NotNegative, Positive, Rows, Whole, as_generator
 
 
 def is_large(problem: Problem) -> bool:
@@ -53,6 +54,7 @@ def is_large(problem: Problem) -> bool:
     )
 
 
+@checked
 @dataclass(frozen=True)
 class LearnedTV:
     """Minimise ``|A x - y|^2 / (2 sigma^2) + s R(x)``, R from what the prior knows and the total variation.
@@ -107,18 +109,18 @@ class LearnedTV:
     passes; the choice of the weight as much again, or twice; ``2 n_conjugate`` calls more a draw.
     """
 
-    weight: float | None = None
-    chi_square: float | None = None
-    n_samples: int = 0
-    n_outer: int = 3
-    n_inner: int = 3
-    n_conjugate: int = 20
-    weights: tuple[float, ...] = (5.0, 20.0, 80.0, float("inf"))
-    first_weight: float = 10.0
-    left_out: int = 8
+    weight: NotNegative | None = None
+    chi_square: NotNegative | None = None
+    n_samples: Whole = 0
+    n_outer: Count = 3
+    n_inner: Count = 3
+    n_conjugate: Count = 20
+    weights: tuple[Positive, ...] = (5.0, 20.0, 80.0, float("inf"))
+    first_weight: NotNegative = 10.0
+    left_out: Count = 8
     residuals: tuple[tuple[float, float], ...] = ((0.4, 0.95), (0.7, 0.5))
-    flat: float = 0.003
-    range_weight: float = 1e4
+    flat: NotNegative = 0.003
+    range_weight: NotNegative = 1e4
     name: str = "learned-tv"
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
@@ -24,6 +25,7 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.latent.search import met_better
+from sciadv.types import Count, NotNegative, Whole
 
 #: Measurements whose steps are taken together; bounds the memory.
 CHUNK = 64
@@ -76,6 +78,7 @@ def leaves_by_steps(problem: Problem) -> bool:
     return has_level and knows and not problem.forward.is_linear
 
 
+@checked
 @dataclass(frozen=True)
 class RegularisedGaussNewton:
     """Find ``x = act(l(z) + mean + L w)``, ``z, w ~ N(0, I)``, ``L L' = K``, under a falling noise level.
@@ -122,15 +125,15 @@ class RegularisedGaussNewton:
     with their adjoints, 80 for a draw; nothing as large as measurements times pixels is made.
     """
 
-    restarts: int = 10
-    n_starts: int = 3
-    n_iterations: int = 100
-    fall: float = 0.5
-    n_samples: int = 0
-    slowest_fall: float = 0.7
-    least_decrease: float = 0.003
-    other_basin_misfit: float = 3.0
-    n_settling: int = 3
+    restarts: Count = 10
+    n_starts: Count = 3
+    n_iterations: Count = 100
+    fall: NotNegative = 0.5
+    n_samples: Whole = 0
+    slowest_fall: NotNegative = 0.7
+    least_decrease: NotNegative = 0.003
+    other_basin_misfit: NotNegative = 3.0
+    n_settling: Count = 3
     inner: InnerSolve = field(default_factory=InnerSolve)
     name: str = "regularised-gauss-newton"
 

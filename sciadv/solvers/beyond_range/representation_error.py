@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel
@@ -37,7 +38,7 @@ from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import finish
 from sciadv.solvers.linear.linearised_data import data_model
-from sciadv.types import Rows
+from sciadv.types import Count, NotNegative, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Answers(Rows):
 RepresentationState = State[Any, Any, Any]
 
 
+@checked
 @dataclass(frozen=True)
 class RepresentationError:
     """Return ``x = G(z) + nu``, ``z ~ N(0, I)``, ``nu ~ N(mu, C)``: the likeliest z, nu in closed form.
@@ -98,10 +100,10 @@ class RepresentationError:
     own dtype.
     """
 
-    restarts: int | None = None
+    restarts: Count | None = None
     clip: tuple[float, float] | None = None
-    n_iterations: int = 30
-    tolerance: float = 1e-5
+    n_iterations: Count = 30
+    tolerance: NotNegative = 1e-5
     damping: DampedSteps = field(default_factory=DampedSteps)
     name: str = "representation-error"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from sciadv.checked import checked
 from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -31,10 +32,12 @@ from sciadv.solvers.beyond_range.whitening import in_double, latent_problem, req
 from sciadv.solvers.latent.iterate import go_on, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.linear.linearised_data import data_model
+from sciadv.types import Count, NotNegative
 
 KERNELS = ("auto", "learned", "last-layer", "full")
 
 
+@checked
 @dataclass(frozen=True)
 class TangentKernel:
     """Find ``x = act(l(z) + nu)``, ``z ~ N(0, I)``, ``nu ~ N(mean, K)``, by damped Gauss-Newton steps.
@@ -75,10 +78,10 @@ class TangentKernel:
     the size of the batch does not change an answer.
     """
 
-    restarts: int | None = None
+    restarts: Count | None = None
     kernel: str = "auto"
-    n_iterations: int = 40
-    tolerance: float = 1e-3
+    n_iterations: Count = 40
+    tolerance: NotNegative = 1e-3
     stop_at_noise: bool = True
     damping: DampedSteps = field(default_factory=DampedSteps)
     name: str = "tangent-kernel"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.tomography.radon import Filter, ParallelBeam, filtered_back_projection
 from sciadv.problem import Problem
@@ -17,6 +18,7 @@ from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution
 
 
+@checked
 @dataclass(frozen=True)
 class FBP:
     """Filter each projection and back-project, ``x = (pi / n_angles) sum_angles (h * y)(angle, s)``.

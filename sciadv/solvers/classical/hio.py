@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Composition
 from sciadv.forward.imaging.fourier import MaskedFourier
@@ -22,7 +23,7 @@ from sciadv.solvers.classical.magnitudes import Images, linear_of
 from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
-from sciadv.types import as_generator
+from sciadv.types import Count, Positive, Whole, as_generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class Frame:
 HIOState = State[Frame, Images, None]
 
 
+@checked
 @dataclass(frozen=True)
 class HIO:
     """Alternate between the measured magnitudes and an image that is >= 0 in its frame and 0 outside.
@@ -66,10 +68,10 @@ class HIO:
     where it converges; the image may come out shifted or turned. Cost: two Fourier transforms an iteration.
     """
 
-    restarts: int = 10
-    n_iterations: int = 600
-    n_reductions: int = 50
-    beta: float = 0.9
+    restarts: Count = 10
+    n_iterations: Count = 600
+    n_reductions: Whole = 50
+    beta: Positive = 0.9
     name: str = "hio"
 
     def init(self, problem: Problem, run: Run) -> HIOState:

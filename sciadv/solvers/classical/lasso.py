@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward
 from sciadv.likelihood import real_view
@@ -23,11 +24,13 @@ from sciadv.solution import Solution
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix, require_linear
+from sciadv.types import NotNegative
 
 Basis = Literal["pixel", "dct"]
 Matrix = NDArray[np.float64]
 
 
+@checked
 @dataclass(frozen=True)
 class Lasso:
     """Minimise ``|y - b - A Psi w|^2 / (2 m) + alpha |w|_1`` over w and an offset b; return ``x = Psi w``.
@@ -54,7 +57,7 @@ class Lasso:
     """
 
     basis: Basis = "pixel"
-    alpha: float = 0.1
+    alpha: NotNegative = 0.1
     clip: tuple[float, float] | None = (0.0, 1.0)
     name: str = "lasso"
 

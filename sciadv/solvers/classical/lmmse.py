@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sciadv.checked import checked
 from sciadv.prior import Moments
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -16,6 +17,7 @@ from sciadv.solvers.latent.scoring import direct_solution
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
 
 
+@checked
 @dataclass(frozen=True)
 class LMMSE:
     """Return ``x = mu + C A^T (A C A^T + S)^-1 (y - A mu)``, with S the covariance of the noise.

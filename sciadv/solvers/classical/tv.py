@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, LinearForward
 from sciadv.likelihood import Gaussian
@@ -22,7 +23,7 @@ from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, require_linear
-from sciadv.types import Rows
+from sciadv.types import Count, NotNegative, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class Iterates(Rows):
 TVState = State[Smooth, Iterates, None]
 
 
+@checked
 @dataclass(frozen=True)
 class TV:
     """Minimise ``|A x - y|^2 / (2 sigma^2) + weight * sum_pixels |grad x|`` over x within bounds.
@@ -108,13 +110,13 @@ class TV:
     True
     """
 
-    weight: float = 30.0
+    weight: NotNegative = 30.0
     bounds: tuple[float, float] | None = (0.0, 1.0)
-    n_iterations: int = 500
-    tolerance: float = 1e-4
-    n_dual: int = 10
-    n_power: int = 30
-    curvature_margin: float = 1.02
+    n_iterations: Count = 500
+    tolerance: NotNegative = 1e-4
+    n_dual: Count = 10
+    n_power: Count = 30
+    curvature_margin: NotNegative = 1.02
     name: str = "tv"
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.forward.base import LinearForward
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -23,7 +24,7 @@ from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.linear.gaussian_estimate import operator_matrix
-from sciadv.types import as_generator
+from sciadv.types import Count, NotNegative, Positive, Whole, as_generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class Intensities:
 WirtingerState = State[Intensities, Images, Tensor]
 
 
+@checked
 @dataclass(frozen=True)
 class WirtingerFlow:
     """Minimise ``sum_r (|a_r x|^2 - y_r^2)^2`` by gradient steps from a leading eigenvector.
@@ -67,12 +69,12 @@ class WirtingerFlow:
     operator calls for the scale, shared by all measurements, then one call and one adjoint a step.
     """
 
-    n_iterations: int = 2500
-    max_step: float = 0.2
-    truncation: float = 3.0
-    n_power: int = 50
-    tolerance: float = 1e-6
-    warm_up: float = 330.0
+    n_iterations: Whole = 2500
+    max_step: Positive = 0.2
+    truncation: Positive = 3.0
+    n_power: Count = 50
+    tolerance: NotNegative = 1e-6
+    warm_up: NotNegative = 330.0
     name: str = "wirtinger-flow"
 
     def init(self, problem: Problem, run: Run) -> WirtingerState:

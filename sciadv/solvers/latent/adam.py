@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
@@ -18,7 +19,7 @@ from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, begin, best_restarts
 from sciadv.solvers.latent.starts import Starts
-from sciadv.types import Rows
+from sciadv.types import Count, NotNegative, Positive, Rows
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def adam_move(
     return -step * corrected / scale, (first, second)
 
 
+@checked
 @dataclass(frozen=True)
 class Adam:
     """Minimise ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2`` by Adam from several starts at once.
@@ -75,14 +77,14 @@ class Adam:
     forward mode and no more memory than training does.
     """
 
-    restarts: int = 10
-    n_iterations: int = 300
-    learning_rate: float = 0.05
+    restarts: Count = 10
+    n_iterations: Count = 300
+    learning_rate: Positive = 0.05
     starts: str | Tensor = "auto"
-    tolerance: float = 1e-3
+    tolerance: NotNegative = 1e-3
     stop_at_noise: bool = True
-    check_every: int = 20
-    settled_decrease: float = 1e-2
+    check_every: Count = 20
+    settled_decrease: NotNegative = 1e-2
     multipliers: Multipliers = field(default_factory=Multipliers)
     name: str = "adam"
 

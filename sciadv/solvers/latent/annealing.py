@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row, iterate
@@ -19,8 +20,10 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, begin
 from sciadv.solvers.latent.starts import Starts
+from sciadv.types import Count, NotNegative, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class Annealing:
     """Solve with the latent weight at ``factor^2`` times its value, for falling factors, the last 1.
@@ -52,12 +55,12 @@ class Annealing:
     gpr-crosshole`.
     """
 
-    restarts: int = 1
+    restarts: Count = 1
     starts: str | Tensor = "random"
-    factors: tuple[float, ...] = (90.0, 45.0, 20.0, 10.0, 5.0, 2.0)
-    n_iterations: int = 200
-    n_intermediate: int = 60
-    intermediate_tolerance: float = 1e-3
+    factors: tuple[Positive, ...] = (90.0, 45.0, 20.0, 10.0, 5.0, 2.0)
+    n_iterations: Count = 200
+    n_intermediate: Count = 60
+    intermediate_tolerance: NotNegative = 1e-3
     loosening: Loosening = field(default_factory=Loosening)
     name: str = "annealing"
 

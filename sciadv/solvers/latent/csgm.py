@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from sciadv.checked import checked
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -20,8 +21,10 @@ from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import LatentState, begin, best_restarts
 from sciadv.solvers.latent.starts import Starts
+from sciadv.types import Count, NotNegative, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class CSGM:
     """Minimise ``mean (y - F(G(z)))^2 + lam |z|^2``; the problem's own objective only scores the result.
@@ -32,10 +35,10 @@ class CSGM:
         The repository's constants.
     """
 
-    restarts: int = 10
-    n_iterations: int = 1000
-    learning_rate: float = 0.01
-    lam: float = 0.1
+    restarts: Count = 10
+    n_iterations: Count = 1000
+    learning_rate: Positive = 0.01
+    lam: NotNegative = 0.1
     name: str = "csgm"
 
     def init(self, problem: Problem, run: Run) -> LatentState:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import Point, Search
-from sciadv.types import as_generator
+from sciadv.types import Count, NotNegative, as_generator
 
 #: Rows that predictions are made for at once; bounds the memory.
 CHUNK = 1024
@@ -26,6 +27,7 @@ CHUNK = 1024
 Population = State[Search, Point, torch.Generator]
 
 
+@checked
 @dataclass(frozen=True)
 class DifferentialEvolution:
     """Evolve a population of latents per measurement, then descend from its best members that lie far apart.
@@ -49,10 +51,10 @@ class DifferentialEvolution:
     Cost: ``population (n_generations + 1)`` predictions, then `restarts` searches of Levenberg-Marquardt.
     """
 
-    population: int = 64
-    n_generations: int = 60
-    crossover: float = 0.7
-    restarts: int = 6
+    population: Count = 64
+    n_generations: Count = 60
+    crossover: NotNegative = 0.7
+    restarts: Count = 6
     name: str = "global"
 
     def init(self, problem: Problem, run: Run) -> Population:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -26,7 +27,7 @@ from sciadv.solvers.latent.search import LatentState, Point, Search, begin, best
 from sciadv.solvers.latent.starts import StartPoints, Starts
 from sciadv.solvers.linear.gauss_newton import gauss_newton, plus_ridge
 from sciadv.solvers.linear.noise_level import noise_level
-from sciadv.types import Rows
+from sciadv.types import Count, NotNegative, Positive, Rows
 
 #: Numbers in the Jacobians that are in memory at once at the start.
 MAX_NUMBERS = 2**24
@@ -41,6 +42,7 @@ class Model(Rows):
     hessian: Tensor
 
 
+@checked
 @dataclass(frozen=True)
 class LevenbergMarquardt:
     """Minimise ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2`` by damped steps of a quadratic model.
@@ -86,17 +88,17 @@ class LevenbergMarquardt:
     also a Jacobian, about ``n_latent`` passes. Memory: ``rows x n_latent^2`` numbers.
     """
 
-    restarts: int = 16
-    n_iterations: int = 100
+    restarts: Count = 16
+    n_iterations: Count = 100
     starts: str | Tensor = "linearised-draws"
-    tolerance: float = 1e-7
-    damping: float = 0.3
-    halve_at: tuple[int, ...] = (12, 18)
+    tolerance: NotNegative = 1e-7
+    damping: Positive = 0.3
+    halve_at: tuple[Count, ...] = (12, 18)
     stop_at_noise: bool = True
-    tolerance_behind: float = 100.0
-    least_curvature: float = 0.2
-    settled_decrease: float = 1e-2
-    met_distance: float = 0.1
+    tolerance_behind: NotNegative = 100.0
+    least_curvature: NotNegative = 0.2
+    settled_decrease: NotNegative = 1e-2
+    met_distance: NotNegative = 0.1
     multipliers: Multipliers = field(default_factory=Multipliers)
     name: str = "levenberg-marquardt"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import iterate
@@ -24,8 +25,10 @@ from sciadv.solvers.posterior.chains import (
     metropolis,
     step_chains,
 )
+from sciadv.types import Count, NotNegative, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class HMC:
     """Sample by leapfrog trajectories in the coordinates of `sciadv.solvers.posterior.chains`.
@@ -50,11 +53,11 @@ class HMC:
     with `MALA`'s: trajectories pay where the posterior is far from the Gaussian of its mode.
     """
 
-    restarts: int = 6
-    n_leapfrog: int = 6
+    restarts: Count = 6
+    n_leapfrog: Count = 6
     plan: Plan = field(default_factory=lambda: Plan(n_warmup=60, thin=1))
-    target_acceptance: float = 0.75
-    max_step_size: float = 1.5
+    target_acceptance: NotNegative = 0.75
+    max_step_size: Positive = 1.5
     name: str = "hmc"
 
     def first_step_size(self, n_latent: int) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sciadv.checked import checked
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -17,8 +18,10 @@ from sciadv.solvers.latent.iterate import settings_of
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.posterior.completed_draws import latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import Modes, find_modes, generate, spread_starts
+from sciadv.types import Count
 
 
+@checked
 @dataclass(frozen=True)
 class Laplace:
     """Draw latents from Gaussians around the minima, by their evidence, and push them through the generator.
@@ -56,9 +59,9 @@ class Laplace:
     (tensor([[1., 0.]]), tensor([[0.5000, 1.0000]]))
     """
 
-    restarts: int = 6
-    n_samples: int = 400
-    n_polish: int = 4
+    restarts: Count = 6
+    n_samples: Count = 400
+    n_polish: Count = 4
     name: str = "laplace"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import iterate
@@ -25,8 +26,10 @@ from sciadv.solvers.posterior.chains import (
     metropolis,
     step_chains,
 )
+from sciadv.types import Count, NotNegative, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class MALA:
     """Sample by ``u' = u - h^2 / 2 grad + h N(0, I)``, in the coordinates of `chains`.
@@ -48,10 +51,10 @@ class MALA:
     not mixed, because they are too short or the posterior has several modes (then `SequentialMonteCarlo`).
     """
 
-    restarts: int = 6
+    restarts: Count = 6
     plan: Plan = field(default_factory=Plan)
-    target_acceptance: float = 0.574
-    max_step_size: float = 3.0
+    target_acceptance: NotNegative = 0.574
+    max_step_size: Positive = 3.0
     name: str = "mala"
 
     def first_step_size(self, n_latent: int) -> float:

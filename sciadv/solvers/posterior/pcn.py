@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import iterate
@@ -24,8 +25,10 @@ from sciadv.solvers.posterior.chains import (
     metropolis,
     step_chains,
 )
+from sciadv.types import Count, NotNegative, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class PCN:
     """Sample by ``u' = sqrt(1 - b^2) u + b N(0, I)``, in the coordinates of `chains`.
@@ -49,10 +52,10 @@ class PCN:
     Cost per step and chain: one prediction, no gradient; so it samples through operators that have none.
     """
 
-    restarts: int = 6
+    restarts: Count = 6
     plan: Plan = field(default_factory=lambda: Plan(n_warmup=400, thin=10))
-    target_acceptance: float = 0.3
-    max_step_size: float = 1.0
+    target_acceptance: NotNegative = 0.3
+    max_step_size: Positive = 1.0
     name: str = "pcn"
 
     def first_step_size(self, n_latent: int) -> float:

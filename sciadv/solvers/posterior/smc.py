@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
@@ -21,7 +22,7 @@ from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import Search
 from sciadv.solvers.posterior.completed_draws import LatentPosterior, latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import generate
-from sciadv.types import Rows, as_generator
+from sciadv.types import Count, NotNegative, Rows, as_generator
 
 #: Particles whose predictions are made at once; bounds the memory.
 CHUNK = 2048
@@ -35,6 +36,7 @@ class Tempering:
     posed: LatentPosterior
 
 
+@checked
 @dataclass(frozen=True)
 class SequentialMonteCarlo:
     """Weigh, resample and move particles from ``p(z)`` through ``p(z) p(y | z)^t``, t from 0 to 1.
@@ -63,11 +65,11 @@ class SequentialMonteCarlo:
     the data's information.
     """
 
-    n_particles: int = 400
-    n_moves: int = 8
-    kept_share: float = 0.5
-    max_rises: int = 60
-    target_acceptance: float = 0.3
+    n_particles: Count = 400
+    n_moves: Count = 8
+    kept_share: NotNegative = 0.5
+    max_rises: Count = 60
+    target_acceptance: NotNegative = 0.3
     name: str = "smc"
 
     def init(self, problem: Problem, run: Run) -> CloudState:

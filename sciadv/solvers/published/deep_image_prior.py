@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.nets import build_seeded
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -18,7 +19,7 @@ from sciadv.solvers.latent.iterate import State, every_row
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.published.descent import Fit, Loss, Parts, begun, descend, how_ended, iterate_in_chunks
-from sciadv.types import as_generator
+from sciadv.types import Count, NotNegative, Positive, as_generator
 
 #: Measurements whose networks are trained at once; bounds the memory.
 CHUNK = 16
@@ -47,6 +48,7 @@ class Network:
 NetworkState = State[Network, Fit, None]
 
 
+@checked
 @dataclass(frozen=True)
 class DeepImagePrior:
     """Minimise ``mean (y - F(f_theta(u)))^2`` over the weights theta of an untrained network, u fixed.
@@ -63,11 +65,11 @@ class DeepImagePrior:
         Standard deviation of the noise on u at each step.
     """
 
-    n_steps: int = 2000
-    learning_rate: float = 0.01
-    n_input: int = 32
-    channels: int = 32
-    perturbation: float = 1 / 30
+    n_steps: Count = 2000
+    learning_rate: Positive = 0.01
+    n_input: Count = 32
+    channels: Count = 32
+    perturbation: NotNegative = 1 / 30
     name: str = "deep-image-prior"
 
     def init(self, problem: Problem, run: Run) -> NetworkState:

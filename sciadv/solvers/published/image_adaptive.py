@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -30,6 +31,7 @@ from sciadv.solvers.published.descent import (
     iterate_in_chunks,
     restarts_of,
 )
+from sciadv.types import Count, Positive, Whole
 
 #: Measurements whose networks are trained at once; bounds the memory.
 CHUNK = 16
@@ -59,6 +61,7 @@ class Weights:
 WeightsState = State[Weights, Fit, None]
 
 
+@checked
 @dataclass(frozen=True)
 class ImageAdaptive:
     """Minimise ``mean (y - A G(z; theta))^2`` over z, then over z and the weights theta; then back-project.
@@ -71,12 +74,12 @@ class ImageAdaptive:
         The repository's constants.
     """
 
-    restarts: int = 3
-    n_latent_steps: int = 1800
-    latent_rate: float = 0.1
-    n_joint_steps: int = 300
-    joint_latent_rate: float = 1e-4
-    weight_rate: float = 1e-3
+    restarts: Count = 3
+    n_latent_steps: Whole = 1800
+    latent_rate: Positive = 0.1
+    n_joint_steps: Whole = 300
+    joint_latent_rate: Positive = 1e-4
+    weight_rate: Positive = 1e-3
     name: str = "image-adaptive"
 
     def init(self, problem: Problem, run: Run) -> WeightsState:

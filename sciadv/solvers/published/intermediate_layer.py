@@ -14,6 +14,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row, iterate
@@ -30,6 +31,7 @@ from sciadv.solvers.published.descent import (
     restarts_of,
 )
 from sciadv.solvers.published.layer_hooks import changed, hidden_layers, layer_shape
+from sciadv.types import Count, Positive
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Layers:
 LayersState = State[Layers, Fit, None]
 
 
+@checked
 @dataclass(frozen=True)
 class IntermediateLayer:
     """Minimise ``mean (y - F(G(z)))^2`` over z, then over changes of the hidden layers in l1-balls.
@@ -66,10 +69,10 @@ class IntermediateLayer:
         Of the l1-ball, per value of the layer; the repository leaves it to be tuned by hand.
     """
 
-    restarts: int = 3
-    n_steps: tuple[int, ...] = (300, 200, 100)
-    learning_rate: float = 0.1
-    radius: float = 0.2
+    restarts: Count = 3
+    n_steps: tuple[Count, ...] = (300, 200, 100)
+    learning_rate: Positive = 0.1
+    radius: Positive = 0.2
     name: str = "intermediate-layer"
 
     def init(self, problem: Problem, run: Run) -> LayersState:

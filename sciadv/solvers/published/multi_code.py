@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row, iterate
@@ -18,6 +19,7 @@ from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.published.descent import Fit, Loss, Parts, begun, descend, how_ended
 from sciadv.solvers.published.layer_hooks import changed, hidden_layers, layer_shape
+from sciadv.types import Count, Positive, Whole
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Mixture:
 MixtureState = State[Mixture, Fit, None]
 
 
+@checked
 @dataclass(frozen=True)
 class MultiCode:
     """Minimise ``mean (y - F(G_2(sum_n a_n * G_1(z_n))))^2`` over codes z_n and channel weights a_n.
@@ -61,10 +64,10 @@ class MultiCode:
     ``Solution.z`` is None: there is no single latent.
     """
 
-    n_codes: int = 20
-    n_steps: int = 3000
-    learning_rate: float = 0.03
-    layer: int | None = None
+    n_codes: Count = 20
+    n_steps: Count = 3000
+    learning_rate: Positive = 0.03
+    layer: Whole | None = None
     name: str = "multi-code"
 
     def init(self, problem: Problem, run: Run) -> MixtureState:

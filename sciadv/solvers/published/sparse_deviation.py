@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
@@ -28,6 +29,7 @@ from sciadv.solvers.published.descent import (
     how_ended,
     restarts_of,
 )
+from sciadv.types import Count, NotNegative, Positive, Whole
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Deviation:
 DeviationState = State[Deviation, Fit, None]
 
 
+@checked
 @dataclass(frozen=True)
 class SparseDeviation:
     """Minimise ``mean (y - F(G(z) + nu))^2 + lam |z|^2 + weight |nu|_1``, with x kept in the output's range.
@@ -59,12 +62,12 @@ class SparseDeviation:
         Of ``|nu|_1``; if None the repository's: 0.5 up to 100 measurements, 0.1 up to 400, then 0.01.
     """
 
-    restarts: int = 10
-    n_latent_steps: int = 800
-    n_joint_steps: int = 700
-    learning_rate: float = 0.01
-    lam: float = 0.1
-    weight: float | None = None
+    restarts: Count = 10
+    n_latent_steps: Whole = 800
+    n_joint_steps: Whole = 700
+    learning_rate: Positive = 0.01
+    lam: NotNegative = 0.1
+    weight: NotNegative | None = None
     name: str = "sparse-deviation"
 
     def init(self, problem: Problem, run: Run) -> DeviationState:

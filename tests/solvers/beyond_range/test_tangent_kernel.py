@@ -242,15 +242,11 @@ def test_auto_keeps_the_generators_candidate_where_it_explains_the_data() -> Non
 
 
 @pytest.mark.parametrize(
-    ("solver", "told"),
-    [
-        (TangentKernel(n_iterations=0), "n_iterations must be at least 1"),
-        (TangentKernel(restarts=0), "restarts must be at least 1"),
-        (RepresentationError(restarts=0), "restarts must be at least 1"),
-    ],
+    ("solver", "setting"),
+    [(TangentKernel, "n_iterations"), (TangentKernel, "restarts"), (RepresentationError, "restarts")],
 )
 def test_a_search_without_starts_or_steps_is_refused(
-    solver: TangentKernel | RepresentationError, told: str
+    solver: type[TangentKernel | RepresentationError], setting: str
 ) -> None:
-    with pytest.raises(InputError, match=told):
-        solver.solve(problem_of(prior_of("sigmoid")))
+    with pytest.raises(InputError, match=f"{setting} must be a whole number, at least 1"):
+        solver(**{setting: 0})

@@ -281,7 +281,7 @@ def test_unregularised_search_stops_at_the_noise():
 def test_names_and_restarts_are_checked():
     with pytest.raises(UnknownNameError, match=r"no solver is named 'adams' \(did you mean 'adam'"):
         solve(linear_problem(), "adams")
-    with pytest.raises(InputError, match="restarts must be at least 1"):
+    with pytest.raises(InputError, match="restarts must be a whole number, at least 1"):
         solve(linear_problem(), "adam", restarts=0)
     with pytest.raises(InputError, match="'lmmse' does not restart"):
         solve(linear_problem(), "lmmse", restarts=3)
