@@ -10,14 +10,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+import torch  # noqa: F401  # for the forked children, which so start at once
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Share that must be killed.
@@ -244,71 +246,68 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT / "sciadv", folder / "sciadv", ignore=shutil.ignore_patterns("__pycache__"))
-        for name in (
-            "tests",
-            "benchmarks",
-            "problems",
-            "priors",
-            "examples",
-            "docs",
-            "pyproject.toml",
-            "README.md",
-        ):
+        for name in ("tests", "benchmarks", "problems", "priors", "pyproject.toml", "README.md"):
             if (ROOT / name).exists():
                 (folder / name).symlink_to(ROOT / name)
 
-    def run(self, mutation: Mutation | None, tests: tuple[str, ...]) -> bool:
-        """Run tests with a mutation, or without one; return whether all passed."""
-        path = self.folder / (mutation.file if mutation else "sciadv/__init__.py")
+    def start(self, mutation: Mutation) -> int:
+        """Run the mutation's tests in a forked child, which has torch already; return its process id."""
+        path = self.folder / mutation.file
         good = path.read_text(encoding="utf-8")
-        if mutation is not None:
-            path.write_text(good.replace(mutation.old, mutation.new), encoding="utf-8")
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        process = os.fork()
+        if process:
+            return process
+        path.write_text(good.replace(mutation.old, mutation.new), encoding="utf-8")
+        with (self.folder / "log").open("wb") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        os.chdir(self.folder)
+        sys.path[:] = [
+            str(self.folder),
+            str(self.folder / "tests"),
+            *(p for p in sys.path if "sciadv" not in p),
+        ]
+        sys.dont_write_bytecode = True
+        signal.alarm(LIMIT)
         options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-m", "not slow", "--no-header"]
+        code = 3
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "pytest", *options, *tests],
-                cwd=self.folder,
-                env=environment | {"OMP_NUM_THREADS": "1"},
-                capture_output=True,
-                timeout=LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return False
+            code = int(pytest.main([*options, *mutation.tests]))
         finally:
             path.write_text(good, encoding="utf-8")
-        if done.returncode not in (0, 1):
-            raise SystemExit(f"pytest ended with {done.returncode}: {done.stdout.decode()[-2000:]}")
-        return done.returncode == 0
+            os._exit(code)
+
+    def ended(self, mutation: Mutation, status: int) -> bool:
+        """Return whether all tests passed; put the file back where the child was ended before it could."""
+        shutil.copy(ROOT / mutation.file, self.folder / mutation.file)
+        code = os.waitstatus_to_exitcode(status)
+        if code not in (0, 1, -signal.SIGALRM):
+            words = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+            raise SystemExit(f"pytest ended with {code} for {mutation.name}:\n{words[-2000:]}")
+        return code == 0
 
 
 def run_all(found: list[Mutation], n_processes: int) -> list[Mutation]:
     """Run every mutation, a few at once; return those that survived."""
-    waiting, survived, lock = list(reversed(found)), [], threading.Lock()
-
-    def work() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Copy(Path(folder))
-            while True:
-                with lock:
-                    if not waiting:
-                        return
-                    mutation = waiting.pop()
-                began = time.monotonic()
-                passed = copy.run(mutation, mutation.tests)
-                with lock:
-                    word = "SURVIVED" if passed else "killed"
-                    sys.stdout.write(f"{word:<8} {time.monotonic() - began:4.0f} s  {mutation.name}\n")
-                    sys.stdout.flush()
-                    if passed:
-                        survived.append(mutation)
-
-    threads = [threading.Thread(target=work) for _ in range(n_processes)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    waiting, survived = list(reversed(found)), []
+    running: dict[int, tuple[Copy, Mutation, float]] = {}
+    with tempfile.TemporaryDirectory() as home:
+        idle = []
+        for number in range(n_processes):
+            (Path(home) / str(number)).mkdir()
+            idle.append(Copy(Path(home) / str(number)))
+        while waiting or running:
+            while waiting and idle:
+                copy, mutation = idle.pop(), waiting.pop()
+                running[copy.start(mutation)] = (copy, mutation, time.monotonic())
+            process, status = os.wait()
+            copy, mutation, began = running.pop(process)
+            passed = copy.ended(mutation, status)
+            idle.append(copy)
+            word = "SURVIVED" if passed else "killed"
+            sys.stdout.write(f"{word:<8} {time.monotonic() - began:4.0f} s  {mutation.name}\n")
+            sys.stdout.flush()
+            survived += [mutation] if passed else []
     return survived
 
 
