@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from sciadv.files.sparse import require_compressed
 from sciadv.files.writing import write_by_path
 
 MAX_NUMBERS_OF_OBJECTS = 100_000
+#: Processor time that reading a file may take: so much, and more for a large file.
+SECONDS_TO_PROBE, BYTES_A_SECOND_TO_PROBE = 8, 10_000_000
 _SPARSE = {"csr_matrix": 0, "csc_matrix": 1}
 _ADVICE = "Write one by adata.write_h5ad"
 
@@ -35,9 +39,39 @@ def read_h5ad(path: Path) -> Any:
     with parsing(path, "an .h5ad file", _ADVICE):
         import h5py
 
+        _probe(path, size)
+
         with h5py.File(path, "r") as content:
             _check(path, content, size)
         return read(path)
+
+
+def _probe(path: Path, size: int) -> None:
+    """Read the file in another process first: broken files make HDF5 wait for ever, or crash."""
+    script = str(Path(__file__).with_name("h5ad_probe.py"))
+    start = "import runpy, sys; sys.path[:] = [p for p in sys.path if p]; sys.argv.pop(0)"
+    seconds = SECONDS_TO_PROBE + size // BYTES_A_SECOND_TO_PROBE
+    limits = [str(seconds), str(_most_unpacked(size))]
+    command = [sys.executable, "-c", f"{start}; runpy.run_path(sys.argv[0], run_name='__main__')"]
+    try:
+        done = subprocess.run(
+            [*command, script, str(path.absolute()), *limits],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10 * seconds,  # the other process counts the time that it computes
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"HDF5 has not read it in {10 * seconds} s; it is damaged") from error
+    if done.returncode < 0:
+        raise ValueError("HDF5 crashes or does not end on it; it is damaged")
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip().splitlines() or ["HDF5 cannot read it"]
+        raise ValueError(words[-1])
+
+
+def _most_unpacked(size: int) -> int:
+    return MAX_UNPACKED_BYTES + MAX_UNPACKED_RATIO * size
 
 
 def write_h5ad(adata: Any, path: Path) -> Path:
@@ -80,7 +114,7 @@ def _check(path: Path, content: Any, size: int) -> None:
             require_bytes(path, total)
         elif item.attrs.get("encoding-type") in _SPARSE:
             _check_sparse(path, item, _SPARSE[item.attrs["encoding-type"]])
-    if total > MAX_UNPACKED_BYTES + MAX_UNPACKED_RATIO * size:
+    if total > _most_unpacked(size):
         raise InputError(f"{path} has {size} bytes but would unpack to {total}; write it without compression")
 
 
