@@ -325,3 +325,22 @@ def test_missing_and_undecodable_files_get_a_sentence(tmp_path):
     (tmp_path / "latin.toml").write_bytes(b'title = "\xe9"')
     with pytest.raises(InputError, match="not UTF-8"):
         read_text(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize("text", ["[" + ".".join("a" * 100_000) + "]", "a" + ".a" * 100_000 + " = 1"])
+def test_a_key_of_very_many_parts_is_refused_at_once(text):
+    with pytest.raises(InputError, match="a key has more than 64 parts"):
+        parse_spec(text, ProblemSpec, file="p.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kind = "parallel-beam"\nn_angles = 1000000000', "the rays of 1000000000 angles would take"),
+        ('kind = "zero-pad"\nheight = 1000000000\nwidth = 1000000000', "would take about"),
+    ],
+)
+def test_an_operator_larger_than_the_memory_is_refused_before_it_is_built(text, words):
+    spec = parse_problem(FORWARD, text)
+    with pytest.raises(InputError, match=words):
+        build_forward(spec.forward, (1, 4, 4), folder=Path())

@@ -35,12 +35,19 @@ def parse_toml(text: str, *, file: str) -> dict[str, object]:
     """
     if len(text) > MAX_TOML_BYTES:
         raise InputError(f"{file} has {len(text)} characters, at most {MAX_TOML_BYTES} are read; use files")
+    if any(_is_deep_key(line.partition("=")[0]) for line in text.splitlines()):  # quadratic to parse
+        raise InputError(f"{file} is not valid TOML: a key has more than {MAX_DEPTH} parts")
     try:
         found: dict[str, object] = tomllib.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError | MemoryError) else str(error)
         raise InputError(f"{file} is not valid TOML: {reason[:200]}") from error
     return dict(_require_plain(found, file, InputError))
+
+
+def _is_deep_key(head: str) -> bool:
+    """Say whether what stands before an equals sign is a key of very many parts, not numbers or prose."""
+    return head.count(".") > MAX_DEPTH and "," not in head and ".." not in head
 
 
 def parse_json(text: str | bytes, *, file: str, advice: str, failure: Failure = InputError) -> Any:

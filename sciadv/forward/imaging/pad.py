@@ -9,6 +9,7 @@ from torch.nn import functional
 from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
+from sciadv.memory import check_memory
 from sciadv.types import Count, Shape
 
 
@@ -65,6 +66,12 @@ class ZeroPad(LinearForward):
                 f"an image of {old_height} x {old_width} does not fit into one of {height} x {width}; "
                 f"give the size with the margin, not the margin"
             )
+        check_memory(
+            channels * height * width * dtype.itemsize,
+            f"an image of {height} x {width}",
+            "give a smaller one",
+            device=device,
+        )
         super().__init__(in_shape, (channels, height, width), dtype=dtype, device=device)
         self.top = height // 2 - old_height // 2
         self.left = width // 2 - old_width // 2

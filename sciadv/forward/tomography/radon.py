@@ -16,6 +16,7 @@ from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
+from sciadv.memory import check_memory
 from sciadv.types import Count, Positive, Shape
 
 Filter = Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"]
@@ -88,14 +89,21 @@ class ParallelBeam(LinearForward):
     ) -> None:
         channels, height, width = expect_image(in_shape, "ParallelBeam")
         self.check_settings({"angles": angles, "n_angles": n_angles})
+        if n_detectors is None:
+            n_detectors = math.ceil(math.hypot(height, width))
+            n_detectors += (n_detectors - width) % 2
+        count = np.size(np.asarray(angles)) if n_angles is None else n_angles
+        check_memory(
+            32 * count * n_detectors * height,  # two matrices of 8 bytes an entry, 2 entries a crossing
+            f"the rays of {count} angles",
+            "give fewer angles or detectors",
+            device=device,
+        )
         if n_angles is not None:
             angles = [180 * i / n_angles for i in range(n_angles)]
         degrees = np.atleast_1d(np.asarray(angles, dtype=np.float64))
         if degrees.ndim != 1 or len(degrees) == 0 or not np.isfinite(degrees).all():
             raise InputError(f"angles are finite numbers [degrees], at least one, but they are {angles!r}")
-        if n_detectors is None:
-            n_detectors = math.ceil(math.hypot(height, width))
-            n_detectors += (n_detectors - width) % 2
         if n_detectors < 1 or not pixel_size > 0:
             raise InputError(
                 f"expected n_detectors >= 1 and pixel_size > 0, but got {n_detectors} and {pixel_size}"
