@@ -1,10 +1,8 @@
-"""The prior: a latent law z ~ N(0, I) and a generator x = G(z); an encoder and a card where there are any."""
+"""The prior: latents z ~ N(0, I), a generator x = G(z), and an encoder and a card where there are any."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -229,11 +227,6 @@ class Prior:
         if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
             raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
         return latents
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Hold the networks frozen, which they are since the prior was made."""
-        yield
 
     def to(self, device: torch.device | str) -> Prior:
         """Return the prior on another device; this one stays where it is."""

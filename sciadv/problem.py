@@ -47,7 +47,7 @@ class Problem:
     Parameters
     ----------
     prior
-        The latent law and generator.
+        The latent distribution and the generator.
     forward
         A `Forward`, or anything `sciadv.forward.as_forward` takes: a matrix, a SciPy, PyLops, deepinv or ODL
         operator, a function.
@@ -57,8 +57,8 @@ class Problem:
         ``(batch, *forward.out_shape)``, a tensor or array: real measured data, never simulated from a truth
         here.
     latent_weight
-        Weight of the latent law, >= 0. More than 1 says that the generator does not reach every true x, so
-        that the data should be trusted less than their noise says.
+        Weight of the latents' distribution, >= 0. More than 1 says that the generator does not reach every
+        true x, so that the data should be trusted less than their noise says.
     name
         The name in reports.
     truth

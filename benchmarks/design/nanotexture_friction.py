@@ -97,7 +97,7 @@ def _ours(problem: Problem, goals: Sequence[float], n: int, reference: Reference
     with one_thread(), cpu_seconds() as raw_seconds:
         z = propose(problem, each, 1, seed=seed)
         assert z is not None
-        with torch.no_grad(), problem.prior.frozen():
+        with torch.no_grad():
             raw = problem.prior(z[:, 0])
     with one_thread(), cpu_seconds() as seconds:
         solution = refine(problem, each, seed=seed)

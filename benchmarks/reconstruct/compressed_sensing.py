@@ -127,9 +127,8 @@ def _reconstruct(solver: Solver | None, problem: Problem) -> tuple[Tensor, Tenso
         solution = solver.solve(problem)
         return solution.x, solution.z
     assert isinstance(problem.forward, GaussianSensing)
-    with problem.prior.frozen():
-        factor = problem.n_measurements**-0.5
-        return peer_deepinv.solve(problem.prior, problem.forward, problem.measurements, factor=factor), None
+    factor = problem.n_measurements**-0.5
+    return peer_deepinv.solve(problem.prior, problem.forward, problem.measurements, factor=factor), None
 
 
 def plan_cells(plan: Plan, peers: Iterable[str], seed: int = 0) -> list[Cell]:

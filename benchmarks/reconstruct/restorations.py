@@ -47,8 +47,7 @@ N_SEEDS = 3
 def deepinv(problem: Problem) -> Tensor:
     """Reconstruct by the peer's CSGM."""
     assert isinstance(problem.forward, LinearForward)
-    with problem.prior.frozen():
-        return peer_deepinv.solve(problem.prior, problem.forward, problem.measurements, factor=1.0)
+    return peer_deepinv.solve(problem.prior, problem.forward, problem.measurements, factor=1.0)
 
 
 METHODS: dict[str, Method] = {

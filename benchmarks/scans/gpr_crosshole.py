@@ -276,7 +276,7 @@ def facies_sets(samples: Tensor, truth: Tensor, level: float = 0.9) -> tuple[Ten
 def dream_row(case: Problem, plan: Plan, *, seed: int) -> Row:
     """Run DREAM(ZS) on case 1 until half of its chains are at the noise level, or to the end."""
     n_runs, best = 0, float("inf")
-    with case.prior.frozen(), one_thread(), cpu_seconds() as seconds:
+    with one_thread(), cpu_seconds() as seconds:
         for state in run_dream(case, n_generations=plan.n_generations, seed=seed):
             n_runs, best = state.n_runs, min(best, float(state.misfit.min()))
             if float(state.misfit.median()) <= NOISE_LEVEL:

@@ -172,7 +172,7 @@ class _Found:
 
 
 def _generated(problem: Problem, z: Tensor) -> Tensor:
-    with torch.no_grad(), problem.prior.frozen():
+    with torch.no_grad():
         return problem.prior(z)
 
 

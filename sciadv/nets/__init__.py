@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 
-import torch
 from torch import nn
 
 from sciadv.errors import InputError
@@ -18,7 +17,9 @@ from sciadv.nets.design import DesignDecoder
 from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
+from sciadv.nets.seeded import SeededDraws
 from sciadv.registry import Registry
+from sciadv.types import as_generator
 
 #: The networks that a file can name by `kind`.
 NETS: Registry[type[nn.Module]] = Registry("network", "sciadv.nets")
@@ -72,9 +73,8 @@ def build_net(spec: dict[str, object]) -> nn.Module:
 
 
 def build_seeded(spec: dict[str, object], seed: int) -> nn.Module:
-    """Build a network whose weights depend on the seed only; torch's global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # forked: the only way to seed torch's initialisers
+    """Build a network whose weights depend on the seed only; torch's global random state is not touched."""
+    with SeededDraws(as_generator(seed)):
         return build_net(spec)
 
 

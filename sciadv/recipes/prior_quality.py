@@ -153,10 +153,7 @@ def measure_prior(
     report = compare_samples(
         *outputs, train=None if train is None else _features(classifier, train), seed=seed
     )
-    with prior.frozen():
-        length = path_length(
-            prior, classifier.features, n_latent=prior.n_latent, seed=seed, device=prior.device
-        )
+    length = path_length(prior, classifier.features, n_latent=prior.n_latent, seed=seed, device=prior.device)
     return PriorQuality(error, report, length)
 
 

@@ -113,12 +113,11 @@ def rank(problem: Problem, z: Tensor) -> Ranked:
     """Score latents ``(draws, latent)`` by the objective for the first measurement, and rank them."""
     scores = []
     keys = list[Key]()
-    with problem.prior.frozen():
-        for part in torch.split(z, _CHUNK):
-            x = problem.prior(part)
-            energy = problem.likelihood.energy(problem.forward(x), problem.measurements[:1])
-            scores.append(energy + 0.5 * problem.latent_weight * part.square().sum(1))
-            keys += canonical_keys(*signs_and_presence(x))
+    for part in torch.split(z, _CHUNK):
+        x = problem.prior(part)
+        energy = problem.likelihood.energy(problem.forward(x), problem.measurements[:1])
+        scores.append(energy + 0.5 * problem.latent_weight * part.square().sum(1))
+        keys += canonical_keys(*signs_and_presence(x))
     return Ranked.of(z, torch.cat(scores), keys)
 
 

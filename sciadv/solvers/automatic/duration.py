@@ -11,7 +11,7 @@ from sciadv.solvers.size import ADVICE, check_held, count_of, in_words, n_starts
 
 #: Starts that are timed together where one is quick.
 _TIMED_CHUNK = 64
-#: Passes of generator and operator that are not worth a timing.
+#: Fewer passes of generator and operator than this are not timed.
 _FEW_CHUNK = 10**6
 
 

@@ -119,7 +119,7 @@ def _last_layer(prior: Prior) -> list[str]:
         if next(module.parameters(recurse=False), None) is not None
     ]
     try:
-        with torch.no_grad(), prior.frozen():
+        with torch.no_grad():
             prior(torch.zeros(1, prior.n_latent, dtype=prior.dtype, device=prior.device))
     finally:
         for hook in hooks:

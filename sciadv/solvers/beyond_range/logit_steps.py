@@ -147,7 +147,7 @@ class LogitSteps:
         draw = as_generator(0)
         z = self.problem.prior.sample_latent(self.inner.n_range_draws, seed=draw)
         w = torch.randn(self.inner.n_range_draws, self.root.width, generator=draw).to(z)
-        with torch.no_grad(), self.problem.prior.frozen():
+        with torch.no_grad():
             forward = self.problem.forward
             change = real_view(forward(self._images(z, w)[0])) - real_view(forward(self.problem.prior(z)))
         variance = self.sigma.square().mean() + change.square().mean()

@@ -77,7 +77,7 @@ def output_activation(prior: Prior, *, n_draws: int = 16) -> OutputActivation:
     'tanh'
     """
     z = 3 * prior.sample_latent(n_draws, seed=0)  # far out, so that the range is seen
-    with torch.no_grad(), prior.frozen():
+    with torch.no_grad():
         x = prior(z)
     low, high = float(x.min()), float(x.max())
     if low >= 0 and high <= 1:

@@ -75,11 +75,11 @@ def learn_residual(
     x = images[: len(images) - n_reference].to(prior.device, prior.dtype)
     latents = _first_latents(prior, x, seed)
     if n_iterations > 0:
-        with prior.frozen(), torch.no_grad():
+        with torch.no_grad():
             start = moments_of(x - _by_chunks(prior, latents)).covariance.double()
         s = float((start.square().sum() / start.trace().clamp_min(1e-30)).clamp_min(1e-12).sqrt())
         latents = torch.cat([_nearest(prior, part, s, n_iterations, seed) for part in torch.split(x, _CHUNK)])
-    with prior.frozen(), torch.no_grad():
+    with torch.no_grad():
         image = moments_of(x - _by_chunks(prior, latents))
         logits = moments_of(_logit_residual(prior, output_activation(prior), x, latents, margin))
     added = jitter * torch.eye(len(logits.covariance))

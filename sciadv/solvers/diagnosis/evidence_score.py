@@ -108,8 +108,8 @@ def evidence_scores(problem: Problem, *, seed: int, settings: DiagnosisSettings)
 def _unexplained(chi_square: Tensor, z: Tensor, m: int) -> Tensor:
     """Return ``m log(1 + chi_square / m) + |z|^2 / 2``, the minus log density of z and of the data.
 
-    Student's law with as many degrees of freedom as data, an unknown scale of the whitened error: a generator
-    represents some images far better than others.
+    Student's distribution with as many degrees of freedom as data, an unknown scale of the whitened error: a
+    generator represents some images far better than others.
     """
     return m * torch.log1p(chi_square / m) + 0.5 * z.double().square().sum(1)
 

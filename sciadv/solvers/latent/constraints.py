@@ -116,7 +116,7 @@ def _scored(found: Solution, problem: Problem) -> Solution:
     n_data = problem.measurements[0].numel()
     prediction = found.prediction[:, :n_data].reshape(-1, *problem.forward.out_shape)
     assert found.z is not None  # a latent search has latents
-    with torch.no_grad(), problem.prior.frozen():
+    with torch.no_grad():
         x = problem.prior(found.z)
     scored = score(problem, x, prediction=prediction, ended=found.status)
     assert scored.feasible is not None

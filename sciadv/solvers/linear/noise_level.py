@@ -41,10 +41,9 @@ def noise_level(problem: Problem, z: Tensor, *, n_steps: int = 50) -> Tensor:
     with torch.no_grad():
         residual = real_view(problem.forward(problem.prior(z)) - problem.measurements).double()
     values = []
-    with problem.prior.frozen():
-        for part in torch.split(z, _CHUNK):
-            jacobian = latent_jacobian(problem, part).double()
-            values.append(torch.linalg.svdvals(jacobian).square())
+    for part in torch.split(z, _CHUNK):
+        jacobian = latent_jacobian(problem, part).double()
+        values.append(torch.linalg.svdvals(jacobian).square())
     determined, square = torch.cat(values), residual.square().sum(1)
     variance = square / m
     for _ in range(n_steps):

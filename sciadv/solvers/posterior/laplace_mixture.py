@@ -116,9 +116,8 @@ def find_modes(
     n, n_restarts = solution.restart_latents.shape[:2]
     search = Search(problem, n_restarts)
     rows = torch.arange(n * n_restarts, device=solution.x.device)
-    with problem.prior.frozen():
-        point = search.evaluate(solution.restart_latents.flatten(0, 1), rows)
-        point, factor = _polish(search, point, rows, n_polish)
+    point = search.evaluate(solution.restart_latents.flatten(0, 1), rows)
+    point, factor = _polish(search, point, rows, n_polish)
     return solution, _mixture(search, point.z, point.objective, factor)
 
 
@@ -130,13 +129,12 @@ def modes_at(problem: Problem, latents: Tensor, *, negligible: float = 10.0) -> 
     """
     n, n_modes, n_latent = latents.shape
     search, rows = Search(problem, n_modes), torch.arange(n * n_modes, device=latents.device)
-    with problem.prior.frozen():
-        point = search.evaluate(latents.flatten(0, 1), rows)
-        objective = point.objective.reshape(n, n_modes)
-        weightless = (objective > objective.amin(1, keepdim=True) + negligible).flatten()
-        weightless |= met_better(point.z, point.objective, n_modes)
-        kept = (~weightless).nonzero().squeeze(1)
-        known = hessian_factor(search, point.take(kept), kept)[0]
+    point = search.evaluate(latents.flatten(0, 1), rows)
+    objective = point.objective.reshape(n, n_modes)
+    weightless = (objective > objective.amin(1, keepdim=True) + negligible).flatten()
+    weightless |= met_better(point.z, point.objective, n_modes)
+    kept = (~weightless).nonzero().squeeze(1)
+    known = hessian_factor(search, point.take(kept), kept)[0]
     unit = torch.eye(n_latent, dtype=known.dtype, device=known.device)
     factor = unit.expand(len(rows), -1, -1).index_copy(0, kept, known)
     return _mixture(search, point.z, point.objective.masked_fill(weightless, torch.inf), factor)
@@ -170,7 +168,7 @@ def hessian_factor(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, 
 def generate(prior: Prior, latents: Tensor) -> Tensor:
     """Generate candidates ``(batch, n, *in_shape)`` of latents ``(batch, n, n_latent)``, in chunks."""
     flat = latents.flatten(0, 1).to(prior.dtype)
-    with torch.no_grad(), prior.frozen():
+    with torch.no_grad():
         made = torch.cat([prior(part) for part in torch.split(flat, CHUNK)])
     return made.reshape(*latents.shape[:2], *made.shape[1:])
 

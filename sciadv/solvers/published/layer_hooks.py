@@ -27,7 +27,7 @@ def hidden_layers(prior: Prior) -> list[nn.Module]:
         if next(module.parameters(recurse=False), None) is not None
     ]
     try:
-        with torch.no_grad(), prior.frozen():
+        with torch.no_grad():
             prior(torch.zeros(1, prior.n_latent, dtype=prior.dtype, device=prior.device))
     finally:
         for hook in hooks:
@@ -42,7 +42,7 @@ def layer_shape(prior: Prior, layer: nn.Module) -> tuple[int, ...]:
     seen: list[tuple[int, ...]] = []
     hook = layer.register_forward_hook(lambda _, __, out: seen.append(tuple(out.shape[1:])))
     try:
-        with torch.no_grad(), prior.frozen():
+        with torch.no_grad():
             prior(torch.zeros(1, prior.n_latent, dtype=prior.dtype, device=prior.device))
     finally:
         hook.remove()

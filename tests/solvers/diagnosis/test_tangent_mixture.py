@@ -24,7 +24,7 @@ def test_it_is_the_mixture_of_the_gaussians_at_the_draws():
     found = tangent_mixture(problem, [matrix, other], seed=3)
     prior, image = problem.prior, problem.prior.residual.image
     z = prior.sample_latent(min(200, n_linearised(problem)), seed=3)
-    with torch.no_grad(), prior.frozen():
+    with torch.no_grad():
         x, tangents = push_unit_tangents(prior, z)
     noise = float(problem.likelihood.sigma) ** 2 * torch.eye(len(matrix), dtype=torch.float64)
     for column, A in enumerate((matrix, other)):
