@@ -5,38 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from sciadv.errors import WeightsError
 from sciadv.files.weights import read_tensors, write_tensors
-
-
-def training_tensors(nets: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
-    """Collect every tensor of the networks and of the optimizers' states under flat names."""
-    tensors = {f"net.{n}.{k}": v for n, net in nets.items() for k, v in net.state_dict().items()}
-    for name, optimizer in optimizers.items():
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{name}.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
-    return tensors
-
-
-def load_training_tensors(
-    tensors: dict[str, Tensor], nets: dict[str, nn.Module], optimizers: dict[str, Optimizer]
-) -> None:
-    """Put tensors collected by `training_tensors` back into the same networks and optimizers."""
-    for name, net in nets.items():
-        prefix = f"net.{name}."
-        net.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    for name, optimizer in optimizers.items():
-        saved = optimizer.state_dict()
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith(f"optimizer.{name}."):
-                _, _, index, entry = key.split(".", 3)
-                state.setdefault(int(index), {})[entry] = value
-        optimizer.load_state_dict({"state": state, "param_groups": saved["param_groups"]})
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], facts: dict[str, object]) -> None:

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciadv.errors import InputError
+from sciadv.games.updates import UpdateState
 from sciadv.prior import Prior
-from sciadv.trainings.checkpoint import load_training_tensors, training_tensors
 from sciadv.trainings.data_order import Stream, step_generator
-from sciadv.trainings.distributed import average_gradients, average_numbers, rank, world_size
+from sciadv.trainings.distributed import average_numbers, rank, world_size
 from sciadv.trainings.game.game_training import GameTraining
-from sciadv.trainings.guard import GradientGuard, named_weights
+from sciadv.trainings.guard import GradientGuard, descend, named_weights
+from sciadv.trainings.training_state import Parts, collect, restore_state
 
 
 @final
@@ -113,14 +114,8 @@ class GameThenInversion:
         with torch.no_grad():
             x = self._generator(z)
         loss = functional.mse_loss(self.encoder(x), z.flatten(1))
-        parameters = list(self.encoder.parameters())
-        gradients = average_gradients(torch.autograd.grad(loss, parameters))
-        for p, gradient in zip(parameters, gradients, strict=True):
-            p.grad = gradient
         share = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * self._n_inverted / self.n_more)).item())
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * share
-        self.optimizer.step()
+        descend(self.optimizer, loss, rate=self.learning_rate * share)
         return average_numbers({"inversion": loss.item()}, loss.device)["inversion"]
 
     def with_encoder(self, prior: Prior) -> Prior:
@@ -131,20 +126,24 @@ class GameThenInversion:
         """Return what a checkpoint must agree on."""
         return {**self.game.settings(), "inversion": [self.n_more, self._batch, self.learning_rate]}
 
+    def _parts(self) -> Parts:
+        return Parts({"encoder": self.encoder}, {"inversion": self.optimizer}, {})
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on."""
         tensors, facts = self.game.state()
-        ours = training_tensors({"encoder": self.encoder}, {"inversion": self.optimizer})
-        return tensors | {f"inversion.{k}": t.detach().clone() for k, t in ours.items()}, facts | {
-            "n_inverted": self._n_inverted
-        }
+        ours, ours_facts = collect(self._parts(), UpdateState())
+        inversion = {"n_inverted": self._n_inverted, "inversion": ours_facts}
+        return tensors | {f"inversion.{name}": t for name, t in ours.items()}, facts | inversion
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
-        ours = {k.removeprefix("inversion."): t for k, t in tensors.items() if k.startswith("inversion.")}
-        load_training_tensors(ours, {"encoder": self.encoder}, {"inversion": self.optimizer})
-        self.game.restore({k: t for k, t in tensors.items() if not k.startswith("inversion.")}, facts)
-        self._n_inverted, self._generator = int(facts["n_inverted"]), None
+        prefix = "inversion."
+        ours = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        restore_state(ours, facts["inversion"], self._parts())
+        self.game.restore({name: t for name, t in tensors.items() if not name.startswith(prefix)}, facts)
+        self._n_inverted = int(facts["n_inverted"])
+        self._generator = None
 
     def samples(self, n: int) -> Tensor:
         """Return samples of the averaged generator at latents that never change."""
