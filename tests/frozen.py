@@ -21,10 +21,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache, partial
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,6 +31,21 @@ import torch
 from torch import Tensor, nn
 
 import sciadv
+from sciadv.catalogue import load_recipe
+from sciadv.domains.batch_correction import simulate_counts
+from sciadv.forward import (
+    FaciesSlowness,
+    GaussianBlur,
+    GaussianSensing,
+    Magnitude,
+    MaskedFourier,
+    Matrix,
+    ParallelBeam,
+    ZeroPad,
+)
+from sciadv.prior import Moments
+from sciadv.recipes import train_recipe
+from sciadv.solvers import SOLVERS, make_solver
 
 SEEDS = (0, 1)
 #: What a case gives: tensors, words, or lists of words, by name.
@@ -174,20 +187,6 @@ SHORTER = (
 )
 
 
-def find(name: str, *modules: str) -> Any:
-    """Return a name from the first of some modules that has it: the new place first, then the old one.
-
-    Raises
-    ------
-    ImportError
-        None of them has it.
-    """
-    for module in modules:
-        with suppress(ImportError, AttributeError):
-            return getattr(import_module(module), name)
-    raise ImportError(f"none of {', '.join(modules)} has {name}")
-
-
 def root() -> Path:
     """Return the checkout: the folder above this file's, or the working folder, that has the priors."""
     above = Path(__file__).resolve().parents[1]
@@ -220,15 +219,14 @@ def decoder(shape: tuple[int, int, int], *, last: nn.Module) -> nn.Sequential:
 
 def linear() -> Any:
     """Return the linear Gaussian problem: a linear generator with its moments, a matrix, known noise."""
-    matrix = find("Matrix", "sciadv.forward")
     weight, bias = drawn(24, 4, seed=1), drawn(24, seed=2)
     net = nn.Linear(4, 24)
     with torch.no_grad():
         net.weight.copy_(weight)
         net.bias.copy_(bias)
-    moments = find("Moments", "sciadv.prior", "sciadv.moments")(bias.reshape(1, 4, 6), weight @ weight.T)
+    moments = Moments(bias.reshape(1, 4, 6), weight @ weight.T)
     prior = sciadv.Prior(nn.Sequential(net, nn.Unflatten(1, (1, 4, 6))), 4, name="linear", moments=moments)
-    forward = matrix(drawn(12, 24, seed=3) / 24**0.5, (1, 4, 6))
+    forward = Matrix(drawn(12, 24, seed=3) / 24**0.5, (1, 4, 6))
     truth = prior.sample(3, seed=4)
     return measured(prior, forward, likelihood=sciadv.Gaussian(0.05), truth=truth, noise=0.05)
 
@@ -236,7 +234,7 @@ def linear() -> Any:
 def sensing() -> Any:
     """Return compressed sensing of two digits by ``mnist-vae``, from 60 measurements."""
     prior = sciadv.Prior.load("mnist-vae")
-    forward = find("GaussianSensing", "sciadv.forward")((1, 28, 28), 60, seed=3, scale=60**-0.5)
+    forward = GaussianSensing((1, 28, 28), 60, seed=3, scale=60**-0.5)
     truth = prior.sample(2, seed=5)
     return measured(prior, forward, likelihood=sciadv.Gaussian(0.1), truth=truth, noise=0.1)
 
@@ -245,8 +243,8 @@ def magnitude() -> Any:
     """Return magnitudes of random projections of small images."""
     shape = (1, 6, 6)
     prior = sciadv.Prior(decoder(shape, last=nn.Sigmoid()), 4)
-    sense = find("GaussianSensing", "sciadv.forward")(shape, 144, seed=1)
-    forward = find("Magnitude", "sciadv.forward")(sense)
+    sense = GaussianSensing(shape, 144, seed=1)
+    forward = Magnitude(sense)
     truth = prior.sample(2, seed=6)
     return measured(prior, forward, likelihood=sciadv.Gaussian(0.01), truth=truth, noise=0.01)
 
@@ -255,9 +253,9 @@ def fourier() -> Any:
     """Return magnitudes of the Fourier transform of small zero-padded images."""
     shape = (1, 6, 6)
     prior = sciadv.Prior(decoder(shape, last=nn.Sigmoid()), 4)
-    transform = find("MaskedFourier", "sciadv.forward")((1, 12, 12), torch.ones(12, 12, dtype=torch.bool))
-    padded = transform @ find("ZeroPad", "sciadv.forward")(shape, 12, 12)
-    forward = find("Magnitude", "sciadv.forward")(padded)
+    transform = MaskedFourier((1, 12, 12), torch.ones(12, 12, dtype=torch.bool))
+    padded = transform @ ZeroPad(shape, 12, 12)
+    forward = Magnitude(padded)
     truth = prior.sample(2, seed=6)
     return measured(prior, forward, likelihood=sciadv.Gaussian(0.01), truth=truth, noise=0.01)
 
@@ -266,7 +264,7 @@ def tomography() -> Any:
     """Return six views of a digit of ``mnist``, a prior with an encoder."""
     prior = sciadv.Prior.load("mnist")
     angles = [0.0, 30.0, 60.0, 90.0, 120.0, 150.0]
-    forward = find("ParallelBeam", "sciadv.forward")((1, 28, 28), angles)
+    forward = ParallelBeam((1, 28, 28), angles)
     truth = prior.sample(1, seed=5)
     return measured(prior, forward, likelihood=sciadv.Gaussian(0.2), truth=truth, noise=0.2)
 
@@ -276,8 +274,8 @@ def cells() -> Any:
     shape = (1, 5, 4)
     prior = sciadv.Prior(decoder(shape, last=nn.Sigmoid()), 4)
     lengths = torch.rand(8, 20, generator=torch.Generator().manual_seed(0))
-    rays = find("Matrix", "sciadv.forward")(lengths, shape)
-    forward = rays @ find("FaciesSlowness", "sciadv.forward")(shape)
+    rays = Matrix(lengths, shape)
+    forward = rays @ FaciesSlowness(shape)
     truth = (prior.sample(3, seed=3) > 0.5).float()
     return measured(prior, forward, likelihood=sciadv.Gaussian(0.5), truth=truth, noise=0.5)
 
@@ -286,7 +284,7 @@ def counts() -> Any:
     """Return Poisson counts of blurred positive images."""
     shape = (1, 6, 6)
     prior = sciadv.Prior(decoder(shape, last=nn.Softplus()), 4)
-    forward = find("GaussianBlur", "sciadv.forward")(shape, 1.0)
+    forward = GaussianBlur(shape, 1.0)
     truth = prior.sample(2, seed=6)
     with torch.no_grad():
         y = torch.poisson(forward(truth).clamp_min(0) * 10, torch.Generator().manual_seed(8)) / 10
@@ -312,7 +310,7 @@ def problem_of(name: str) -> Any:
     return PROBLEMS[name]()
 
 
-def of_solution(solution: Any, *, compares: bool = False) -> Found:
+def of_solution(solution: Any) -> Found:
     """Return what is recorded of a solution: numbers, status names, posterior, words of the diagnosis."""
     names = ("x", "z", "prediction", "misfit", "objective", "restart_objectives", "x_range", "noise_level")
     found: Found = {name: getattr(solution, name) for name in names}
@@ -323,8 +321,6 @@ def of_solution(solution: Any, *, compares: bool = False) -> Found:
         found["posterior_mean"] = solution.posterior.mean
         found["posterior_std"] = solution.posterior.standard_deviation
     if solution.diagnosis is not None:
-        if not compares:  # the slow part of the diagnosis, computed when first asked for
-            solution.diagnosis.__dict__["distribution_p_value"] = None
         found["distribution_p_value"] = solution.diagnosis.distribution_p_value
         found["words"] = list(solution.diagnosis.words)
     return found
@@ -332,7 +328,7 @@ def of_solution(solution: Any, *, compares: bool = False) -> Found:
 
 def quick_solver(name: str) -> Any:
     """Return a solver of the registry with the settings of `QUICK` and `PLAN`."""
-    solver = find("make_solver", "sciadv.solvers")(name)
+    solver = make_solver(name)
     settings = dict(QUICK.get(name, {}))
     plan = getattr(solver, "plan", None)
     if is_dataclass(plan):
@@ -342,14 +338,14 @@ def quick_solver(name: str) -> Any:
 
 def run_solver(name: str, problem: str, seed: int) -> Found:
     """Solve a problem of `PROBLEMS` by a solver."""
-    return of_solution(sciadv.solve(problem_of(problem), quick_solver(name), seed=seed))
+    return of_solution(sciadv.solve(problem_of(problem), quick_solver(name), seed=seed, diagnose="quick"))
 
 
 def run_entry(name: str, seed: int) -> Found:
     """Solve one measurement of a problem of the catalogue by `auto`; one seed compares its diagnosis."""
     problem = sciadv.load_problem(name).subset(slice(1))
-    solution = sciadv.solve(problem, "auto", seed=seed)  # whatever solver the problem itself asks for
-    return of_solution(solution, compares=CATALOGUE[name] and seed == SEEDS[0])
+    diagnose = "full" if CATALOGUE[name] and seed == SEEDS[0] else "quick"
+    return of_solution(sciadv.solve(problem, "auto", seed=seed, diagnose=diagnose))
 
 
 def shorter(text: str, seed: int) -> str:
@@ -369,8 +365,6 @@ def weights_of(net: nn.Module | None) -> Tensor | None:
 
 def run_recipe(file: Path, seed: int) -> Found:
     """Train a shortened recipe and return the weights that it wrote, with its losses."""
-    load_recipe = find("load_recipe", "sciadv.recipes", "sciadv.catalogue")
-    train_recipe = find("train_recipe", "sciadv.recipes", "sciadv.training")
     losses: list[float] = []
     with TemporaryDirectory() as folder:
         given, out = Path(folder) / "small", Path(folder) / "out"
@@ -420,8 +414,7 @@ def run_game(settings: Mapping[str, Any], seed: int) -> Found:
 
 def run_corrector(method: str, has_labels: bool, seed: int) -> Found:  # noqa: FBT001  # a row of a table
     """Correct simulated cells and return expression and embedding."""
-    simulate = find("simulate_counts", "sciadv.domains.batch_correction.simulate", "sciadv.omics.simulate")
-    made = simulate(240, 60, seed=seed)
+    made = simulate_counts(240, 60, seed=seed)
     labels = made.cell_type if has_labels else None
     corrector = sciadv.BatchCorrector(method=method, seed=seed).fit(
         made.counts, batch=made.batch, labels=labels
@@ -442,8 +435,7 @@ def run_design(target: float, seed: int) -> Found:
 def run_circuits(name: str, n: int, seed: int) -> Found:
     """Design a few gene circuits."""
     made: Any = sciadv.design(name, n=n, seed=seed)
-    circuits = made.circuits if hasattr(made, "circuits") else made.x
-    return {"circuits": circuits, "messages": list(made.messages)}
+    return {"circuits": made.x, "messages": list(made.messages)}
 
 
 @dataclass(frozen=True)
@@ -456,7 +448,7 @@ class Case:
 
 def cases() -> Iterator[Case]:
     """Yield everything that is recorded, for one seed."""
-    for name in sorted(find("SOLVERS", "sciadv.solvers")):
+    for name in sorted(SOLVERS):
         for problem in PROBLEMS:
             yield Case(f"solver/{name}/{problem}", partial(run_solver, name, problem))
     for file in recipe_files():
