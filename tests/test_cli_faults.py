@@ -140,3 +140,8 @@ def test_the_lock_of_a_killed_run_does_not_block(folder):  # noqa: F811
     subprocess.run([sys.executable, "-c", code, str(folder / "out")], check=False)
     with lock_folder(folder / "out"):
         pass
+
+
+def test_the_command_line_is_imported_without_torch():
+    code = "import sys, sciadv.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from sciadv.arguments import shown
 from sciadv.errors import InputError, UnknownNameError
 
 Catalogue = Literal["problems", "priors"]
@@ -66,7 +65,7 @@ def as_path(name: object) -> Path:
     sciadv.errors.InputError: name must be a name or a path, but it is ''
     """
     if not isinstance(name, str | Path) or str(name).strip() == "":
-        raise InputError(f"name must be a name or a path, but it is {shown(name)}")
+        raise InputError(f"name must be a name or a path, but it is {_shown(name)}")
     try:
         path = Path(name).expanduser()
         path.stat()
@@ -74,8 +73,14 @@ def as_path(name: object) -> Path:
         return path
     except (OSError, RuntimeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{shown(str(name))} is no path of a file or folder: {why}") from error
+        raise InputError(f"{_shown(str(name))} is no path of a file or folder: {why}") from error
     return path
+
+
+def _shown(value: object) -> str:
+    from sciadv.arguments import shown  # with torch, which ``sciadv --help`` should not load
+
+    return shown(value)
 
 
 def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
