@@ -13,6 +13,7 @@ from sciadv.errors import InputError
 from sciadv.files.page import csv_text, escape, html_page, html_table, image, png, to_json, write_page
 from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
+from sciadv.solution import Solution
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,6 +88,8 @@ class CandidateSet:
         Text of further files, by name.
     was_interrupted
         Whether the search was stopped before its end.
+    solution
+        The solution that the candidates are of, with their latents; None where they come from elsewhere.
 
     Raises
     ------
@@ -109,6 +112,7 @@ class CandidateSet:
     reason: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     was_interrupted: bool = False
+    solution: Solution | None = None
 
     def __post_init__(self) -> None:
         if len(self.x) == 0:

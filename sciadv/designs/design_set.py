@@ -16,6 +16,7 @@ from sciadv.files.page import versions
 from sciadv.forward import PropertyModel, Quantity
 from sciadv.likelihood import Tolerance
 from sciadv.problem import Problem
+from sciadv.solution import Solution
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,8 @@ class Outcome:
         Wall time of the search.
     was_interrupted
         Whether it was stopped before its end.
+    solution
+        The solution that the designs are of; None where they come from the survey.
     """
 
     target: dict[str, float]
@@ -47,6 +50,7 @@ class Outcome:
     settings: dict[str, object]
     seconds: float
     was_interrupted: bool = False
+    solution: Solution | None = None
 
 
 def design_set(problem: Problem, designs: Evaluated, outcome: Outcome) -> CandidateSet:
@@ -81,6 +85,7 @@ def design_set(problem: Problem, designs: Evaluated, outcome: Outcome) -> Candid
         reachable=outcome.reachable,
         reason=outcome.reason,
         was_interrupted=outcome.was_interrupted,
+        solution=outcome.solution,
     )
 
 

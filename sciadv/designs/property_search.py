@@ -37,7 +37,7 @@ class PropertySearch:
     good_start
         Misfit, in tolerances, below which one proposal is as good a start as another: a rank among them
         would prefer designs that are alike.
-    hopeless_start
+    far_start
         Misfit, in tolerances, of the best proposal above which the search is left out: it would not come to
         the goal.
     n_iterations
@@ -64,7 +64,7 @@ class PropertySearch:
     starts: int = 2
     n_proposals: int = 4
     good_start: float = 10.0
-    hopeless_start: float = 4.0
+    far_start: float = 4.0
     n_iterations: int = 12
     n_attempts: int = 5
     start_spread: float = 0.1
@@ -72,13 +72,10 @@ class PropertySearch:
 
     def __post_init__(self) -> None:
         require_at_least(self, dict.fromkeys(("starts", "n_proposals", "n_iterations", "n_attempts"), 1))
-        require_at_least(self, dict.fromkeys(("good_start", "hopeless_start", "start_spread"), 0))
+        require_at_least(self, dict.fromkeys(("good_start", "far_start", "start_spread"), 0))
 
     def memory(self, problem: Problem, n: int) -> int:
-        """Estimate the memory that `n` designs take [bytes], from the proposals and the models of the search.
-
-        Measured peaks are within a factor of two of it.
-        """
+        """Estimate the memory of `n` designs [bytes], from the proposals and the models of the search."""
         n_latent = problem.prior.n_latent
         proposals = n * self.starts * self.n_proposals * (4 * n_latent + 256)
         models = n * self.starts * 24 * n_latent**2
@@ -120,13 +117,14 @@ class PropertySearch:
             settings={**found.settings, "design": asdict(self)},
             seconds=time.perf_counter() - started,
             was_interrupted=found.was_interrupted,
+            solution=found.solution,
         )
         return design_set(aimed, found.designs, outcome)
 
     def _is_near(self, problem: Problem, goal: Tensor, starts: Tensor) -> bool:
         """Whether a proposal is feasible and near enough to the goal for a search to come to it."""
         designs = evaluate(problem, _generated(problem, starts.flatten(0, 1)))
-        is_near = _misfit(problem, designs, goal) <= self.hopeless_start
+        is_near = _misfit(problem, designs, goal) <= self.far_start
         return bool((designs.feasible & is_near).any())
 
     def _found(
@@ -135,7 +133,8 @@ class PropertySearch:
         """Search from the starts and evaluate what was found."""
         solution = _search(problem, goals, starts, seed=seed, monitor=monitor, settings=self)
         settings = {"method": solution.method, **solution.settings}
-        return _Found(evaluate(problem, solution.x), settings, was_interrupted=solution.was_interrupted)
+        designs = evaluate(problem, solution.x)
+        return _Found(designs, settings, was_interrupted=solution.was_interrupted, solution=solution)
 
     def _surveyed(
         self, problem: Problem, goals: Tensor, found: _Found | None, *, seed: int, monitor: Monitor | None
@@ -168,6 +167,7 @@ class _Found:
     designs: Evaluated
     settings: dict[str, object]
     was_interrupted: bool = False
+    solution: Solution | None = None
     reach: Reach | None = None
 
 

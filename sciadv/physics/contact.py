@@ -27,7 +27,9 @@ from torch.nn.functional import softplus
 #: Adhesion numbers above this close the contact at no load (the local maximum of the equilibrium curve
 #: crosses zero at 0.57, Johnson 1995); larger ones are clamped to it, which changes nothing.
 _ALWAYS_FULL = 0.6
-_NEWTON_STEPS, _ROOT_STEPS = 8, 16
+#: Steps after which the roots are exact to rounding.
+_NEWTON_STEPS = 8
+_ROOT_STEPS = 16
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ TABLE = (
     (0.95, 0.975836, 1.949952),
     (1.0, 1.0, 2.0),
 )
-#: Largest relative errors of interpolated fraction and peak, from leaving out each row of the table in turn.
+#: Largest relative errors of interpolated fraction and peak, with each row of the table left out in turn.
 FIT_ERROR = (0.005, 0.001)
 #: Below this load a crest is a Hertzian contact to 1e-4.
 _HERTZIAN = 1e-6

@@ -1,4 +1,4 @@
-"""Batch correction of expression data: fit on cells of several batches, correct, judge, save."""
+"""Batch correction of expression data: fit on cells of several batches, correct, assess, save."""
 
 from sciadv.domains.batch_correction.assessment.probes import (
     Transfer,

@@ -20,8 +20,6 @@ from sciadv.errors import InputError, UnknownNameError
 Names = NDArray[Any]
 #: ``(cells, genes)``: an array, or a sparse matrix in rows.
 Matrix = Any
-#: Counts a cell is scaled to before the logarithm, where a corrector is given no others.
-TARGET_COUNTS = 1e4
 #: Where an AnnData gets the embedding and the corrected expression.
 EMBEDDING = "X_sciadv"
 LAYER = "corrected"
@@ -64,7 +62,7 @@ class Cells:
         """How many genes."""
         return int(self.expression.shape[1])
 
-    def normalised(self, target_counts: float = TARGET_COUNTS) -> Matrix:
+    def normalised(self, target_counts: float = 1e4) -> Matrix:
         """Return ``log(1 + target counts / total of the cell)``, or the expression as it is if no counts.
 
         Raises

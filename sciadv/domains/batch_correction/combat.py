@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, final
 
 import numpy as np
@@ -225,7 +225,7 @@ class LinearCorrection(Correction):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and plain values from which it can be built again."""
-        tensors = {f"model.{name}": getattr(self.model, name) for name in _PARTS}
+        tensors = {f"model.{part.name}": getattr(self.model, part.name) for part in fields(LocationScale)}
         return tensors | self.components.tensors(), {}
 
     @classmethod
@@ -239,12 +239,9 @@ class LinearCorrection(Correction):
         device: torch.device,
     ) -> LinearCorrection:
         """Build it from what `state` returned."""
-        own = {name: tensors[f"model.{name}"].to(device) for name in _PARTS}
+        own = {part.name: tensors[f"model.{part.name}"].to(device) for part in fields(LocationScale)}
         found = {"gamma": n_batches, "label": n_labels}
         wrong = [name for name, n in found.items() if len(own[name]) != n]
         if wrong:
             raise ValueError(f"{wrong[0]} has {len(own[wrong[0]])} rows, not {found[wrong[0]]}")
         return cls(LocationScale(**own), Components.from_tensors(tensors))
-
-
-_PARTS = ("mean", "s", "label", "gamma", "delta")

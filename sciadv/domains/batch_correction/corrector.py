@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sciadv.arguments import as_count, as_number, as_seed, as_text
 from sciadv.domains.batch_correction.cells import (
-    TARGET_COUNTS,
     Cells,
     Matrix,
     Names,
@@ -108,7 +107,7 @@ class BatchCorrector:
         seed: int = 0,
         device: str = "cpu",
         auto_below: int = 500,
-        target_counts: float = TARGET_COUNTS,
+        target_counts: float = 1e4,
     ) -> None:
         if method not in (AUTO, *CORRECTIONS):
             raise UnknownNameError("method", str(method), [AUTO, *CORRECTIONS])
@@ -385,7 +384,7 @@ def _built(saved: SavedCorrection, device: str) -> BatchCorrector:
         method=method,
         seed=card["seed"],
         device=device,
-        target_counts=card.get("target_counts", TARGET_COUNTS),
+        target_counts=card.get("target_counts", 1e4),
     )
     corrector.batches = tuple(card["batches"])
     corrector.labels = tuple(card["labels"])

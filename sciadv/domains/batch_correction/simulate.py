@@ -27,7 +27,7 @@ class SimulatedCounts:
         ``(genes,)``, names.
     expected
         ``(cells, genes)``, the counts that would be expected if there were no batch effect: the truth that
-        a correction looks for.
+        a correction aims at.
     """
 
     counts: NDArray[np.float32]

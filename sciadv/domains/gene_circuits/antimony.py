@@ -1,7 +1,7 @@
 """Circuits as Antimony models, the text that tellurium, COPASI and the SBML tools read.
 
 L. P. Smith et al., Antimony: a modular model definition language, Bioinformatics 25, 2009. A gene is a
-species, its production one reaction with the shifted Hill factors as its rate law, its degradation another.
+species, its production one reaction with the shifted Hill factors as its rate, its degradation another.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from sciadv.domains.gene_circuits.circuit_plot import gene_name
 from sciadv.errors import InputError
 from sciadv.physics.kinetics import Kinetics, check_circuits, unpack
 
-_HEAD = (
+_HEAD = [
     "  // levels and time in arbitrary units: g [levels / time], k [1 / time], K [levels], n and fold [1]",
     "  compartment cell = 1;",
-)
+]
 
 
 def to_antimony(x: Tensor, *, name: str = "circuit", initial: Tensor | None = None) -> str:

@@ -211,7 +211,7 @@ class Robustness:
 def wilson_interval(hits: Tensor, n: int, *, z: float = 1.959964) -> tuple[Tensor, Tensor]:
     """Return Wilson's score interval of a share.
 
-    E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22, 1927.
+    E. B. Wilson, Journal of the American Statistical Association 22, 1927, pages 209-212.
 
     Examples
     --------

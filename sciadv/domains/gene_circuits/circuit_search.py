@@ -58,10 +58,7 @@ class CircuitSearch:
         require_at_least(self, {"restarts": 1, "n_iterations": 1})
 
     def memory(self, problem: Problem, n: int) -> int:
-        """Estimate the memory that `n` designs take [bytes], from the draws, the scores and the fresh sets.
-
-        Measured peaks are within a factor of two of it.
-        """
+        """Estimate the memory of `n` designs [bytes], from the draws, the scores and the fresh sets."""
         numbers = problem.forward.in_shape[0] * problem.forward.in_shape[1] ** 2
         drawn = n * self.restarts * self.starts.draws_per_start * (problem.prior.n_latent + numbers)
         scored = n * self.restarts * 40 * numbers * problem.n_measurements
@@ -91,13 +88,12 @@ class CircuitSearch:
             )
         started = time.perf_counter()
         found = self.find(problem, n, seed=seed, monitor=monitor)
-        report = SearchReport(found.summary(), asdict(self), was_interrupted=found.was_interrupted)
         return circuit_set(
             found.x.cpu(),
             _behaviour(problem),
             name=problem.name,
             settings=self.robustness,
-            search=report,
+            search=SearchReport(found, asdict(self)),
             seconds=time.perf_counter() - started,
         )
 

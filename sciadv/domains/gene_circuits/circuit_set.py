@@ -18,6 +18,7 @@ from sciadv.files.page import versions
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.kinetics import check_circuits, unpack
+from sciadv.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,17 @@ class RobustnessSettings:
         require_at_least(self, {"n_sets": 1, "near": 0})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SearchReport:
-    """What is reported of the search that found circuits.
+    """The search that found circuits: its solution, if there is one, and the designer's settings."""
 
-    Parameters
-    ----------
-    summary
-        The solution's.
-    settings
-        The designer's.
-    was_interrupted
-        Whether the search was stopped before its end.
-    """
-
-    summary: Mapping[str, object] = field(default_factory=dict)
+    solution: Solution | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
-    was_interrupted: bool = False
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the search was stopped before its end."""
+        return self.solution is not None and self.solution.was_interrupted
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +175,7 @@ def circuit_set(
         ),
         files=texts,
         was_interrupted=search.was_interrupted,
+        solution=search.solution,
     )
 
 
@@ -217,7 +213,7 @@ def _facts(
         "settings": dict(search.settings),
         "versions": versions(),
     }
-    return {**facts, "search": dict(search.summary)} if search.summary else facts
+    return facts if search.solution is None else {**facts, "search": search.solution.summary()}
 
 
 def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:

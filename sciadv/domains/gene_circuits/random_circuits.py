@@ -15,12 +15,22 @@ from sciadv.physics.kinetics import circuits_of
 from sciadv.prior import Prior
 from sciadv.types import as_generator
 
-#: A first latent that stands for the largest circuits.
-_LARGEST = 3.0
 
-
-def largest_samples(prior: Prior, n: int, *, seed: int) -> Float[Tensor, "batch 7 genes genes"]:
+def largest_samples(
+    prior: Prior, n: int, *, seed: int, first_latent: float = 3.0
+) -> Float[Tensor, "batch 7 genes genes"]:
     """Draw circuits of the prior that have as many genes as it can make.
+
+    Parameters
+    ----------
+    prior
+        A prior of circuits.
+    n
+        How many.
+    seed
+        Seed of the draws.
+    first_latent
+        The latent that chooses the number of genes; 3 stands for the largest circuits.
 
     Raises
     ------
@@ -32,7 +42,7 @@ def largest_samples(prior: Prior, n: int, *, seed: int) -> Float[Tensor, "batch 
             f"prior {prior.name!r} makes {prior.out_shape}, not gene circuits; take one that does"
         )
     z = prior.sample_latent(n, seed=seed)
-    z[:, 0] = _LARGEST
+    z[:, 0] = first_latent
     with torch.no_grad():
         return torch.cat([prior(part) for part in torch.split(z, 1000)])
 

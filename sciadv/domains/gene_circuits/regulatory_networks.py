@@ -37,8 +37,6 @@ _WHOLE = {_ECOLI: "E. coli", _HUMAN: "human"}
 #: What the training file is and on which terms, for cards. What is held out: RegulonDB 6.7 by GeneNetWeaver
 #: (academic and non-commercial use) and TRRUST v2 (CC BY-SA 4.0).
 LICENCE = "Biodivine Boolean Models, commit 314b2fe; free reproduction, models by their authors"
-#: One in so many Boolean models is held out, by its number.
-_EVERY = 5
 _WORDS = {"+": 1, "-": -1, "Activation": 1, "Repression": -1}
 Signs = npt.NDArray[np.int8]
 _ADVICE = "copy it again"
@@ -92,7 +90,7 @@ def data_sha256() -> str:
     return digest.hexdigest()
 
 
-def load_networks(split: str) -> list[Network]:
+def load_networks(split: str, *, held_out_every: int = 5) -> list[Network]:
     """Load the real networks of a split; a network is in one split only.
 
     Training: four in five Boolean models. Held out: E. coli, human (TRRUST), every fifth Boolean model.
@@ -101,6 +99,8 @@ def load_networks(split: str) -> list[Network]:
     ----------
     split
         "train" or "test".
+    held_out_every
+        One in so many Boolean models is held out, by its number.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def load_networks(split: str) -> list[Network]:
     ]
     for line in _lines(files[_BOOLEAN]):
         model = parse_json(line, file=str(files[_BOOLEAN]), advice=_ADVICE)
-        is_held_out = int(model["meta"]["id"]) % _EVERY == 0
+        is_held_out = int(model["meta"]["id"]) % held_out_every == 0
         if "model.aeon" in model and is_held_out == (split == "test"):
             name = f"{model['meta']['id']} {model['meta']['name']}"
             networks.append(Network(name, _signs(_aeon_edges(model["model.aeon"]), is_boolean=True)))

@@ -64,6 +64,7 @@ def test_designed_switches_switch(designs):
     assert designs.facts["n_different_topologies"] == 4
     assert float(designs.values["robustness"].mean()) > 0.5
     assert designs.facts["search"]["method"] == "adam"
+    assert designs.solution.x.equal(designs.x)
 
 
 def test_starts_are_different_topologies_and_depend_on_the_seed(problem):

@@ -1,4 +1,4 @@
-"""The assessment of a correction: the same judges before and after, as a table for people."""
+"""The assessment of a correction: the same measures before and after, as a table for people."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ from sciadv.domains.batch_correction.assessment.scib import SCORES, scib_scores
 from sciadv.domains.batch_correction.cells import Names
 from sciadv.errors import InputError
 
-#: Batch unpredictability above which cells were moved onto others more than chance would.
-_TOO_MUCH = 1.1
-
 
 @final
 @dataclass(frozen=True)
@@ -34,14 +31,14 @@ class Assessment:
         By embedding, then by number: "probe" (and "chance"), with labels "unpredictability", "transfer" and
         "transfer_balanced", and the scores of scIB where they were asked for.
     notes
-        What could not be judged, and why; what to beware of.
+        What could not be measured, and why; what to beware of.
     """
 
     numbers: dict[str, dict[str, float]]
     notes: tuple[str, ...] = field(default=())
 
     def rows(self) -> list[list[str]]:
-        """Return a row of words and numbers for each judge, a column for each embedding."""
+        """Return a row of words and numbers for each measure, a column for each embedding."""
         there = [key for key in _WORDS if any(key in found for found in self.numbers.values())]
         return [[_WORDS[key], *(_shown(found.get(key)) for found in self.numbers.values())] for key in there]
 
@@ -67,30 +64,34 @@ def assess(
     *,
     with_scib: bool = True,
     seed: int = 0,
+    overcorrected: float = 1.1,
 ) -> Assessment:
-    """Judge embeddings of the same cells; the first is that before correction.
+    """Measure embeddings of the same cells; the first is that before correction.
 
     Parameters
     ----------
     embeddings
         ``(cells, n)`` each, by name.
     batch, labels
-        ``(cells,)``; without labels only the probe judges.
+        ``(cells,)``; without labels only the probe measures.
     with_scib
         Whether to add the scores of scIB, which take tens of CPU seconds, where they can be given.
     seed
-        Seed of the judges.
+        Seed of the probes.
+    overcorrected
+        Unpredictability above which a note says that cells may have been moved onto others.
     """
     numbers: dict[str, dict[str, float]] = {name: {} for name in embeddings}
     notes = _add(numbers, {name: partial(_probe, z, batch, seed=seed) for name, z in embeddings.items()})
     if labels is None:
-        return Assessment(numbers, (*notes, "without labels, whether biology was kept cannot be judged"))
+        return Assessment(numbers, (*notes, "without labels, whether biology was kept cannot be measured"))
     for score in (partial(_unpredictability, seed=seed), _transfer):
         notes += _add(numbers, {name: partial(score, z, batch, labels) for name, z in embeddings.items()})
     notes += [
-        f"{name}: the batch is told worse than chance within labels; cells may have been moved onto others"
+        f"{name}: within labels the batch is predicted worse than by chance; cells may have been moved onto "
+        f"others"
         for name, found in numbers.items()
-        if found.get("unpredictability", 0.0) > _TOO_MUCH
+        if found.get("unpredictability", 0.0) > overcorrected
     ]
     if with_scib:
         try:
