@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from sciadv.errors import InputError, SciadvError
+from sciadv.errors import InputError, SciadvError, WeightsError
 from sciadv.trainings.checkpoint import read_checkpoint, write_checkpoint
 from sciadv.trainings.distributed import is_first, wait
 
@@ -170,7 +170,17 @@ def load_training(training: Resumable, checkpoint: Path) -> None:
                 f"{checkpoint} was written by a training with {key} {theirs.get(key)!r}, but this one has "
                 f"{value!r}; start anew without resuming"
             )
-    training.restore(tensors, facts)
+    kept = training.state()
+    try:
+        training.restore(tensors, facts)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        training.restore(*kept)
+        if isinstance(error, SciadvError):
+            raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise WeightsError(
+            f"{checkpoint} is not a whole checkpoint of this training ({reason[0]}). Delete it to start anew."
+        ) from error
 
 
 def diverged(tensor: str, step: int, *, advice: str | None = None) -> DivergedError:

@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from small_recipes import SMALL_RECIPES
 
 from sciadv.catalogue import load_recipe
-from sciadv.errors import InputError
+from sciadv.errors import InputError, WeightsError
 from sciadv.files.publishing import lock_folder
 from sciadv.recipes import make_job, train_recipe
 from sciadv.trainings import load_training, run
+from sciadv.trainings.checkpoint import write_checkpoint
 
 KILLED = """
 import os, signal, sys, torch
@@ -82,6 +83,25 @@ def test_a_torn_row_and_rows_after_the_checkpoint_are_dropped(tmp_path: Path) ->
     found = rows(folder, "metrics.csv")
     assert found[: len(kept)] == kept
     assert [row[0] for row in found[1:]] == [str(step) for step in range(1, again.n_steps + 1)]
+
+
+@pytest.mark.parametrize("lost", ["update", "n_done", "optimizers"])
+def test_a_checkpoint_that_lacks_a_fact_is_refused_in_words_and_changes_nothing(
+    lost: str, tmp_path: Path
+) -> None:
+    (tmp_path / "recipe.toml").write_text(SMALL_RECIPES["design"])
+    training = make_job(load_recipe(tmp_path), tmp_path, torch.device("cpu")).training
+    training.step()
+    tensors, facts = training.state()
+    del facts[lost]
+    file = tmp_path / "checkpoint.safetensors"
+    write_checkpoint(file, tensors, {**facts, "settings": training.settings()})
+    training.step()
+    before = training.state()
+    with pytest.raises(WeightsError, match="not a whole checkpoint"):
+        load_training(training, file)
+    assert training.n_done == 2
+    assert all(torch.equal(t, before[0][name]) for name, t in training.state()[0].items())
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
