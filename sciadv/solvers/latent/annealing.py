@@ -94,7 +94,7 @@ class Annealing:
         history: list[float] = state.memory[1]
         solution: Solution | None = state.memory[0]
         if solution is None:
-            solver = LevenbergMarquardt(self.restarts, 0, _latents(state), halve_at=())
+            solver = LevenbergMarquardt(self.restarts, 1, _latents(state), halve_at=())
             solution = solver.solve(problem, seed=run.seed, monitor=run)
         if can_loosen(problem):
             solution = loosen(problem, solution, self.loosening, seed=run.seed, monitor=run)
