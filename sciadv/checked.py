@@ -13,9 +13,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import torch
 
-from sciadv.arguments import as_count, as_flag, as_number, as_one_of, as_seed, as_shape, as_text, shown
+from sciadv.arguments import (
+    as_count,
+    as_flag,
+    as_function,
+    as_number,
+    as_one_of,
+    as_seed,
+    as_shape,
+    as_tensor,
+    as_text,
+    shown,
+)
 from sciadv.errors import InputError
 from sciadv.types import Shape, as_device
 
@@ -97,10 +109,26 @@ def conform(value: Any, name: str, annotation: Any) -> Any:
     kinds = [member for member in members if member is not type(None)]
     if torch.device in kinds:
         return value if str(value) == "meta" else as_device(value)
+    if any(_is_array(kind) for kind in kinds):
+        return _as_given(value, name, is_text_too=str in kinds)
     if len(kinds) > 1:
         return value
     kind, more = _taken_apart(kinds[0])
     return _conform_one(value, name, kind, bounds | more)
+
+
+def _is_array(kind: Any) -> bool:
+    """Say whether a type is one of arrays: of torch, of NumPy, or what NumPy takes for one."""
+    return kind is torch.Tensor or get_origin(kind) is np.ndarray or "_SupportsArray" in repr(kind)
+
+
+def _as_given(value: Any, name: str, *, is_text_too: bool) -> Any:
+    """Check that a value is an array of numbers, or a sparse matrix or text where that is allowed."""
+    is_sparse = hasattr(value, "tocsr") or (isinstance(value, torch.Tensor) and value.layout != torch.strided)
+    is_text = is_text_too and isinstance(value, str) and not value.isspace()
+    if not is_sparse and not is_text:
+        as_tensor(value, name)
+    return value
 
 
 def _taken_apart(annotation: Any) -> tuple[Any, dict[str, float]]:
@@ -124,6 +152,8 @@ def _conform_one(value: Any, name: str, kind: Any, bounds: dict[str, float]) -> 
         return as_shape(value, name)
     if origin in (tuple, list, Sequence):
         return _conform_items(value, name, kind)
+    if origin is Callable:
+        return as_function(value, name)
     if isinstance(kind, type) and is_dataclass(kind):
         return as_one_of(value, name, kind, f"{kind.__name__}(...)")
     check = _CHECKS.get(str if origin is Literal else kind)

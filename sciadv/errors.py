@@ -34,9 +34,15 @@ class UnknownNameError(SciadvError, LookupError):
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         self.what, self.name, self.known = what, name, sorted(known)
         super().__init__(
-            f"no {what} is named {name!r}{did_you_mean(name, self.known)}; "
+            f"no {what} is named {_short(name)}{did_you_mean(name, self.known)}; "
             f"there are: {', '.join(self.known) or 'none'}"
         )
+
+
+def _short(name: str) -> str:
+    """Return a name in quotes, without its middle where it is no name that anything could have."""
+    shown = ascii(name)
+    return shown if len(shown) <= 200 else f"{shown[:60]}...{shown[-20:]}"
 
 
 class AdjointError(InputError):

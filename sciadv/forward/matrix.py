@@ -131,6 +131,18 @@ class DenseMatrix(nn.Module):
         return as_kind_of(y, self.matrix) @ self.matrix.conj()
 
 
+def _checked_rows(matrix: ScipySparse) -> Any:
+    """Return a sparse matrix in rows, whose indices are within its shape or refused."""
+    try:
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)
+        csr = matrix.tocsr()
+        csr.check_format(full_check=True)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise InputError(f"the sparse matrix is broken: {error}; make it anew from its entries") from error
+    return csr
+
+
 class SparseMatrix(nn.Module):
     """Products of a sparse matrix and its adjoint with the rows of a batch.
 
@@ -154,7 +166,7 @@ class SparseMatrix(nn.Module):
 
     def __init__(self, matrix: ScipySparse, *, dtype: torch.dtype, device: torch.device | str) -> None:
         super().__init__()
-        csr = matrix.tocsr()
+        csr = _checked_rows(matrix)
         if not np.isfinite(csr.data).all():
             raise InputError("the matrix has NaN or Inf among its entries; repair it or drop those rows")
         self.rows = _Rows(csr, dtype=dtype, device=device)

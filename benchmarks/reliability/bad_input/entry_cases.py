@@ -30,7 +30,7 @@ def design_cases() -> Iterator[Case]:
     """Vary the arguments of `design`."""
 
     def good() -> dict[str, Any]:
-        return {"name": "nanotexture-friction", "target": {"friction_coefficient": 0.08}, "n": 1}
+        return {"problem": "nanotexture-friction", "target": {"friction_coefficient": 0.08}, "n": 1}
 
     targets = named(
         ("list", lambda: ["friction_coefficient"]),
@@ -54,7 +54,7 @@ def design_cases() -> Iterator[Case]:
     counts = [v for v in hostile.COUNT if not v.accepts or v.words == "numpy-integer"]
     yield from Entry("design", sciadv.design, good).vary(
         {
-            "name": [*hostile.PATH, *hostile.NAME],
+            "problem": [*hostile.PATH, *hostile.NAME],
             "target": targets,
             "n": [*counts, *hostile.TOO_LARGE],
             "seed": [value for value in hostile.SEED if not value.accepts],
@@ -62,7 +62,7 @@ def design_cases() -> Iterator[Case]:
             "monitor": [value for value in hostile.THINGS if value.words not in {"none", "type"}],
         }
     )
-    circuits = Entry("design of circuits", sciadv.design, lambda: {"name": "gene-oscillator", "n": 1})
+    circuits = Entry("design of circuits", sciadv.design, lambda: {"problem": "gene-oscillator", "n": 1})
     yield from circuits.vary({"target": targets, "n": [*counts[:3], *hostile.TOO_LARGE]})
     for name in ("digits-superresolution", "pbmc-correction", "mri-undersampled"):
         yield Case(f"design({name})", "design", partial(_designed, name))

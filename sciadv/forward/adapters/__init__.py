@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.adapters.checks import check_wrapped
 from sciadv.forward.adapters.deepinv import from_deepinv, is_deepinv
@@ -28,6 +29,7 @@ _WRAPPERS: tuple[tuple[Callable[[object], bool], Callable[[Any, Request, str], F
 )
 
 
+@checked
 def as_forward(  # noqa: PLR0913  # what is known of a foreign operator
     obj: object,
     in_shape: Shape | None = None,

@@ -27,7 +27,7 @@ from sciadv.solvers.latent.search import LatentState, Point, Search, begin, best
 from sciadv.solvers.latent.starts import StartPoints, Starts
 from sciadv.solvers.linear.gauss_newton import gauss_newton, plus_ridge
 from sciadv.solvers.linear.noise_level import noise_level
-from sciadv.types import Count, NotNegative, Positive, Rows
+from sciadv.types import Count, NotNegative, Positive, Rows, Whole
 
 #: Numbers in the Jacobians that are in memory at once at the start.
 MAX_NUMBERS = 2**24
@@ -89,7 +89,7 @@ class LevenbergMarquardt:
     """
 
     restarts: Count = 16
-    n_iterations: Count = 100
+    n_iterations: Whole = 100
     starts: str | Tensor = "linearised-draws"
     tolerance: NotNegative = 1e-7
     damping: Positive = 0.3
