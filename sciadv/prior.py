@@ -228,6 +228,13 @@ class Prior:
             raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
         return latents
 
+    def replica(self) -> Prior:
+        """Return the prior with copies of its networks of its own; what was found by trying them is kept."""
+        own = replace(self)
+        found = {name: value for name, value in vars(self).items() if name in {"out_shape", "example"}}
+        vars(own).update(found)
+        return own
+
     def to(self, device: torch.device | str) -> Prior:
         """Return the prior on another device; this one stays where it is."""
         target = as_device(device)

@@ -167,7 +167,7 @@ class Problem:
         hooks, must not be shared by threads. Weights are shared.
         """
         own = copy.copy(self)
-        object.__setattr__(own, "prior", replace(self.prior))  # frozen
+        object.__setattr__(own, "prior", self.prior.replica())  # frozen
         return own
 
     def subset(self, index: slice | list[int] | Tensor) -> Problem:
