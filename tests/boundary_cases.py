@@ -215,12 +215,12 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "10+ starts for each of 2 measurements would take about",
     ),
     "particles huge": (
-        lambda: solve(problem(), SequentialMonteCarlo(n_particles=10**12)),
+        lambda: solve(problem(), SequentialMonteCarlo(n_particles=2 * 10**9)),
         "would take about",
     ),
     "draws of a posterior huge": (
-        lambda: solve(problem(), Laplace(n_samples=10**12)),
-        "10+ draws for each of 2",
+        lambda: solve(problem(), Laplace(n_samples=2 * 10**9)),
+        "20+ draws for each of 2",
     ),
     "restarts half": (lambda: solve(problem(), restarts=2.5), "restarts must be a whole number"),
     "restarts True": (lambda: solve(problem(), restarts=True), "restarts must be a whole number"),
