@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector, simulate_counts
 from sciadv.domains.batch_correction.adversarial import AdversarialCorrection, correction_training
 from sciadv.domains.batch_correction.assessment.probes import probe_accuracy
-from sciadv.domains.batch_correction.correction import Lesson
+from sciadv.domains.batch_correction.fitted_correction import Lesson
 from sciadv.errors import InputError
 from sciadv.files.cards import write_card
 from sciadv.files.h5ad import read_h5ad

@@ -1,6 +1,6 @@
 """Conformance suites, public: what every operator, prior, solver, designer and corrector must do."""
 
-from sciadv.testing.corrector import check_corrector
+from sciadv.testing.corrector_suite import check_corrector
 from sciadv.testing.designer import check_designer
 from sciadv.testing.forward import check_forward
 from sciadv.testing.posterior import check_posterior

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Correction, FitPlan
 from sciadv.domains.batch_correction.correction_game import (
     AdversarialSettings,
     CorrectionGame,
     training_of,
 )
+from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.games.updates import Update

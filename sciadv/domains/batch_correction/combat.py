@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Correction, FitPlan
+from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.errors import InputError
 from sciadv.prior import Prior

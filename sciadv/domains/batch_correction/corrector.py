@@ -20,9 +20,9 @@ from sciadv.domains.batch_correction.cells import (
     require_batch,
 )
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction import Correction, FitPlan, Lesson
 from sciadv.domains.batch_correction.correction_files import SavedCorrection, load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
+from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
 from sciadv.domains.batch_correction.groups import (
     Groups,
     check_batches,
@@ -179,7 +179,7 @@ class BatchCorrector:
         monitor: TrainingMonitor | None = None,
     ) -> Lesson:
         """Read and check cells, and return what a correction learns from; `fit` without the fit."""
-        device = as_device(self.device)  # before anything is read
+        device = as_device(self.device)
         cells = self._read(data, batch, labels)
         correction, groups = self._groups(cells, require_batch(cells))
         check_size(cells)
@@ -206,9 +206,7 @@ class BatchCorrector:
         batches = known_names(names)
         check_batches(names, batches, key=self.batch_key, method=method, least=correction.least_cells)
         if min(cells.n_cells, cells.n_genes) < 3:
-            raise InputError(
-                f"{cells.n_genes} genes of {cells.n_cells} cells are too few to correct; give more"
-            )
+            raise InputError(f"{cells.n_genes} genes of {cells.n_cells} cells are too few; give more")
         known = known_names(cells.labels)
         codes = label_codes(cells, known, is_needed=method == "linear" and bool(known))
         return correction, Groups(encode(names, batches, what="batch"), codes, len(batches), len(known))
