@@ -72,3 +72,9 @@ def test_the_optimal_discriminator_is_calibrated_and_a_sharpened_one_is_not() ->
 def test_lengths_that_differ_are_refused() -> None:
     with pytest.raises(InputError, match="one length"):
         calibration_error(torch.rand(3), torch.ones(4, dtype=torch.bool))
+
+
+def test_a_class_with_a_twentieth_of_all_is_a_mode_of_ten() -> None:
+    classes = torch.cat([torch.zeros(95, dtype=torch.long), torch.ones(5, dtype=torch.long)])
+    assert n_modes(classes, 10) == 2  # 5 % is half of an even share
+    assert n_modes(classes, 10, least=0.6) == 1

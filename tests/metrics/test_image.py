@@ -47,3 +47,9 @@ def test_shapes_that_differ_are_refused() -> None:
 def test_images_smaller_than_the_window_are_refused() -> None:
     with pytest.raises(InputError, match="11 pixels"):
         ssim(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8))
+
+
+def test_ssim_of_constant_images_is_its_first_constant_alone() -> None:
+    """Without structure ``(2 a b + c1) / (a^2 + b^2 + c1)`` is left, c1 = 0.01^2: dark images show it."""
+    dark, less = torch.zeros(1, 1, 12, 12).double(), torch.full((1, 1, 12, 12), 0.01).double()
+    assert float(ssim(dark, less)) == pytest.approx(1e-4 / (1e-4 + 1e-4))

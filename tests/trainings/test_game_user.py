@@ -117,9 +117,9 @@ def test_the_look_at_the_networks_leaves_no_trace() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"batch": 0}, "batch >= 1"),
-        ({"learning_rate": -1.0}, "learning rates >= 0"),
-        ({"learning_rate": (1e-3, -1e-3)}, "learning rates >= 0"),
+        ({"batch": 0}, "batch must be a whole number, at least 1"),
+        ({"learning_rate": -1.0}, "learning_rate must be a finite number >= 0"),
+        ({"learning_rate": (1e-3, -1e-3)}, "learning_rate must be a finite number >= 0"),
         (
             {"options": GameOptions(optimizer=lambda p, rate: torch.optim.LBFGS(p, lr=rate))},
             "LBFGS evaluates the loss itself",

@@ -10,6 +10,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from sciadv.arguments import as_count, as_number, as_one_of, as_seed, shown
 from sciadv.errors import InputError
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
@@ -101,6 +102,11 @@ class Game:
         device: torch.device | str | None = None,
         options: GameOptions | None = None,
     ) -> None:
+        for name, net in (("generator", generator), ("discriminator", discriminator)):
+            as_one_of(net, name, nn.Module, "a torch module")
+        rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
+        if len(rates) != 2:
+            raise InputError(f"learning_rate must be one number, or two, but it is {shown(learning_rate)}")
         rules = Rules.of(objective, penalties, update, augment, options or GameOptions())
         if device is not None:
             generator, discriminator = (net.to(as_device(device)) for net in (generator, discriminator))
@@ -109,10 +115,13 @@ class Game:
             discriminator,
             rules,
             latent_shape=_latent_shape(generator, n_latent),
-            rates=learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate),
-            ema=ema,
-            batch=batch,
-            seed=seed,
+            rates=(
+                as_number(rates[0], "learning_rate", least=0),
+                as_number(rates[1], "learning_rate", least=0),
+            ),
+            ema=as_number(ema, "ema", least=0, below=1),
+            batch=as_count(batch, "batch", most=2**24),
+            seed=as_seed(seed),
         )
 
     @property
