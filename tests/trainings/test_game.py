@@ -160,7 +160,7 @@ def test_a_user_plugs_in_every_part_of_their_own() -> None:
         ({"penalties": [len]}, (InputError, TypeCheckError), "penalt"),
         ({"augment": "flip"}, UnknownNameError, "diffaugment"),
         ({"n_latent": None}, InputError, "give n_latent"),
-        ({"ema": 1.0}, InputError, "decay"),
+        ({"ema": 1.0}, InputError, "ema must be"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_in_words(settings, error, words) -> None:
