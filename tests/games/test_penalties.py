@@ -288,3 +288,21 @@ def test_impossible_settings_are_refused(build):
 def test_batches_of_two_shapes_are_refused_where_points_lie_between():
     with pytest.raises(InputError, match="one shape"):
         WassersteinGradientPenalty()(steep, batch(1, n=4), batch(2, n=5))
+
+
+def test_smoothing_costs_the_rest_of_the_label_times_the_mean_logit() -> None:
+    real = torch.ones(4, 2)
+    penalty = LabelSmoothing(0.9)(lambda x: x.sum(1, keepdim=True), real, real)
+    assert float(penalty) == pytest.approx(0.1 * 2.0, rel=1e-5)
+
+
+def test_a_lazy_gradient_penalty_weighs_as_much_as_it_is_left_out() -> None:
+    real, fake = torch.zeros(4, 2), torch.ones(4, 2)
+    each, fourth = (
+        WassersteinGradientPenalty(every=every)(
+            lambda x: 3 * x[:, :1], real, fake, generator=torch.Generator().manual_seed(0)
+        )
+        for every in (1, 4)
+    )
+    assert float(each) == pytest.approx(10 * (3 - 1) ** 2, rel=1e-5)
+    assert float(fourth) == pytest.approx(4 * float(each), rel=1e-5)
