@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -287,8 +287,10 @@ class Copy:
         return code == 0
 
 
-def run_all(found: list[Mutation], n_processes: int) -> list[Mutation]:
-    """Run every mutation, a few at once; return those that survived."""
+def run_all(
+    found: list[Mutation], n_processes: int, words: tuple[str, str] = ("killed", "SURVIVED")
+) -> list[Mutation]:
+    """Run every mutation, a few at once; return those whose tests pass."""
     waiting, survived = list(reversed(found)), []
     running: dict[int, tuple[Copy, Mutation, float]] = {}
     with tempfile.TemporaryDirectory() as home:
@@ -304,7 +306,7 @@ def run_all(found: list[Mutation], n_processes: int) -> list[Mutation]:
             copy, mutation, began = running.pop(process)
             passed = copy.ended(mutation, status)
             idle.append(copy)
-            word = "SURVIVED" if passed else "killed"
+            word = words[passed]
             sys.stdout.write(f"{word:<8} {time.monotonic() - began:4.0f} s  {mutation.name}\n")
             sys.stdout.flush()
             survived += [mutation] if passed else []
@@ -323,6 +325,10 @@ def main() -> None:
     sys.stdout.write(f"{len(found)} mutations, each text in its file once\n")
     if given.anchors or not found:
         return
+    unchanged = {mutation.tests: replace(mutation, new=mutation.old) for mutation in found}
+    passed = run_all(list(unchanged.values()), given.j, words=("fails", "passes"))
+    if len(passed) < len(unchanged):
+        raise SystemExit("tests fail without a mutation: they would kill every one")
     survived = run_all(found, given.j)
     share = 1 - len(survived) / len(found)
     sys.stdout.write(f"{len(found) - len(survived)} of {len(found)} killed, {share:.1%}\n")
