@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.arguments import as_seed
+from sciadv.arguments.values import as_seed
 from sciadv.constraint import Constraint
 from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
@@ -23,6 +23,7 @@ from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argu
 from sciadv.likelihood import LIKELIHOODS, Likelihood
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem, SolverSettings
+from sciadv.registry.settings import none_arguments
 from sciadv.schema import (
     ChainForward,
     ConstraintTable,
@@ -38,7 +39,6 @@ from sciadv.schema import (
     parse_recipe,
     parse_spec,
 )
-from sciadv.settings import none_arguments
 from sciadv.solvers import solver_names
 from sciadv.types import Shape, as_device, as_generator
 

@@ -15,7 +15,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from sciadv.arguments import as_number, as_one_of, as_text, shown
+from sciadv.arguments.values import as_number, as_one_of, as_text, shown
 from sciadv.errors import InputError
 from sciadv.forward import Forward
 from sciadv.likelihood import Likelihood

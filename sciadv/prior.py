@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sciadv.arguments import as_count, as_one_of, as_scalar, as_shape, as_tensor, as_text, shown
+from sciadv.arguments.memory import check_memory
+from sciadv.arguments.values import as_count, as_one_of, as_scalar, as_shape, as_tensor, as_text, shown
 from sciadv.data.moments import MOMENTS, Moments, Residual
 from sciadv.errors import GeneratorError, InputError, WeightsError
 from sciadv.files.cards import (
@@ -30,7 +31,6 @@ from sciadv.files.folders import find_entry
 from sciadv.files.publishing import publish
 from sciadv.files.reading import file_sha256
 from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
-from sciadv.memory import check_memory
 from sciadv.nets import net_spec
 from sciadv.nets.generator_checks import check_generator
 from sciadv.nets.loading import load_net

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sciadv.arguments import as_number, as_one_of, as_tensor, as_text, shown
+from sciadv.arguments.values import as_number, as_one_of, as_tensor, as_text, shown
 from sciadv.constraint import Constraint, check_constraints
 from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward

@@ -21,7 +21,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from sciadv.arguments import as_seed, shown
+from sciadv.arguments.values import as_seed, shown
 from sciadv.errors import InputError
 
 Shape = tuple[int, ...]

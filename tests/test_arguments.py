@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from sciadv.arguments import (
+from sciadv.arguments.values import (
     as_count,
     as_flag,
     as_function,

@@ -180,7 +180,9 @@ def test_a_magnitude_is_that_of_the_parts_before_it(tmp_path):
 
 def test_a_forward_of_another_package_is_found(monkeypatch, tmp_path):
     point = EntryPoint("coarse", "sciadv.forward.imaging.block:BlockSum", "sciadv.forward")
-    monkeypatch.setattr("sciadv.registry.entry_points", lambda *, group: [point] * (group == point.group))
+    monkeypatch.setattr(
+        "sciadv.registry.registry.entry_points", lambda *, group: [point] * (group == point.group)
+    )
     forward = build_forward(forward_table('kind = "coarse"\nblock = 2'), (1, 4, 4), folder=tmp_path)
     assert forward.out_shape == (1, 2, 2)
     with pytest.raises(InputError, match=r"blok is not a key of a coarse forward.*block"):

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Seed, Shape, Share
 
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from sciadv import Prior
 from sciadv.cli import app
-from sciadv.cli import demo as demo_module
-from sciadv.cli import solve as solve_module
+from sciadv.cli import demo_command as demo_module
+from sciadv.cli import solve_command as solve_module
 from sciadv.cli.edge import check_output_folder
 from sciadv.errors import InputError
 from sciadv.nets import build_seeded
@@ -269,7 +269,7 @@ def test_ctrl_c_while_comparing_keeps_the_solution(folder, monkeypatch):
 
 def test_ctrl_c_from_outside_stops_a_real_process(folder):
     code = (
-        "import contextlib, sciadv.cli, sciadv.cli.solve as module\n"
+        "import contextlib, sciadv.cli, sciadv.cli.solve_command as module\n"
         "@contextlib.contextmanager\n"
         "def telling(problem):\n"
         "    yield lambda progress: print('iteration', flush=True)\n"

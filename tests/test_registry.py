@@ -16,7 +16,7 @@ from sciadv.games.penalties import PENALTIES
 from sciadv.games.updates import UPDATES
 from sciadv.likelihood import LIKELIHOODS
 from sciadv.nets import NETS
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
 from sciadv.schema import RECIPES
 from sciadv.solvers import SOLVERS
 
@@ -304,7 +304,9 @@ def test_two_parts_of_one_name_are_refused():
 
 def test_a_part_of_another_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch):
     point = EntryPoint("theirs", "no_such_module:Part", "sciadv.solvers")
-    monkeypatch.setattr("sciadv.registry.entry_points", lambda *, group: [point] * (group == point.group))
+    monkeypatch.setattr(
+        "sciadv.registry.registry.entry_points", lambda *, group: [point] * (group == point.group)
+    )
     assert "theirs" in SOLVERS
     with pytest.raises(InputError, match="the solver 'theirs' of another package cannot be imported"):
         SOLVERS.find("theirs")
@@ -312,5 +314,7 @@ def test_a_part_of_another_package_that_cannot_be_imported_is_named(monkeypatch:
 
 def test_a_name_of_our_own_comes_before_that_of_another_package(monkeypatch: pytest.MonkeyPatch):
     point = EntryPoint("blur", "no_such_module:Part", "sciadv.forward")
-    monkeypatch.setattr("sciadv.registry.entry_points", lambda *, group: [point] * (group == point.group))
+    monkeypatch.setattr(
+        "sciadv.registry.registry.entry_points", lambda *, group: [point] * (group == point.group)
+    )
     assert FORWARDS["blur"].__name__ == "Blur"

@@ -7,7 +7,7 @@ from sciadv.catalogue import build_forward
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import FORWARDS, ParallelBeam, to_dense
 from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_text
-from sciadv.schema.problem import ForwardSpec
+from sciadv.schema.problem_tables import ForwardSpec
 from sciadv.schema.sentences import _choices_in
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 

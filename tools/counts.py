@@ -15,10 +15,10 @@ _SIZES = re.compile(r"CHUNK|^_?MAX_|_MAX_|BYTES|LARGEST|LIMIT")
 
 #: Numbers of mathematics, physics or a file format, which no user could want otherwise, each with its reason.
 MATHEMATICS: dict[str, str] = {
-    "sciadv.cli.demo.N_DIGITS": "what the demo shows",
-    "sciadv.cli.demo.N_DESIGNS": "what the demo shows",
-    "sciadv.cli.demo.N_CIRCUITS": "what the demo shows",
-    "sciadv.cli.demo.N_CELLS": "what the demo shows",
+    "sciadv.cli.demo_command.N_DIGITS": "what the demo shows",
+    "sciadv.cli.demo_command.N_DESIGNS": "what the demo shows",
+    "sciadv.cli.demo_command.N_CIRCUITS": "what the demo shows",
+    "sciadv.cli.demo_command.N_CELLS": "what the demo shows",
     "sciadv.cli.edge.EXIT_BAD_INPUT": "exit code of a command",
     "sciadv.cli.edge.EXIT_INTERRUPTED": "exit code of a command",
     "sciadv.data.datasets._N_TEST_SLICES": "part of a data set's definition",
@@ -51,7 +51,7 @@ MATHEMATICS: dict[str, str] = {
     "sciadv.report.solution_page.N_EXAMPLES": "what a page shows",
     "sciadv.solvers.beyond_range.logit_model._CHEAPER_WIDTH": "which of two equal systems is solved",
     "sciadv.solvers.linear.conjugate_gradients._TINY": "the floor of a denominator",
-    "sciadv.testing.forward.TOLERANCES": "rounding of a precision",
+    "sciadv.testing.forward_suite.TOLERANCES": "rounding of a precision",
     "sciadv.trainings.data_order._SEED": "the name of a stream of random numbers",
     "sciadv.trainings.data_order._EPOCH": "the name of a stream of random numbers",
     "sciadv.trainings.data_order._STREAM": "the name of a stream of random numbers",

@@ -53,7 +53,7 @@ def journeys(house: House) -> list[Walk]:
 
 
 def _solve() -> object:
-    from sciadv.cli.solve import Request, run_request
+    from sciadv.cli.solve_command import Request, run_request
 
     with TemporaryDirectory() as folder:
         return run_request(Request("digits-superresolution", Path(folder) / "out", device="cpu", first=1))

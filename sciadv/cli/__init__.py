@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from sciadv.cli import bench, catalogue, correct, demo, design, solve, train
+from sciadv.cli import (
+    bench_command,
+    correct_command,
+    demo_command,
+    design_command,
+    list_command,
+    solve_command,
+    train_command,
+)
 
 __all__ = ["app", "main"]
 
@@ -15,14 +23,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("list")(catalogue.list_entries)
-app.command("show")(catalogue.show)
-app.command("solve")(solve.solve)
-app.command("design")(design.design)
-app.command("correct")(correct.correct)
-app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("bench")(bench.bench)
+app.command("list")(list_command.list_entries)
+app.command("show")(list_command.show)
+app.command("solve")(solve_command.solve)
+app.command("design")(design_command.design)
+app.command("correct")(correct_command.correct)
+app.command("demo")(demo_command.demo)
+app.command("train")(train_command.train)
+app.command("bench")(bench_command.bench)
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def as_path(name: object) -> Path:
 
 
 def _shown(value: object) -> str:
-    from sciadv.arguments import shown  # with torch, which ``sciadv --help`` should not load
+    from sciadv.arguments.values import shown  # with torch, which ``sciadv --help`` should not load
 
     return shown(value)
 

@@ -32,7 +32,9 @@ def require_bytes(path: Path, n_bytes: int, *, what: str = "", failure: Failure 
     InputError
         They may not (or what `failure` makes).
     """
-    from sciadv.memory import total_bytes  # with torch, which a command that reads nothing should not load
+    from sciadv.arguments.memory import (
+        total_bytes,  # with torch, which a command that reads nothing should not load
+    )
 
     limit = total_bytes() // 2
     if n_bytes > limit:

@@ -22,8 +22,8 @@ from sciadv.forward.stack import stack
 from sciadv.forward.tomography.crosshole import CrossholeTravelTime, FaciesSlowness
 from sciadv.forward.tomography.radon import ParallelBeam, filtered_back_projection
 from sciadv.forward.waves.acoustic import AcousticCrosswell
-from sciadv.registry import Registry
-from sciadv.settings import parameters_of
+from sciadv.registry.registry import Registry
+from sciadv.registry.settings import parameters_of
 
 __all__ = [
     "FORWARDS",

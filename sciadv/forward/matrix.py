@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import apply_linear, as_kind_of
 from sciadv.forward.base import LinearForward, to_tensor
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Shape
 
 

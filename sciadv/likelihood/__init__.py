@@ -13,7 +13,7 @@ from sciadv.likelihood.gaussian import Gaussian
 from sciadv.likelihood.poisson import Poisson
 from sciadv.likelihood.student_t import StudentT
 from sciadv.likelihood.tolerance import Tolerance
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
 
 #: The likelihoods that a file can name by `kind`.
 LIKELIHOODS: Registry[Callable[..., Likelihood]] = Registry("likelihood", "sciadv.likelihood")

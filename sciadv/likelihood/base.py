@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.arguments import as_number, as_tensor
+from sciadv.arguments.values import as_number, as_tensor
 from sciadv.errors import InputError
 from sciadv.types import Shape
 

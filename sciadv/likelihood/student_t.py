@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciadv.arguments import as_number
+from sciadv.arguments.values import as_number
 from sciadv.likelihood.base import Likelihood, as_positive, check_shape_fits
 from sciadv.types import Positive
 

@@ -18,7 +18,7 @@ from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
 from sciadv.nets.seeded import SeededDraws
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
 from sciadv.types import as_generator
 
 #: The networks that a file can name by `kind`.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.registry.checked import checked
 from sciadv.types import Classes, Count
 
 

@@ -6,7 +6,6 @@ from typing import Literal, final, get_args
 
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.layers import (
     MinibatchDiscrimination,
@@ -15,6 +14,7 @@ from sciadv.nets.layers import (
     spectrally_normalised,
 )
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.registry.checked import checked
 from sciadv.types import Count
 
 Norm = Literal["batch", "virtual", "none"]

@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive
 
 #: One positive number or more.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sciadv.arguments import shown
+from sciadv.arguments.values import shown
 from sciadv.errors import InputError
 from sciadv.types import Shape, as_generator
 

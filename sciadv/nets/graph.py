@@ -26,9 +26,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.nets.layers import MinibatchDiscrimination
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive
 
 CHANNELS = ("sign", "threshold", "hill", "fold", "production", "degradation", "presence")

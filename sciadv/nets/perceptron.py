@@ -9,8 +9,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.nets.sizes import MNIST, ImageShape, keeps_settings
+from sciadv.registry.checked import checked
 from sciadv.types import Count
 
 

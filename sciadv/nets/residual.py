@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
 from sciadv.nets.layers import spectrally_normalised
 from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.registry.checked import checked
 from sciadv.types import Classes, Count, Positive, Whole
 
 

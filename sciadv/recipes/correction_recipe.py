@@ -22,7 +22,7 @@ from sciadv.files.reading import file_sha256
 from sciadv.files.writing import write_file
 from sciadv.recipes.job import Job
 from sciadv.schema import Recipe, trains
-from sciadv.schema.game import UpdateTable
+from sciadv.schema.game_tables import UpdateTable
 from sciadv.schema.tables import RecipeSpec, Table
 from sciadv.types import Count, NotNegative, Seed
 

@@ -18,7 +18,7 @@ from sciadv.recipes.image_recipe import (
 )
 from sciadv.recipes.job import Job
 from sciadv.schema import CircuitRecipe, GanRecipe, Recipe, trains
-from sciadv.schema.game import GameTable, option_classes
+from sciadv.schema.game_tables import GameTable, option_classes
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.game.game_parts import make_part
 from sciadv.trainings.game.game_rules import GameOptions

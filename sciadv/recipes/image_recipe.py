@@ -20,7 +20,7 @@ from sciadv.prior import Moments, Prior
 from sciadv.recipes.prior_quality import measure_prior
 from sciadv.report.plotting import plot_samples
 from sciadv.schema import ImageRecipe, Recipe
-from sciadv.schema.recipe import ClassifierTable
+from sciadv.schema.recipe_tables import ClassifierTable
 from sciadv.solvers.beyond_range.residual_statistics import residual_facts, with_residual
 from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
 from sciadv.trainings.loop import run

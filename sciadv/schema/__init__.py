@@ -5,11 +5,11 @@ left to `sciadv.catalogue`.
 """
 
 from sciadv.files.reading import read_text
-from sciadv.schema.circuits import CircuitRecipe
-from sciadv.schema.correction import CorrectionSpec
-from sciadv.schema.design import DesignRecipe
+from sciadv.schema.circuits_tables import CircuitRecipe
+from sciadv.schema.correction_tables import CorrectionSpec
+from sciadv.schema.design_tables import DesignRecipe
 from sciadv.schema.parts import PartTable
-from sciadv.schema.problem import (
+from sciadv.schema.problem_tables import (
     Bar,
     BenchTable,
     ChainForward,
@@ -22,7 +22,7 @@ from sciadv.schema.problem import (
     SolverTable,
     TargetMeasurements,
 )
-from sciadv.schema.recipe import (
+from sciadv.schema.recipe_tables import (
     RECIPES,
     GanRecipe,
     ImageRecipe,

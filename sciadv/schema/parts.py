@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import ConfigDict, GetCoreSchemaHandler, create_model, model_validator
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
+from sciadv.registry.settings import Array, Numbers, Setting, file_settings, takes_anything
 from sciadv.schema.tables import Table
-from sciadv.settings import Array, Numbers, Setting, file_settings, takes_anything
 
 Part = Callable[..., Any]
 TableType = TypeVar("TableType", bound=Table)

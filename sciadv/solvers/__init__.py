@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from sciadv.errors import InputError
 from sciadv.problem import Problem
-from sciadv.registry import Registry, by_attribute
-from sciadv.settings import parameters_of
+from sciadv.registry.registry import Registry, by_attribute
+from sciadv.registry.settings import parameters_of
 from sciadv.solution import Solution
 from sciadv.solvers.automatic.auto import Auto
 from sciadv.solvers.automatic.binary_cells import BinaryCells

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from sciadv.memory import check_memory
+from sciadv.arguments.memory import check_memory
 from sciadv.problem import Problem
 
 #: Copies of its latent, candidate and predictions that a search holds of each start.

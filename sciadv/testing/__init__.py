@@ -1,12 +1,12 @@
 """Conformance suites, public: what every operator, prior, solver, designer and corrector must do."""
 
 from sciadv.testing.corrector_suite import check_corrector
-from sciadv.testing.designer import check_designer
-from sciadv.testing.forward import check_forward
-from sciadv.testing.posterior import check_posterior
-from sciadv.testing.prior import check_prior
-from sciadv.testing.solver import check_solver, check_steps, linear_problem, map_objective
-from sciadv.testing.training import check_training
+from sciadv.testing.designer_suite import check_designer
+from sciadv.testing.forward_suite import check_forward
+from sciadv.testing.posterior_suite import check_posterior
+from sciadv.testing.prior_suite import check_prior
+from sciadv.testing.solver_suite import check_solver, check_steps, linear_problem, map_objective
+from sciadv.testing.training_suite import check_training
 
 __all__ = [
     "check_corrector",

@@ -18,7 +18,7 @@ from sciadv.domains.batch_correction import (
 )
 from sciadv.domains.batch_correction.batch_problem import OwnBatch, cell_problem
 from sciadv.errors import InputError
-from sciadv.testing.forward import check_forward
+from sciadv.testing.forward_suite import check_forward
 from sciadv.testing.promise import require
 from sciadv.verbs.correct import correct
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sciadv.arguments import as_seed, shown
+from sciadv.arguments.values import as_seed, shown
 from sciadv.catalogue import entry_spec
 from sciadv.domains.batch_correction.batch_problem import OwnBatch, expression_in
 from sciadv.domains.batch_correction.cells import give_back

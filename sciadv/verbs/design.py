@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sciadv.arguments import as_count, as_number, as_seed, shown
+from sciadv.arguments.memory import check_memory
+from sciadv.arguments.values import as_count, as_number, as_seed, shown
 from sciadv.candidate_set import CandidateSet
 from sciadv.catalogue import entry_spec, load_problem
 from sciadv.designs import PropertySearch
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import entry_names
 from sciadv.forward import FORWARDS, Forward
-from sciadv.memory import check_memory
 from sciadv.problem import Problem
-from sciadv.registry import Registry, by_attribute
+from sciadv.registry.registry import Registry, by_attribute
 from sciadv.schema import CorrectionSpec, ProblemSpec, TargetMeasurements
 from sciadv.solvers import Monitor
 from sciadv.types import as_device

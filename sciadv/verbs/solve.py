@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from sciadv.arguments import as_count, as_function, as_seed, shown
+from sciadv.arguments.values import as_count, as_function, as_seed, shown
 from sciadv.catalogue import load_problem
 from sciadv.errors import InputError
 from sciadv.problem import Problem

@@ -23,7 +23,7 @@ from sciadv.catalogue import problem_spec
 from sciadv.forward import CrossholeTravelTime, FaciesSlowness
 from sciadv.nets import build_seeded
 from sciadv.testing import linear_problem
-from sciadv.testing.posterior import gaussian_posterior, moments_of_two_modes, two_modes
+from sciadv.testing.posterior_suite import gaussian_posterior, moments_of_two_modes, two_modes
 
 
 def small_case() -> Problem:

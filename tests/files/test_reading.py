@@ -78,7 +78,7 @@ def test_an_array_larger_than_its_file_is_not_allocated(tmp_path, shape, name):
 
 
 def test_a_sparse_file_on_disk_is_not_read_into_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("sciadv.memory.total_bytes", lambda: 2**20)
+    monkeypatch.setattr("sciadv.arguments.memory.total_bytes", lambda: 2**20)
     content = header((2**20,))
     (tmp_path / "a.npy").write_bytes(content)
     os.truncate(tmp_path / "a.npy", len(content) + 8 * 2**20)

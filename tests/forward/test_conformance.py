@@ -83,7 +83,9 @@ def test_unknown_kind_names_the_known_ones():
 
 def test_installed_package_adds_a_kind(monkeypatch: pytest.MonkeyPatch):
     point = EntryPoint("theirs", "sciadv.forward.imaging.block:BlockSum", "sciadv.forward")
-    monkeypatch.setattr("sciadv.registry.entry_points", lambda *, group: [point] * (group == point.group))
+    monkeypatch.setattr(
+        "sciadv.registry.registry.entry_points", lambda *, group: [point] * (group == point.group)
+    )
     assert forward_kind("theirs") is BlockSum
     with pytest.raises(UnknownNameError, match="theirs"):
         forward_kind("xyz")

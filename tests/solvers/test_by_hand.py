@@ -38,7 +38,7 @@ from sciadv.solvers import (
 )
 from sciadv.solvers.latent.iterate import IterativeSolver
 from sciadv.solvers.posterior.chains import Plan
-from sciadv.testing.solver import check_steps
+from sciadv.testing.solver_suite import check_steps
 
 SHAPE = (1, 6, 6)
 #: They compute their answer, or leave the search to another solver of this table.

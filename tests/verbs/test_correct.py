@@ -107,7 +107,7 @@ def test_what_is_no_expression_is_refused_in_words(cells, what, words):
 
 
 def test_cells_that_do_not_fit_into_memory_are_refused_with_the_estimate(cells, monkeypatch):
-    monkeypatch.setattr("sciadv.memory.total_bytes", lambda device="cpu": 60_000)
+    monkeypatch.setattr("sciadv.arguments.memory.total_bytes", lambda device="cpu": 60_000)
     with pytest.raises(InputError, match="correcting 120 cells x 30 genes would take about"):
         correct(NAME, cells.counts, batch=cells.batch)
 

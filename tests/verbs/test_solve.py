@@ -5,7 +5,7 @@ import torch
 
 from sciadv import load_problem, solve
 from sciadv.catalogue import entry_spec
-from sciadv.cli import solve as command
+from sciadv.cli import solve_command as command
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import entry_names, find_entry
 from sciadv.problem import SolverSettings

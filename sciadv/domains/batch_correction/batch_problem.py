@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.arguments import as_number
+from sciadv.arguments.values import as_number
 from sciadv.domains.batch_correction.cells import encode
 from sciadv.domains.batch_correction.corrector import BatchCorrector
 from sciadv.domains.batch_correction.groups import Groups

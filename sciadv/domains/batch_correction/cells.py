@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sciadv.arguments import as_tensor, shown
+from sciadv.arguments.values import as_tensor, shown
 from sciadv.errors import InputError, UnknownNameError
 
 #: ``(cells,)``, text; `NDArray[np.str_]`, which run-time checkers take for text without a length.

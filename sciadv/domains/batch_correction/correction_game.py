@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sciadv.arguments import as_count, as_number
+from sciadv.arguments.values import as_count, as_number
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.games.two_player import Player, Point
 from sciadv.games.updates import Update

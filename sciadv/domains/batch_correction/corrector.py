@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.arguments import as_count, as_number, as_seed, as_text
+from sciadv.arguments.values import as_count, as_number, as_seed, as_text
 from sciadv.domains.batch_correction.cells import (
     Cells,
     Matrix,
@@ -32,7 +32,7 @@ from sciadv.domains.batch_correction.groups import (
     listed,
 )
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.registry import Registry, by_attribute
+from sciadv.registry.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
 

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sciadv.arguments.memory import check_memory
 from sciadv.domains.batch_correction.cells import UNKNOWN, Cells, Names, encode
 from sciadv.errors import InputError
-from sciadv.memory import check_memory
 
 Codes = NDArray[np.int64]
 

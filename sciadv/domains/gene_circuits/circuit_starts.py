@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sciadv.arguments import as_number
+from sciadv.arguments.values import as_number
 from sciadv.errors import require_at_least
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import signs_and_presence

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.adapters.checks import check_wrapped
 from sciadv.forward.adapters.deepinv import from_deepinv, is_deepinv
@@ -19,6 +18,7 @@ from sciadv.forward.adapters.odl import from_odl, is_odl
 from sciadv.forward.adapters.request import Request
 from sciadv.forward.base import Forward
 from sciadv.forward.matrix import Matrix, ScipySparse
+from sciadv.registry.checked import checked
 from sciadv.types import Shape, as_device
 
 _WRAPPERS: tuple[tuple[Callable[[object], bool], Callable[[Any, Request, str], Forward]], ...] = (

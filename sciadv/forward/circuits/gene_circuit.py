@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
 from sciadv.physics.kinetics import unpack
 from sciadv.physics.steady import Relative, Spectrum, differentiable, jacobians, steady_states
+from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Seed, Share, Whole
 
 #: Any text in Python, which the constructor answers; one of these in a file.

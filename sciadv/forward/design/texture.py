@@ -11,7 +11,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.forward.design.quantity import Quantity
@@ -24,6 +23,7 @@ from sciadv.physics.contact import (
 )
 from sciadv.physics.friction import hysteresis_friction, shear_friction
 from sciadv.physics.wavy import wavy_contact, wavy_full_contact_pressure
+from sciadv.registry.checked import checked
 from sciadv.types import NotNegative, Positive, Shape
 
 #: Any text in Python, which the constructor answers; one of these in a file.

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Shape
 
 

@@ -12,10 +12,10 @@ import torch.nn.functional as F  # torch's own convention
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image, to_tensor
-from sciadv.registry import named
+from sciadv.registry.checked import checked
+from sciadv.registry.registry import named
 from sciadv.types import Positive, Shape, Whole
 
 Boundary = Literal["circular", "zero", "reflect", "replicate"]

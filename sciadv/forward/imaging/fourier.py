@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import as_dtype
 from sciadv.forward.base import LinearForward, expect_image, to_tensor
 from sciadv.forward.imaging.mask import observed_indices
+from sciadv.registry.checked import checked
 from sciadv.types import Shape
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, LinearForward, output_dtype
+from sciadv.registry.checked import checked
 from sciadv.types import Positive
 
 

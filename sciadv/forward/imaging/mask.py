@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, to_tensor
+from sciadv.registry.checked import checked
 
 
 class Mask(LinearForward):

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sciadv.checked import checked
+from sciadv.arguments.memory import check_memory
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
-from sciadv.memory import check_memory
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Shape
 
 

@@ -7,10 +7,10 @@ from math import prod
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
 from sciadv.forward.matrix import DenseMatrix
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Seed, Shape, as_generator
 
 

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, NonlinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
+from sciadv.registry.checked import checked
 from sciadv.types import Positive, Shape
 
 #: Depths of sources and receivers [m] in Laloy et al. 2019: 0.5, 1.0, ..., 12.0.

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.checked import checked
+from sciadv.arguments.memory import check_memory
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
-from sciadv.memory import check_memory
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Shape
 
 Filter = Literal["ramp", "shepp-logan", "cosine", "hamming", "hann"]

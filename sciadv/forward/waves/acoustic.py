@@ -14,9 +14,9 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, expect_image
+from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Shape
 
 #: Shots that are propagated at once: their wavefields are in memory, one per step.

@@ -19,7 +19,7 @@ from sciadv.games.objectives.non_saturating import NonSaturating
 from sciadv.games.objectives.objective import Objective
 from sciadv.games.objectives.relativistic import Relativistic
 from sciadv.games.objectives.wasserstein import Wasserstein
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
 
 #: The objectives that a file can name by `kind`.
 OBJECTIVES: Registry[Callable[..., Objective]] = Registry("objective", "sciadv.games.objectives")

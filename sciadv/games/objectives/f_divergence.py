@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from sciadv.games.objectives.objective import Objective
-from sciadv.registry import named
+from sciadv.registry.registry import named
 
 
 @final

@@ -25,7 +25,7 @@ from sciadv.games.penalties.r2 import R2
 from sciadv.games.penalties.weight_clipping import WeightClipping
 from sciadv.games.penalties.wgan_gp import WassersteinGradientPenalty
 from sciadv.games.penalties.zero_centred import ZeroCentred
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
 
 #: The penalties that a file can name by `kind`.
 PENALTIES: Registry[Callable[..., Penalty | WeightPenalty]] = Registry("penalty", "sciadv.games.penalties")

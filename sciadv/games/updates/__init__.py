@@ -20,7 +20,7 @@ from sciadv.games.updates.wrapping.trust_region import (
     gaussian_divergence,
 )
 from sciadv.games.updates.wrapping.two_time_scales import TwoTimeScales
-from sciadv.registry import Registry
+from sciadv.registry.registry import Registry
 
 #: The updates that a file can name by `kind`.
 UPDATES: Registry[Callable[..., Update]] = Registry("update", "sciadv.games.updates")

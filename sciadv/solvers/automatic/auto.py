@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sciadv.checked import checked
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.automatic.stages import PosteriorMean, expand_range, has_stages, solve_in_stages
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.data.moments import DENSE_PIXELS, factored
 from sciadv.errors import InputError, require_at_least
 from sciadv.forward.base import LinearForward
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.image_quadratic import ImageQuadratic
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_steps import InnerSolve, LogitPoint, LogitSteps, logit_steps
 from sciadv.solvers.latent.iterate import State, every_row, iterate

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel
 from sciadv.solvers.beyond_range.logit_model import DampedSteps, LogitModel

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from sciadv.checked import checked
 from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.logit_kernels import LearnedKernel, tangent_kernel
 from sciadv.solvers.beyond_range.logit_model import DampedSteps, LogitModel

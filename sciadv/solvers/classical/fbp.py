@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.tomography.radon import Filter, ParallelBeam, filtered_back_projection
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Composition
 from sciadv.forward.imaging.fourier import MaskedFourier
 from sciadv.forward.imaging.pad import ZeroPad
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.classical.magnitudes import Images, linear_of
 from sciadv.solvers.latent.iterate import State, every_row, iterate

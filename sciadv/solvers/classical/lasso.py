@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sciadv.checked import checked
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution

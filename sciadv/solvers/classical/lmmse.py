@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sciadv.checked import checked
 from sciadv.prior import Moments
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution

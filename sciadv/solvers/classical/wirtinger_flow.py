@@ -15,9 +15,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.forward.base import LinearForward
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.classical.magnitudes import Images, linear_of
 from sciadv.solvers.latent.iterate import State, every_row, iterate

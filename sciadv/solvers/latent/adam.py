@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
 from sciadv.solvers.latent.iterate import State, every_row, iterate

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from sciadv.checked import checked
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.adam import adam_move
 from sciadv.solvers.latent.iterate import State, every_row, iterate

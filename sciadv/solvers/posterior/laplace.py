@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sciadv.checked import checked
 from sciadv.posterior import Posterior
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
 from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.nets import build_seeded
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row
 from sciadv.solvers.latent.progress import Monitor, Run

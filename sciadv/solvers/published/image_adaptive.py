@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row
 from sciadv.solvers.latent.progress import Monitor, Run

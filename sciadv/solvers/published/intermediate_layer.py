@@ -14,8 +14,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
-from sciadv.checked import checked
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.progress import Monitor, Run

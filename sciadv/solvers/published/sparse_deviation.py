@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.checked import checked
 from sciadv.problem import Problem
+from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
 from sciadv.solvers.latent.iterate import State, every_row, iterate

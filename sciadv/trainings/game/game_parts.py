@@ -14,8 +14,8 @@ from sciadv.games.objectives import OBJECTIVES
 from sciadv.games.objectives.mmd import Kernel
 from sciadv.games.penalties import PENALTIES, Augmentation
 from sciadv.games.updates import UPDATES, Update
-from sciadv.registry import Registry, by_attribute
-from sciadv.settings import allows_none, file_type, parameters_of
+from sciadv.registry.registry import Registry, by_attribute
+from sciadv.registry.settings import allows_none, file_type, parameters_of
 
 #: How a file names a part: its kind, or a table of its kind and settings.
 Named = str | Mapping[str, object]

@@ -14,7 +14,7 @@ from sciadv.nets import build_seeded
 from sciadv.solvers import Laplace, RegularisedGaussNewton, TangentKernel, make_solver
 from sciadv.solvers.beyond_range.logit_steps import Root, logit_steps
 from sciadv.testing import check_solver
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 
 SHAPE, SIZE = (1, 6, 6), 36
 

@@ -17,7 +17,7 @@ from sciadv.solution import Status
 from sciadv.solvers import LMMSE, Auto, RepresentationError, Solver, TangentKernel
 from sciadv.solvers.beyond_range.residual_statistics import learn_residual
 from sciadv.testing import check_solver
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 
 
 def leaving_problem(n_problems: int = 5, n_measurements: int = 12) -> Problem:

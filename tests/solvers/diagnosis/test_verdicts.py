@@ -18,7 +18,7 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers import LevenbergMarquardt
 from sciadv.solvers.diagnosis.verdicts import diagnose
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 from sciadv.verbs.solve import solve
 
 

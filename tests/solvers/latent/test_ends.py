@@ -11,7 +11,7 @@ from sciadv.likelihood import Gaussian
 from sciadv.solution import Status
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.search import Search, halved, met_better, thin_out
-from sciadv.testing.solver import linear_problem, map_objective
+from sciadv.testing.solver_suite import linear_problem, map_objective
 
 
 def test_a_start_at_the_noise_ends_when_its_objective_has_settled() -> None:

@@ -13,7 +13,7 @@ from sciadv.solution import Solution, Status
 from sciadv.solvers.latent.iterate import State, every_row, go_on, iterate, settings_of
 from sciadv.solvers.latent.progress import Monitor, Progress, Run
 from sciadv.solvers.latent.scoring import score
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 from sciadv.types import Rows
 
 

@@ -16,7 +16,7 @@ from sciadv.problem import Problem
 from sciadv.solvers import Auto, RepresentationError, Solver, TangentKernel
 from sciadv.solvers.linear.linearised_data import data_model
 from sciadv.testing import check_solver
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 
 SHAPE = (1, 4, 6)
 

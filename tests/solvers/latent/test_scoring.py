@@ -13,7 +13,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Status
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import direct_solution, finish, marked, noise_threshold, outcome, score
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 
 ENDS = [Status.CONVERGED, Status.MAX_ITERATIONS, Status.INTERRUPTED]
 

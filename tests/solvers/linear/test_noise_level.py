@@ -10,7 +10,7 @@ import torch
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solvers import Auto, Laplace, LevenbergMarquardt, Solver
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 
 
 def of_unknown_noise(n: int, sigma: float) -> Problem:

@@ -11,7 +11,7 @@ from sciadv.nets import build_seeded
 from sciadv.solvers import HMC, MALA, PCN, Laplace
 from sciadv.solvers.posterior.chains import Coordinates, Plan
 from sciadv.testing import check_posterior, check_solver, linear_problem
-from sciadv.testing.posterior import moments_of_two_modes, two_modes
+from sciadv.testing.posterior_suite import moments_of_two_modes, two_modes
 
 SHORT = Plan(n_samples=16, n_warmup=5, thin=1)
 KERNELS = [MALA, HMC, PCN]

@@ -7,7 +7,12 @@ import torch
 from sciadv.solvers import Laplace
 from sciadv.solvers.posterior.laplace_mixture import find_modes, modes_at, spread_starts
 from sciadv.testing import check_solver, linear_problem
-from sciadv.testing.posterior import check_posterior, gaussian_posterior, moments_of_two_modes, two_modes
+from sciadv.testing.posterior_suite import (
+    check_posterior,
+    gaussian_posterior,
+    moments_of_two_modes,
+    two_modes,
+)
 
 
 def test_laplace_keeps_the_promises_of_all_solvers():

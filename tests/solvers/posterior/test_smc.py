@@ -8,7 +8,7 @@ from sciadv.metrics import family_sample_size
 from sciadv.problem import Problem
 from sciadv.solvers import Laplace, SequentialMonteCarlo
 from sciadv.testing import check_posterior, check_solver, linear_problem
-from sciadv.testing.posterior import moments_of_two_modes, two_modes
+from sciadv.testing.posterior_suite import moments_of_two_modes, two_modes
 
 
 def test_smc_keeps_the_promises_of_all_solvers():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks import Bench
-    from sciadv.registry import Registry
+    from sciadv.registry.registry import Registry
 
 
 @plain_errors
@@ -97,7 +97,7 @@ def _registries() -> dict[str, Registry[Any]]:
 
 def _benches() -> Mapping[str, Bench]:
     """Return the benches of a checkout; an installed package has none."""
-    from sciadv.cli.bench import import_benchmarks
+    from sciadv.cli.bench_command import import_benchmarks
     from sciadv.files.folders import benchmarks_root
 
     benches: Mapping[str, Bench] = {} if benchmarks_root() is None else import_benchmarks().BENCHES

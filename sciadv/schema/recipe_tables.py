@@ -13,9 +13,9 @@ from pydantic import ConfigDict, model_validator, with_config
 
 from sciadv.errors import UnknownNameError
 from sciadv.files.texts import parse_toml
-from sciadv.registry import Registry
-from sciadv.schema.game import GameTable, InversionTable, Named, RulesTable
-from sciadv.schema.nets import (
+from sciadv.registry.registry import Registry
+from sciadv.schema.game_tables import GameTable, InversionTable, Named, RulesTable
+from sciadv.schema.nets_tables import (
     DecoderTable,
     DiscriminatorTable,
     EncoderTable,

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from sciadv.nets import NETS
+from sciadv.registry.settings import parameters_of
 from sciadv.schema.parts import OneOf, PartTable, PartTables
-from sciadv.settings import parameters_of
 
 
 def _of_images(*endings: str, given: tuple[str, ...] = ("image_shape",)) -> OneOf:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sciadv.schema.game import GameTable, Named
-from sciadv.schema.nets import one_net
+from sciadv.schema.game_tables import GameTable, Named
+from sciadv.schema.nets_tables import one_net
 from sciadv.schema.parts import PartTable
 from sciadv.schema.tables import RecipeSpec, Table
 from sciadv.types import Count, NotNegative, Share

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, with_config
 
-from sciadv.schema.game import UpdateTable
-from sciadv.schema.nets import one_net
+from sciadv.schema.game_tables import UpdateTable
+from sciadv.schema.nets_tables import one_net
 from sciadv.schema.parts import PartTable
 from sciadv.schema.tables import RecipeSpec
 from sciadv.trainings.physics.design_training import DesignSchedule

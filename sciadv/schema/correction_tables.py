@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from sciadv.schema.problem import BenchTable
+from sciadv.schema.problem_tables import BenchTable
 from sciadv.schema.tables import OneLine, Table
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sciadv.cli.edge import check_output_folder, plain_errors, say
-from sciadv.cli.solve import Request, run_request
+from sciadv.cli.solve_command import Request, run_request
 
 if TYPE_CHECKING:
     from sciadv.candidate_set import CandidateSet

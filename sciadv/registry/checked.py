@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import numpy as np
 import torch
 
-from sciadv.arguments import (
+from sciadv.arguments.values import (
     as_count,
     as_flag,
     as_function,

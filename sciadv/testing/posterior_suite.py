@@ -12,7 +12,7 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers import Solver
 from sciadv.testing.promise import require
-from sciadv.testing.solver import linear_problem
+from sciadv.testing.solver_suite import linear_problem
 
 
 class _Square(NonlinearForward):

@@ -1,0 +1,1 @@
+"""Arguments as callers give them: values, and the memory that they ask for."""
