@@ -15,6 +15,7 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.map --check
 
 map: .venv/.installed
 	$(BIN)/python -m tools.map

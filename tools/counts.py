@@ -31,6 +31,7 @@ MATHEMATICS: dict[str, str] = {
     "sciadv.data.moments._NUMBERS": "how much is held in a file of moments",
     "sciadv.domains.gene_circuits.regulatory_networks._WORDS": "words of a file format",
     "sciadv.files.h5ad._SPARSE": "a file format",
+    "sciadv.files.h5ad.SECONDS_TO_PROBE": "how long a damaged file may keep its reader busy",
     "sciadv.files.reading._MIB": "a unit",
     "sciadv.files.reading._GIB": "a unit",
     "sciadv.forward.tomography.crosshole._DEPTHS": "geometry of a published case",

@@ -42,7 +42,7 @@ def journeys(house: House) -> list[Walk]:
     from sciadv.trainings.correction.correction_training import CorrectionTraining
 
     ends: dict[str, tuple[Callable[[], object], object]] = {
-        "measurements through `solve`": (_solve, Gaussian.energy),
+        "measurements through `solve`": (_solve, Gaussian.gradient),
         "a target through `design`": (_design, Tolerance.energy),
         "cells through `correct`": (_correct, CorrectionTraining.step),
         "a recipe through `train`": (_train, PriorTraining.step),

@@ -2,8 +2,9 @@
 
 A verb is run on a small problem, and the call stack is taken at the first call of the function in which the
 value is used at last: measurements where the likelihood compares them with a prediction, the target where a
-design is scored, the cells where the encoder sees them. A *hand* is a file of the package on that stack;
-neighbouring functions of one file are one hand. A *climb* is a hand on a higher floor than the one before.
+design is scored, the cells where the encoder sees them. A *hand* is a file of the package on that stack,
+named once however often the stack comes back to it (a driver calls its solver's steps); a *climb* is a hand
+on a higher floor than the one before.
 """
 
 from __future__ import annotations
@@ -85,14 +86,10 @@ def _stack(house: House, frame: FrameType | None) -> list[tuple[str, str]]:
 
 
 def _walk_of(house: House, verb: str, frames: list[tuple[str, str]]) -> Walk:
-    hands: list[str] = []
-    modules: list[str] = []
+    functions: dict[str, list[str]] = {}
     for module, function in frames:
-        if modules and modules[-1] == module:
-            hands[-1] += f", {function}"
-        else:
-            modules.append(module)
-            hands.append(f"{module.partition('.')[2]}: {function}")
-    floors = [house.floor(module) for module in modules]
+        functions.setdefault(module, []).append(function)
+    floors = [house.floor(module) for module in functions]
     climbs = sum(above > below for below, above in pairwise(floors))
+    hands = [f"{module.partition('.')[2]}: {', '.join(names)}" for module, names in functions.items()]
     return Walk(verb, tuple(hands), climbs)

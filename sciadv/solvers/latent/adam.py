@@ -126,6 +126,8 @@ class Adam:
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once, in rounds where the problem has constraints."""
+        if not problem.constraints:
+            return iterate(self, problem, seed=seed, monitor=monitor)
 
         def search(posed: Problem, starts: Tensor | None, run: Run) -> Solution:
             solver = self if starts is None else replace(self, restarts=1, starts=starts)

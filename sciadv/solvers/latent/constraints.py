@@ -59,7 +59,7 @@ def keep_constraints(
         Searches a problem without constraints, from its own starts or from the latents given
         ``(batch, 1, latent)``.
     problem
-        The problem with its constraints; without any, it is searched once.
+        The problem with its constraints.
     run
         The run that the rounds belong to.
     multipliers
@@ -70,8 +70,6 @@ def keep_constraints(
     Solution
         Scored by `problem` itself, with `feasible` and `margins`; its objective leaves the constraints out.
     """
-    if not problem.constraints:
-        return search(problem, None, run)
     stacked, likelihood = _stacked(problem, multipliers)
     found = search(stacked, None, run)
     y = stacked.measurements.clone()

@@ -148,13 +148,15 @@ class LevenbergMarquardt:
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
         """Search from all starts at once, in rounds where the problem has constraints."""
+        if not problem.constraints:
+            return iterate(self, problem, seed=seed, monitor=monitor)
 
         def search(posed: Problem, starts: Tensor | None, run: Run) -> Solution:
             solver = self if starts is None else replace(self, restarts=1, starts=starts)
             return iterate(solver, posed, seed=seed, monitor=run)
 
         found = keep_constraints(search, problem, Run(seed, monitor), self.multipliers)
-        return _with_noise_level(problem, found) if problem.constraints else found
+        return _with_noise_level(problem, found)
 
 
 def _with_noise_level(problem: Problem, found: Solution) -> Solution:

@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from sciadv.arguments import as_count, as_number, as_one_of, as_seed, shown
+from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, shown
 from sciadv.errors import InputError
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
