@@ -28,7 +28,12 @@ def read_card(folder: Path) -> dict[str, str]:
     if not path.exists() and not path.is_symlink():
         return {}
     header = re.match(r"---\n(.*?)\n---", _read(path), re.DOTALL)
-    pairs = (line.split(":", 1) for line in header.group(1).splitlines() if ":" in line) if header else ()
+    if header is None:
+        raise WeightsError(
+            f"{path} has no header (lines `key: value` between two lines `---`): it is truncated or no card; "
+            f"fetch it again, or delete it to load the files unchecked"
+        )
+    pairs = (line.split(":", 1) for line in header.group(1).splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, value in pairs}
 
 

@@ -5,8 +5,9 @@ AnnData and data frames are known by what they have, so that neither anndata nor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, final
 
 import numpy as np
@@ -263,7 +264,8 @@ def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
     is_column = isinstance(values, Iterable) and not isinstance(values, str | bytes) and not is_frame(values)
     if not is_column or getattr(values, "ndim", 1) != 1:
         raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}")
-    found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in values], dtype=np.str_)
+    given = values if isinstance(values, Sized) else islice(values, n_cells + 1)  # it may have no end
+    found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in given], dtype=np.str_)
     if len(found) != n_cells:
         raise InputError(
             f"there are {len(found)} {what} for {n_cells} cells; give one for each, in their order"

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.arguments.values import as_count, as_number, as_seed, as_text
+from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, as_text
 from sciadv.domains.batch_correction.cells import (
     Cells,
     Matrix,
@@ -114,7 +114,8 @@ class BatchCorrector:
         self.batch_key = as_text(batch_key, "batch_key")
         self.label_key = None if label_key is None else as_text(label_key, "label_key")
         self.method = method
-        self.settings = settings or AdversarialSettings()
+        self.settings = AdversarialSettings() if settings is None else settings
+        as_one_of(self.settings, "settings", AdversarialSettings, "an AdversarialSettings")
         self.seed = as_seed(seed)
         self.device = device
         self.auto_below = as_count(auto_below, "auto_below", least=0)

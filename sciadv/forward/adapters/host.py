@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sciadv.arguments.values import as_tensor
 from sciadv.errors import InputError
 from sciadv.forward.adapters.request import Request, attempt
 from sciadv.forward.autodiff import apply_linear, as_dtype
@@ -150,9 +151,19 @@ def from_columns(apply: ArrayMap, in_shape: Shape, out_shape: Shape, request: Re
     return Matrix(matrix, in_shape, out_shape=out_shape, dtype=request.dtype, device=request.device)
 
 
+def _answer(apply: ArrayMap, columns: Array) -> Any:
+    """Apply a caller's function; what it raises is said in a sentence."""
+    try:
+        return apply(columns)
+    except (ValueError, TypeError, RuntimeError, IndexError, AttributeError) as error:
+        raise InputError(
+            f"the operator cannot be applied to columns {columns.shape}: {type(error).__name__}: {error}"
+        ) from error
+
+
 def _through_columns(apply: ArrayMap, x: Tensor) -> Tensor:
     """Apply a function of columns to a batch ``(batch, ...)``; gives ``(batch, m)`` in x's precision."""
     columns = x.detach().flatten(1).T.cpu().numpy()
-    result = torch.from_numpy(np.ascontiguousarray(np.asarray(apply(columns)).T))
+    result = as_tensor(np.asarray(_answer(apply, columns)).T, "what the operator gives")
     precision = x.dtype.to_complex() if result.is_complex() else x.dtype.to_real()
     return result.to(device=x.device, dtype=precision)

@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, shown
+from sciadv.arguments.values import as_count, as_function, as_number, as_one_of, as_seed, as_shape, shown
 from sciadv.errors import InputError
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
@@ -107,6 +107,8 @@ class Game:
         rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
         if len(rates) != 2:
             raise InputError(f"learning_rate must be one number, or two, but it is {shown(learning_rate)}")
+        if options is not None:
+            as_one_of(options, "options", GameOptions, "a GameOptions")
         rules = Rules.of(objective, penalties, update, augment, options or GameOptions())
         if device is not None:
             generator, discriminator = (net.to(as_device(device)) for net in (generator, discriminator))
@@ -216,8 +218,13 @@ class Game:
         WeightsError
             The checkpoint is broken.
         """
-        if steps < 1 or every < 1:
-            raise InputError(f"fit needs steps >= 1 and every >= 1, but they are {steps} and {every}")
+        steps, every = as_count(steps, "steps"), as_count(every, "every")
+        if monitor is not None:
+            as_function(monitor, "monitor")
+        if stop is not None:
+            as_one_of(stop, "stop", EarlyStopping, "an EarlyStopping")
+        if labels is not None:
+            as_one_of(labels, "labels", Tensor, "a tensor of classes")
         self.play.show(images, labels)  # refuses data that do not fit before anything is made
         file = None if checkpoint is None else Path(checkpoint)
         if file is not None and file.is_file():
@@ -288,7 +295,8 @@ class Game:
 
 def _latent_shape(generator: nn.Module, given: int | Shape | None) -> int | Shape:
     if given is not None:
-        return given
+        shape = as_shape(given, "n_latent")
+        return shape if isinstance(given, tuple | list) else shape[0]
     settings = getattr(generator, "settings", {})
     if "n_latent" not in settings:
         raise InputError(
