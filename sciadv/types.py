@@ -29,6 +29,8 @@ Shape = tuple[int, ...]
 # Types of settings with the bounds that a file's value is checked by.
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+#: Above 0, and infinity stands for a limit.
+PositiveOrInfinite = Annotated[float, Field(gt=0, allow_inf_nan=True)]
 #: A part of a whole.
 Share = Annotated[float, Field(ge=0, le=1)]
 #: No list, layer or image is longer than the largest index of 32 bits.

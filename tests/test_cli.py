@@ -329,7 +329,7 @@ def bench(monkeypatch):
         )
 
     module = ModuleType("benchmarks")
-    entry = SimpleNamespace(title="A small bench", problem="mine", peers=("deepinv",))
+    entry = SimpleNamespace(title="A small bench", problem="mine", peers=("deepinv",), thresholds=())
     vars(module).update(BENCHES={"small": entry}, run_bench=run_bench)
     monkeypatch.setitem(sys.modules, "benchmarks", module)
     return asked

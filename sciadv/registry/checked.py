@@ -22,6 +22,7 @@ from sciadv.arguments.values import (
     as_function,
     as_number,
     as_one_of,
+    as_scalar,
     as_seed,
     as_shape,
     as_tensor,
@@ -132,7 +133,7 @@ def _as_given(value: Any, name: str, *, is_text_too: bool) -> Any:
 
 
 def _taken_apart(annotation: Any) -> tuple[Any, dict[str, float]]:
-    """Return a type without its bounds, and the bounds: ge, gt, le, lt."""
+    """Return a type without its bounds, and the bounds: ge, gt, le, lt, and whether infinity is allowed."""
     if get_origin(annotation) is not Annotated:
         return annotation, {}
     inner, *metadata = get_args(annotation)
@@ -140,6 +141,8 @@ def _taken_apart(annotation: Any) -> tuple[Any, dict[str, float]]:
     for one in metadata:
         for bound in (one, *getattr(one, "metadata", ())):
             bounds |= {key: getattr(bound, key) for key in ("ge", "gt", "le", "lt") if hasattr(bound, key)}
+            if getattr(bound, "allow_inf_nan", False):
+                bounds["infinite"] = 1.0
     return inner, {key: float(bound) for key, bound in bounds.items() if bound is not None}
 
 
@@ -161,6 +164,8 @@ def _conform_one(value: Any, name: str, kind: Any, bounds: dict[str, float]) -> 
 
 
 def _number(value: Any, name: str, bounds: dict[str, float]) -> float:
+    if "infinite" in bounds and as_scalar(value) == math.inf:
+        return math.inf
     return as_number(
         value,
         name,

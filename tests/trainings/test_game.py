@@ -315,7 +315,7 @@ def test_clipping_follows_every_step_and_the_rate_falls_in_the_second_half() -> 
     rates = []
     for _ in range(8):
         played.step(points(), n_steps=8)
-        rates.append(played.play.optimizers[0].param_groups[0]["lr"])
+        rates.append(played.play.players.optimizers[0].param_groups[0]["lr"])
         assert all(float(p.detach().abs().max()) <= 0.05 + 1e-8 for p in played.play.losses.players[1])
     assert rates[:5] == [1e-2] * 5
     assert rates[5:] == pytest.approx([1e-2 * (1 - 0.9 * k / 4) for k in (1, 2, 3)])

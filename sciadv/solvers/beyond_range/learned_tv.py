@@ -37,7 +37,7 @@ from sciadv.solvers.linear.factored_gaussian import (
     require_linear_images,
     shrunk,
 )
-from sciadv.types import Count, NotNegative, Positive, Rows, Whole, as_generator
+from sciadv.types import Count, NotNegative, Positive, PositiveOrInfinite, Rows, Whole, as_generator
 
 
 def is_large(problem: Problem) -> bool:
@@ -109,7 +109,7 @@ class LearnedTV:
     passes; the choice of the weight as much again, or twice; ``2 n_conjugate`` calls more a draw.
     """
 
-    weight: NotNegative | None = None
+    weight: PositiveOrInfinite | None = None
     chi_square: NotNegative | None = None
     n_samples: Whole = 0
     n_outer: Count = 3

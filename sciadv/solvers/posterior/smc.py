@@ -22,7 +22,7 @@ from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.search import Search
 from sciadv.solvers.posterior.completed_draws import LatentPosterior, latent_posterior
 from sciadv.solvers.posterior.laplace_mixture import generate
-from sciadv.types import Count, NotNegative, Rows, as_generator
+from sciadv.types import Count, NotNegative, Rows, Whole, as_generator
 
 #: Particles whose predictions are made at once; bounds the memory.
 CHUNK = 2048
@@ -66,7 +66,7 @@ class SequentialMonteCarlo:
     """
 
     n_particles: Count = 400
-    n_moves: Count = 8
+    n_moves: Whole = 8
     kept_share: NotNegative = 0.5
     max_rises: Count = 60
     target_acceptance: NotNegative = 0.3

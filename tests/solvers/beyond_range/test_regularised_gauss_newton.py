@@ -12,7 +12,7 @@ from sciadv.forward import GaussianSensing, Magnitude
 from sciadv.metrics import calibration, relative_error
 from sciadv.nets import build_seeded
 from sciadv.solvers import Laplace, RegularisedGaussNewton, TangentKernel, make_solver
-from sciadv.solvers.beyond_range.logit_steps import Root, logit_steps
+from sciadv.solvers.beyond_range.logit_steps import InnerSolve, Root, logit_steps
 from sciadv.testing import check_solver
 from sciadv.testing.solver_suite import linear_problem
 
@@ -65,7 +65,7 @@ def test_a_linear_problem_has_the_answer_of_the_dense_systems():
 
 
 def test_leaving_the_range_counts_as_noise_in_the_search_before():
-    steps = logit_steps(magnitudes(), "test")
+    steps = logit_steps(magnitudes(), "test", InnerSolve())
     assert float(steps.noise_in_range().sigma) > 20 * 0.003
     root = replace(steps.root, factor=torch.zeros_like(steps.root.factor))
     none = replace(steps, root=root, mean=torch.zeros_like(steps.mean))
