@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -221,17 +221,22 @@ def choose_peers(known: Sequence[str], asked: Sequence[str] | None) -> tuple[str
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, so that CPU seconds compare; restore the threads afterwards."""
+def threads(n: int) -> Iterator[None]:
+    """Compute on so many threads; restore what they were afterwards: sums depend on their number."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(n):
             yield
     finally:
-        torch.set_num_threads(n_threads)
+        torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Compute on one thread, so that CPU seconds compare."""
+    return threads(1)
 
 
 @contextmanager

@@ -11,9 +11,7 @@ import subprocess
 import sys
 import time
 
-import torch
-
-from benchmarks.contract import Row
+from benchmarks.contract import Row, threads
 from benchmarks.held_out import held_out
 from benchmarks.reconstruct.compressed_sensing import make_problem
 from sciadv.data.datasets import load_images
@@ -53,15 +51,15 @@ def solve(solver: Solver, n: int) -> Row:
     """
     images = held_out(load_images("mnist", "test"), n, seed=0)
     problem = make_problem(Prior.load(PRIOR), images, m=M, seed=0)
-    torch.set_num_threads(THREADS)
-    wall, cpu = time.perf_counter(), time.process_time()
-    x = solver.solve(problem).x
-    seconds = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    peak, first, difference = _peak_bytes(), 0, 0.0
-    for size in BATCHES:
-        rows = slice(first, first + size)
-        again = solver.solve(problem.subset(rows)).x
-        difference, first = max(difference, float((again - x[rows]).abs().max())), first + size
+    with threads(THREADS):
+        wall, cpu = time.perf_counter(), time.process_time()
+        x = solver.solve(problem).x
+        seconds = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+        peak, first, difference = _peak_bytes(), 0, 0.0
+        for size in BATCHES:
+            rows = slice(first, first + size)
+            again = solver.solve(problem.subset(rows)).x
+            difference, first = max(difference, float((again - x[rows]).abs().max())), first + size
     mean = float((x - images).square().mean())
     return {
         "n_images": n,

@@ -42,16 +42,23 @@ def demo(
     from sciadv.files.publishing import lock_folder
 
     check_output_folder(out)
+    n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # products this small gain nothing from threads, and lose much on a busy machine
-    stories = []
-    with lock_folder(out):
-        for use, shown in USES.items():
-            say(f"\n{use}")
-            began = time.perf_counter()
-            stories.append(shown(out))
-            say(f"  {time.perf_counter() - began:.0f} s, figure in {stories[-1].figure}")
-        write_page(stories, out)
+    try:
+        with lock_folder(out):
+            write_page([_shown(use, out) for use in USES], out)
+    finally:
+        torch.set_num_threads(n_threads)
     say(f"\nOpen {out / PAGE}. Each use has a page of its own in its folder.")
+
+
+def _shown(use: str, out: Path) -> Story:
+    """Show one use, and say how long it took."""
+    say(f"\n{use}")
+    began = time.perf_counter()
+    story = USES[use](out)
+    say(f"  {time.perf_counter() - began:.0f} s, figure in {story.figure}")
+    return story
 
 
 def reconstruct(out: Path) -> Story:
