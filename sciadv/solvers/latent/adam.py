@@ -128,9 +128,4 @@ class Adam:
         """Search from all starts at once, in rounds where the problem has constraints."""
         if not problem.constraints:
             return iterate(self, problem, seed=seed, monitor=monitor)
-
-        def search(posed: Problem, starts: Tensor | None, run: Run) -> Solution:
-            solver = self if starts is None else replace(self, restarts=1, starts=starts)
-            return iterate(solver, posed, seed=seed, monitor=run)
-
-        return keep_constraints(search, problem, Run(seed, monitor), self.multipliers)
+        return keep_constraints(self, problem, seed=seed, monitor=monitor)

@@ -8,8 +8,8 @@ search of an ordinary problem by any latent solver, and every measurement has it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -18,7 +18,8 @@ from sciadv.constraint import Constrained
 from sciadv.forward.stack import stack
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.latent.progress import Run
+from sciadv.solvers.latent.iterate import IterativeSolver, iterate
+from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import score
 
 
@@ -45,33 +46,50 @@ class Multipliers:
     safety_margin: float = 1e-3
 
 
+class RestartedSearch(IterativeSolver[Any], Protocol):
+    """A latent search that can go on from given starts: a frozen dataclass with these fields."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def restarts(self) -> int:
+        """Starts per measurement."""
+        ...
+
+    @property
+    def starts(self) -> str | Tensor:
+        """Where the search starts, see `Starts`."""
+        ...
+
+    @property
+    def multipliers(self) -> Multipliers:
+        """Settings of the rounds."""
+        ...
+
+
 def keep_constraints(
-    search: Callable[[Problem, Tensor | None, Run], Solution],
-    problem: Problem,
-    run: Run,
-    multipliers: Multipliers,
+    solver: RestartedSearch, problem: Problem, *, seed: int, monitor: Monitor | None
 ) -> Solution:
     """Search in rounds until every measurement's answer keeps every constraint, or the rounds are used up.
 
     Parameters
     ----------
-    search
-        Searches a problem without constraints, from its own starts or from the latents given
-        ``(batch, 1, latent)``.
+    solver
+        Searches the first round from its own starts, the others from where the one before has ended.
     problem
         The problem with its constraints.
-    run
-        The run that the rounds belong to.
-    multipliers
-        Settings of the rounds.
+    seed, monitor
+        As of `solve`.
 
     Returns
     -------
     Solution
         Scored by `problem` itself, with `feasible` and `margins`; its objective leaves the constraints out.
     """
+    run = Run(seed, monitor)
+    multipliers = solver.multipliers
     stacked, likelihood = _stacked(problem, multipliers)
-    found = search(stacked, None, run)
+    found = iterate(solver, stacked, seed=seed, monitor=run)
     y = stacked.measurements.clone()
     history = list(found.history)
     for _ in range(multipliers.max_rounds - 1):
@@ -84,7 +102,8 @@ def keep_constraints(
         y[broken, n_data:] = -multipliers.safety_margin - excess.to(y.dtype) / multipliers.penalty_growth
         again = replace(stacked, likelihood=likelihood, measurements=y[broken], truth=None, labels=None)
         assert found.z is not None  # a latent search has latents
-        better = search(again, found.z[broken][:, None], run)
+        from_there = replace(solver, restarts=1, starts=found.z[broken][:, None])
+        better = iterate(from_there, again, seed=seed, monitor=run)
         found = found.with_rows(broken, replace(better, restart_objectives=None, restart_latents=None))
         history += better.history
     return _scored(replace(found, history=history, seconds=run.clock.seconds), problem)

@@ -150,13 +150,7 @@ class LevenbergMarquardt:
         """Search from all starts at once, in rounds where the problem has constraints."""
         if not problem.constraints:
             return iterate(self, problem, seed=seed, monitor=monitor)
-
-        def search(posed: Problem, starts: Tensor | None, run: Run) -> Solution:
-            solver = self if starts is None else replace(self, restarts=1, starts=starts)
-            return iterate(solver, posed, seed=seed, monitor=run)
-
-        found = keep_constraints(search, problem, Run(seed, monitor), self.multipliers)
-        return _with_noise_level(problem, found)
+        return _with_noise_level(problem, keep_constraints(self, problem, seed=seed, monitor=monitor))
 
 
 def _with_noise_level(problem: Problem, found: Solution) -> Solution:
