@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.files.folders import as_path
 from sciadv.files.page import csv_text, escape, html_page, html_table, image, png, to_json, write_page
 from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
@@ -139,7 +140,7 @@ class CandidateSet:
 
     def to_csv(self, path: Path | str) -> Path:
         """Write the table to a CSV file and return its path."""
-        return write_file(path, self._csv())
+        return write_file(as_path(path), self._csv())
 
     def plot(self) -> Figure:
         """Draw the figure of the set."""
@@ -147,6 +148,7 @@ class CandidateSet:
 
     def save(self, folder: Path | str) -> Path:
         """Write `RESULTS` and the set's own files to a folder, all of them or none."""
+        target = as_path(folder, "folder")
         picture = png(self.plot())
 
         def build(place: Path) -> None:
@@ -155,7 +157,7 @@ class CandidateSet:
                 write_file(place / name, text)
             write_page(place, self.summary(), picture, self._page(picture))
 
-        return publish(Path(folder), build)
+        return publish(target, build)
 
     def _csv(self) -> str:
         """Return the table as CSV."""

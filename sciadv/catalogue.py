@@ -16,7 +16,7 @@ from sciadv.constraint import Constraint
 from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
 from sciadv.errors import InputError, SciadvError, UnknownNameError
 from sciadv.files.arrays import Array, array_names, read_array, read_matrix
-from sciadv.files.folders import Catalogue, as_path, catalogue_root, entry_names, find_entry
+from sciadv.files.folders import Catalogue, catalogue_root, entry_names, entry_path, find_entry
 from sciadv.files.reading import read_text
 from sciadv.files.texts import parse_toml
 from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
@@ -194,7 +194,7 @@ def spec_file(catalogue: Catalogue, name: str | Path) -> Path:
         There is no such file.
     """
     file_name = PROBLEM_FILE if catalogue == "problems" else RECIPE_FILE
-    given = as_path(name)
+    given = entry_path(name)
     if given.suffix == ".toml" and given.is_file():
         return given
     file = find_entry(catalogue, name) / file_name

@@ -27,7 +27,7 @@ from sciadv.files.cards import (
     require_stated,
     write_card,
 )
-from sciadv.files.folders import find_entry
+from sciadv.files.folders import as_path, find_entry
 from sciadv.files.publishing import publish
 from sciadv.files.reading import file_sha256
 from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
@@ -275,7 +275,12 @@ class Prior:
         )
 
     def save(
-        self, folder: Path, *, recipe_sha256: str = "", header: dict[str, str] | None = None, text: str = ""
+        self,
+        folder: Path | str,
+        *,
+        recipe_sha256: str = "",
+        header: dict[str, str] | None = None,
+        text: str = "",
     ) -> Path:
         """Write weights, moments, residual and card to a folder that `Prior.load` reads.
 
@@ -295,6 +300,7 @@ class Prior:
         InputError
             The generator is not one of `sciadv.nets`, so its file could not say how to build it again.
         """
+        target = as_path(folder, "folder")
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
         specs = {part: net_spec(net) for part, net in nets.items()}
         tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
@@ -307,10 +313,10 @@ class Prior:
                 self.residual.save(new)
             facts = {"tags": "sciadv", **(header or {}), "recipe_sha256": recipe_sha256}
             facts["weights_sha256"] = sha256(new / WEIGHTS)
-            others = [folder / CLASSIFIER] if (folder / CLASSIFIER).is_file() else []
+            others = [target / CLASSIFIER] if (target / CLASSIFIER).is_file() else []
             write_card(new, facts | content_hashes([*new.glob("*.safetensors"), *others]), text)
 
-        return publish(folder, build)
+        return publish(target, build)
 
 
 def _latent_shape(value: object) -> int | Shape:
@@ -329,7 +335,7 @@ def _run(net: nn.Module, x: Tensor, who: str) -> Any:
         raise GeneratorError(f"{who} fails on a batch of {len(x)}: {reason}") from error
 
 
-def sha256(path: Path) -> str:
+def sha256(path: Path | str) -> str:
     """Hex sha256 of a file.
 
     Raises
@@ -337,7 +343,7 @@ def sha256(path: Path) -> str:
     InputError
         It cannot be read.
     """
-    return file_sha256(path)
+    return file_sha256(as_path(path))
 
 
 def _read_weights(folder: Path, card: dict[str, str]) -> TensorFile:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sciadv.diagnosis import Diagnosis
 from sciadv.errors import SolveError
+from sciadv.files.folders import as_path
 from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
 from sciadv.posterior import Posterior
@@ -183,9 +184,9 @@ class Solution(Rows):
             )
         return self
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path | str) -> Path:
         """Write ``solution.npz`` (x, z, prediction, misfit, restarts, flags …), ``summary.json``."""
-        return publish(folder, self._write)
+        return publish(as_path(folder, "folder"), self._write)
 
     def _write(self, folder: Path) -> None:
         import numpy as np

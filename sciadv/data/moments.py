@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.files.cards import require_stated
+from sciadv.files.folders import as_path
 from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
 
 MOMENTS, RESIDUAL = "moments.safetensors", "residual.safetensors"
@@ -83,12 +84,12 @@ class Moments:
         factor, diagonal = self.factor.to(columns), self.diagonal.to(columns)
         return factor @ (factor.T @ columns) + diagonal[:, None] * columns
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: Path | str) -> Path:
         """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
-        return write_tensors(path, _pack(self), {})
+        return write_tensors(as_path(path), _pack(self), {})
 
     @staticmethod
-    def load(path: Path, card: Mapping[str, str] | None = None) -> Moments | None:
+    def load(path: Path | str, card: Mapping[str, str] | None = None) -> Moments | None:
         """Read what `save` wrote; None where there is no such file.
 
         Parameters
@@ -103,7 +104,7 @@ class Moments:
         WeightsError
             The file is damaged, not that of the card, or not of moments.
         """
-        file = _read(path, card, "moments of a prior")
+        file = _read(as_path(path), card, "moments of a prior")
         return None if file is None else _unpack(file)
 
 
@@ -127,7 +128,7 @@ class Residual:
     logits: Moments
     reference: Tensor
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path | str) -> Path:
         """Write ``residual.safetensors``: upper triangles, or factors and diagonals of large covariances."""
         tensors = {
             f"{name}.{key}": value
@@ -138,10 +139,10 @@ class Residual:
         level = 255 * (self.reference - low) / (high - low).clamp_min(1e-12)
         tensors["reference"] = level.round().to(torch.uint8)
         tensors["reference_range"] = torch.stack([low, high]).float()
-        return write_tensors(folder / RESIDUAL, tensors, {})
+        return write_tensors(as_path(folder, "folder") / RESIDUAL, tensors, {})
 
     @staticmethod
-    def load(folder: Path, card: Mapping[str, str] | None = None) -> Residual | None:
+    def load(folder: Path | str, card: Mapping[str, str] | None = None) -> Residual | None:
         """Read what `save` wrote; None where there is no such file.
 
         Parameters
@@ -156,7 +157,7 @@ class Residual:
         WeightsError
             The file is damaged, not that of the card, or not of a representation error.
         """
-        file = _read(folder / RESIDUAL, card, "the representation error of a prior")
+        file = _read(as_path(folder, "folder") / RESIDUAL, card, "the representation error of a prior")
         if file is None:
             return None
         image, logits = (_unpack(file, f"{name}.") for name in ("image", "logits"))

@@ -126,6 +126,7 @@ def _opened(path: Path) -> Iterator[BinaryIO | _Archive]:
         opened(path, advice="give a .npy or .npz file") as file,
         parsing(path, f"a {path.suffix} file", "Was it written or copied completely?"),
     ):
+        require_bytes(path, os.fstat(file.fileno()).st_size)
         is_archive = file.read(2) == b"PK"  # what numpy goes by, whatever the name's ending
         file.seek(0)
         if not is_archive:
@@ -197,7 +198,8 @@ def _read(path: Path, stream: Stream, size: int, kinds: str) -> Array:
             f"{path} cannot be read as a {path.suffix} file: it ends after {n_read} of {n_bytes} bytes. Was "
             f"it written or copied completely?"
         )
-    stream.read(1)  # at the end of an archive's member its checksum is compared
+    if stream.read(1):  # at the end of an archive's member its checksum is compared, too
+        raise InputError(f"{path} goes on after its array of shape {shape}; save several by numpy.savez")
     array = flat.view(dtype).reshape(shape, order="F" if is_fortran else "C")
     return _as_plain(path, array)
 

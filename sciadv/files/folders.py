@@ -48,8 +48,17 @@ def entry_names(catalogue: Catalogue) -> list[str]:
     return sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
 
 
-def as_path(name: object) -> Path:
+def as_path(value: object, name: str = "path", *, what: str = "a path, as text or a pathlib.Path") -> Path:
     """Return a path that the user gave, with the home folder in it spelled out.
+
+    Parameters
+    ----------
+    value
+        What the caller gave.
+    name
+        The argument's name, for the message.
+    what
+        What it must be, for the message.
 
     Raises
     ------
@@ -59,22 +68,33 @@ def as_path(name: object) -> Path:
 
     Examples
     --------
-    >>> as_path("")
+    >>> as_path(None, "folder")
     Traceback (most recent call last):
     ...
-    sciadv.errors.InputError: name must be a name or a path, but it is ''
+    sciadv.errors.InputError: folder must be a path, as text or a pathlib.Path, but it is None
     """
-    if not isinstance(name, str | Path) or str(name).strip() == "":
-        raise InputError(f"name must be a name or a path, but it is {_shown(name)}")
+    if not isinstance(value, str | Path) or str(value).strip() == "":
+        raise InputError(f"{name} must be {what}, but it is {_shown(value)}")
     try:
-        path = Path(name).expanduser()
+        path = Path(value).expanduser()
         path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return path
     except (OSError, RuntimeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{_shown(str(name))} is no path of a file or folder: {why}") from error
+        raise InputError(f"{_shown(str(value))} is no path of a file or folder: {why}") from error
     return path
+
+
+def entry_path(name: object) -> Path:
+    """Return the path that a catalogue's name or a path of the user's would be.
+
+    Raises
+    ------
+    InputError
+        As `as_path`.
+    """
+    return as_path(name, "name", what="a name or a path")
 
 
 def _shown(value: object) -> str:
@@ -95,7 +115,7 @@ def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
     InputError
         The path does not exist.
     """
-    path = as_path(name)
+    path = entry_path(name)
     text = str(name)
     is_path = (
         isinstance(name, Path) or "/" in text or "\\" in text or text[:1] in ".~" or text.endswith(".toml")

@@ -172,10 +172,11 @@ def file_sha256(path: Path, *, advice: str = "give a file", failure: Failure = I
     Raises
     ------
     InputError
-        It cannot be read (or what `failure` makes).
+        It cannot be read, or is larger than what is read of any file (or what `failure` makes).
     """
     digest = hashlib.sha256()
     with opened(path, advice=advice, failure=failure) as file, parsing(path, "a file", advice, failure):
+        require_bytes(path, os.fstat(file.fileno()).st_size, failure=failure)
         while chunk := file.read(_HASH_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sciadv.errors import WeightsError
 from sciadv.files.cards import CLASSIFIER, read_card, require_stated
+from sciadv.files.folders import as_path
 from sciadv.files.weights import read_tensor_file, write_tensors
 from sciadv.nets import ConvClassifier, net_spec
 from sciadv.nets.loading import load_net
@@ -57,7 +58,9 @@ def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
     return float((classify(classifier, images).classes == labels.to(images.device)).double().mean())
 
 
-def save_classifier(classifier: nn.Module, folder: Path, *, facts: dict[str, str] | None = None) -> Path:
+def save_classifier(
+    classifier: nn.Module, folder: Path | str, *, facts: dict[str, str] | None = None
+) -> Path:
     """Write ``classifier.safetensors`` to a folder; `facts` (accuracy, data) go into its header.
 
     Raises
@@ -67,10 +70,10 @@ def save_classifier(classifier: nn.Module, folder: Path, *, facts: dict[str, str
     """
     tensors = {f"classifier.{k}": t for k, t in classifier.state_dict().items()}
     header = {"nets": json.dumps({"classifier": net_spec(classifier)}), **(facts or {})}
-    return write_tensors(folder / CLASSIFIER, tensors, header)
+    return write_tensors(as_path(folder, "folder") / CLASSIFIER, tensors, header)
 
 
-def load_classifier(folder: Path, *, device: torch.device | str = "cpu") -> ConvClassifier:
+def load_classifier(folder: Path | str, *, device: torch.device | str = "cpu") -> ConvClassifier:
     """Load the classifier that lies in a prior's folder, in evaluation mode. Runs no code from the file.
 
     Raises
@@ -78,13 +81,12 @@ def load_classifier(folder: Path, *, device: torch.device | str = "cpu") -> Conv
     WeightsError
         There is none, or the file is truncated, corrupted or not a classifier of sciadv.
     """
-    path = folder / CLASSIFIER
+    place = as_path(folder, "folder")
+    path = place / CLASSIFIER
     if not path.exists():
-        raise WeightsError(
-            f"{folder} has no {CLASSIFIER}; train the prior's recipe with a [classifier] table"
-        )
+        raise WeightsError(f"{place} has no {CLASSIFIER}; train the prior's recipe with a [classifier] table")
     file = read_tensor_file(path, what="a sciadv classifier", advice="Fetch it again.")
-    require_stated(file, read_card(folder))
+    require_stated(file, read_card(place))
     nets = file.entry("nets")
     net = load_net(file, nets.get("classifier") if isinstance(nets, dict) else None, "classifier")
     if not isinstance(net, ConvClassifier):

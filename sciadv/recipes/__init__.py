@@ -13,6 +13,7 @@ import torch
 
 from sciadv.errors import InputError
 from sciadv.files.cards import CLASSIFIER
+from sciadv.files.folders import as_path
 from sciadv.files.publishing import lock_folder, publish
 from sciadv.files.reading import read_bytes
 from sciadv.files.writing import write_file
@@ -32,7 +33,7 @@ __all__ = ["CHECKPOINT", "Estimate", "Job", "dry_run", "make_job", "train_recipe
 
 def train_recipe(
     recipe: Recipe,
-    out: Path,
+    out: Path | str,
     *,
     resume: bool = False,
     device: str | torch.device = "cpu",
@@ -75,11 +76,12 @@ def train_recipe(
     WeightsError
         The checkpoint is broken.
     """
-    checkpoint = out / CHECKPOINT
-    with process_group(as_device(device)) as target, _held(out):
+    folder = as_path(out, "out")
+    checkpoint = folder / CHECKPOINT
+    with process_group(as_device(device)) as target, _held(folder):
         if checkpoint.is_file() and not resume:
             raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")
-        job = make_job(recipe, out, target)
+        job = make_job(recipe, folder, target)
         if resume and checkpoint.is_file():
             load_training(job.training, checkpoint)
         report = run(
@@ -90,7 +92,7 @@ def train_recipe(
             is_interrupted=is_interrupted,
         ).check()
         if report.status is not GameStatus.INTERRUPTED and is_first():
-            publish(out, lambda new: _write(job, out, new))
+            publish(folder, lambda new: _write(job, folder, new))
     return report
 
 

@@ -9,6 +9,7 @@ import torch
 
 from sciadv.catalogue import build_parts, problem_spec, spec_file
 from sciadv.errors import InputError
+from sciadv.files.folders import as_path
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
 from sciadv.forward import PropertyModel
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def design_training(
-    spec: DesignRecipe, *, device: str | torch.device = "cpu", folder: Path | None = None
+    spec: DesignRecipe, *, device: str | torch.device = "cpu", folder: Path | str | None = None
 ) -> DesignTraining:
     """Build the training that a recipe describes.
 
@@ -45,7 +46,8 @@ def design_training(
     """
     target = as_device(device)
     name = spec.problem
-    file = spec_file("problems", (folder or Path()) / name if name[:1] in {".", "~"} else name)
+    base = Path() if folder is None else as_path(folder, "folder")
+    file = spec_file("problems", base / name if name[:1] in {".", "~"} else name)
     generator = build_seeded(spec.net, spec.seed)
     assert isinstance(generator, DesignDecoder)  # what a DesignDecoderTable's kind builds
     forward, _, constraints = build_parts(problem_spec(file), (len(generator.lower),), folder=file.parent)

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sciadv.files.folders import as_path
 from sciadv.files.page import escape, html_page, html_table, image, png, versions, write_page
 from sciadv.files.publishing import publish
 from sciadv.report.plotting import SHORT, plot_misfit, plot_restarts, plot_solution, status_counts
@@ -75,7 +76,7 @@ def summary(problem: Problem, solution: Solution, run: Run) -> dict[str, object]
     }
 
 
-def write_results(problem: Problem, solution: Solution, run: Run, folder: Path) -> Path:
+def write_results(problem: Problem, solution: Solution, run: Run, folder: Path | str) -> Path:
     """Write the files of `RESULTS` to a folder, which is made if need be."""
 
     def build(new: Path) -> None:
@@ -84,7 +85,7 @@ def write_results(problem: Problem, solution: Solution, run: Run, folder: Path) 
         page = _page(problem, solution, run, picture=picture)
         write_page(new, summary(problem, solution, run), picture, page)
 
-    return publish(folder, build)
+    return publish(as_path(folder, "folder"), build)
 
 
 #: Measurements that a report shows one by one.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from sciadv.files.folders import as_path
 from sciadv.files.page import csv_line, png
 from sciadv.files.publishing import make_folder
 from sciadv.files.texts import read_csv
@@ -70,12 +71,12 @@ class TrainingLog:
         Whether to write TensorBoard's events too; None does where the package is installed.
     """
 
-    def __init__(self, folder: Path, *, n_done: int = 0, has_tensorboard: bool | None = None) -> None:
-        self.folder = folder
-        make_folder(folder)
-        self._steps, self._quality = (_Table(folder / name, n_done) for name in (CSV, QUALITY))
+    def __init__(self, folder: Path | str, *, n_done: int = 0, has_tensorboard: bool | None = None) -> None:
+        self.folder = as_path(folder, "folder")
+        make_folder(self.folder)
+        self._steps, self._quality = (_Table(self.folder / name, n_done) for name in (CSV, QUALITY))
         wanted = find_spec("tensorboard") is not None if has_tensorboard is None else has_tensorboard
-        self._board = _tensorboard(folder, n_done) if wanted else None
+        self._board = _tensorboard(self.folder, n_done) if wanted else None
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
         """Add a row to ``metrics.csv``."""
@@ -140,13 +141,14 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def save_grid(samples: Tensor, path: Path, *, n_columns: int = 8) -> None:
+def save_grid(samples: Tensor, path: Path | str, *, n_columns: int = 8) -> None:
     """Write images ``(n, 1 or 3, height, width)`` side by side, or points ``(n, 2)`` as a scatter, to a PNG.
 
     Images are clipped to [0, 1] and have a line of one pixel between them.
     """
+    target = as_path(path)
     if samples.ndim == 2:
-        _save_scatter(samples, path)
+        _save_scatter(samples, target)
         return
     from matplotlib.image import imsave
 
@@ -158,7 +160,7 @@ def save_grid(samples: Tensor, path: Path, *, n_columns: int = 8) -> None:
         top, left = i // n_columns * (height + 1), i % n_columns * (width + 1)
         canvas[:, top : top + height, left : left + width] = image
     pixels = np.moveaxis(canvas, 0, -1) if channels == 3 else canvas[0]
-    write_file(path, lambda file: imsave(file, pixels, cmap="gray", vmin=0, vmax=1, format="png"))
+    write_file(target, lambda file: imsave(file, pixels, cmap="gray", vmin=0, vmax=1, format="png"))
 
 
 def _save_scatter(points: Tensor, path: Path) -> None:

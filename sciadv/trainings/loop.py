@@ -13,6 +13,7 @@ from typing import Any, final
 
 from torch import Tensor
 
+from sciadv.files.folders import as_path
 from sciadv.files.publishing import lock_folder, uninterrupted
 from sciadv.trainings.distributed import anywhere, is_first
 from sciadv.trainings.log import TrainingLog, save_grid
@@ -33,7 +34,7 @@ _logger = logging.getLogger(__name__)
 def run(
     training: Training,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: Path | str | None = None,
     every: int = 500,
     monitor: TrainingMonitor | None = None,
     is_interrupted: Callable[[], bool] = lambda: False,
@@ -65,8 +66,9 @@ def run(
     GameReport
         A training that diverges is a status, not an exception: it is back at its last good state.
     """
-    with _folder(checkpoint, training.n_done) as log:
-        progress = _Run(training, checkpoint, every, monitor, is_interrupted, n_shown, log)
+    file = None if checkpoint is None else as_path(checkpoint, "checkpoint")
+    with _folder(file, training.n_done) as log:
+        progress = _Run(training, file, every, monitor, is_interrupted, n_shown, log)
         status, message = progress.to_the_end()
         with suppress(KeyboardInterrupt), uninterrupted():
             done = status in (GameStatus.FINISHED, GameStatus.STOPPED)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from sciadv.errors import InputError, SciadvError, WeightsError
+from sciadv.files.folders import as_path
 from sciadv.trainings.checkpoint import read_checkpoint, write_checkpoint
 from sciadv.trainings.distributed import is_first, wait
 
@@ -122,7 +123,7 @@ class Training(Resumable, Protocol):
         ...
 
 
-def save_training(training: Resumable, checkpoint: Path) -> None:
+def save_training(training: Resumable, checkpoint: Path | str) -> None:
     """Write a checkpoint, atomically; of several processes the first one writes.
 
     Raises
@@ -130,9 +131,10 @@ def save_training(training: Resumable, checkpoint: Path) -> None:
     DivergedError
         A weight is NaN or infinite; nothing is written.
     """
+    file = as_path(checkpoint, "checkpoint")
     tensors, facts = finite_state(training)
     if is_first():
-        write_checkpoint(checkpoint, tensors, {**facts, "settings": training.settings()})
+        write_checkpoint(file, tensors, {**facts, "settings": training.settings()})
     wait()
 
 
@@ -151,7 +153,7 @@ def finite_state(training: Resumable) -> tuple[dict[str, Tensor], dict[str, Any]
     return tensors, facts
 
 
-def load_training(training: Resumable, checkpoint: Path) -> None:
+def load_training(training: Resumable, checkpoint: Path | str) -> None:
     """Go on from a checkpoint of the same training.
 
     Raises
@@ -161,7 +163,7 @@ def load_training(training: Resumable, checkpoint: Path) -> None:
     InputError
         It was written by a training of other settings.
     """
-    tensors, facts = read_checkpoint(checkpoint)
+    tensors, facts = read_checkpoint(as_path(checkpoint, "checkpoint"))
     ours, theirs = training.settings(), facts.get("settings")
     theirs = theirs if isinstance(theirs, dict) else {}
     for key, value in ours.items():

@@ -32,6 +32,7 @@ from sciadv.domains.batch_correction.groups import (
     listed,
 )
 from sciadv.errors import InputError, UnknownNameError
+from sciadv.files.folders import as_path
 from sciadv.registry.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
@@ -298,7 +299,8 @@ class BatchCorrector:
             `fit` was not called, or the folder cannot be written.
         """
         tensors, facts = self.fitted().state()
-        return save_correction(Path(folder), SavedCorrection({**self.card(), "correction": facts}, tensors))
+        saved = SavedCorrection({**self.card(), "correction": facts}, tensors)
+        return save_correction(as_path(folder, "folder"), saved)
 
     @staticmethod
     def load(folder: Path | str, *, device: str = "cpu") -> BatchCorrector:
@@ -310,7 +312,7 @@ class BatchCorrector:
             The folder has no such files, or they are broken.
         """
         target = as_device(device)
-        return load_correction(Path(folder), lambda saved: _built(saved, str(target)))
+        return load_correction(as_path(folder, "folder"), lambda saved: _built(saved, str(target)))
 
     def card(self) -> dict[str, Any]:
         """Return what it was fitted on and how, as plain values."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sciadv.arguments.values import as_count, as_function, as_number, as_one_of, as_seed, as_shape, shown
 from sciadv.errors import InputError
+from sciadv.files.folders import as_path
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
 from sciadv.games.updates import Update
@@ -226,7 +227,7 @@ class Game:
         if labels is not None:
             as_one_of(labels, "labels", Tensor, "a tensor of classes")
         self.play.show(images, labels)  # refuses data that do not fit before anything is made
-        file = None if checkpoint is None else Path(checkpoint)
+        file = None if checkpoint is None else as_path(checkpoint, "checkpoint")
         if file is not None and file.is_file():
             if resume:
                 self.load(file)
@@ -278,7 +279,7 @@ class Game:
         DivergedError
             A weight is NaN or infinite; nothing is written.
         """
-        save_training(self.play, Path(checkpoint))
+        save_training(self.play, as_path(checkpoint, "checkpoint"))
 
     def load(self, checkpoint: str | Path) -> None:
         """Go on from a checkpoint of the same game.
@@ -290,7 +291,7 @@ class Game:
         InputError
             It was written by a game of other rules.
         """
-        load_training(self.play, Path(checkpoint))
+        load_training(self.play, as_path(checkpoint, "checkpoint"))
 
 
 def _latent_shape(generator: nn.Module, given: int | Shape | None) -> int | Shape:
