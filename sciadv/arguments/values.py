@@ -261,6 +261,25 @@ def as_tensor(value: Any, name: str, *, device: torch.device | str = "cpu") -> T
     return torch.from_numpy(_array(value, name)).to(device)
 
 
+def as_reals(value: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return finite real numbers as an array of doubles; one number is an array without axes.
+
+    Raises
+    ------
+    InputError
+        As `as_tensor`; or they are complex, truth values, NaN or infinite.
+
+    Examples
+    --------
+    >>> as_reals([0, 45], "angles")
+    array([ 0., 45.])
+    """
+    tensor = as_tensor(value, name)
+    if tensor.is_complex() or tensor.dtype == torch.bool or not bool(tensor.isfinite().all()):
+        raise InputError(f"{name} must be finite real numbers, but they are {shown(value)}")
+    return tensor.double().cpu().numpy()
+
+
 def _dense(value: Tensor, name: str) -> Tensor:
     if value.layout != torch.strided or value.is_quantized or value.device.type == "meta":
         kind = "sparse" if value.layout != torch.strided else ("quantised" if value.is_quantized else "meta")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import types
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -17,15 +18,20 @@ from torch import Tensor
 def _numbers_or_path(value: object) -> object:
     """Pass a number, a nested array of numbers, or the path of an array file; refuse the rest."""
     if isinstance(value, bool):
-        raise ValueError(f"expected numbers or the path of a .npy or .npz file, got {value!r}")
+        raise ValueError(f"expected finite numbers or the path of a .npy or .npz file, got {value!r}")
     if isinstance(value, str):
         if not value.endswith((".npy", ".npz")):
-            raise ValueError(f"expected numbers or the path of a .npy or .npz file, got {value!r}")
+            raise ValueError(f"expected finite numbers or the path of a .npy or .npz file, got {value!r}")
         return value
     flat = _flatten(value)
-    if not flat or not all(isinstance(item, int | float) for item in flat):
-        raise ValueError(f"expected numbers or the path of a .npy or .npz file, got {value!r}")
+    if not flat or not all(map(_is_finite, flat)):
+        raise ValueError(f"expected finite numbers or the path of a .npy or .npz file, got {value!r}")
     return value
+
+
+def _is_finite(item: object) -> bool:
+    """Say whether it is a finite number, which a truth value is not."""
+    return isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)
 
 
 def _array_or_path(value: object) -> object:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sciadv.arguments.values import shown
 from sciadv.errors import AdjointError, InputError
 from sciadv.forward.base import Forward
 
@@ -98,6 +100,29 @@ def batch_error(A: Forward, *, generator: torch.Generator) -> float:
     return float(torch.linalg.vector_norm(together - alone) / size)
 
 
+def require_predictions(y: object, name: str, *, device: torch.device) -> None:
+    """Check that a foreign operator gives dense floating-point or complex numbers, where the candidates are.
+
+    Raises
+    ------
+    InputError
+        It gives none: integers, truth values, objects, a sparse or quantised tensor, or one of elsewhere.
+    """
+    if isinstance(y, Tensor):
+        is_dense = y.layout == torch.strided and not y.is_quantized and y.device.type == device.type
+        is_real = y.is_floating_point() or y.is_complex()
+        what = f"a {y.layout} tensor of {y.dtype} on {y.device}"
+    else:
+        kind = getattr(y, "dtype", np.dtype(object))
+        is_dense = is_real = isinstance(y, np.ndarray) and kind.kind in "fc"
+        what = f"an array of {kind}" if isinstance(y, np.ndarray) else shown(y)
+    if not (is_dense and is_real):
+        raise InputError(
+            f"{name} gives {what}, but predictions are dense floating-point numbers on {device}, as the "
+            f"candidates are; convert them there"
+        )
+
+
 @torch.no_grad()
 def check_wrapped(A: Forward, name: str, *, tolerance: float, seed: int = 0) -> None:
     """Check a foreign operator at the time it is wrapped.
@@ -118,9 +143,11 @@ def check_wrapped(A: Forward, name: str, *, tolerance: float, seed: int = 0) -> 
     AdjointError
         Its adjoint fails the dot test.
     InputError
-        It gives NaN or Inf, mixes the members of a batch, or is said to be linear and is not.
+        It gives NaN, Inf or no dense floating-point numbers, mixes the members of a batch, or is said to be
+        linear and is not.
     """
     predicted = A(random_candidates(A, 2, generator=torch.Generator().manual_seed(seed)))
+    require_predictions(predicted, name, device=A.device)
     if not bool(predicted.isfinite().all()):
         n_bad = int((~predicted.isfinite()).sum())
         raise InputError(

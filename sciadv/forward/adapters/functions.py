@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.forward.adapters.checks import linearity_error
+from sciadv.forward.adapters.checks import linearity_error, require_predictions
 from sciadv.forward.adapters.host import Array, ArrayMap, from_columns, host_linear
 from sciadv.forward.adapters.request import Request
 from sciadv.forward.autodiff import TensorMap, TensorMap2, apply_linear, forward_mode
@@ -146,12 +146,14 @@ def from_function(
     Raises
     ------
     InputError
-        It fails on a batch of `in_shape`, gives no batch, or cannot be differentiated.
+        It fails on a batch of `in_shape`, gives no batch or no floating-point numbers, or cannot be
+        differentiated.
     """
     in_shape = request.need_in_shape(name)
     x = torch.rand(2, *in_shape, generator=torch.Generator().manual_seed(0), dtype=request.dtype)
     x = x.to(request.device)
     y = _first_call(function, x, name)
+    require_predictions(y, name, device=x.device)
     out_shape = _out_shape(tuple(y.shape), request, name)
     if not isinstance(y, Tensor):
         return _from_numpy(function, in_shape, out_shape, request, name, adjoint=adjoint)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.arguments.values import as_reals
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, NonlinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
@@ -224,7 +225,7 @@ def ray_cell_lengths(
 
 def _positions(positions: npt.ArrayLike, what: str, section: tuple[float, float]) -> npt.NDArray[np.float64]:
     """Return positions ``(n, 2)`` that lie inside the section."""
-    xz = np.asarray(positions, dtype=np.float64)
+    xz = as_reals(positions, what)
     if xz.ndim != 2 or xz.shape[1:] != (2,) or len(xz) == 0:
         raise InputError(f"{what} have shape (n, 2): distance and depth [m]; these have {xz.shape}")
     height, width = section

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciadv.arguments.memory import check_memory
+from sciadv.arguments.values import as_reals, shown
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
@@ -92,7 +93,7 @@ class ParallelBeam(LinearForward):
         if n_detectors is None:
             n_detectors = math.ceil(math.hypot(height, width))
             n_detectors += (n_detectors - width) % 2
-        count = np.size(np.asarray(angles)) if n_angles is None else n_angles
+        count = as_reals(angles, "angles").size if n_angles is None else n_angles
         check_memory(
             32 * count * n_detectors * height,  # two matrices of 8 bytes an entry, 2 entries a crossing
             f"the rays of {count} angles",
@@ -101,9 +102,9 @@ class ParallelBeam(LinearForward):
         )
         if n_angles is not None:
             angles = [180 * i / n_angles for i in range(n_angles)]
-        degrees = np.atleast_1d(np.asarray(angles, dtype=np.float64))
-        if degrees.ndim != 1 or len(degrees) == 0 or not np.isfinite(degrees).all():
-            raise InputError(f"angles are finite numbers [degrees], at least one, but they are {angles!r}")
+        degrees = np.atleast_1d(as_reals(angles, "angles"))
+        if degrees.ndim != 1 or len(degrees) == 0:
+            raise InputError(f"angles are numbers [degrees], at least one, but they are {shown(angles)}")
         if n_detectors < 1 or not pixel_size > 0:
             raise InputError(
                 f"expected n_detectors >= 1 and pixel_size > 0, but got {n_detectors} and {pixel_size}"
