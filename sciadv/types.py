@@ -26,19 +26,21 @@ from sciadv.errors import InputError
 
 Shape = tuple[int, ...]
 
-# Types of settings with the bounds that a file's value is checked by.
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+# Types of settings with the bounds that a file's value is checked by; nothing is converted.
+Positive = Annotated[float, Field(gt=0, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, strict=True)]
 #: Above 0, and infinity stands for a limit.
-PositiveOrInfinite = Annotated[float, Field(gt=0, allow_inf_nan=True)]
+PositiveOrInfinite = Annotated[float, Field(gt=0, allow_inf_nan=True, strict=True)]
 #: A part of a whole.
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+#: A decay, or an optimizer's momentum.
+Decay = Annotated[float, Field(ge=0, lt=1, strict=True)]
 #: No list, layer or image is longer than the largest index of 32 bits.
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
 #: A whole number from 0.
-Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Whole = Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)]
 #: Those that torch's generators take without wrapping around.
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)]
 #: How many classes; a default below 2 means none.
 Classes = Annotated[int, Field(ge=2)]
 

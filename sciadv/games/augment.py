@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.registry.checked import checked
 
 
 @final
@@ -87,6 +88,14 @@ def _shift(images: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
     return warp(images, torch.stack([one, zero, dx, zero, one, dy], 1).view(-1, 2, 3))
 
 
+def _length(value_range: tuple[float, float]) -> float:
+    """Return the length of the images' range, which must not be empty."""
+    low, high = value_range
+    if not low < high:
+        raise InputError(f"value_range must rise from black to white, but it is {value_range}")
+    return high - low
+
+
 def _expect_images(images: Tensor) -> None:
     if images.ndim != 4:
         raise InputError(
@@ -123,6 +132,7 @@ class DiffAugment:
 
     augmentation_kind: ClassVar[str] = "diffaugment"
 
+    @checked
     def __init__(
         self,
         policy: tuple[str, ...] = ("colour", "translation", "cutout"),
@@ -132,7 +142,7 @@ class DiffAugment:
         if unknown := set(policy) - {"colour", "translation", "cutout"}:
             raise InputError(f"DiffAugment has colour, translation and cutout, but not {sorted(unknown)}")
         self.policy = policy
-        self.length = value_range[1] - value_range[0]
+        self.length = _length(value_range)
 
     def __repr__(self) -> str:
         """Say the policy."""
@@ -210,6 +220,7 @@ class ADA:
 
     augmentation_kind: ClassVar[str] = "ada"
 
+    @checked
     def __init__(
         self,
         *,
@@ -227,7 +238,7 @@ class ADA:
             )
         self.target, self.n_images, self.interval = target, n_images, interval
         self.symmetric, self.value_range = symmetric, value_range
-        self.length = value_range[1] - value_range[0]
+        self.length = _length(value_range)
         self.p = p
         self.r_t = 0.0
         self._sign_sum, self._n_signs, self._n_batches = 0.0, 0, 0

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.registry.checked import checked
 
 
 @final
@@ -34,6 +35,7 @@ class ReplayBuffer:
 
     option_kind: ClassVar[str] = "replay"
 
+    @checked
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
             raise InputError(
@@ -106,6 +108,7 @@ class Elite:
     2019.
     """
 
+    @checked
     def __init__(self, capacity: int, *, floor: float = 0.0) -> None:
         if capacity < 1:
             raise InputError(f"an elite needs room for at least one sample, but capacity is {capacity}")
@@ -184,6 +187,7 @@ class Feedback:
     A. Gupta, J. Zou, Feedback GAN for DNA optimizes protein functions, Nature Machine Intelligence 1, 2019.
     """
 
+    @checked
     def __init__(self, score: Callable[[Tensor], Tensor], elite: Elite, *, share: float = 0.1) -> None:
         if not 0 <= share < 1:
             raise InputError(f"the share of the elite in a real batch must be in [0, 1), but is {share}")
@@ -212,6 +216,7 @@ class Feedback:
 
 
 @final
+@checked
 @dataclass(frozen=True, kw_only=True)
 class TopK:
     """The fakes with the highest logits only: the generator's gradient forgets the hopeless ones.

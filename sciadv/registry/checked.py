@@ -111,7 +111,9 @@ def conform(value: Any, name: str, annotation: Any) -> Any:
     if torch.device in kinds:
         return value if str(value) == "meta" else as_device(value)
     if any(_is_array(kind) for kind in kinds):
-        return _as_given(value, name, is_text_too=str in kinds)
+        is_text_too = str in kinds and bytes not in kinds  # both are among what NumPy takes for an array
+        is_sparse_too = any(hasattr(kind, "tocsr") for kind in kinds)
+        return _as_given(value, name, is_text_too=is_text_too, is_sparse_too=is_sparse_too)
     if len(kinds) > 1:
         return value
     kind, more = _taken_apart(kinds[0])
@@ -123,11 +125,11 @@ def _is_array(kind: Any) -> bool:
     return kind is torch.Tensor or get_origin(kind) is np.ndarray or "_SupportsArray" in repr(kind)
 
 
-def _as_given(value: Any, name: str, *, is_text_too: bool) -> Any:
+def _as_given(value: Any, name: str, *, is_text_too: bool, is_sparse_too: bool) -> Any:
     """Check that a value is an array of numbers, or a sparse matrix or text where that is allowed."""
     is_sparse = hasattr(value, "tocsr") or (isinstance(value, torch.Tensor) and value.layout != torch.strided)
     is_text = is_text_too and isinstance(value, str) and not value.isspace()
-    if not is_sparse and not is_text:
+    if not (is_sparse and is_sparse_too) and not is_text:
         as_tensor(value, name)
     return value
 
@@ -148,19 +150,45 @@ def _taken_apart(annotation: Any) -> tuple[Any, dict[str, float]]:
 
 def _conform_one(value: Any, name: str, kind: Any, bounds: dict[str, float]) -> Any:
     """Conform a value to one type."""
-    origin = get_origin(kind)
     if kind in (int, float):
         return (_whole if kind is int else _number)(value, name, bounds)
     if kind == Shape and name.endswith("shape"):
         return as_shape(value, name)
+    if get_origin(kind) is not None:
+        return _conform_generic(value, name, kind)
+    if isinstance(kind, type) and (is_dataclass(kind) or kind.__module__.partition(".")[0] == "sciadv"):
+        return _conform_object(value, name, kind)
+    check = _CHECKS.get(kind)
+    return value if check is None else check(value, name)
+
+
+def _conform_generic(value: Any, name: str, kind: Any) -> Any:
+    """Conform a value to a type with arguments: a container, a function, a choice."""
+    origin = get_origin(kind)
     if origin in (tuple, list, Sequence):
         return _conform_items(value, name, kind)
     if origin is Callable:
         return as_function(value, name)
-    if isinstance(kind, type) and is_dataclass(kind):
-        return as_one_of(value, name, kind, f"{kind.__name__}(...)")
-    check = _CHECKS.get(str if origin is Literal else kind)
-    return value if check is None else check(value, name)
+    return _conform_choice(value, name, get_args(kind)) if origin is Literal else value
+
+
+def _conform_choice(value: Any, name: str, choices: tuple[Any, ...]) -> Any:
+    """Conform a choice; of texts only that it is one, since the constructor says what each does."""
+    if all(isinstance(choice, str) for choice in choices):
+        return as_text(value, name)
+    plain = as_scalar(value)
+    if not any(type(plain) is type(choice) and plain == choice for choice in choices):
+        raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}, but it is {shown(value)}")
+    return plain
+
+
+def _conform_object(value: Any, name: str, kind: type) -> Any:
+    """Conform an object of one of our classes; of a protocol only that it can be called, where it must."""
+    if getattr(kind, "_is_protocol", False):
+        return as_function(value, name) if "__call__" in vars(kind) else value
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    what = f"{kind.__name__}(...)" if is_dataclass(kind) else f"{article} {kind.__name__}"
+    return as_one_of(value, name, kind, what)
 
 
 def _number(value: Any, name: str, bounds: dict[str, float]) -> float:

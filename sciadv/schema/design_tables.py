@@ -14,7 +14,7 @@ from sciadv.schema.tables import RecipeSpec
 from sciadv.trainings.physics.design_training import DesignSchedule
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
 class DesignScheduleTable(DesignSchedule):
     """`DesignSchedule`, with unknown keys refused."""

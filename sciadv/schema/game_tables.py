@@ -11,10 +11,9 @@ from sciadv.games.replay import ReplayBuffer, TopK
 from sciadv.schema.tables import Table
 from sciadv.trainings.game.game_parts import make_part, settings_of
 from sciadv.trainings.game.game_rules import GameOptions
-from sciadv.types import Count, Positive, Share
+from sciadv.types import Count, Decay, Positive, Share
 
 Named = str | dict[str, Any]
-Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _part(what: str) -> AfterValidator:
@@ -73,7 +72,7 @@ class GameTable(Table):
     optimizer: Annotated[Named, _part("optimizer")] | None = None
     learning_rate: Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)] = 3e-4
     final_rate: Share = 0.1
-    ema: Rate = 0.999
+    ema: Decay = 0.999
     noise: Annotated[dict[str, Any], _option(InstanceNoise)] | None = None
     replay: Annotated[dict[str, Any], _option(ReplayBuffer)] | None = None
     top_k: Annotated[dict[str, Any], _option(TopK)] | None = None

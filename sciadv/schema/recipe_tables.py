@@ -57,7 +57,7 @@ class DataTable(Table):
     prepare: str = "none"
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
 class ScheduleTable(PriorSchedule):
     """`PriorSchedule`, with unknown keys refused."""

@@ -16,10 +16,12 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from sciadv.games.objectives.objective import Objective
+from sciadv.registry.checked import checked
 from sciadv.registry.registry import named
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class FDivergence(Objective):
     """Variational f-divergence ``V = E_p g(v) - E_q f*(g(v))``, maximised by the discriminator.

@@ -8,9 +8,11 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from sciadv.games.objectives.objective import Objective
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class LeastSquares(Objective):
     """Squares to labels: ``1/2 E_p (D - b)^2 + 1/2 E_q (D - a)^2`` and ``1/2 E_q (D - c)^2``.

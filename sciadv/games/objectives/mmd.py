@@ -11,12 +11,15 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.games.objectives.objective import Objective
+from sciadv.registry.checked import checked
+from sciadv.types import Positive
 
 #: A positive definite kernel, as the Gram matrix ``(n, m)`` of features ``(n, d)`` and ``(m, d)``.
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class RationalQuadratic:
     """Sum of rational quadratic kernels, ``sum_a (1 + |x - y|^2 / (2 a))^(-a)``, with heavy tails.
@@ -33,7 +36,7 @@ class RationalQuadratic:
 
     kernel_kind: ClassVar[str] = "rational-quadratic"
 
-    alphas: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
+    alphas: tuple[Positive, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the Gram matrix ``(n, m)``."""
@@ -42,6 +45,7 @@ class RationalQuadratic:
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class GaussianMixture:
     """Sum of Gaussian kernels, ``sum_s exp(-|x - y|^2 / (2 s^2))``.
@@ -54,7 +58,7 @@ class GaussianMixture:
 
     kernel_kind: ClassVar[str] = "gaussian-mixture"
 
-    bandwidths: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
+    bandwidths: tuple[Positive, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the Gram matrix ``(n, m)``."""
@@ -63,6 +67,7 @@ class GaussianMixture:
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class MMD(Objective):
     """Squared maximum mean discrepancy of features ``(batch, features)``, which the discriminator maximises.

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from sciadv.games.augment import DiffAugment
 from sciadv.games.penalties.penalty import Discriminator, check_strength
+from sciadv.registry.checked import checked
 
 
 @runtime_checkable
@@ -21,6 +22,7 @@ class Augmentation(Protocol):
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class Consistency:
     """Squared change under augmentation T, ``every * (lam_real E_p + lam_fake E_q) (D(x) - D(T x))^2``.

@@ -9,9 +9,12 @@ import torch
 from torch import Generator, Tensor
 
 from sciadv.games.penalties.penalty import Discriminator, check_strength, slopes
+from sciadv.registry.checked import checked
+from sciadv.types import NotNegative
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class Dragan:
     """Gradient penalty ``every * lam * E (|grad_x D(x + d)| - k)^2`` around real samples x, d Gaussian.
@@ -42,8 +45,8 @@ class Dragan:
 
     lam: float = 10.0
     every: int = 1
-    noise: float = 0.5
-    slope: float = 1.0
+    noise: NotNegative = 0.5
+    slope: NotNegative = 1.0
 
     def __post_init__(self) -> None:
         check_strength("DRAGAN", self.lam, self.every)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciadv.games.penalties.penalty import check_strength
+from sciadv.registry.checked import checked
 
 
 @final
@@ -35,6 +36,7 @@ class HistoricalAveraging:
 
     kind: ClassVar[str] = "historical-averaging"
 
+    @checked
     def __init__(self, *, lam: float = 1e-3) -> None:
         check_strength("historical averaging", lam)
         self.lam = lam

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class InstanceNoise:
     """Adds ``N(0, s_t^2)`` to the discriminator's inputs, with ``s_t = std * max(0, 1 - t / n_steps)``.

@@ -9,9 +9,11 @@ from torch import Generator, Tensor
 
 from sciadv.errors import InputError
 from sciadv.games.penalties.penalty import Discriminator
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class LabelSmoothing:
     """Adds ``(1 - alpha) E_p logit``, which turns the cross-entropy target of real samples from 1 into alpha.

@@ -8,9 +8,11 @@ from typing import ClassVar, final
 from torch import Generator, Tensor
 
 from sciadv.games.penalties.penalty import Discriminator, ZeroSlope
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class R1(ZeroSlope):
     """Gradient penalty on real samples, ``every * gamma / 2 * E_p |grad_x D(x)|^2``.

@@ -8,9 +8,11 @@ from typing import ClassVar, final
 from torch import Generator, Tensor
 
 from sciadv.games.penalties.penalty import Discriminator, ZeroSlope
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class R2(ZeroSlope):
     """Gradient penalty on fake samples, ``every * gamma / 2 * E_q |grad_x D(x)|^2``.

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from sciadv.games.penalties.penalty import check_strength
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class WeightClipping:
     """Projection of parameters on ``[-c, c]``; not a term of the loss but done after the critic's step.

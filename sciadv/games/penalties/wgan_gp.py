@@ -8,9 +8,11 @@ from typing import ClassVar, final
 from torch import Generator, Tensor
 
 from sciadv.games.penalties.penalty import Discriminator, check_strength, mix, slopes
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class WassersteinGradientPenalty:
     """Gradient penalty ``every * lam * E (|grad_x D(x)| - 1)^2`` at points between real and fake samples.

@@ -8,9 +8,11 @@ from typing import ClassVar, Literal, final
 from sciadv.errors import InputError
 from sciadv.games.two_player import Player, TwoPlayerGame, evaluate
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class Alternating(Update):
     """Players take turns, each against where the other has just moved to.

@@ -8,9 +8,11 @@ from typing import ClassVar, final
 from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, copies, parameters, split, transposed_product, vector_field
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class Consensus(Update):
     """Steps along ``F + gamma * grad (1/2 |F|^2) = F + gamma J^T F``, J the Jacobian of F.

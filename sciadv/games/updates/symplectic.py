@@ -19,9 +19,11 @@ from sciadv.games.two_player import (
     vector_field,
 )
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move_both
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class SymplecticAdjustment(Update):
     """Steps along ``F + lam A^T F``, A the antisymmetric part ``(J - J^T) / 2`` of the Jacobian of F.

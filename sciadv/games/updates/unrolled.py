@@ -8,9 +8,11 @@ from typing import ClassVar, final
 from sciadv.errors import InputError
 from sciadv.games.two_player import Point, TwoPlayerGame, add, copies, derivative, evaluate, frozen, restore
 from sciadv.games.updates.update import Optimizers, Update, UpdateState, move
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class Unrolled(Update):
     """One discriminator step, then the generator descends ``loss_0(theta, phi_k(theta))``, k steps ahead.

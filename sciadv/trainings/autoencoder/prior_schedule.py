@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sciadv.registry.checked import checked
+from sciadv.types import Count, Decay, NotNegative, Positive, Whole
 
+
+@checked
 @dataclass(frozen=True)
 class PriorSchedule:
     """How long and how fast.
@@ -50,29 +54,29 @@ class PriorSchedule:
         Decay of the averaged generator and encoder in the second phase.
     """
 
-    elbo_steps: int = 14000
-    game_steps: int = 2000
-    estimate_steps: int = 0
-    batch: int = 64
-    divergence_steps: int = 0
-    learning_rate: float = 1e-3
-    game_learning_rate: float = 3e-4
-    elbo_weight: float = 0.01
-    game_weight: float = 0.3
-    game_divergence: float = 1.0
-    smoothness: float = 0.0
-    slope_every: int = 4
-    slope_step: float = 0.1
-    fewest_measurements: float = 0.5
-    most_measurements: float = 5.0
-    least_noise: float = 1e-3
-    most_noise: float = 1e-1
-    generator_momentum: float = 0.5
-    discriminator_momentum: float = 0.0
-    gamma: float = 0.1
-    penalty_every: int = 8
-    n_diagnosed: int = 256
-    ema: float = 0.999
+    elbo_steps: Whole = 14000
+    game_steps: Whole = 2000
+    estimate_steps: Whole = 0
+    batch: Count = 64
+    divergence_steps: Whole = 0
+    learning_rate: Positive = 1e-3
+    game_learning_rate: Positive = 3e-4
+    elbo_weight: NotNegative = 0.01
+    game_weight: NotNegative = 0.3
+    game_divergence: NotNegative = 1.0
+    smoothness: NotNegative = 0.0
+    slope_every: Count = 4
+    slope_step: Positive = 0.1
+    fewest_measurements: Positive = 0.5
+    most_measurements: Positive = 5.0
+    least_noise: NotNegative = 1e-3
+    most_noise: NotNegative = 1e-1
+    generator_momentum: Decay = 0.5
+    discriminator_momentum: Decay = 0.0
+    gamma: NotNegative = 0.1
+    penalty_every: Count = 8
+    n_diagnosed: Count = 256
+    ema: Decay = 0.999
 
     def divergence_weight(self, n_done: int) -> float:
         """Return the divergence's weight in the ELBO of a step."""

@@ -13,11 +13,13 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from sciadv.errors import InputError
 from sciadv.games.updates import UpdateState
 from sciadv.nets import ConvClassifier
+from sciadv.registry.checked import checked
 from sciadv.trainings.guard import GradientGuard, named_weights
 from sciadv.trainings.training_state import Parts, collect, restore_state
-from sciadv.types import as_generator
+from sciadv.types import Count, Positive, as_generator
 
 
+@checked
 @dataclass(frozen=True)
 class ClassifierSchedule:
     """How long and how fast.
@@ -34,9 +36,9 @@ class ClassifierSchedule:
         Whether to distort the images (`small_affine`).
     """
 
-    epochs: int = 3
-    batch: int = 128
-    learning_rate: float = 1e-3
+    epochs: Count = 3
+    batch: Count = 128
+    learning_rate: Positive = 1e-3
     augment: bool = False
 
 

@@ -12,7 +12,9 @@ from torch.optim import Adam, AdamW
 
 from sciadv.games.two_player import TwoPlayerGame
 from sciadv.games.updates import Alternating, Update
+from sciadv.registry.checked import checked
 from sciadv.trainings.players import Players, Side
+from sciadv.types import Count, Decay, NotNegative, Positive
 
 
 @runtime_checkable
@@ -34,6 +36,7 @@ class CorrectingGame(TwoPlayerGame, Protocol):
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class CorrectionSchedule:
     """How long and how fast.
@@ -56,13 +59,13 @@ class CorrectionSchedule:
         Adam's decay of the mean gradient of the discriminator.
     """
 
-    n_steps: int
-    learning_rate: float
-    divergence_weight: float
-    n_discriminator: int = 3
-    weight_decay: float = 1e-4
-    largest_norm: float = 5.0
-    discriminator_momentum: float = 0.5
+    n_steps: Count
+    learning_rate: Positive
+    divergence_weight: NotNegative
+    n_discriminator: Count = 3
+    weight_decay: NotNegative = 1e-4
+    largest_norm: Positive = 5.0
+    discriminator_momentum: Decay = 0.5
 
 
 @final

@@ -14,13 +14,16 @@ from sciadv.games.objectives import OBJECTIVES
 from sciadv.games.objectives.mmd import Kernel
 from sciadv.games.penalties import PENALTIES, Augmentation
 from sciadv.games.updates import UPDATES, Update
+from sciadv.registry.checked import checked
 from sciadv.registry.registry import Registry, by_attribute
 from sciadv.registry.settings import allows_none, file_type, parameters_of
+from sciadv.types import Decay, NotNegative
 
 #: How a file names a part: its kind, or a table of its kind and settings.
 Named = str | Mapping[str, object]
 
 
+@checked
 @dataclass(frozen=True)
 class GameAdam:
     """Adam without momentum, since it turns with the game.
@@ -37,14 +40,15 @@ class GameAdam:
 
     optimizer_kind: ClassVar[str] = "adam"
 
-    betas: tuple[float, float] = (0.0, 0.99)
-    eps: float = 1e-8
+    betas: tuple[Decay, Decay] = (0.0, 0.99)
+    eps: NotNegative = 1e-8
 
     def __call__(self, parameters: list[Tensor], learning_rate: float) -> Optimizer:
         """Return a player's optimizer."""
         return Adam(parameters, lr=learning_rate, betas=self.betas, eps=self.eps)
 
 
+@checked
 @dataclass(frozen=True)
 class GameSGD:
     """Gradient descent; a negative momentum damps the rotation of alternating steps.
@@ -64,6 +68,7 @@ class GameSGD:
         return optimizer
 
 
+@checked
 @dataclass(frozen=True)
 class GameRMSprop:
     """RMSprop, the optimizer of the Wasserstein GAN with weight clipping.
@@ -73,7 +78,7 @@ class GameRMSprop:
 
     optimizer_kind: ClassVar[str] = "rmsprop"
 
-    alpha: float = 0.99
+    alpha: Decay = 0.99
 
     def __call__(self, parameters: list[Tensor], learning_rate: float) -> Optimizer:
         """Return a player's optimizer."""

@@ -19,6 +19,7 @@ from sciadv.errors import InputError
 from sciadv.games.updates import Update
 from sciadv.nets.design import DesignDecoder
 from sciadv.prior import Prior
+from sciadv.registry.checked import checked
 from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_parts import Named, part_name
@@ -27,8 +28,10 @@ from sciadv.trainings.guard import named_weights
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
 from sciadv.trainings.physics.design_game import DesignGame, MultiplierAscent
 from sciadv.trainings.players import Players, Side
+from sciadv.types import Count, Decay, NotNegative, Positive
 
 
+@checked
 @dataclass(frozen=True)
 class DesignSchedule:
     """How long, how fast, and what counts how much.
@@ -55,18 +58,18 @@ class DesignSchedule:
         Designs of a measurement.
     """
 
-    steps: int = 3000
-    targets: int = 64
-    group: int = 6
-    learning_rate: float = 3e-3
-    tolerance: float = 0.02
-    diversity_weight: float = 0.1
-    margin: float = 0.02
-    penalty: float = 1000.0
-    multiplier_rate: float = 0.05
-    ema: float = 0.995
-    largest_norm: float = 1.0
-    n_measured: int = 2000
+    steps: Count = 3000
+    targets: Count = 64
+    group: Count = 6
+    learning_rate: Positive = 3e-3
+    tolerance: Positive = 0.02
+    diversity_weight: NotNegative = 0.1
+    margin: NotNegative = 0.02
+    penalty: Positive = 1000.0
+    multiplier_rate: Positive = 0.05
+    ema: Decay = 0.995
+    largest_norm: Positive = 1.0
+    n_measured: Count = 2000
 
 
 @final

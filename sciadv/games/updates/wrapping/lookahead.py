@@ -11,9 +11,11 @@ from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, copies, parameters, split
 from sciadv.games.updates.alternating import Alternating
 from sciadv.games.updates.update import Optimizers, Update, UpdateState
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class Lookahead(Update):
     """After every k steps of an update, ``w = slow = slow + alpha (w - slow)``, both players at once.

@@ -14,6 +14,7 @@ from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, WatchedGame, copies, difference, parameters
 from sciadv.games.updates.simultaneous import Simultaneous
 from sciadv.games.updates.update import Optimizers, Update, UpdateState
+from sciadv.registry.checked import checked
 
 
 def bernoulli_divergence(old: Tensor, new: Tensor) -> Tensor:
@@ -29,6 +30,7 @@ def gaussian_divergence(old: Tensor, new: Tensor) -> Tensor:
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class TrustRegion(Update):
     """The step of an update, of both players together, scaled to a norm of at most `radius`.
@@ -85,6 +87,7 @@ class TrustRegion(Update):
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class OutputTrustRegion(Update):
     """The step of an update, halved until the players' outputs change by at most `radius`.

@@ -9,9 +9,11 @@ from sciadv.errors import InputError
 from sciadv.games.two_player import TwoPlayerGame, add, copies, difference
 from sciadv.games.updates.simultaneous import Simultaneous
 from sciadv.games.updates.update import Optimizers, Update, UpdateState
+from sciadv.registry.checked import checked
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class TwoTimeScales(Update):
     """The step of an update with the discriminator's displacement `ratio` times as long.
