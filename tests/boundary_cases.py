@@ -11,10 +11,30 @@ import numpy as np
 import torch
 from torch import nn
 
-from sciadv import Constraint, Gaussian, Poisson, Prior, Problem, StudentT, Tolerance, load_problem, solve
+from sciadv import (
+    BatchCorrector,
+    Constraint,
+    Game,
+    Gaussian,
+    Poisson,
+    Prior,
+    Problem,
+    StudentT,
+    Tolerance,
+    load_problem,
+    solve,
+)
+from sciadv.catalogue import load_recipe
+from sciadv.data.moments import Moments, Residual, moments_of
+from sciadv.domains.batch_correction import simulate_counts
 from sciadv.errors import SciadvError
-from sciadv.forward import Matrix, as_forward
+from sciadv.forward import Matrix, ParallelBeam, as_forward
+from sciadv.metrics.classifier import load_classifier, save_classifier
+from sciadv.nets import ConvClassifier, MLPDecoder
+from sciadv.prior import sha256
+from sciadv.recipes import train_recipe
 from sciadv.solvers import Laplace, LevenbergMarquardt, SequentialMonteCarlo
+from sciadv.trainings.log import save_grid
 
 NET = nn.Sequential(nn.Linear(4, 24), nn.Unflatten(1, (1, 4, 6)))
 MATRIX = torch.ones(12, 24).tril() / 24
@@ -50,6 +70,59 @@ class Writes(nn.Module):
     def forward(self, z):
         return self.net(z.mul_(2))
 
+
+def saved_prior() -> Prior:
+    return Prior(MLPDecoder(n_latent=2, image_shape=[1, 4, 4], hidden=[4]), 2)
+
+
+def game() -> Game:
+    return Game(nn.Linear(2, 2), nn.Linear(2, 1), n_latent=2, batch=4)
+
+
+def fitted() -> BatchCorrector:
+    cells = simulate_counts(40, 8, n_batches=2, n_types=2, seed=0)
+    return BatchCorrector(method="linear").fit(cells.counts, batch=cells.batch)
+
+
+def moments() -> Moments:
+    return moments_of(torch.rand(9, 1, 2, 2, generator=torch.Generator().manual_seed(0)))
+
+
+#: What reads or writes at a path that the caller gives.
+TAKE_PATHS: dict[str, Callable[[object], object]] = {
+    "Prior.load": Prior.load,
+    "Prior.save": lambda path: saved_prior().save(path),
+    "sha256": sha256,
+    "Solution.save": lambda path: solve(problem(), "levenberg-marquardt", restarts=1).save(path),
+    "BatchCorrector.load": BatchCorrector.load,
+    "BatchCorrector.save": lambda path: fitted().save(path),
+    "Game.load": lambda path: game().load(path),
+    "Game.save": lambda path: game().save(path),
+    "Moments.load": Moments.load,
+    "Moments.save": lambda path: moments().save(path),
+    "Residual.load": Residual.load,
+    "Residual.save": lambda path: Residual(moments(), moments(), torch.rand(2, 1, 2, 2)).save(path),
+    "load_classifier": load_classifier,
+    "save_classifier": lambda path: save_classifier(
+        ConvClassifier(image_shape=[1, 8, 8], n_classes=2, channels=2), path
+    ),
+    "load_problem": load_problem,
+    "load_recipe": load_recipe,
+    "train_recipe": lambda path: train_recipe(load_recipe("mnist"), path),
+    "save_grid": lambda path: save_grid(torch.zeros(2, 1, 4, 4), path),
+}
+#: What is no path.
+NO_PATHS = {
+    "None": None,
+    "a number": 3,
+    "bytes": b"folder",
+    "a list": ["folder"],
+    "nothing": "",
+    "a null byte": "./a\0b",
+    "too long": "./" + "a" * 5000,
+    "too long a name": "./" + "a" * 300,
+    "nobody's": "~nobody-of-this-name/x",
+}
 
 #: What is taken.
 TAKEN: dict[str, Callable[[], object]] = {
@@ -255,6 +328,32 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "the operator gives NaN or Inf for a candidate",
     ),
+}
+
+
+REFUSED |= {
+    f"{function} of {what}": (lambda call=call, path=path: call(path), ".*(must be a|is no path)")
+    for function, call in TAKE_PATHS.items()
+    for what, path in NO_PATHS.items()
+}
+REFUSED |= {
+    f"angles {angles!r}": (lambda angles=angles: ParallelBeam((1, 4, 4), angles), "angles")
+    for angles in ("text", ["0"], b"0", [True], [1j], [NAN], [[0.0]], [], {}, torch.eye(2).to_sparse())
+}
+REFUSED |= {
+    f"operator gives {what}": (
+        lambda change=change: as_forward(change, (1, 4, 6)),
+        "function .*gives .*predictions are dense floating-point numbers",
+    )
+    for what, change in {
+        "integers": lambda x: x.long(),
+        "rounded integers": lambda x: (10 * x).round().int(),
+        "truth values": lambda x: x > 0,
+        "sparse tensors": lambda x: x.flatten(1).to_sparse(),
+        "no values": lambda x: x.to("meta"),
+        "an array of integers": lambda x: np.asarray(x).astype(int),
+        "an array of texts": lambda x: np.asarray(x).astype(str),
+    }.items()
 }
 
 

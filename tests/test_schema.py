@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ def test_a_magnitude_is_of_something():
         (
             "sigma = 0.5",
             'sigma = "noise"',
-            "likelihood.sigma: expected numbers or the path of a .npy or .npz file",
+            "likelihood.sigma: expected finite numbers or the path of a .npy or .npz file",
         ),
         ('op = ">="', 'op = "=="', "bench.bars[0].op: expected '>=', '<=', '>' or '<', got '=='"),
         (
@@ -163,7 +164,7 @@ def test_a_magnitude_is_of_something():
             "measurements.path is missing; a file source of measurements takes",
         ),
         (FORWARD, 'kind = "parallel-beam"', "forward: give either angles [degrees] or n_angles"),
-        (FORWARD, 'kind = "matrix"\nmatrix = [[1, 2], ["a"]]', "forward.matrix: expected numbers"),
+        (FORWARD, 'kind = "matrix"\nmatrix = [[1, 2], ["a"]]', "forward.matrix: expected finite numbers"),
         (
             FORWARD,
             'kind = "chain"\nparts = [{kind = "facies-slowness"}, {kind = "crosshole", cellsize = 1}]',
@@ -174,7 +175,7 @@ def test_a_magnitude_is_of_something():
             "latent_weight = inf",
             "latent_weight: it should be a finite number",
         ),
-        ("sigma = 0.5", "sigma = true", "likelihood.sigma: expected numbers"),
+        ("sigma = 0.5", "sigma = true", "likelihood.sigma: expected finite numbers"),
         (
             FORWARD,
             'kind = "matrix"\nmatrix = 3.0',
@@ -344,3 +345,31 @@ def test_an_operator_larger_than_the_memory_is_refused_before_it_is_built(text, 
     spec = parse_problem(FORWARD, text)
     with pytest.raises(InputError, match=words):
         build_forward(spec.forward, (1, 4, 4), folder=Path())
+
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES_OF_OURS = sorted([*ROOT.glob("priors/*/recipe.toml"), *ROOT.glob("examples/games/recipes/*.toml")])
+
+
+@pytest.mark.parametrize("file", RECIPES_OF_OURS, ids=lambda file: f"{file.parent.name}-{file.stem}")
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", '"1"', "true", "-1", "1.5e400"])
+def test_every_number_of_a_recipe_is_a_finite_number_within_its_bounds(file, value):
+    text = file.read_text(encoding="utf-8")
+    numbers = list(
+        re.finditer(r"(?<=[\[ =,])-?\d[\d_.e-]*(?=[\],\s}])", re.sub(r'"[^"\n]*"|#.*', _blank, text))
+    )
+    assert numbers
+    for number in numbers:
+        changed = text[: number.start()] + value + text[number.end() :]
+        with pytest.raises(InputError):
+            parse_recipe(changed, file=file.name)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "x" * len(found.group())
+
+
+@pytest.mark.parametrize("sigma", ["nan", "inf", "[0.1, nan]", "[inf]", "[]", '["0.1"]', "[true]"])
+def test_arrays_in_a_file_are_finite_numbers(sigma):
+    with pytest.raises(InputError, match=r"likelihood\.sigma"):
+        parse_problem("sigma = 0.5", f"sigma = {sigma}")
