@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from sciadv.arguments.values import as_count, as_flag, as_function
 from sciadv.errors import InputError
 from sciadv.files.cards import CLASSIFIER
 from sciadv.files.folders import as_path
@@ -78,6 +79,11 @@ def train_recipe(
     """
     folder = as_path(out, "out")
     checkpoint = folder / CHECKPOINT
+    resume, every = as_flag(resume, "resume"), as_count(every, "every")
+    if monitor is not None:
+        as_function(monitor, "monitor")
+    if checkpoint.exists() and not checkpoint.is_file():
+        raise InputError(f"{checkpoint} is a folder or a device; delete it, or give another folder")
     with process_group(as_device(device)) as target, _held(folder):
         if checkpoint.is_file() and not resume:
             raise InputError(f"{checkpoint} is there: go on from it (--resume) or delete it first")

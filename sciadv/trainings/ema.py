@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from sciadv.errors import InputError
+from sciadv.registry.checked import checked
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -39,6 +40,7 @@ class MovingAverage:
     Y. Yazici et al., The unusual effectiveness of averaging in GAN training, ICLR 2019, Eq. 5.
     """
 
+    @checked
     def __init__(self, module: nn.Module, *, decay: float = 0.999, warm_up: bool = True) -> None:
         if not 0 <= decay < 1:
             raise InputError(f"the decay of a moving average must be in [0, 1), but is {decay}")

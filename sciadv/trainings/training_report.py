@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError, SciadvError
 from sciadv.prior import Prior
+from sciadv.registry.checked import checked
 
 
 class GameStatus(Enum):
@@ -102,6 +103,7 @@ class GameReport:
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class EarlyStopping:
     """Stop when a metric of the averaged generator improves no more, and go back to its best weights.

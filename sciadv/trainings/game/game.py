@@ -10,7 +10,16 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from sciadv.arguments.values import as_count, as_function, as_number, as_one_of, as_seed, as_shape, shown
+from sciadv.arguments.values import (
+    as_count,
+    as_flag,
+    as_function,
+    as_number,
+    as_one_of,
+    as_seed,
+    as_shape,
+    shown,
+)
 from sciadv.errors import InputError
 from sciadv.files.folders import as_path
 from sciadv.games.objectives import Objective
@@ -39,8 +48,8 @@ class Game:
     generator
         Maps latents ``(batch, *latent_shape)`` to samples. Trained in place.
     discriminator
-        Maps samples to one number each, large for real ones (vectors for objectives that read features).
-        Trained in place.
+        Maps samples to one number each, or a map of numbers ``(batch, 1, height, width)``, large for real
+        ones (vectors for objectives that read features). Trained in place.
     objective
         A name of `sciadv.games.objectives.OBJECTIVES`, a table such as ``{"kind": "least-squares",
         "real_label": 0.9}`` (so for all parts), or an `Objective`.
@@ -50,7 +59,8 @@ class Game:
     update
         A name of `sciadv.games.updates.UPDATES`, or an `Update`.
     learning_rate
-        Of both players, or the generator's and the discriminator's.
+        Of both players, > 0; or the generator's and the discriminator's, of which one may be 0 to leave that
+        player as it is.
     ema
         Decay of the averaged generator, in [0, 1); see `sciadv.trainings.ema.MovingAverage`.
     augment
@@ -108,6 +118,12 @@ class Game:
         rates = learning_rate if isinstance(learning_rate, tuple) else (learning_rate, learning_rate)
         if len(rates) != 2:
             raise InputError(f"learning_rate must be one number, or two, but it is {shown(learning_rate)}")
+        first, second = (as_number(rate, "learning_rate", least=0) for rate in rates)
+        if first == second == 0:
+            raise InputError(
+                f"learning_rate must be a finite number > 0, or two of which one may be 0, but it is "
+                f"{shown(learning_rate)}"
+            )
         if options is not None:
             as_one_of(options, "options", GameOptions, "a GameOptions")
         rules = Rules.of(objective, penalties, update, augment, options or GameOptions())
@@ -118,10 +134,7 @@ class Game:
             discriminator,
             rules,
             latent_shape=_latent_shape(generator, n_latent),
-            rates=(
-                as_number(rates[0], "learning_rate", least=0),
-                as_number(rates[1], "learning_rate", least=0),
-            ),
+            rates=(first, second),
             ema=as_number(ema, "ema", least=0, below=1),
             batch=as_count(batch, "batch", most=2**24),
             seed=as_seed(seed),
@@ -220,6 +233,7 @@ class Game:
             The checkpoint is broken.
         """
         steps, every = as_count(steps, "steps"), as_count(every, "every")
+        resume = as_flag(resume, "resume")
         if monitor is not None:
             as_function(monitor, "monitor")
         if stop is not None:
@@ -228,7 +242,9 @@ class Game:
             as_one_of(labels, "labels", Tensor, "a tensor of classes")
         self.play.show(images, labels)  # refuses data that do not fit before anything is made
         file = None if checkpoint is None else as_path(checkpoint, "checkpoint")
-        if file is not None and file.is_file():
+        if file is not None and file.exists():
+            if not file.is_file():
+                raise InputError(f"{file} is a folder or a device; give a file for the checkpoint")
             if resume:
                 self.load(file)
             elif not self.n_done:

@@ -20,11 +20,13 @@ from sciadv.games.diagnostics import (
     vanished_gradient,
 )
 from sciadv.games.two_player import evaluate
+from sciadv.registry.checked import checked
 from sciadv.trainings.game.game_losses import MinibatchGame
 from sciadv.types import as_generator
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class DiagnosisThresholds:
     """From where on the numbers of a game are said to mean something.

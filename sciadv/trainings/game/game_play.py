@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+from math import prod
 from typing import Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from sciadv.arguments.memory import check_memory
 from sciadv.errors import InputError
 from sciadv.games.augment import ADA
 from sciadv.nets.layers import has_virtual_norm, taking_reference
@@ -79,6 +81,8 @@ class Play:
             )
         self.rules, self.latent_shape = rules, latent_shape
         shape = (latent_shape,) if isinstance(latent_shape, int) else latent_shape
+        n_bytes = 4.0 * batch * prod(shape)
+        check_memory(n_bytes, f"{batch} latents of shape {shape}", "give shorter ones, or a smaller batch")
         self.losses = MinibatchGame(generator, discriminator, rules, latent_shape=shape)
         self.averaged = MovingAverage(generator, decay=ema)
         optimizers = rules.optimizers(self.losses.players, rates)
@@ -110,8 +114,11 @@ class Play:
         """
         source = Source(data, self.batch, self.seed, labels)
         both = self.losses.generator, self.losses.discriminator
+        if self.losses.source is None or self.losses.source.data is not data:
+            source.require_finite()
         if self.losses.source is None and not any(map(has_virtual_norm, both)):
-            check_networks(*both, self.losses.cut(source, 0)[0])
+            part = self.losses.cut(source, 0)[0]
+            check_networks(*both, part, reads_features=self.rules.objective.reads_features)
         self.losses.source = source
         self.n_classes = 0 if labels is None else int(labels.max()) + 1
 

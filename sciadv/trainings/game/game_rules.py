@@ -10,11 +10,13 @@ from typing import Any, Literal, Protocol, final, runtime_checkable
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sciadv.arguments.values import shown
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.games.objectives import Objective
 from sciadv.games.penalties import Augmentation, InstanceNoise, Penalty, WeightClipping, WeightPenalty
 from sciadv.games.replay import Feedback, ReplayBuffer, TopK
 from sciadv.games.updates import OnePass, Optimizers, Update
+from sciadv.registry.checked import checked
 from sciadv.trainings.game.game_parts import GameAdam, Named, make_part, part_name
 
 #: Makes a player's optimizer from its parameters and its learning rate.
@@ -31,6 +33,7 @@ class Adaptive(Protocol):
 
 
 @final
+@checked
 @dataclass(frozen=True)
 class GameOptions:
     """What is rarely changed in a `Game`.
@@ -185,8 +188,11 @@ class Rules:
         InputError
             A part is not what its place asks for, or the update needs a gradient reversal layer.
         """
-        if isinstance(penalties, str):
-            raise InputError(f"penalties are a list of names or objects; write [{penalties!r}]")
+        if not isinstance(penalties, list | tuple):
+            advice = f"write [{penalties!r}]" if isinstance(penalties, str) else "give () for none"
+            raise InputError(
+                f"penalties are a list of names or objects, but they are {shown(penalties)}; {advice}"
+            )
         parts = [make_part("penalty", part) for part in penalties]
         options = _with_regularisers(options, [part for part in parts if isinstance(part, tuple(_OPTIONS))])
         chosen = Rules(
@@ -212,6 +218,11 @@ class Rules:
             *(("penalty", part, Penalty) for part in self.penalties if not isinstance(part, WeightPenalty)),
         ):
             _require(what, part, kind)
+        if self.augment is not None and (isinstance(self.augment, type) or not callable(self.augment)):
+            raise InputError(
+                f"augment must be the name of an augmentation or a function of images, but it is "
+                f"{shown(self.augment)}"
+            )
 
     def optimizers(
         self, players: tuple[Sequence[Tensor], Sequence[Tensor]], rates: tuple[float, float]

@@ -9,7 +9,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from sciadv.errors import InputError
+from sciadv.arguments.values import as_tensor, shown
+from sciadv.errors import FOREIGN_FAILURES, InputError, shown_failure
 from sciadv.trainings.data_order import Sampler, Stream, batch_indices, step_generator
 
 
@@ -56,14 +57,31 @@ class Source:
                     f"{type(self.data).__name__}; for an array, torch.from_numpy(array)"
                 )
             return
-        if len(self.data) < self.batch:
+        as_tensor(self.data, "samples", device=self.data.device)  # refuses sparse, quantised and meta ones
+        n_samples = len(self.data) if self.data.ndim else 0
+        if n_samples < self.batch:
             raise InputError(
-                f"the data set has {len(self.data)} samples, fewer than one batch of {self.batch}; "
+                f"the data set has {n_samples} samples, fewer than one batch of {self.batch}; "
                 f"give more, or a smaller batch"
             )
         if self.data.dtype != torch.uint8 and not self.data.is_floating_point():
             raise InputError(
                 f"samples are uint8 (0 to 255) or floats, but these are {self.data.dtype}; convert them"
+            )
+
+    def require_finite(self) -> None:
+        """Check that samples of a data set have no NaN or Inf; those of a sampler are checked as they come.
+
+        Raises
+        ------
+        InputError
+            They have.
+        """
+        data = self.data
+        if isinstance(data, Tensor) and data.is_floating_point() and not bool(data.isfinite().all()):
+            n_bad = int((~data.isfinite()).sum())
+            raise InputError(
+                f"samples hold {n_bad} NaN or Inf of {data.numel()} numbers; repair them, or leave them out"
             )
 
     def labels_of(self, draw: int) -> Tensor | None:
@@ -76,10 +94,25 @@ class Source:
     def real(self, draw: int) -> Tensor:
         """Return the batch of a draw, as floats."""
         if not isinstance(self.data, Tensor):
-            return self.data(self.batch, step_generator(self.seed, draw, stream=Stream.DATA))
+            return self._sampled(self.data, draw)
         index = batch_indices(len(self.data), self.batch, draw, seed=self.seed)
         batch = self.data[index.to(self.data.device)]
         return batch.float() / 255 if batch.dtype == torch.uint8 else batch
+
+    def _sampled(self, sampler: Sampler, draw: int) -> Tensor:
+        """Return the batch that a sampler gives for a draw, if it is one."""
+        try:
+            batch: object = sampler(self.batch, step_generator(self.seed, draw, stream=Stream.DATA))
+        except FOREIGN_FAILURES as error:
+            raise InputError(
+                f"the sampler fails on sampler({self.batch}, generator): {shown_failure(error)}"
+            ) from error
+        is_batch = isinstance(batch, Tensor) and batch.ndim > 0 and len(batch) == self.batch
+        if not isinstance(batch, Tensor) or not is_batch or not batch.is_floating_point():
+            raise InputError(
+                f"the sampler must give {self.batch} samples as a tensor of floats, but gives {shown(batch)}"
+            )
+        return as_tensor(batch, "samples of the sampler", device=batch.device)
 
 
 @final
@@ -109,19 +142,24 @@ class Part:
 
 
 @torch.no_grad()
-def check_networks(generator: nn.Module, discriminator: nn.Module, part: Part) -> None:
+def check_networks(
+    generator: nn.Module, discriminator: nn.Module, part: Part, *, reads_features: bool = True
+) -> None:
     """Pass a part of a minibatch through both networks, in evaluation mode, before anything is trained.
 
     Raises
     ------
     InputError
-        The latents do not fit the generator, its samples are not shaped as the data, or the discriminator
-        takes no such samples.
+        The data are not finite, the latents do not fit the generator, its samples are not shaped as the data,
+        the discriminator takes no such samples, or gives several numbers for each where the objective reads
+        one.
     """
     modes = [(module, module.training) for net in (generator, discriminator) for module in net.modules()]
     generator.eval()
     discriminator.eval()
     latents, samples = tuple(part.z.shape), tuple(part.real.shape)
+    if not bool(part.real.isfinite().all()):
+        raise InputError("the first samples hold NaN or Inf; repair the data, or the sampler")
     try:
         with torch.random.fork_rng(devices=[]):
             fake = _fits(lambda: part.through(generator), f"generator does not take latents {latents}")
@@ -129,7 +167,14 @@ def check_networks(generator: nn.Module, discriminator: nn.Module, part: Part) -
                 raise InputError(
                     f"the generator makes {tuple(fake.shape)} of latents {latents}; the data are {samples}"
                 )
-            _fits(lambda: part.scored_by(discriminator), f"discriminator does not take samples {samples}")
+            scores = _fits(
+                lambda: part.scored_by(discriminator), f"discriminator does not take samples {samples}"
+            )
+            if scores.ndim == 2 and scores.shape[1] > 1 and not reads_features:
+                raise InputError(
+                    f"the discriminator gives {scores.shape[1]} numbers for each sample, but the objective "
+                    f"reads one; end it in one number, or choose an objective that reads features"
+                )
     finally:
         for module, was_training in modes:
             module.training = was_training
