@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class SciadvError(Exception):
@@ -35,8 +35,42 @@ class UnknownNameError(SciadvError, LookupError):
         self.what, self.name, self.known = what, name, sorted(known)
         super().__init__(
             f"no {what} is named {_short(name)}{did_you_mean(name, self.known)}; "
-            f"there are: {', '.join(self.known) or 'none'}"
+            f"there are: {listed(self.known)}"
         )
+
+
+#: How many names a sentence lists.
+_MOST_LISTED = 60
+#: What a function of the caller's raises where it fails.
+FOREIGN_FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a sentence: the first ones, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["y", "truth"]), listed([])
+    ('y, truth', 'none')
+    """
+    shown = [name if len(name) <= 200 else f"{name[:60]}..." for name in names[:_MOST_LISTED]]
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return f"{', '.join(shown)}{more}" if shown else "none"
+
+
+def shown_failure(error: BaseException) -> str:
+    """Return what a failure of the caller's function says in one short line, with its kind."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}".rstrip(": ")
 
 
 def _short(name: str) -> str:

@@ -14,9 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.arguments.memory import check_memory
-from sciadv.arguments.values import as_count, as_one_of, as_scalar, as_shape, as_tensor, as_text, shown
+from sciadv.arguments.values import (
+    as_count,
+    as_dtype,
+    as_one_of,
+    as_scalar,
+    as_shape,
+    as_tensor,
+    as_text,
+    shown,
+)
 from sciadv.data.moments import MOMENTS, Moments, Residual
-from sciadv.errors import GeneratorError, InputError, WeightsError
+from sciadv.errors import FOREIGN_FAILURES, GeneratorError, InputError, WeightsError
 from sciadv.files.cards import (
     CARD,
     CLASSIFIER,
@@ -40,16 +49,6 @@ from sciadv.types import Shape, as_device, as_generator
 WEIGHTS = "weights.safetensors"
 #: Draws that are generated at once; bounds the memory.
 _DRAWS_CHUNK = 500
-#: What a network of somebody else may raise.
-_FAILURES = (
-    RuntimeError,
-    TypeError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-)
 __all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "sha256"]
 
 
@@ -252,9 +251,12 @@ class Prior:
         ------
         UnknownNameError
             The catalogue has no such prior.
+        InputError
+            The path does not exist, there is no such device, or `dtype` is no floating-point one of torch.
         WeightsError
             The weights are missing, truncated, corrupted, or not those of the card.
         """
+        target, precision = as_device(device), as_dtype(dtype, is_complex_too=False)
         folder = find_entry("priors", name)
         card = read_card(folder)
         require_recipe(folder, card)
@@ -262,8 +264,7 @@ class Prior:
         nets = file.entry("nets")
         if not isinstance(nets, dict) or "generator" not in nets or not set(nets) <= {"generator", "encoder"}:
             raise file.wrong("its header does not describe a generator")
-        target = as_device(device)
-        loaded = {part: load_net(file, spec, part).to(target, dtype) for part, spec in nets.items()}
+        loaded = {part: load_net(file, spec, part).to(target, precision) for part, spec in nets.items()}
         return Prior(
             loaded["generator"],
             _n_latent(file, nets["generator"]),
@@ -330,7 +331,7 @@ def _run(net: nn.Module, x: Tensor, who: str) -> Any:
     """Return what a network gives, or say that it failed."""
     try:
         return net(x)
-    except _FAILURES as error:
+    except FOREIGN_FAILURES as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise GeneratorError(f"{who} fails on a batch of {len(x)}: {reason}") from error
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sciadv.arguments.values import as_number, as_one_of, as_tensor, as_text, shown
+from sciadv.arguments.values import as_number, as_one_of, as_tensor, as_text, in_precision, shown
 from sciadv.constraint import Constraint, check_constraints
 from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward
@@ -280,7 +280,7 @@ def check_measurements(
         raise InputError(
             "measurements are complex, but the operator gives real data; take the part it predicts"
         )
-    return _in_precision(y, predicted, "measurements")
+    return in_precision(y, predicted, "measurements")
 
 
 def check_truth(truth: Tensor | npt.NDArray[Any] | None, n: int, forward: Forward) -> Tensor | None:
@@ -289,7 +289,7 @@ def check_truth(truth: Tensor | npt.NDArray[Any] | None, n: int, forward: Forwar
     Raises
     ------
     InputError
-        Not numbers, the wrong shape or number, NaN or Inf.
+        Not numbers, the wrong shape or number, NaN or Inf, or too large for the precision.
     """
     if truth is None:
         return None
@@ -303,6 +303,7 @@ def check_truth(truth: Tensor | npt.NDArray[Any] | None, n: int, forward: Forwar
     if x.is_complex() and not forward.dtype.is_complex:
         raise InputError("truth is complex, but candidates are real")
     _check_finite(x, "truth", "leave it out where it is not known")
+    in_precision(x, forward.dtype, "truth")
     return x
 
 
@@ -340,15 +341,3 @@ def _check_finite(values: Tensor, what: str, advice: str) -> None:
         raise InputError(
             f"{what} hold {len(bad)} NaN or Inf of {values.numel()}, the first at index {first}; {advice}"
         )
-
-
-def _in_precision(values: Tensor, dtype: torch.dtype, what: str) -> Tensor:
-    """Return numbers in another precision, if it holds them."""
-    cast = values.to(dtype)
-    if not bool(cast.isfinite().all()):
-        largest = float(values.abs().max())
-        raise InputError(
-            f"{what} reach {largest:.3g}, more than {dtype} holds; give them in a larger unit, or make prior "
-            f"and operator float64"
-        )
-    return cast

@@ -20,6 +20,9 @@ from sciadv.errors import InputError
 #: Seeds run from 0 to this.
 LARGEST_SEED = 2**63 - 1
 
+#: What a sentence shows as it is, where it is short.
+_SHOWN = (str, bytes, bool, numbers.Number, list, tuple, dict, torch.dtype)
+
 Kind = TypeVar("Kind")
 
 
@@ -35,7 +38,7 @@ def shown(value: object) -> str:
         return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and {value.dtype}"
-    plain = value is None or isinstance(value, str | bytes | bool | numbers.Number | list | tuple | dict)
+    plain = value is None or isinstance(value, _SHOWN)
     if plain and not (isinstance(value, int) and abs(value) > 10**40):
         text = ascii(value)
         if len(text) <= 60:
@@ -215,6 +218,31 @@ def as_shape(value: object, name: str) -> tuple[int, ...]:
     return shape
 
 
+def as_dtype(value: object, name: str = "dtype", *, is_complex_too: bool = True) -> torch.dtype:
+    """Return a floating-point dtype of torch; a complex one where that is allowed.
+
+    Raises
+    ------
+    InputError
+        It is none.
+
+    Examples
+    --------
+    >>> as_dtype(torch.float64)
+    torch.float64
+    """
+    kinds = "floating-point or complex" if is_complex_too else "floating-point"
+    is_one = isinstance(value, torch.dtype) and (
+        value.is_floating_point or (is_complex_too and value.is_complex)
+    )
+    if not is_one:
+        raise InputError(
+            f"{name} must be a {kinds} dtype of torch, such as torch.float32, but it is {shown(value)}"
+        )
+    assert isinstance(value, torch.dtype)  # for the type checker
+    return value
+
+
 def as_one_of(value: object, name: str, kind: type[Kind], what: str) -> Kind:
     """Return an object of a class; `what` says in words what it must be.
 
@@ -259,6 +287,29 @@ def as_tensor(value: Any, name: str, *, device: torch.device | str = "cpu") -> T
     if isinstance(value, Tensor):
         return _dense(value, name).to(device)
     return torch.from_numpy(_array(value, name)).to(device)
+
+
+def in_precision(values: Tensor, dtype: torch.dtype, what: str) -> Tensor:
+    """Return finite numbers in another precision, if it holds them.
+
+    Raises
+    ------
+    InputError
+        One is too large for it.
+
+    Examples
+    --------
+    >>> in_precision(torch.tensor([0.5], dtype=torch.float64), torch.float32, "measurements")
+    tensor([0.5000])
+    """
+    cast = values.to(dtype)
+    if not bool(cast.isfinite().all()):
+        largest = float(values.abs().max())
+        raise InputError(
+            f"{what} reach {largest:.3g}, more than {dtype} holds; give them in a larger unit, or make prior "
+            f"and operator float64"
+        )
+    return cast
 
 
 def as_reals(value: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:

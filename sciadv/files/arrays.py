@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy_format
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, listed
 from sciadv.files.reading import opened, parsing, require_bytes
 
 Array = npt.NDArray[Any]
@@ -112,7 +112,7 @@ def _array_key(path: Path, names: list[str], *, key: str | None, default: str) -
     if wanted in names:
         return wanted
     raise InputError(
-        f"{path} holds the arrays {', '.join(names) or 'none'}, but none is named {wanted!r}; rename the one "
+        f"{path} holds the arrays {listed(names)}, but none is named {wanted!r}; rename the one "
         f"that is meant, or save it alone"
     )
 

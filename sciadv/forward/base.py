@@ -10,11 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from sciadv.arguments.values import as_tensor
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import forward_mode
 from sciadv.types import Shape
@@ -271,11 +271,7 @@ def check_same_device(one: Forward, other: Forward) -> None:
 
 def to_tensor(array: Tensor | npt.NDArray[Any]) -> Tensor:
     """Return a tensor that shares the array's memory; read-only and flipped arrays are copied."""
-    return (
-        array.detach()
-        if isinstance(array, Tensor)
-        else torch.from_numpy(np.require(array, requirements=["C", "W"]))
-    )
+    return array.detach() if isinstance(array, Tensor) else as_tensor(array, "the array")
 
 
 def keep_complex(fn: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from sciadv.arguments.values import as_tensor, in_precision
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import apply_linear, as_kind_of
-from sciadv.forward.base import LinearForward, to_tensor
+from sciadv.forward.base import LinearForward
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Shape
 
@@ -74,6 +75,8 @@ class Matrix(LinearForward):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
+        if not isinstance(matrix, Tensor | ScipySparse):
+            matrix = as_tensor(matrix, "matrix")
         n_measurements, n = _check_shape(tuple(matrix.shape), in_shape, out_shape)
         super().__init__(in_shape or (n,), out_shape or (n_measurements,), dtype=dtype, device=device)
         self.product: DenseMatrix | SparseMatrix
@@ -82,7 +85,7 @@ class Matrix(LinearForward):
         elif isinstance(matrix, Tensor) and matrix.layout != torch.strided:
             self.product = SparseMatrix(to_scipy_sparse(matrix), dtype=dtype, device=device)
         else:
-            self.product = DenseMatrix(to_tensor(matrix), dtype=dtype, device=device)
+            self.product = DenseMatrix(matrix.detach(), dtype=dtype, device=device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``M x``."""
@@ -119,8 +122,10 @@ class DenseMatrix(nn.Module):
         super().__init__()
         if not bool(matrix.isfinite().all()):
             raise InputError("the matrix has NaN or Inf among its entries; repair it or drop those rows")
-        kept = matrix.to(device=device, dtype=dtype.to_complex() if matrix.is_complex() else dtype)
-        self.register_buffer("matrix", kept, persistent=False)
+        kept = in_precision(
+            matrix, dtype.to_complex() if matrix.is_complex() else dtype, "the matrix's entries"
+        )
+        self.register_buffer("matrix", kept.to(device), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each row: ``(batch, n) -> (batch, m)``."""
@@ -133,6 +138,8 @@ class DenseMatrix(nn.Module):
 
 def _checked_rows(matrix: ScipySparse) -> Any:
     """Return a sparse matrix in rows, whose indices are within its shape or refused."""
+    if getattr(getattr(matrix, "dtype", None), "kind", "O") not in "biufc":
+        raise InputError("the sparse matrix holds no numbers; make it anew from numbers")
     try:
         if hasattr(matrix, "check_format"):
             matrix.check_format(full_check=True)
@@ -197,7 +204,9 @@ class _Rows(nn.Module):
         parts = {
             "starts": torch.from_numpy(csr.indptr.astype(index)),
             "indices": torch.from_numpy(csr.indices.astype(index)),
-            "values": values.to(dtype.to_complex() if values.is_complex() else dtype),
+            "values": in_precision(
+                values, dtype.to_complex() if values.is_complex() else dtype, "the matrix's entries"
+            ),
         }
         for name, tensor in parts.items():
             self.register_buffer(name, tensor.to(device), persistent=False)

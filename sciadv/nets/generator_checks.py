@@ -67,6 +67,8 @@ def _candidates(x: object, z: Tensor, who: str) -> Tensor:
         raise InputError(
             f"{who} gives shape {tuple(x.shape)} for {len(z)} latents; the first dimension must be the batch"
         )
+    if x.numel() == 0:
+        raise InputError(f"{who} gives shape {tuple(x.shape)}, candidates without a number in them")
     if not (x.is_floating_point() or x.is_complex()):
         raise InputError(f"{who} gives {x.dtype}, but candidates are floating-point numbers")
     if x.dtype.to_real() != z.dtype:

@@ -18,6 +18,7 @@ import torch
 
 from sciadv.arguments.values import (
     as_count,
+    as_dtype,
     as_flag,
     as_function,
     as_number,
@@ -211,15 +212,7 @@ def _whole(value: Any, name: str, bounds: dict[str, float]) -> int:
     return as_count(value, name, least=least, most=min(LARGEST, int(bounds.get("le", LARGEST))))
 
 
-def _numeric(value: Any, name: str) -> torch.dtype:
-    if not isinstance(value, torch.dtype) or not (value.is_floating_point or value.is_complex):
-        raise InputError(
-            f"{name} must be a floating-point dtype of torch, such as torch.float32, but it is {value!r}"
-        )
-    return value
-
-
-_CHECKS: dict[Any, Callable[[Any, str], Any]] = {bool: as_flag, str: as_text, torch.dtype: _numeric}
+_CHECKS: dict[Any, Callable[[Any, str], Any]] = {bool: as_flag, str: as_text, torch.dtype: as_dtype}
 
 
 def _conform_items(value: Any, name: str, kind: Any) -> Any:

@@ -100,7 +100,7 @@ def batch_error(A: Forward, *, generator: torch.Generator) -> float:
     return float(torch.linalg.vector_norm(together - alone) / size)
 
 
-def require_predictions(y: object, name: str, *, device: torch.device) -> None:
+def require_predictions(y: object, name: str, *, device: torch.device, what: str = "predictions") -> None:
     """Check that a foreign operator gives dense floating-point or complex numbers, where the candidates are.
 
     Raises
@@ -111,14 +111,14 @@ def require_predictions(y: object, name: str, *, device: torch.device) -> None:
     if isinstance(y, Tensor):
         is_dense = y.layout == torch.strided and not y.is_quantized and y.device.type == device.type
         is_real = y.is_floating_point() or y.is_complex()
-        what = f"a {y.layout} tensor of {y.dtype} on {y.device}"
+        found = f"a {y.layout} tensor of {y.dtype} on {y.device}"
     else:
         kind = getattr(y, "dtype", np.dtype(object))
         is_dense = is_real = isinstance(y, np.ndarray) and kind.kind in "fc"
-        what = f"an array of {kind}" if isinstance(y, np.ndarray) else shown(y)
+        found = f"an array of {kind}" if isinstance(y, np.ndarray) else shown(y)
     if not (is_dense and is_real):
         raise InputError(
-            f"{name} gives {what}, but predictions are dense floating-point numbers on {device}, as the "
+            f"{name} gives {found}, but {what} are dense floating-point numbers on {device}, as the "
             f"candidates are; convert them there"
         )
 

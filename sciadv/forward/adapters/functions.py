@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciadv.errors import InputError
+from sciadv.arguments.values import shown
+from sciadv.errors import FOREIGN_FAILURES, InputError, shown_failure
 from sciadv.forward.adapters.checks import linearity_error, require_predictions
 from sciadv.forward.adapters.host import Array, ArrayMap, from_columns, host_linear
-from sciadv.forward.adapters.request import Request
+from sciadv.forward.adapters.request import Request, attempt
 from sciadv.forward.autodiff import TensorMap, TensorMap2, apply_linear, forward_mode
 from sciadv.forward.base import Forward, LinearForward
 from sciadv.types import Shape
@@ -155,6 +156,8 @@ def from_function(
     y = _first_call(function, x, name)
     require_predictions(y, name, device=x.device)
     out_shape = _out_shape(tuple(y.shape), request, name)
+    if adjoint is not None:
+        _check_adjoint(adjoint, y, x, name)
     if not isinstance(y, Tensor):
         return _from_numpy(function, in_shape, out_shape, request, name, adjoint=adjoint)
     dtype = request.dtype
@@ -180,27 +183,41 @@ def from_function(
 
 def _first_call(function: AnyMap, x: Tensor, name: str) -> Tensor | Array:
     """Apply the function to a batch: of tensors if torch can differentiate it, else of arrays if it can."""
-    failures = (TypeError, RuntimeError, AttributeError, ValueError, IndexError)
     with warnings.catch_warnings():
         # torch's array protocol is out of date, for functions that mix tensors and arrays
         warnings.filterwarnings("ignore", message="__array_wrap__", category=DeprecationWarning)
         try:
             y: Any = function(x)
-        except failures as error:
+        except FOREIGN_FAILURES as error:
             y = error
         if isinstance(y, Tensor) and _can_differentiate(function, x):
             return y
     try:
         array = function(x.cpu().numpy())
-    except failures:
+    except FOREIGN_FAILURES:
         array = None
     if isinstance(array, np.ndarray) or isinstance(y, Tensor):
         return array if isinstance(array, np.ndarray) else y
-    failure = y if isinstance(y, failures) else None
+    failure = y if isinstance(y, FOREIGN_FAILURES) else None
+    what = shown(y) if failure is None else shown_failure(failure)
     raise InputError(
         f"{name} on a batch of shape {tuple(x.shape)} should give a tensor of a tensor, or an array of an "
-        f"array, but: {y!r}"
+        f"array, but: {what}"
     ) from failure
+
+
+def _check_adjoint(adjoint: AnyMap, y: Tensor | Array, x: Tensor, name: str) -> None:
+    """Check that an adjoint takes a batch of measurements and gives a batch of candidates."""
+    shape = tuple(y.shape)
+    given = y.detach().clone() if isinstance(y, Tensor) else y.copy()
+    pulled = attempt(lambda: adjoint(given), f"the adjoint of {name} on a batch of shape {shape}")
+    require_predictions(pulled, f"the adjoint of {name}", device=x.device, what="candidates")
+    is_flat = not isinstance(pulled, Tensor) and pulled.shape == tuple(x.flatten(1).shape)  # NumPy's may be
+    if tuple(pulled.shape) != tuple(x.shape) and not is_flat:
+        raise InputError(
+            f"the adjoint of {name} maps a batch of shape {shape} to {tuple(pulled.shape)}, but candidates "
+            f"are {tuple(x.shape)}"
+        )
 
 
 def _out_shape(shape: Shape, request: Request, name: str) -> Shape:
@@ -224,7 +241,7 @@ def _can_differentiate(function: TensorMap, x: Tensor) -> bool:
             pulled[0].shape, generator=torch.Generator().manual_seed(0), dtype=pulled[0].dtype
         )
         return bool(pulled[1](cotangent.to(x.device))[0].any())
-    except (RuntimeError, TypeError, ValueError):  # TypeError: the output is no tensor
+    except FOREIGN_FAILURES:  # TypeError: the output is no tensor
         return False
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-from sciadv.errors import InputError
+from sciadv.errors import FOREIGN_FAILURES, InputError, shown_failure
 from sciadv.types import Shape
 
 T = TypeVar("T")
@@ -89,5 +89,5 @@ def attempt(call: Callable[[], T], what: str) -> T:
     """
     try:
         return call()
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(f"{what} failed: {error}") from error
+    except FOREIGN_FAILURES as error:
+        raise InputError(f"{what} failed: {shown_failure(error)}") from error

@@ -12,6 +12,7 @@ import torch.nn.functional as F  # torch's own convention
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.arguments.values import in_precision
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image, to_tensor
 from sciadv.registry.checked import checked
@@ -79,13 +80,16 @@ class Blur(LinearForward):
         if boundary not in get_args(Boundary):
             raise InputError(f"boundary is one of {', '.join(get_args(Boundary))}, but it is {boundary!r}")
         kernel = to_tensor(kernel)
-        if kernel.ndim != 2 or kernel.numel() == 0 or not bool(kernel.isfinite().all()):
+        is_real = not kernel.is_complex() and bool(kernel.isfinite().all())
+        if kernel.ndim != 2 or kernel.numel() == 0 or not is_real:
             raise InputError(
-                f"a kernel is a finite array (rows, columns), but this one has shape {tuple(kernel.shape)}"
+                f"a kernel is a finite real array (rows, columns), but this one has shape "
+                f"{tuple(kernel.shape)}"
             )
         super().__init__(in_shape, in_shape, dtype=dtype, device=device)
         self.boundary = boundary
-        self.register_buffer("flipped", kernel.flip(0, 1).to(device=device, dtype=dtype), persistent=False)
+        flipped = in_precision(kernel.flip(0, 1), dtype, "the kernel's numbers")
+        self.register_buffer("flipped", flipped.to(device), persistent=False)
         self.pad_rows = _Padding(height, kernel.shape[0], boundary).to(device)
         self.pad_columns = _Padding(width, kernel.shape[1], boundary).to(device)
 
