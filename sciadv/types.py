@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -111,6 +112,17 @@ class Rows:
 
 
 SomeRows = TypeVar("SomeRows", bound=Rows)
+
+
+def as_random_state(seed: int) -> int:
+    """Return a seed as scikit-learn takes it, below 2^32: itself, or one that is made of it.
+
+    Examples
+    --------
+    >>> as_random_state(3), as_random_state(2**63 - 1) < 2**32
+    (3, True)
+    """
+    return seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def as_generator(seed: int | torch.Generator, device: torch.device | str = "cpu") -> torch.Generator:

@@ -14,6 +14,7 @@ import typer
 from sciadv.cli.edge import check_output_folder, output_console, plain_errors, progress_console, say
 from sciadv.errors import InputError
 from sciadv.files.folders import benchmarks_root
+from sciadv.files.writing import require_writable
 
 
 @plain_errors
@@ -42,11 +43,13 @@ def bench(
         return
     from rich.markdown import Markdown
 
+    from sciadv.arguments.values import as_seed
     from sciadv.files.page import to_json
     from sciadv.files.publishing import lock_folder
     from sciadv.files.writing import write_file
 
     _check_outputs(json_file, out)
+    as_seed(seed)
     chosen = None if peers is None else [peer.strip() for peer in peers.split(",") if peer.strip()]
     console = progress_console()
     with nullcontext() if out is None else lock_folder(out):
@@ -95,5 +98,5 @@ def _check_outputs(json_file: Path | None, out: Path | None) -> None:
     """Refuse what cannot be written before minutes are spent on measuring."""
     if out is not None:
         check_output_folder(out)
-    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
-        raise InputError(f"{json_file} cannot be written: it is a folder, or its folder does not exist")
+    if json_file is not None:
+        require_writable(json_file)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from sciadv.schema import Recipe
     from sciadv.trainings.training_report import GameReport
 
+#: So many processes may be started on any machine; on larger ones, four for each of its processors.
+_LEAST_LIMIT = 8
+
 
 @plain_errors
 def train(
@@ -57,6 +60,7 @@ def train(
 
     Runs under torchrun too; --devices starts the processes itself.
     """
+    from sciadv.arguments.values import as_count
     from sciadv.catalogue import load_recipe
     from sciadv.types import as_device
 
@@ -64,6 +68,7 @@ def train(
     folder = out if out is not None else Path(".runs") / found.name
     check_output_folder(folder)
     target = str(as_device(device))
+    as_count(devices, "devices", most=max(_LEAST_LIMIT, 4 * (os.cpu_count() or 1)))
     if dry_run:
         from sciadv.recipes import dry_run as estimate
 

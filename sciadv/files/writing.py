@@ -84,6 +84,21 @@ def write_by_path(path: Path | str, write: Callable[[Path], object]) -> Path:
     return Path(path)
 
 
+def require_writable(path: Path) -> None:
+    """Check that a file could be written, by an empty one beside it that is removed again.
+
+    Raises
+    ------
+    OutputError
+        It cannot: it is a folder, its folder is not there, or the system refuses.
+    """
+    with as_output_error(path):
+        target = _real_target(path.absolute())
+        if not _is_stream(target):
+            with partial_path(target) as partial:
+                os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED | _BINARY, 0o666))
+
+
 @final
 class GrowingFile:
     """A text file that gets more and more lines: begun as `write_file` does, then added to.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sciadv.arguments.memory import check_memory
-from sciadv.arguments.values import as_count, as_number, as_seed, shown
+from sciadv.arguments.values import as_count, as_function, as_number, as_seed, shown
 from sciadv.candidate_set import CandidateSet
 from sciadv.catalogue import entry_spec, load_problem
 from sciadv.designs import PropertySearch
@@ -92,6 +92,8 @@ def design(
     n_designs = as_count(n, "n")
     asked = _checked_target(target)
     start = as_seed(seed)
+    if monitor is not None:
+        as_function(monitor, "monitor")
     loaded = _loaded(problem, device=device, seed=start)
     designer = designer_of(loaded.forward)
     estimate = designer.memory(loaded, n_designs)

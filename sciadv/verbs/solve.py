@@ -38,7 +38,7 @@ def solve(  # one keyword a choice of the user
     method
         A solver's name ("auto" picks one and says which in ``solution.settings``) or a solver with its
         settings, such as ``LevenbergMarquardt(tolerance=1e-4)``; the problem's own (`Problem.solver`) if
-        left out.
+        left out or None.
     restarts
         Starts per measurement, for a solver given by name; the problem's own for its own solver, else the
         solver's default, if left out.

@@ -22,6 +22,7 @@ from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem, SolverSettings
+from sciadv.registry.checked import checked
 
 
 @final
@@ -45,6 +46,7 @@ class OwnBatch(LinearForward):
         There is no such row.
     """
 
+    @checked
     def __init__(
         self,
         in_shape: tuple[int, ...],

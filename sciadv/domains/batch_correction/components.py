@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.domains.batch_correction.cells import Matrix
+from sciadv.types import as_random_state
 
 
 @final
@@ -41,7 +42,7 @@ class Components:
         from sklearn.decomposition import PCA
 
         n = min(n_components, min(expression.shape) - 1)
-        pca = PCA(n, svd_solver="arpack", random_state=seed).fit(expression)
+        pca = PCA(n, svd_solver="arpack", random_state=as_random_state(seed)).fit(expression)
         scale = float(np.sqrt(pca.explained_variance_[0]))
         return Components(
             mean=pca.mean_.astype(np.float32),

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, as_text
+from sciadv.arguments.values import as_count, as_function, as_number, as_one_of, as_seed, as_text
 from sciadv.domains.batch_correction.cells import (
     Cells,
     Matrix,
@@ -182,6 +182,8 @@ class BatchCorrector:
     ) -> Lesson:
         """Read and check cells, and return what a correction learns from; `fit` without the fit."""
         device = as_device(self.device)
+        if monitor is not None:
+            as_function(monitor, "monitor")
         cells = self._read(data, batch, labels)
         correction, groups = self._groups(cells, require_batch(cells))
         check_size(cells)
@@ -257,8 +259,8 @@ class BatchCorrector:
         monitor: TrainingMonitor | None = None,
     ) -> Any:
         """Fit on cells and correct them: `fit`, then `transform`."""
-        batch = listed(batch)
-        labels = listed(labels)
+        batch = listed(batch, data)
+        labels = listed(labels, data)
         return self.fit(data, batch=batch, labels=labels, monitor=monitor).transform(
             data, batch=batch, labels=labels
         )

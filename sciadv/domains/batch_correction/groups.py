@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, final
 
 import numpy as np
@@ -56,10 +57,17 @@ def label_codes(cells: Cells, known: tuple[str, ...], *, is_needed: bool) -> Cod
     return codes
 
 
-def listed(values: Iterable[object] | None) -> Any:
-    """Return values that can be read twice; what cannot be read at all stays, to be refused with its name."""
+def listed(values: Iterable[object] | None, data: object) -> Any:
+    """Return values that can be read twice; what cannot be read at all stays, to be refused with its name.
+
+    Of values that may have no end, one more is read than there are cells in `data`.
+    """
     is_column = not isinstance(values, str | bytes) and getattr(values, "ndim", 1) == 1
-    return list(values) if isinstance(values, Iterable) and is_column else values
+    if not isinstance(values, Iterable) or not is_column:
+        return values
+    shape = getattr(data, "shape", ())
+    n_cells = shape[0] if shape else (len(data) if isinstance(data, Sized) else 0)
+    return list(values if isinstance(values, Sized) else islice(values, n_cells + 1))
 
 
 def known_names(names: Names | None) -> tuple[str, ...]:

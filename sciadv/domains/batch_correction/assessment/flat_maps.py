@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.domains.batch_correction.assessment.probes import Embedding
+from sciadv.types import as_random_state
 
 
 def flat_map(embedding: Embedding, *, seed: int = 0, has_umap: bool | None = None) -> NDArray[np.float64]:
@@ -34,11 +35,15 @@ def flat_map(embedding: Embedding, *, seed: int = 0, has_umap: bool | None = Non
             warnings.simplefilter("ignore")  # a seed makes it run on one thread, which it warns of
             from umap import UMAP
 
-            found: NDArray[np.float64] = UMAP(random_state=seed).fit_transform(embedding).astype(np.float64)
+            found: NDArray[np.float64] = (
+                UMAP(random_state=as_random_state(seed)).fit_transform(embedding).astype(np.float64)
+            )
         return found
     from sklearn.decomposition import PCA
 
-    components: NDArray[np.float64] = PCA(2, random_state=seed).fit_transform(embedding).astype(np.float64)
+    components: NDArray[np.float64] = (
+        PCA(2, random_state=as_random_state(seed)).fit_transform(embedding).astype(np.float64)
+    )
     return components
 
 

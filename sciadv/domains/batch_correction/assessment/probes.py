@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sciadv.domains.batch_correction.cells import UNKNOWN, Names
 from sciadv.errors import InputError
+from sciadv.types import as_random_state
 
 Embedding = NDArray[np.floating]
 
@@ -68,14 +69,16 @@ def probe_accuracy(embedding: Embedding, batch: Names, *, seed: int = 0, least: 
             f"{str(known[counts.argmin()])!r} has {counts.min()}"
         )
     rng = np.random.default_rng(seed)
-    train, test = train_test_split(np.arange(len(batch)), test_size=0.2, random_state=seed, stratify=batch)
+    train, test = train_test_split(
+        np.arange(len(batch)), test_size=0.2, random_state=as_random_state(seed), stratify=batch
+    )
     names = np.unique(batch)
     largest = max(int((batch[train] == name).sum()) for name in names)
     drawn = np.concatenate([rng.choice(train[batch[train] == name], largest) for name in names])
     rng.shuffle(drawn)
     scaler = StandardScaler().fit(embedding[train])
     probe = MLPClassifier((64, 64), learning_rate_init=2e-3, max_iter=30, tol=0.0, n_iter_no_change=30)
-    probe.set_params(random_state=seed, batch_size=min(128, len(drawn)))
+    probe.set_params(random_state=as_random_state(seed), batch_size=min(128, len(drawn)))
     _fit_quietly(probe, scaler.transform(embedding[drawn]), batch[drawn])
     guess = probe.predict(scaler.transform(embedding[test]))
     return float(recall_score(batch[test], guess, average="macro", zero_division=0))
@@ -160,7 +163,7 @@ def _neighbour_accuracy(
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.neighbors import KNeighborsClassifier
 
-    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=as_random_state(seed))
     guess = cross_val_predict(KNeighborsClassifier(n_neighbours), embedding, batch, cv=folds)
     return float(recall_score(batch, guess, average="macro"))
 
