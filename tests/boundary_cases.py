@@ -6,9 +6,12 @@ Prints, as JSON, what each case gave: "" where it was taken, else the error's cl
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 
 from sciadv import (
@@ -21,6 +24,7 @@ from sciadv import (
     Problem,
     StudentT,
     Tolerance,
+    design,
     load_problem,
     solve,
 )
@@ -28,7 +32,7 @@ from sciadv.catalogue import load_recipe
 from sciadv.data.moments import Moments, Residual, moments_of
 from sciadv.domains.batch_correction import simulate_counts
 from sciadv.errors import SciadvError
-from sciadv.forward import Matrix, ParallelBeam, as_forward
+from sciadv.forward import Blur, Matrix, ParallelBeam, as_forward
 from sciadv.metrics.classifier import load_classifier, save_classifier
 from sciadv.nets import ConvClassifier, MLPDecoder
 from sciadv.prior import sha256
@@ -75,17 +79,38 @@ def saved_prior() -> Prior:
     return Prior(MLPDecoder(n_latent=2, image_shape=[1, 4, 4], hidden=[4]), 2)
 
 
-def game() -> Game:
-    return Game(nn.Linear(2, 2), nn.Linear(2, 1), n_latent=2, batch=4)
+def game(**changed: object) -> Game:
+    given = {"generator": nn.Linear(2, 2), "discriminator": nn.Linear(2, 1), "n_latent": 2, "batch": 4}
+    return Game(**{**given, **changed})
+
+
+def played(data: object, **changed: object) -> Callable[[], object]:
+    return lambda: game(**changed).fit(data, steps=1)
+
+
+def fails(*_: object) -> None:
+    raise ZeroDivisionError("a mistake of the caller's")
+
+
+CELLS = simulate_counts(40, 8, n_batches=2, n_types=2, seed=0)
 
 
 def fitted() -> BatchCorrector:
-    cells = simulate_counts(40, 8, n_batches=2, n_types=2, seed=0)
-    return BatchCorrector(method="linear").fit(cells.counts, batch=cells.batch)
+    return BatchCorrector(method="linear").fit(CELLS.counts, batch=CELLS.batch)
+
+
+def corrected(**changed: object) -> object:
+    return BatchCorrector(method="linear").correct(CELLS.counts, **{"batch": CELLS.batch, **changed})
 
 
 def moments() -> Moments:
     return moments_of(torch.rand(9, 1, 2, 2, generator=torch.Generator().manual_seed(0)))
+
+
+def train_into_device() -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "checkpoint.safetensors").symlink_to("/dev/zero")
+        train_recipe(load_recipe("nanotexture"), folder, resume=True)
 
 
 #: What reads or writes at a path that the caller gives.
@@ -145,6 +170,15 @@ TAKEN: dict[str, Callable[[], object]] = {
     "the largest seed": lambda: solve(problem(), "levenberg-marquardt", restarts=2, seed=2**63 - 1),
     "an index is an array": lambda: problem().subset(np.array([0])),
     "at_most is a NumPy number": lambda: Constraint("c", Matrix(MATRIX, (1, 4, 6)), np.float32(1)),
+    "the largest seed of a corrector": lambda: BatchCorrector(method="linear", seed=2**63 - 1).fit(
+        CELLS.counts, batch=CELLS.batch
+    ),
+    "one learning rate 0": lambda: game(learning_rate=(0.0, 1e-3)),
+    "a map of scores": played(
+        torch.zeros(8, 2), discriminator=nn.Sequential(nn.Linear(2, 4), nn.Unflatten(1, (1, 2, 2)))
+    ),
+    "a matrix of lists": lambda: Matrix([[1.0, 2.0]]),
+    "big-endian kernels": lambda: Blur((1, 4, 4), np.ones((3, 3), ">f4")),
     "Dropout and BatchNorm": lambda: problem(
         prior=Prior(nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), *NET).train(), 4)
     ),
@@ -201,6 +235,11 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "truth of another shape": (lambda: problem(truth=torch.zeros(2, 4, 6)), "truth has shape"),
     "truth NaN": (lambda: problem(truth=torch.full((2, 1, 4, 6), NAN)), "truth hold 48 NaN or Inf"),
+    "truth beyond float32": (
+        lambda: problem(truth=np.full((2, 1, 4, 6), 1e300)),
+        "truth reach 1e\\+300, more than torch.float32",
+    ),
+    "generator gives no numbers": (of(lambda x: x[:, :0]), "candidates without a number"),
     "truth text": (lambda: problem(truth="x"), "truth must be an array of numbers"),
     "labels of two axes": (lambda: problem(labels=torch.zeros(2, 2)), "labels must be one number each"),
     "labels text": (lambda: problem(labels=["a", "b"]), "labels must be an array of numbers"),
@@ -335,6 +374,69 @@ REFUSED |= {
     f"{function} of {what}": (lambda call=call, path=path: call(path), ".*(must be a|is no path)")
     for function, call in TAKE_PATHS.items()
     for what, path in NO_PATHS.items()
+}
+REFUSED |= {
+    "monitor of a design": (
+        lambda: design("nanotexture-friction", n=1, monitor="m"),
+        "monitor must be a function",
+    ),
+    "monitor of a correction": (lambda: corrected(monitor=3), "monitor must be a function"),
+    "batches without an end": (lambda: corrected(batch=iter(int, 1)), "there are 41 batches for 40 cells"),
+    "labels without an end": (lambda: corrected(labels=iter(int, 1)), "there are 41 labels for 40 cells"),
+    "penalties a number": (lambda: game(penalties=3), "penalties are a list of names or objects, but"),
+    "penalties a table": (lambda: game(penalties={"r1": 1}), "penalties are a list of names or objects, but"),
+    "penalties text": (lambda: game(penalties="r1"), "penalties are a list of names or objects, but"),
+    "augment a number": (lambda: game(augment=3), "augment must be the name of an augmentation"),
+    "augment a class": (lambda: game(augment=int), "augment must be the name of an augmentation"),
+    "learning rate 0": (lambda: game(learning_rate=0.0), "learning_rate must be a finite number > 0"),
+    "latents huge": (lambda: game(n_latent=(10**9, 10**9)), "4 latents of shape .* would take about"),
+    "resume text": (lambda: game().fit(torch.zeros(8, 2), steps=1, resume="no"), "resume must be True"),
+    "checkpoint a device": (
+        lambda: game().fit(torch.zeros(8, 2), steps=1, checkpoint="/dev/zero"),
+        "/dev/zero is a folder or a device",
+    ),
+    "samples sparse": (played(torch.zeros(8, 2).to_sparse()), "samples must be a dense tensor"),
+    "samples without values": (played(torch.zeros(8, 2, device="meta")), "samples must be a dense tensor"),
+    "samples NaN": (played(torch.full((8, 2), NAN)), "samples hold 16 NaN or Inf of 16 numbers"),
+    "a sampler of NaN": (played(lambda n, _: torch.full((n, 2), NAN)), "the first samples hold NaN"),
+    "a sampler of nothing": (played(lambda n, _: None), "the sampler must give 4 samples"),
+    "a sampler of too few": (played(lambda n, _: torch.zeros(n - 1, 2)), "the sampler must give 4 samples"),
+    "a sampler that fails": (played(fails), "the sampler fails on .*ZeroDivisionError"),
+    "a sampler without arguments": (played(lambda: None), "the sampler fails on .*TypeError"),
+    "many scores of a sample": (
+        played(torch.zeros(8, 2), discriminator=nn.Linear(2, 7)),
+        "the discriminator gives 7 numbers for each sample",
+    ),
+    "operator fails": (lambda: as_forward(fails, (1, 4, 6)), ".*ZeroDivisionError"),
+    "generator fails": (of(fails), ".*a mistake of the caller's"),
+    "matrix a number": (lambda: Matrix(3.0), "a matrix has shape"),
+    "matrix beyond float32": (lambda: Matrix(np.full((2, 4), 1e300)), "the matrix's entries reach 1e\\+300"),
+    "sparse matrix beyond float32": (
+        lambda: Matrix(csr_array(np.full((2, 4), 1e300))),
+        "the matrix's entries reach 1e\\+300",
+    ),
+    "kernel beyond float32": (lambda: Blur((1, 4, 4), np.full((2, 2), 1e300)), "the kernel's numbers reach"),
+    "kernel complex": (lambda: Blur((1, 4, 4), np.full((2, 2), 1j)), "a kernel is a finite real array"),
+    "recipe's checkpoint a device": (train_into_device, ".*is a folder or a device"),
+}
+REFUSED |= {
+    f"adjoint gives {what}": (
+        lambda adjoint=adjoint: as_forward(lambda x: x.flatten(1), (1, 4, 6), adjoint=adjoint),
+        "the adjoint of function",
+    )
+    for what, adjoint in {
+        "another shape": lambda y: y,
+        "nothing": lambda y: None,
+        "integers": lambda y: y.reshape(-1, 1, 4, 6).long(),
+        "a failure": fails,
+    }.items()
+}
+REFUSED |= {
+    f"dtype of a prior {dtype}": (
+        lambda dtype=dtype: Prior.load("digits-32", dtype=dtype),
+        ".*dtype must be a floating-point dtype",
+    )
+    for dtype in (None, "float32", np.float32, torch.int32, torch.bool, torch.complex64, 3)
 }
 REFUSED |= {
     f"angles {angles!r}": (lambda angles=angles: ParallelBeam((1, 4, 4), angles), "angles")
