@@ -39,8 +39,6 @@ class UnknownNameError(SciadvError, LookupError):
         )
 
 
-#: How many names a sentence lists.
-_MOST_LISTED = 60
 #: What a function of the caller's raises where it fails.
 FOREIGN_FAILURES = (
     ArithmeticError,
@@ -54,7 +52,7 @@ FOREIGN_FAILURES = (
 )
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], *, most: int = 60) -> str:
     """Return names for a sentence: the first ones, and how many more there are.
 
     Examples
@@ -62,8 +60,8 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["y", "truth"]), listed([])
     ('y, truth', 'none')
     """
-    shown = [name if len(name) <= 200 else f"{name[:60]}..." for name in names[:_MOST_LISTED]]
-    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    shown = [name if len(name) <= 200 else f"{name[:60]}..." for name in names[:most]]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(shown)}{more}" if shown else "none"
 
 

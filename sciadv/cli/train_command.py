@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from sciadv.schema import Recipe
     from sciadv.trainings.training_report import GameReport
 
-#: So many processes may be started on any machine; on larger ones, four for each of its processors.
-_LEAST_LIMIT = 8
+#: How many processes a training may be started in.
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=max(8, 4 * (os.cpu_count() or 1)),
+        help="Processes on this machine, each with its share of every batch.",
+    ),
+]
 
 
 @plain_errors
@@ -46,9 +53,7 @@ def train(
         typer.Option("--dry-run", help="A few steps, then memory and time; writes nothing."),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    devices: Annotated[
-        int, typer.Option(min=1, help="Processes on this machine, each with its share of every batch.")
-    ] = 1,
+    devices: Devices = 1,
     every: Annotated[
         int, typer.Option(min=1, help="Steps between two checkpoints, measurements and sample grids.")
     ] = 500,
@@ -60,7 +65,6 @@ def train(
 
     Runs under torchrun too; --devices starts the processes itself.
     """
-    from sciadv.arguments.values import as_count
     from sciadv.catalogue import load_recipe
     from sciadv.types import as_device
 
@@ -68,7 +72,6 @@ def train(
     folder = out if out is not None else Path(".runs") / found.name
     check_output_folder(folder)
     target = str(as_device(device))
-    as_count(devices, "devices", most=max(_LEAST_LIMIT, 4 * (os.cpu_count() or 1)))
     if dry_run:
         from sciadv.recipes import dry_run as estimate
 

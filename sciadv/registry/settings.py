@@ -17,21 +17,15 @@ from torch import Tensor
 
 def _numbers_or_path(value: object) -> object:
     """Pass a number, a nested array of numbers, or the path of an array file; refuse the rest."""
-    if isinstance(value, bool):
-        raise ValueError(f"expected finite numbers or the path of a .npy or .npz file, got {value!r}")
     if isinstance(value, str):
         if not value.endswith((".npy", ".npz")):
             raise ValueError(f"expected finite numbers or the path of a .npy or .npz file, got {value!r}")
         return value
     flat = _flatten(value)
-    if not flat or not all(map(_is_finite, flat)):
+    numbers = [item for item in flat if isinstance(item, int | float) and not isinstance(item, bool)]
+    if not flat or len(numbers) < len(flat) or not all(map(math.isfinite, numbers)):
         raise ValueError(f"expected finite numbers or the path of a .npy or .npz file, got {value!r}")
     return value
-
-
-def _is_finite(item: object) -> bool:
-    """Say whether it is a finite number, which a truth value is not."""
-    return isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)
 
 
 def _array_or_path(value: object) -> object:

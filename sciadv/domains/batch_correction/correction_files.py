@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from sciadv.errors import SciadvError, WeightsError
+from sciadv.files.folders import as_path
 from sciadv.files.publishing import publish
 from sciadv.files.texts import read_json
 from sciadv.files.weights import read_tensor_file, write_tensors
@@ -30,7 +31,7 @@ class SavedCorrection:
     tensors: dict[str, Tensor]
 
 
-def save_correction(folder: Path, saved: SavedCorrection) -> Path:
+def save_correction(folder: Path | str, saved: SavedCorrection) -> Path:
     """Write both files, or none.
 
     Raises
@@ -43,10 +44,10 @@ def save_correction(folder: Path, saved: SavedCorrection) -> Path:
         write_tensors(place / WEIGHTS, saved.tensors, {})
         write_file(place / CARD, json.dumps(saved.card, indent=2) + "\n")
 
-    return publish(folder, build)
+    return publish(as_path(folder, "folder"), build)
 
 
-def load_correction(folder: Path, build: Callable[[SavedCorrection], Built]) -> Built:
+def load_correction(folder: Path | str, build: Callable[[SavedCorrection], Built]) -> Built:
     """Read both files and build a corrector of them.
 
     Parameters
@@ -62,12 +63,13 @@ def load_correction(folder: Path, build: Callable[[SavedCorrection], Built]) -> 
         The folder has no such files, or they are broken.
     """
     advice = "write a corrector by BatchCorrector.save"
+    place = as_path(folder, "folder")
     try:
-        card = read_json(folder / CARD, advice=advice, failure=WeightsError)
+        card = read_json(place / CARD, advice=advice, failure=WeightsError)
         if not isinstance(card, dict):
             raise TypeError(f"{CARD} is no table")
         file = read_tensor_file(
-            folder / WEIGHTS, what="the weights of a corrector", advice=advice, is_finite=True
+            place / WEIGHTS, what="the weights of a corrector", advice=advice, is_finite=True
         )
         return build(SavedCorrection(card, file.tensors))
     except (SciadvError, ValueError, KeyError, TypeError, RuntimeError, IndexError, AttributeError) as error:

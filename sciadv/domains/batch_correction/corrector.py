@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.arguments.values import as_count, as_function, as_number, as_one_of, as_seed, as_text
+from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, as_text
 from sciadv.domains.batch_correction.cells import (
     Cells,
     Matrix,
@@ -32,7 +32,6 @@ from sciadv.domains.batch_correction.groups import (
     listed,
 )
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.files.folders import as_path
 from sciadv.registry.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
@@ -182,8 +181,6 @@ class BatchCorrector:
     ) -> Lesson:
         """Read and check cells, and return what a correction learns from; `fit` without the fit."""
         device = as_device(self.device)
-        if monitor is not None:
-            as_function(monitor, "monitor")
         cells = self._read(data, batch, labels)
         correction, groups = self._groups(cells, require_batch(cells))
         check_size(cells)
@@ -301,8 +298,7 @@ class BatchCorrector:
             `fit` was not called, or the folder cannot be written.
         """
         tensors, facts = self.fitted().state()
-        saved = SavedCorrection({**self.card(), "correction": facts}, tensors)
-        return save_correction(as_path(folder, "folder"), saved)
+        return save_correction(folder, SavedCorrection({**self.card(), "correction": facts}, tensors))
 
     @staticmethod
     def load(folder: Path | str, *, device: str = "cpu") -> BatchCorrector:
@@ -314,7 +310,7 @@ class BatchCorrector:
             The folder has no such files, or they are broken.
         """
         target = as_device(device)
-        return load_correction(as_path(folder, "folder"), lambda saved: _built(saved, str(target)))
+        return load_correction(folder, lambda saved: _built(saved, str(target)))
 
     def card(self) -> dict[str, Any]:
         """Return what it was fitted on and how, as plain values."""

@@ -15,10 +15,12 @@ from sciadv.domains.batch_correction.cells import Cells, Matrix
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.prior import Prior
+from sciadv.registry.checked import checked
 from sciadv.trainings.protocol import TrainingMonitor
 
 
 @final
+@checked
 @dataclass(frozen=True, eq=False)
 class FitPlan:
     """How a correction is fitted.
