@@ -80,7 +80,7 @@ def run_bench(
         Seed of everything that is drawn.
     out
         Folder for the CSV, the Markdown tables, the picture, and the finished parts from which an
-        interrupted run goes on; nothing is written if left out.
+        interrupted run goes on, and which are all that it writes; nothing is written if left out.
     report
         Told what is being done, in sentences; the bars at the end.
 
@@ -113,7 +113,7 @@ def run_bench(
         seed=seed,
         markdown="\n\n".join(part for part in text if part) + "\n",
     )
-    if out is not None:
+    if out is not None and result.is_complete:
         write_outputs(result, bench, out)
     for bar in judged:
         tell(bar.sentence)

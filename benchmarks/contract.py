@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: One line of a bench's table: plain values by column; every row has its unique name under "row".
 Row = dict[str, Any]
+#: Column that is true in the rows of parts that are not measured yet.
+PENDING = "is_pending"
 Report = Callable[[str], None]
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -170,6 +172,11 @@ class BenchResult:
     versions: dict[str, str]
     seed: int
     markdown: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row was measured: an interrupted run has rows that are not."""
+        return not any(row.get(PENDING) or row.get("pending") for row in self.rows)
 
     @property
     def holds(self) -> bool:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contract import Row, Settings
+from benchmarks.contract import PENDING, Row, Settings
 from sciadv.files.publishing import make_folder
 from sciadv.files.texts import read_json
 from sciadv.files.writing import write_file
 
-#: Column that is true in the rows of parts that are not measured yet.
-PENDING = "is_pending"
+__all__ = ["PENDING", "Part", "keep_part", "measure_parts", "read_part"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sciadv import Prior
-from sciadv.cli import app
+from sciadv.cli import app, main
 from sciadv.cli import demo_command as demo_module
 from sciadv.cli import solve_command as solve_module
 from sciadv.cli.edge import check_output_folder
@@ -325,7 +325,10 @@ def bench(monkeypatch):
         bars = [SimpleNamespace(holds=True), SimpleNamespace(holds=seed == 0)]
         payload = {"rows": [{"row": "ours", "mse": float("nan")}], "bars": [], "seed": seed}
         return SimpleNamespace(
-            bars=bars, markdown="| row | mse |\n|---|---|\n| ours | 1 |\n", payload=lambda: payload
+            bars=bars,
+            markdown="| row | mse |\n|---|---|\n| ours | 1 |\n",
+            payload=lambda: payload,
+            is_complete=True,
         )
 
     module = ModuleType("benchmarks")
@@ -349,6 +352,29 @@ def test_bench_check_fails_on_a_missed_bar_only(bench):
     run("bench", "small", "--seed", "1")
     assert "1 bars held, 1 missed" in run("bench", "small", "--seed", "1", "--check", code=1).out
     assert [asked[2] for asked in bench] == [None, None, None]
+
+
+def test_an_interrupted_bench_says_so_and_writes_no_rows(bench, folder, monkeypatch):
+    benches = sys.modules["benchmarks"]
+    measured = benches.run_bench
+
+    def interrupted(*arguments, **settings):
+        return SimpleNamespace(**{**vars(measured(*arguments, **settings)), "is_complete": False})
+
+    monkeypatch.setattr(benches, "run_bench", interrupted)
+    assert "interrupted; the parts that were measured are kept" in run("bench", "small", "--json", "b.json", code=130).err
+    assert not Path("b.json").exists()
+
+
+def test_ctrl_c_before_a_command_begins_is_a_sentence(monkeypatch, capsys):
+    def interrupted(**arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sciadv.cli.app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["list"])
+    assert ended.value.code == 130
+    assert "interrupted before the command had begun" in capsys.readouterr().err
 
 
 def test_bench_without_a_name_lists_them(bench):

@@ -18,13 +18,13 @@ class CommandResult:
 
 def command(*arguments: str) -> CommandResult:
     """Run ``sciadv`` with arguments; what it raises goes on, as it would end the process in a traceback."""
-    from sciadv.cli import app
+    from sciadv.cli import main
 
     output, errors = io.StringIO(), io.StringIO()
     code = 0
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
-            app(args=list(arguments), prog_name="sciadv")
+            main(arguments)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
     return CommandResult(code, output.getvalue(), errors.getvalue())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
 from sciadv.cli import (
@@ -13,6 +15,7 @@ from sciadv.cli import (
     solve_command,
     train_command,
 )
+from sciadv.cli.edge import EXIT_INTERRUPTED, say_error
 
 __all__ = ["app", "main"]
 
@@ -33,6 +36,16 @@ app.command("train")(train_command.train)
 app.command("bench")(bench_command.bench)
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; Ctrl-C before a command has begun is a sentence, too.
+
+    Parameters
+    ----------
+    arguments
+        Those of the command line, without the program's name; the process's own if left out.
+    """
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="sciadv")
+    except KeyboardInterrupt as error:
+        say_error("interrupted before the command had begun; nothing was written")
+        raise SystemExit(EXIT_INTERRUPTED) from error

@@ -11,7 +11,15 @@ from typing import Annotated
 
 import typer
 
-from sciadv.cli.edge import check_output_folder, output_console, plain_errors, progress_console, say
+from sciadv.cli.edge import (
+    EXIT_INTERRUPTED,
+    check_output_folder,
+    output_console,
+    plain_errors,
+    progress_console,
+    say,
+    say_error,
+)
 from sciadv.errors import InputError
 from sciadv.files.folders import benchmarks_root
 from sciadv.files.writing import require_writable
@@ -62,6 +70,11 @@ def bench(
             report=lambda sentence: console.print(sentence, markup=False, style="dim"),
         )
     output_console().print(Markdown(result.markdown))
+    if not result.is_complete:
+        say_error(
+            "interrupted; the parts that were measured are kept where -o says, older results as they were"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED)
     if json_file is not None:
         write_file(json_file, to_json(result.payload()))
     n_missed = sum(not bar.holds for bar in result.bars)

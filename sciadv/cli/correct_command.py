@@ -88,33 +88,31 @@ def correct(
             f"{adata.n_obs} cells x {adata.n_vars} genes in {len(corrector.batches)} batches, corrected by "
             f"the {corrector.fitted_method} method"
         )
-        page = ""
         try:
             with interruption.may_stop():
                 page = _report(request, corrector, adata, corrected)
         except KeyboardInterrupt:
-            say_error("interrupted: without the report")
+            say_error("interrupted: the report is without the assessment")
+            page = _page(request, corrector, ["<p>The assessment was interrupted.</p>"])
         came_late = write_whole(lambda: _write(request, corrected, page))
-    report = f" and {request.report}" if page else ""
     say(
         f"wrote {request.out} (layers['corrected']: log expression; obsm['X_sciadv']: embedding; X as "
-        f"it was){report}"
+        f"it was) and {request.report}"
     )
     if interruption.happened or interruption.came_late or came_late:
-        say_error(f"interrupted after the fit; what is written is whole: {request.out}{report}")
+        say_error(f"interrupted after the fit; what is written is whole: {request.out} and {request.report}")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _write(request: Request, corrected: Any, page: str) -> None:
-    """Write the corrected cells and, if there is one, the report beside them: both or none."""
+    """Write the corrected cells and the report beside them: both or none."""
     from sciadv.files.h5ad import write_h5ad
     from sciadv.files.publishing import publish
     from sciadv.files.writing import write_file
 
     def build(new: Path) -> None:
         write_h5ad(corrected, new / request.out.name)
-        if page:
-            write_file(new / request.report.name, page)
+        write_file(new / request.report.name, page)
 
     publish(request.out.absolute().parent, build)
 
@@ -166,30 +164,36 @@ def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: 
         say(f"note: {note}")
     progress_console().print("drawing the maps", style="dim")
     groups = {"batch": cells.batch} | ({} if cells.labels is None else {"label": cells.labels})
-    return _page(request, corrector, assessment, embeddings, groups)
+    return _page(request, corrector, _assessed(request, assessment, embeddings, groups))
 
 
-def _page(
-    request: Request,
-    corrector: BatchCorrector,
-    assessment: Assessment,
-    embeddings: dict[str, Any],
-    groups: dict[str, Any],
-) -> str:
+def _assessed(
+    request: Request, assessment: Assessment, embeddings: dict[str, Any], groups: dict[str, Any]
+) -> list[str]:
+    """Return the parts of the page that say how well it went."""
     from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
-    from sciadv.files.page import escape, html_page, html_table, image, png, versions
+    from sciadv.files.page import escape, html_table, image, png
     from sciadv.report.plotting import plot_maps
 
     maps = {name: flat_map(z, seed=request.seed) for name, z in embeddings.items()}
+    return [
+        image(png(plot_maps(maps, groups, what=map_name())), f"{map_name()} before and after the correction"),
+        "<h2>How well</h2>" + html_table(assessment.rows(), head=("", *embeddings)),
+        "".join(f'<p class="warning">{escape(note)}</p>' for note in assessment.notes),
+    ]
+
+
+def _page(request: Request, corrector: BatchCorrector, assessed: list[str]) -> str:
+    """Return the report; `assessed` are the parts of it that say how well it went."""
+    from sciadv.files.page import escape, html_page, html_table, versions
+
     title = f"Batch correction of {request.data.name}"
     facts = [
         (key.replace("_", " "), _words(value)) for key, value in corrector.card().items() if key != "genes"
     ]
     sections = [
         f"<h1>{escape(title)}</h1>",
-        image(png(plot_maps(maps, groups, what=map_name())), f"{map_name()} before and after the correction"),
-        "<h2>How well</h2>" + html_table(assessment.rows(), head=("", *embeddings)),
-        "".join(f'<p class="warning">{escape(note)}</p>' for note in assessment.notes),
+        *assessed,
         "<h2>How</h2>" + html_table(facts),
         "<h2>To do it again</h2>" + html_table([(f"{k} version", v) for k, v in versions().items()]),
         f"<pre>{escape(request.command)}</pre>",

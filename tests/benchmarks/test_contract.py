@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import torch
 import benchmarks as bench_package
 from benchmarks import BENCHES, Bench, run_bench
 from benchmarks.contract import (
+    PENDING,
     BarResult,
     Row,
     Settings,
@@ -152,3 +154,15 @@ def test_cpu_seconds_count_work_and_not_sleep() -> None:
         while time.process_time() < end:
             pass
     assert idle() < 0.03 < busy()
+
+
+def test_an_interrupted_bench_leaves_older_results_as_they_were(
+    tiny: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_bench("tiny", out=tmp_path)
+    older = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    interrupted = replace(BENCHES["tiny"], run=lambda _: [*ROWS, {"row": "late", PENDING: True}])
+    monkeypatch.setitem(BENCHES, "tiny", interrupted)
+    result = run_bench("tiny", out=tmp_path)
+    assert not result.is_complete
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == older

@@ -68,3 +68,19 @@ def test_bad_requests_are_answered_in_a_sentence(file, tmp_path, monkeypatch, ar
     out = [] if "-o" in arguments else ["-o", "out.h5ad"]
     assert words in correct(*arguments, *out, code=2)
     assert not (tmp_path / "out.h5ad").exists()
+
+
+def test_ctrl_c_during_the_report_writes_one_of_this_run_without_the_assessment(
+    file, tmp_path, monkeypatch
+) -> None:
+    def interrupted(*arguments: object) -> str:
+        raise KeyboardInterrupt
+
+    (tmp_path / "report.html").write_text("of an older run")
+    monkeypatch.setattr("sciadv.cli.correct_command._report", interrupted)
+    out = tmp_path / "corrected.h5ad"
+    words = correct(file, "--batch", "batch", "--seed", "7", "-o", out)
+    assert "interrupted: the report is without the assessment" in words
+    page = (tmp_path / "report.html").read_text()
+    assert "--seed 7" in page
+    assert "The assessment was interrupted." in page
