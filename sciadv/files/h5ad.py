@@ -15,7 +15,7 @@ from sciadv.errors import InputError, OutputError
 from sciadv.files.arrays import MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
 from sciadv.files.reading import opened, parsing, reason, require_bytes
 from sciadv.files.sparse import require_compressed
-from sciadv.files.writing import write_by_path
+from sciadv.files.writing import write_file
 
 MAX_NUMBERS_OF_OBJECTS = 100_000
 #: Processor time that reading a file may take: so much, and more for a large file.
@@ -77,19 +77,27 @@ def _most_unpacked(size: int) -> int:
 def write_h5ad(adata: Any, path: Path) -> Path:
     """Write an ``.h5ad`` file, whole or not at all.
 
+    It is made in memory: where a write of its own fails, HDF5 prints tracebacks long after.
+
     Raises
     ------
     OutputError
         It cannot be written; the old file is as it was.
     """
+    import h5py
+    from anndata.io import write_elem
+
     try:
-        return write_by_path(path, adata.write_h5ad)
-    except (RuntimeError, ValueError, TypeError) as error:  # HDF5 reports a full disk as any of these
-        if isinstance(error, OutputError):
-            raise
+        adata.strings_to_categoricals()
+        with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+            write_elem(file, "/", adata)
+            file.flush()
+            image = file.id.get_file_image()
+    except (RuntimeError, ValueError, TypeError) as error:  # what anndata says of values that no file holds
         raise OutputError(
             f"{path} cannot be written: {reason(error)}; what was there before is as it was"
         ) from error
+    return write_file(path, image)
 
 
 def _reader() -> Callable[[Path], Any]:

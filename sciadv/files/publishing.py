@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, OutputError
 from sciadv.files.writing import (
     PARTIAL,
     as_output_error,
@@ -105,8 +105,11 @@ def publish(folder: Path, build: Callable[[Path], object]) -> Path:
     next run in the folder puts them in place.
     """
     with lock_folder(folder, seconds=10.0), as_output_error(folder), _staging(folder) as staging:
-        with recorded():  # names in the staging folder are of no interest
-            build(staging)
+        try:
+            with recorded():  # names in the staging folder are of no interest
+                build(staging)
+        except OutputError as error:  # nor in what is said of a full disk
+            raise OutputError(str(error).replace(str(staging), str(folder))) from error
         names = _files(staging)
         for name in names:
             synchronise(staging / name)

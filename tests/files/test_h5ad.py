@@ -1,5 +1,6 @@
 """Files of cells: read whole, or refused in a sentence before HDF5 or SciPy can do harm."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -83,3 +84,27 @@ def test_an_old_file_survives_a_failed_write(path, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         write_h5ad(cells, path)
     assert path.read_bytes() == before
+
+
+def test_a_full_disk_is_one_sentence_without_tracebacks_of_hdf5(tmp_path):
+    script = """
+import resource, signal, sys
+from pathlib import Path
+import anndata, numpy
+from sciadv.errors import OutputError
+from sciadv.files.h5ad import write_h5ad
+from sciadv.files.publishing import publish
+cells = anndata.AnnData(numpy.ones((4, 3), "float32"))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (900, resource.RLIM_INFINITY))
+try:
+    publish(Path(sys.argv[1]), lambda new: write_h5ad(cells, new / "out.h5ad"))
+except OutputError as error:
+    print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith(f"{tmp_path / 'out.h5ad'} cannot be written: File too large")
+    assert "Traceback" not in ran.stderr
+    assert not list(tmp_path.iterdir())
