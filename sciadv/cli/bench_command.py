@@ -71,9 +71,7 @@ def bench(
         )
     output_console().print(Markdown(result.markdown))
     if not result.is_complete:
-        say_error(
-            "interrupted; the parts that were measured are kept where -o says, older results as they were"
-        )
+        say_error("interrupted; measured parts are kept where -o says, older results are as they were")
         raise typer.Exit(EXIT_INTERRUPTED)
     if json_file is not None:
         write_file(json_file, to_json(result.payload()))
