@@ -5,7 +5,116 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
+
+from sciadv.types import Rows
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """The numbers of the checks of noise, units and geometry.
+
+    Parameters
+    ----------
+    far
+        A datum this many robust standard deviations from its prediction by all others counts as an outlier.
+    longest_factor, step
+        Factors of the data from one over the first to the first are tried, so many times apart.
+    moves
+        Images moved by so many pixels along each axis are tried.
+    threshold
+        Share of the reference images that a check may call contradictory.
+    pooled
+        Deviations of the mean check of several measurements from that of the reference images [standard
+        errors] above which it speaks for all of them: they share noise, units and geometry.
+    least_pooled
+        Fewer measurements than this are not pooled.
+    """
+
+    far: float = 4.0
+    longest_factor: float = 1000.0
+    step: float = 1.1
+    moves: tuple[int, ...] = (1, 2)
+    threshold: float = 0.01
+    pooled: float = 4.0
+    least_pooled: int = 4
+
+
+@dataclass(frozen=True)
+class Findings(Rows):
+    """What contradicts the problem as it was stated, of each measurement ``(batch,)``.
+
+    Parameters
+    ----------
+    is_quiet, is_loud
+        Whether the noise is smaller, or larger, than stated.
+    noise_factor
+        The noise's standard deviation in units of the stated one.
+    has_outliers, n_outliers
+        Whether single data are far from what all others predict, and how many.
+    has_other_unit, unit_factor
+        Whether the data are a multiple of what the operator predicts, and which.
+    is_moved, move
+        Whether the data fit images that are moved, and by how many pixels down and right ``(batch, 2)``.
+    """
+
+    is_quiet: Tensor
+    is_loud: Tensor
+    noise_factor: Tensor
+    has_outliers: Tensor
+    n_outliers: Tensor
+    has_other_unit: Tensor
+    unit_factor: Tensor
+    is_moved: Tensor
+    move: Tensor
+
+    @property
+    def flags(self) -> dict[str, tuple[Tensor, str]]:
+        """Every finding: which measurements it is of, and a sentence for all."""
+        return {
+            "outliers": (self.has_outliers, "Single data are far from what all others predict: outliers."),
+            "units": (self.has_other_unit, "The data are a multiple of what the operator predicts: units?"),
+            "noise_too_large": (self.is_loud, "The noise is larger than the stated sigma."),
+            "noise_too_small": (
+                self.is_quiet,
+                "The noise is smaller than stated, or not independent.",
+            ),
+            "moved": (self.is_moved, "The data fit moved images better: is the operator's geometry right?"),
+        }
+
+    @property
+    def any(self) -> Tensor:
+        """Whether there is a finding ``(batch,)``."""
+        return torch.stack([mask for mask, _ in self.flags.values()]).any(0)
+
+    def words(self, row: int) -> list[str]:
+        """Say what was found of one measurement, with numbers."""
+        factor, unit = float(self.noise_factor[row]), float(self.unit_factor[row])
+        down, right = (int(size) for size in self.move[row])
+        every = (
+            (
+                self.has_outliers,
+                f"About {max(1, int(self.n_outliers[row]))} data are outliers: use StudentT for such noise.",
+            ),
+            (
+                self.has_other_unit,
+                f"The data are about {unit:.3g} times what the operator predicts: check units and scale.",
+            ),
+            (
+                self.is_loud,
+                f"The noise is about {factor:.2g} times the stated one, or the operator is wrong.",
+            ),
+            (
+                self.is_quiet,
+                f"The stated sigma is too large by about {1 / factor:.2g}, or the noise is not independent.",
+            ),
+            (
+                self.is_moved,
+                f"The data fit images moved {down} pixels down and {right} right better: check the operator.",
+            ),
+        )
+        return [sentence for mask, sentence in every if bool(mask[row])]
 
 
 @dataclass(frozen=True)
@@ -40,6 +149,8 @@ class DiagnosisSettings:
         Calls of which the quickest is taken for that time.
     largest_matrix
         A linear operator whose matrix has more numbers is not compared.
+    checks
+        The numbers of the checks of noise, units and geometry.
     """
 
     distribution_threshold: float = 0.025
@@ -52,6 +163,7 @@ class DiagnosisSettings:
     slowest: float = 2e-3
     n_timed: int = 4
     largest_matrix: int = 50_000_000
+    checks: CheckSettings = field(default_factory=CheckSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +197,8 @@ class Diagnosis:
         was compared, or can be (see `sciadv.solvers.diagnosis.evidence_score.can_compare`).
     settings
         The thresholds that were used.
+    findings
+        What contradicts the stated noise, units and geometry; None where nothing was compared, or can be.
     """
 
     misfit: Tensor
@@ -98,6 +212,7 @@ class Diagnosis:
     noise_level: Tensor | None
     distribution_p_value: Tensor | None = None
     settings: DiagnosisSettings = field(default_factory=DiagnosisSettings)
+    findings: Findings | None = None
 
     @property
     def chi_square(self) -> Tensor:
@@ -136,12 +251,16 @@ class Diagnosis:
             ),
             "hard_to_search": (self.disagrees, "Most restarts end elsewhere: take more starts."),
         }
-        return {name: (mask, words) for name, (mask, words) in every.items() if mask is not None}
+        decided = {name: (mask, words) for name, (mask, words) in every.items() if mask is not None}
+        return decided | ({} if self.findings is None else self.findings.flags)
 
     @property
     def words(self) -> list[str]:
         """A few sentences per measurement, with advice."""
-        raised = [(mask.tolist(), sentence) for mask, sentence in self.flags.values()]
+        found = {} if self.findings is None else self.findings.flags
+        raised = [
+            (mask.tolist(), sentence) for name, (mask, sentence) in self.flags.items() if name not in found
+        ]
         rows = range(len(self.misfit))
         return [
             " ".join([*self._fit(row), *(sentence for mask, sentence in raised if mask[row])]) for row in rows
@@ -158,6 +277,8 @@ class Diagnosis:
                 "" if self.noise_level is None else f"; by the evidence {float(self.noise_level[row]):.3g}"
             )
             return [*sentences, f"The noise level is unknown{estimate}."]
+        if self.findings is not None and bool(self.findings.any[row]):
+            return [*sentences, *self.findings.words(row)]
         return [*sentences, "Explained to the noise level."] if bool(self.is_explained[row]) else sentences
 
     def counts(self) -> list[str]:

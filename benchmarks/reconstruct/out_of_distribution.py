@@ -32,7 +32,7 @@ from sciadv.data.datasets import load_images
 from sciadv.diagnosis import DiagnosisSettings
 from sciadv.prior import Prior
 from sciadv.problem import Problem
-from sciadv.solvers.diagnosis.conformal import distribution_p_value
+from sciadv.solvers.diagnosis.conformal import compare_with_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,9 +80,9 @@ def images_of(kind: str, first: int, n: int) -> Tensor:
 
 
 def _p_value(problem: Problem) -> Tensor:
-    p_value = distribution_p_value(problem)
-    assert p_value is not None  # the priors have statistics
-    return p_value
+    compared = compare_with_images(problem)
+    assert compared is not None  # the priors have statistics
+    return compared.p_value
 
 
 def _p_values(kinds: dict[str, Tensor], pose: Callable[[Tensor], Problem]) -> dict[str, Tensor]:

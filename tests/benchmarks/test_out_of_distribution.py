@@ -10,6 +10,7 @@ from benchmarks.reconstruct import out_of_distribution as bench
 from sciadv.diagnosis import DiagnosisSettings
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solvers.diagnosis.conformal import Comparison
 
 ALARM = DiagnosisSettings().distribution_threshold
 OF, NOT = ALARM / 2, 2 * ALARM
@@ -30,15 +31,15 @@ def test_flags_are_counted_over_all_matrices_and_for_each() -> None:
 def test_slices_with_noise_of_their_own_are_compared_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[int]()
 
-    def p_value(posed: Problem) -> torch.Tensor:
+    def compared(posed: Problem) -> Comparison:
         asked.append(posed.n_problems)
-        return torch.full((posed.n_problems,), NOT)
+        return Comparison(torch.full((posed.n_problems,), NOT), None)
 
     def slices(scan: bench.Scan, split: str, n: int) -> torch.Tensor:
         assert split == "test"
         return Prior.load(scan.prior).sample(n, seed=0).clamp(0, 1)
 
-    monkeypatch.setattr(bench, "distribution_p_value", p_value)
+    monkeypatch.setattr(bench, "compare_with_images", compared)
     monkeypatch.setattr(bench, "scan_slices", slices)
     (of_ct,) = bench.scans("16 views", 3, 0)
     assert asked == [1] * 12

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solution import Solution
-from sciadv.solvers.automatic.stages import PosteriorMean, expand_range, has_stages, solve_in_stages
-from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
+from sciadv.solvers.automatic.combination import CombinationSettings, combine
+from sciadv.solvers.automatic.estimates import can_be_combined
+from sciadv.solvers.automatic.stages import expand_range
 from sciadv.solvers.latent.adam import Adam
 from sciadv.solvers.latent.latent_weight import can_loosen, loosen
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
@@ -39,43 +40,27 @@ class Auto:
         Steps of Levenberg-Marquardt a start that the cost model counts; most end early (measured: 6 to 9).
     passes_per_gradient
         Generator passes that a gradient costs: one forward, two for its reverse.
-    data_per_latent
-        With fewer measurements for each latent number the posterior is broad, and its mean is the answer past
-        the range.
-    n_draws
-        Draws of the posterior for that mean.
+    combination
+        The numbers of the combination of estimates, where the prior has reference images.
     """
 
     restarts: Count | None = None
     steps_per_start: Positive = 8
     passes_per_gradient: Positive = 3.0
-    data_per_latent: Positive = 2.0
-    n_draws: Count = 400
+    combination: CombinationSettings = field(default_factory=CombinationSettings)
     name: str = "auto"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Leave the generator's range where the prior says how (see the module `stages`), else pick.
-
-        Where images are too large for covariances of all their pixels, `LearnedTV` leaves it.
-        """
+        """Combine estimates where the prior has reference images (see `combination`), else pick a search."""
         run = Run(seed, monitor)
         return replace(marked(self._solve(problem, run), run), seconds=run.clock.seconds)
 
     def _solve(self, problem: Problem, run: Run) -> Solution:
         """Solve as the problem asks for."""
         seed = run.seed
-        if is_large(problem):
-            solution = LearnedTV().solve(problem, seed=seed, monitor=run)
-            reason = "learned-tv: the prior has statistics of what it cannot represent, of large images"
-            return self._explained(solution, reason)
+        if can_be_combined(problem):
+            return combine(problem, self.combination, restarts=self.restarts, run=run)
         solver, reason = self.pick(problem)
-        if has_stages(problem) and isinstance(solver, LevenbergMarquardt):
-            beyond = PosteriorMean(self.data_per_latent, self.n_draws)
-            solution = solve_in_stages(problem, self.restarts, beyond=beyond, seed=seed, monitor=run)
-            reason = (
-                "latent search, then past the range: the prior has statistics of what it cannot represent"
-            )
-            return self._explained(solution, reason)
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
         solution = solver.solve(problem, seed=seed, monitor=run)

@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,97 +17,14 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.beyond_range.regularised_gauss_newton import RegularisedGaussNewton, leaves_by_steps
-from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.tangent_kernel import TangentKernel
-from sciadv.solvers.beyond_range.whitening import Whitened, whiten
+from sciadv.solvers.beyond_range.whitening import Whitened
 from sciadv.solvers.latent.progress import Monitor, Run
-from sciadv.solvers.latent.scoring import finish, noise_threshold
-from sciadv.solvers.posterior.completed_draws import knows_its_error
+from sciadv.solvers.latent.scoring import noise_threshold
 from sciadv.solvers.posterior.laplace_mixture import Modes, generate, modes_at
 
 #: Measurements whose draws are held at once; bounds the memory.
 _CHUNK = 32
-
-
-@dataclass(frozen=True)
-class PosteriorMean:
-    """When the mean of the posterior is the answer past the range, and how it is made.
-
-    Parameters
-    ----------
-    data_per_latent
-        It is with fewer measurements than this for each latent number.
-    n_draws
-        Draws of the posterior for each measurement.
-    """
-
-    data_per_latent: float = 2.0
-    n_draws: int = 400
-
-
-def has_stages(problem: Problem) -> bool:
-    """Whether it can: statistics, a linear operator, Gaussian noise of known sigma, no constraints."""
-    return knows_its_error(problem) and not problem.constraints
-
-
-def solve_in_stages(
-    problem: Problem,
-    restarts: int | None = None,
-    *,
-    beyond: PosteriorMean = PosteriorMean(),  # frozen
-    seed: int = 0,
-    monitor: Monitor | None = None,
-) -> Solution:
-    """Solve a problem for which `has_stages` holds; ``settings["stages"]`` counts where measurements ended.
-
-    Parameters
-    ----------
-    problem
-        What to solve.
-    restarts
-        Starts of the latent search, as in `RepresentationError`.
-    beyond
-        When the posterior's mean is taken past the range.
-    seed
-        Seed of everything random.
-    monitor
-        Called after each iteration.
-    """
-    run, whitened = Run(seed, monitor), whiten(problem, "auto")
-    found = RepresentationError(restarts).search(whitened, seed=seed, monitor=run)
-    solution = finish(problem, found, found.x)
-    explained = [status is Status.EXPLAINED for status in solution.status]
-    rows = torch.tensor([not is_fine for is_fine in explained], device=found.x.device).nonzero().squeeze(1)
-    stages = ["range" if is_fine else "past the range" for is_fine in explained]
-    if len(rows) and not run.was_interrupted:
-        part, begun = problem.subset(rows), found.rows(rows)
-        few = replace(whitened, problem=whitened.problem.subset(rows))
-        outside = run.attempt(lambda: _outside(part, begun, few, beyond, restarts, run))
-        if outside is not None:
-            solution = solution.with_rows(rows, outside)
-            stages = ["range" if is_fine else outside.method for is_fine in explained]
-    counts = Counter(stages)
-    return replace(
-        solution,
-        method=counts.most_common(1)[0][0],
-        seconds=run.clock.seconds,
-        settings={**found.settings, "stages": dict(counts)},
-    )
-
-
-def _outside(
-    problem: Problem,
-    found: Solution,
-    whitened: Whitened,
-    beyond: PosteriorMean,
-    restarts: int | None,
-    run: Run,
-) -> Solution:
-    """Answer past the range what a latent search of the whitened problem has left unexplained."""
-    if problem.n_measurements < beyond.data_per_latent * problem.prior.n_latent:
-        mean = posterior_mean(whitened, found, problem.prior, n_draws=beyond.n_draws, seed=run.seed)
-        return replace(finish(problem, found, mean), method="posterior mean")
-    return TangentKernel(restarts).leave_range(problem, found, monitor=run)
 
 
 def expand_range(

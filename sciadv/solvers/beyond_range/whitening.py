@@ -34,11 +34,19 @@ class Whitened:
         ``C A' W'`` ``(pixels, measurements)``: nu given G(z) is ``mu + gain (W (y - A mu) - W A G(z))``.
     mean
         mu ``(pixels,)``.
+    factor
+        L ``(measurements, measurements)``.
     """
 
     problem: Problem
     gain: Tensor
     mean: Tensor
+    factor: Tensor
+
+    @property
+    def half_log_det(self) -> Tensor:
+        """Half the log determinant of ``A C A' + N``."""
+        return self.factor.diagonal().log().sum()
 
     def complete(self, in_range: Tensor) -> Tensor:
         """Return ``G(z) + E[nu | y, z]`` of generated candidates ``(batch, *in_shape)``."""
@@ -111,7 +119,7 @@ def whiten(problem: Problem, method: str) -> Whitened:
     operator = Matrix(whitened[:, :n_pixels], problem.forward.in_shape, dtype=torch.float64, device=device)
     posed = Problem(in_double(problem.prior), operator, Gaussian(1.0), whitened[:, n_pixels:].T.contiguous())
     gain = torch.linalg.solve_triangular(factor, crossed.T, upper=False).T
-    return Whitened(posed, gain, mean)
+    return Whitened(posed, gain, mean, factor)
 
 
 def latent_problem(problem: Problem, method: str, *, n_draws: int = 16) -> Problem:

@@ -11,19 +11,38 @@ Input Complexity and Out-of-Distribution Detection with Likelihood-based Generat
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from sciadv.diagnosis import DiagnosisSettings
+from sciadv.diagnosis import CheckSettings, DiagnosisSettings, Findings
 from sciadv.problem import Problem
 from sciadv.solvers.diagnosis.evidence_score import EvidenceScores, can_compare, evidence_scores
+from sciadv.solvers.diagnosis.noise_checks import NoiseChecks
 from sciadv.solvers.diagnosis.reference import reference_scores
 
 
-def distribution_p_value(
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Measurements compared with the prior's reference images.
+
+    Parameters
+    ----------
+    p_value
+        Share of the reference images with as high an evidence score ``(batch,)``.
+    findings
+        What contradicts the stated noise, units and geometry; None where that was not checked.
+    """
+
+    p_value: Tensor
+    findings: Findings | None
+
+
+def compare_with_images(
     problem: Problem, *, seed: int = 0, settings: DiagnosisSettings | None = None
-) -> Tensor | None:
-    """Return the share of reference images with as high an evidence score as each measurement ``(batch,)``.
+) -> Comparison | None:
+    """Compare each measurement with the prior's reference images, measured by the same operator and noise.
 
     None where `evidence_score.can_compare` says no: the prior has no statistics of its representation error,
     the noise level is unknown, or the operator is large or slow.
@@ -48,7 +67,57 @@ def distribution_p_value(
         return None
     reference = reference_scores(problem, seed=seed, settings=numbers)
     measured = evidence_scores(problem, seed=seed, settings=numbers)
-    return conformal_p_value(reference, measured, quantiles=numbers.covariate_quantiles)
+    p_value = conformal_p_value(reference, measured, quantiles=numbers.covariate_quantiles)
+    findings = None
+    if reference.checks is not None and measured.checks is not None:
+        findings = find(reference.checks, measured.checks, numbers.checks)
+    return Comparison(p_value, findings)
+
+
+def find(reference: NoiseChecks, measured: NoiseChecks, settings: CheckSettings) -> Findings:
+    """Return what the checks of measurements say that those of hardly any reference image do.
+
+    Measurements of one problem share noise, units and geometry: where their mean is far from the reference's,
+    all of them are called so.
+    """
+    is_loud, is_quiet = (
+        _beyond(sign * reference.noise.log(), sign * measured.noise.log(), settings) for sign in (1, -1)
+    )
+    has_outliers = _beyond(reference.outlyingness, measured.outlyingness, settings)
+    has_other_unit = _beyond(reference.unit_gain, measured.unit_gain, settings)
+    is_moved = _beyond(reference.move_gain, measured.move_gain, settings) & (measured.move != 0).any(1)
+    has_outliers &= measured.n_outliers >= 1
+    # one reason is said, the one of most evidence: each makes any other look likely
+    gains = torch.stack([measured.noise_gain, measured.unit_gain, measured.move_gain], 1)
+    flagged = torch.stack([is_loud, has_other_unit & (measured.unit_factor != 1), is_moved], 1)
+    strongest = gains.masked_fill(~flagged, -torch.inf).argmax(1)
+    is_loud, has_other_unit, is_moved = (
+        flagged[:, reason] & (strongest == reason) & ~has_outliers for reason in range(flagged.shape[1])
+    )
+    return Findings(
+        is_quiet=is_quiet,
+        is_loud=is_loud,
+        noise_factor=measured.noise_factor,
+        has_outliers=has_outliers,
+        n_outliers=measured.n_outliers,
+        has_other_unit=has_other_unit,
+        unit_factor=measured.unit_factor,
+        is_moved=is_moved,
+        move=measured.move,
+    )
+
+
+def _beyond(reference: Tensor, measured: Tensor, settings: CheckSettings) -> Tensor:
+    """Return the mask of measurements that hardly any reference image exceeds, one by one or all together."""
+    n, known = len(measured), len(reference)
+    p_value = (1 + (reference >= measured[:, None]).sum(1)) / (1 + known)
+    single = p_value <= max(settings.threshold, 1 / (1 + known))
+    if n < settings.least_pooled:
+        return single
+    error = reference.std() * (1 / n + 1 / known) ** 0.5
+    pooled = (measured.mean() - reference.mean()) / error.clamp_min(1e-300)
+    beyond: Tensor = single | (pooled > settings.pooled)
+    return beyond
 
 
 def conformal_p_value(

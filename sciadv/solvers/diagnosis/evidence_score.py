@@ -21,12 +21,12 @@ from sciadv.solution import Solution
 from sciadv.solvers.beyond_range.learned_tv import is_large
 from sciadv.solvers.beyond_range.past_range import search_to_minimum
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian, latent_problem, whiten
+from sciadv.solvers.diagnosis.noise_checks import NoiseChecks, noise_checks
 from sciadv.solvers.diagnosis.tangent_mixture import tangent_mixture
 from sciadv.solvers.latent.progress import Stopwatch
-from sciadv.solvers.latent.search import Search
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate, noise_variance, operator_matrix
 from sciadv.solvers.posterior.completed_draws import knows_its_error
-from sciadv.solvers.posterior.laplace_mixture import hessian_factor
+from sciadv.solvers.posterior.laplace_mixture import half_log_determinant
 
 #: Measurements whose Jacobians, or images, are made at once; bounds the memory.
 _CHUNK = 200
@@ -43,10 +43,13 @@ class EvidenceScores:
         Minus the log evidence ``(n,)``.
     covariates
         What makes a score usually high or low for images that the prior knows ``(n, covariates)``.
+    checks
+        What the residuals say of noise, units and geometry; None where the operator is not linear or large.
     """
 
     score: Tensor
     covariates: Tensor
+    checks: NoiseChecks | None = None
 
 
 def can_compare(problem: Problem, settings: DiagnosisSettings) -> bool:
@@ -121,7 +124,9 @@ def _searched(problem: Problem, seed: int, settings: DiagnosisSettings) -> Evide
     found = search_to_minimum(posed, None).solve(posed, seed=seed)
     z = _ended(found)
     chi_square = (posed.measurements - found.prediction).double().square().sum(1)
-    evidence = _unexplained(chi_square, z, problem.n_measurements) + _half_log_det(posed, z)
+    evidence = _unexplained(chi_square, z, problem.n_measurements) + half_log_determinant(
+        posed, z, chunk=_CHUNK
+    )
     covariates = [whitened.complete(found.x.double()).flatten(1).mean(1)]
     is_image = len(problem.forward.in_shape) > 2
     matrices = _matrices(problem) if is_image else [operator_matrix(problem.forward)]
@@ -131,7 +136,8 @@ def _searched(problem: Problem, seed: int, settings: DiagnosisSettings) -> Evide
     if is_image and problem.prior.moments is not None:
         covariates.append(_turned_likelihood(problem, matrices[1:]))
     score = evidence - settings.tangent_weight * densities[:, 0]
-    return EvidenceScores(score, torch.stack(covariates, 1))
+    checks = noise_checks(problem, whitened, z, settings.checks)
+    return EvidenceScores(score, torch.stack(covariates, 1), checks)
 
 
 def _in_precision_of(prior: Prior, whitened: Problem) -> Problem:
@@ -180,17 +186,6 @@ def _matrices(problem: Problem) -> list[Tensor]:
     matrix = operator_matrix(problem.forward)
     rows = matrix.reshape(len(matrix), *problem.forward.in_shape)
     return [turned.flatten(1) for turned in (rows, *_turned(rows))]
-
-
-def _half_log_det(problem: Problem, z: Tensor) -> Tensor:
-    """Return half the log determinant of the Gauss-Newton Hessian at latents."""
-    parts = []
-    for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK):
-        search = Search(problem.subset(rows), 1)
-        own = torch.arange(len(rows), device=z.device)
-        factor = hessian_factor(search, search.evaluate(z[rows], own), own)[0]
-        parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
-    return torch.cat(parts)
 
 
 def _turned_likelihood(problem: Problem, matrices: list[Tensor]) -> Tensor:

@@ -7,11 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sciadv.diagnosis import Diagnosis, DiagnosisSettings
-from sciadv.likelihood import Gaussian
+from sciadv.diagnosis import Diagnosis, DiagnosisSettings, Findings
+from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
-from sciadv.solvers.diagnosis.conformal import distribution_p_value
+from sciadv.solvers.diagnosis.conformal import Comparison, compare_with_images
+from sciadv.solvers.diagnosis.noise_checks import residual_findings
 from sciadv.solvers.latent.scoring import noise_threshold
 
 #: How much of a diagnosis is made: "full" compares with the prior's reference images, "quick" does not.
@@ -48,7 +49,7 @@ def diagnose(
 
     Notes
     -----
-    Cost: a prediction; of the comparison see `sciadv.solvers.diagnosis.conformal.distribution_p_value`.
+    Cost: a prediction; of the comparison see `sciadv.solvers.diagnosis.conformal.compare_with_images`.
     """
     numbers = settings or DiagnosisSettings()
     likelihood = problem.likelihood
@@ -57,7 +58,7 @@ def diagnose(
     p_value = torch.special.gammaincc(half.expand_as(chi_square), half * chi_square)
     is_chi_square = isinstance(likelihood, Gaussian) and likelihood.has_noise_level
     explained = solution.misfit <= noise_threshold(problem) if likelihood.has_noise_level else None
-    compared = distribution_p_value(problem, seed=seed, settings=numbers) if extent == "full" else None
+    compared = compare_with_images(problem, seed=seed, settings=numbers) if extent == "full" else None
     return Diagnosis(
         misfit=solution.misfit,
         unit=solution.unit,
@@ -68,8 +69,28 @@ def diagnose(
         agreement=_agreement(solution, numbers),
         is_multimodal=_multimodal(solution, numbers),
         noise_level=solution.noise_level,
-        distribution_p_value=compared,
+        distribution_p_value=None if compared is None else compared.p_value,
         settings=numbers,
+        findings=_findings(problem, solution, compared, numbers),
+    )
+
+
+def _findings(
+    problem: Problem, solution: Solution, compared: Comparison | None, settings: DiagnosisSettings
+) -> Findings | None:
+    """Return what the reference images say against the problem as stated, or else the residual alone."""
+    if compared is not None and compared.findings is not None:
+        return compared.findings
+    likelihood = problem.likelihood
+    is_gaussian = isinstance(likelihood, Gaussian) and likelihood.has_noise_level
+    if not is_gaussian or solution.z is None or solution.x_range is not None:
+        return None
+    assert isinstance(likelihood, Gaussian)
+    assert likelihood.sigma is not None
+    return residual_findings(
+        real_view((solution.prediction - problem.measurements) / likelihood.sigma),
+        problem.n_measurements - solution.z.shape[1],
+        settings.checks,
     )
 
 

@@ -165,6 +165,27 @@ def hessian_factor(search: Search, point: Point, rows: Tensor) -> tuple[Tensor, 
     return torch.linalg.cholesky(plus_ridge(matrix, problem.latent_weight + jitter)), gradient
 
 
+def half_log_determinant(problem: Problem, z: Tensor, *, chunk: int = 200) -> Tensor:
+    """Return half the log determinant of the Gauss-Newton Hessian at latents ``(batch, n_latent)``.
+
+    Parameters
+    ----------
+    problem
+        Its measurements' objective.
+    z
+        One latent of each measurement.
+    chunk
+        Measurements whose Jacobians are made at once; bounds the memory.
+    """
+    parts = []
+    for rows in torch.split(torch.arange(len(z), device=z.device), chunk):
+        search = Search(problem.subset(rows), 1)
+        own = torch.arange(len(rows), device=z.device)
+        factor = hessian_factor(search, search.evaluate(z[rows], own), own)[0]
+        parts.append(factor.diagonal(dim1=1, dim2=2).log().sum(1))
+    return torch.cat(parts)
+
+
 def generate(prior: Prior, latents: Tensor) -> Tensor:
     """Generate candidates ``(batch, n, *in_shape)`` of latents ``(batch, n, n_latent)``, in chunks."""
     flat = latents.flatten(0, 1).to(prior.dtype)

@@ -230,17 +230,6 @@ def test_an_unknown_kernel_is_refused() -> None:
         TangentKernel(kernel="neural").solve(problem_of(prior_of("sigmoid")))
 
 
-def test_auto_keeps_the_generators_candidate_where_it_explains_the_data() -> None:
-    prior, forward = prior_of("sigmoid"), GaussianSensing(SHAPE, 10, seed=0)
-    x = prior.sample(5, seed=2)
-    y = forward(x) + 0.5 * torch.randn(5, 10, generator=torch.Generator().manual_seed(0))
-    found = Auto().solve(Problem(prior, forward, Gaussian(0.5), y))
-    assert found.settings["stages"]["range"] >= 4
-    kept = [row for row, status in enumerate(found.status) if status is Status.EXPLAINED]
-    assert found.x_range is not None
-    assert sum(bool((found.x[row] == found.x_range[row]).all()) for row in kept) >= 4
-
-
 @pytest.mark.parametrize(
     ("solver", "setting"),
     [(TangentKernel, "n_iterations"), (TangentKernel, "restarts"), (RepresentationError, "restarts")],

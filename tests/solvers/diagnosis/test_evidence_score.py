@@ -19,7 +19,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers import LevenbergMarquardt
 from sciadv.solvers.diagnosis import evidence_score as module
-from sciadv.solvers.diagnosis.conformal import distribution_p_value
+from sciadv.solvers.diagnosis.conformal import compare_with_images
 from sciadv.solvers.diagnosis.evidence_score import can_compare, evidence_scores
 
 SETTINGS = DiagnosisSettings(slowest=float("inf"))  # on a busy machine too
@@ -64,10 +64,10 @@ def test_own_images_pass_and_others_are_flagged(size: int, kind: str) -> None:
     half = torch.rand(prior.out_shape, generator=torch.Generator().manual_seed(2)) < 0.5
     forward: Forward = {"matrix": A, "mask": Mask(half), "squares": Squares(A)}[kind]
     own = images_of(prior, 60, seed=4)
-    p_value = distribution_p_value(
-        measured(prior, forward, torch.cat([own, striped(own[:10])])), settings=SETTINGS
-    )
-    assert p_value is not None
+    posed = measured(prior, forward, torch.cat([own, striped(own[:10])]))
+    compared = compare_with_images(posed, settings=SETTINGS)
+    assert compared is not None
+    p_value = compared.p_value
     assert bool((p_value[60:] < ALARM).all())
     assert int((p_value[:60] < ALARM).sum()) <= 6  # 1.5 expected; 7 of 60 at 2.5 % have a chance of 0.1 %
     assert 0.35 < float(p_value[:60].mean()) < 0.65  # uniform: 0.5 with a deviation of 0.04
@@ -98,7 +98,7 @@ def test_what_cannot_be_compared_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     for seconds_a_call, is_quick in ((1e-3, True), (1.0, False)):
         monkeypatch.setattr(module, "Stopwatch", lambda s=seconds_a_call: SimpleNamespace(seconds=s))
         assert can_compare(slow, settings) is is_quick
-    assert distribution_p_value(slow) is None
+    assert compare_with_images(slow) is None
     assert can_compare(problem, settings)  # a linear one is called once a pixel, however slow
     assert not can_compare(problem, replace(settings, largest_matrix=20 * SMALL**2 - 1))
 
@@ -112,8 +112,9 @@ def test_other_noise_is_compared_too() -> None:
     y = likelihood.sample(
         forward(torch.cat([own, 400 * striped(own[:5] / 400)])), generator=torch.Generator().manual_seed(3)
     )
-    p_value = distribution_p_value(Problem(bright, forward, likelihood, y), settings=SETTINGS)
-    assert p_value is not None
+    compared = compare_with_images(Problem(bright, forward, likelihood, y), settings=SETTINGS)
+    assert compared is not None
+    p_value = compared.p_value
     assert int((p_value[:40] < ALARM).sum()) <= 5
     assert bool((p_value[40:] < ALARM).all())
 
@@ -136,7 +137,7 @@ def test_an_interrupted_search_gives_no_p_value(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(LevenbergMarquardt, "solve", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        distribution_p_value(problem)
+        compare_with_images(problem)
 
 
 @pytest.mark.gpu

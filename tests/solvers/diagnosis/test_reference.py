@@ -132,7 +132,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
     monkeypatch.setenv("SCIADV_CACHE", str(tmp_path / "file"))
     with caplog.at_level(logging.WARNING):
         assert diagnose(problem, LevenbergMarquardt().solve(problem)).distribution_p_value is not None
-    assert "are not kept" in caplog.text
+    assert "is not kept" in caplog.text
 
 
 def test_the_words_of_a_diagnosis_search_nothing(
@@ -165,7 +165,7 @@ def test_ctrl_c_while_comparing_keeps_the_solution(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sciadv.solvers.diagnosis.verdicts.distribution_p_value", interrupt)
+    monkeypatch.setattr("sciadv.solvers.diagnosis.verdicts.compare_with_images", interrupt)
     solution = solve(problem, "levenberg-marquardt")
     assert solution.diagnosis is not None
     assert solution.diagnosis.distribution_p_value is None

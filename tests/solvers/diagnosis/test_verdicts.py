@@ -71,6 +71,7 @@ def test_every_solution_carries_its_diagnosis_and_saves_its_flags(tmp_path: Path
         "out_of_range": 3,
         "ambiguous": 0,
         "hard_to_search": 0,
+        **dict.fromkeys(("outliers", "units", "noise_too_large", "noise_too_small", "moved"), 0),
     }
     assert solution.diagnosis.counts()[0] == "3 of 3: Not explained to the noise level."
     solution.save(tmp_path)

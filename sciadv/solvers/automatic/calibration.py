@@ -1,0 +1,155 @@
+"""How good each estimate is for a prior, an operator and a noise level: its errors on the reference images.
+
+Those images are measured as the user's are, by the same operator with the same noise, and solved by every
+estimator. Nothing of a user's measurements enters, so it is done once and kept in the cache folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from sciadv.data.moments import DENSE_PIXELS
+from sciadv.problem import Problem
+from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names
+from sciadv.solvers.automatic.stacking import error_products, stacking_weights
+from sciadv.solvers.diagnosis.reference import kept_tensors, measured_reference
+from sciadv.solvers.latent.progress import Monitor, Run
+
+#: Changes with what the numbers mean: older files are then made again.
+VERSION = "calibration of estimates, version 1"
+
+
+@dataclass(frozen=True)
+class CalibrationSettings:
+    """How much is calibrated.
+
+    Parameters
+    ----------
+    n_reference
+        Reference images that are measured and solved.
+    n_reference_large
+        The same, of images too large for covariances of all their pixels.
+    least_weight
+        Estimates of less weight are left out of the combination.
+    typical
+        Share of the reference images that count as typical: what differs from more of them does not.
+    seed
+        Seed of the noise on the reference images: the same whatever the seed of a search.
+    """
+
+    n_reference: int = 48
+    n_reference_large: int = 16
+    least_weight: float = 0.02
+    typical: float = 0.98
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Errors of the estimates on the reference images, and what follows.
+
+    Parameters
+    ----------
+    names
+        Names of the estimates.
+    products
+        Mean products of two estimates' errors ``(estimates, estimates)``.
+    weights
+        Those of the combination of least error ``(estimates,)``.
+    unexplained
+        Whitened chi-square per datum below which a measurement is typical; infinite where there is none.
+    gain
+        Evidence for the generator's range below which a measurement is typical [nats].
+    """
+
+    names: tuple[str, ...]
+    products: Tensor
+    weights: Tensor
+    unexplained: float
+    gain: float
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Mean squared error of each estimate, a pixel."""
+        return dict(zip(self.names, self.products.diagonal().tolist(), strict=True))
+
+    @property
+    def combined_error(self) -> float:
+        """Mean squared error of the combination, a pixel."""
+        return float(self.weights @ self.products @ self.weights)
+
+    @property
+    def taken(self) -> dict[str, float]:
+        """Weights of the estimates that the combination needs."""
+        pairs = zip(self.names, self.weights.tolist(), strict=True)
+        return {name: weight for name, weight in pairs if weight > 0}
+
+
+def calibrate(
+    problem: Problem,
+    settings: CalibrationSettings,
+    estimates: EstimateSettings,
+    *,
+    restarts: int | None = None,
+    monitor: Monitor | None = None,
+) -> Calibration:
+    """Return the calibration of a problem for which `can_be_combined` holds, from the cache if it is there.
+
+    Parameters
+    ----------
+    problem
+        Its prior, operator and noise.
+    settings, estimates
+        How much is calibrated, and of what.
+    restarts
+        Starts of the latent searches, as in `RepresentationError`.
+    monitor
+        Called after each iteration of the searches.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user stopped it; nothing is kept.
+    """
+    names = estimate_names(problem, estimates)
+    is_small = problem.prior.example[0].numel() <= DENSE_PIXELS
+    n = settings.n_reference if is_small else settings.n_reference_large
+    posed = measured_reference(problem, n, seed=settings.seed)
+
+    def make() -> dict[str, Tensor]:
+        run = Run(settings.seed, monitor)
+        made = Estimation(posed, estimates, restarts, run)
+        errors = error_products(made.make(names), made.reference[:n])
+        tensors = {"products": errors}
+        if made.has_matrix:
+            limits = [_typical(values, settings.typical) for values in (made.unexplained, made.ranged.gain)]
+            tensors["limits"] = torch.tensor([limits[0], max(limits[1], 0.0)])
+        if run.was_interrupted:
+            raise KeyboardInterrupt
+        return tensors
+
+    numbers = {"calibration": asdict(settings), "estimates": asdict(estimates), "restarts": restarts}
+    header = {"version": VERSION, "names": " ".join(names), "settings": json.dumps(numbers)}
+    found = kept_tensors(posed, header, make, lambda known: _is_whole(known, len(names)))
+    weights = stacking_weights(found["products"], least=settings.least_weight)
+    unexplained, gain = found.get("limits", torch.full((2,), torch.inf)).tolist()
+    return Calibration(names, found["products"].cpu(), weights, unexplained, gain)
+
+
+def _is_whole(known: Mapping[str, Tensor], n: int) -> bool:
+    """Whether these are the numbers of so many estimates."""
+    return (
+        "products" in known
+        and known["products"].shape == (n, n)
+        and ("gain" in known) == ("unexplained" in known)
+    )
+
+
+def _typical(values: Tensor, share: float) -> float:
+    """Return the least of the values that at least this share of them do not exceed."""
+    return float(values.sort().values[max(0, -int(-share * len(values) // 1) - 1)])

@@ -1,0 +1,239 @@
+"""What the residuals of a measurement say against its noise level, its units and its operator's geometry.
+
+Under ``y = A (G(z) + nu) + e``, with G linear around the latent found, data have the covariance
+``S = A C A' + J J' + N``; ``e = S^-1 r`` then has the covariance ``S^-1``. Three checks follow from it.
+
+* Noise: ``sum_i N_ii e_i^2`` has the mean ``tr(N S^-1)``, and under f times the noise one more term, linear
+  in ``f^2``: the score test, and the unbiased quadratic estimate (Rao, Minimum variance quadratic unbiased
+  estimation of variance components, J. Multivariate Analysis 1 (1971) 445-456).
+* Outliers: ``e_i / sqrt((S^-1)_ii)`` is the residual of a datum from all others, in its standard deviations
+  (Cook and Weisberg, Residuals and Influence in Regression, 1982, section 2.2).
+* Units and geometry: the evidence of the training set's Gaussian for scaled data, and for moved images.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciadv.diagnosis import CheckSettings, Findings
+from sciadv.likelihood import real_view
+from sciadv.problem import Problem
+from sciadv.solvers.beyond_range.whitening import Whitened
+from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix
+from sciadv.solvers.linear.jacobian import latent_jacobian
+from sciadv.types import Rows
+
+#: Measurements whose Jacobians are made at once; bounds the memory.
+_CHUNK = 50
+_WHO = "the diagnosis"
+
+
+@dataclass(frozen=True)
+class NoiseChecks(Rows):
+    """The checks of each measurement ``(batch,)``.
+
+    Parameters
+    ----------
+    noise
+        ``sum N e^2 / tr(N S^-1)``, about 1.
+    noise_factor
+        Standard deviation of the noise, in units of the stated one.
+    noise_gain
+        By how many nats the evidence prefers larger noise.
+    outlyingness
+        Mean square by which data exceed three robust standard deviations from their predictions.
+    n_outliers
+        Data that are farther than `CheckSettings.far`.
+    unit_gain
+        By how many nats the evidence prefers the data divided by `unit_factor`.
+    unit_factor
+        That number.
+    move_gain
+        By how many nats the evidence prefers images moved by `move` ``(batch, 2)``; 0 for other than images.
+    move
+        Pixels down and right.
+    """
+
+    noise: Tensor
+    noise_factor: Tensor
+    noise_gain: Tensor
+    outlyingness: Tensor
+    n_outliers: Tensor
+    unit_gain: Tensor
+    unit_factor: Tensor
+    move_gain: Tensor
+    move: Tensor
+
+
+def noise_checks(problem: Problem, whitened: Whitened, z: Tensor, settings: CheckSettings) -> NoiseChecks:
+    """Return the checks of measurements.
+
+    Parameters
+    ----------
+    problem
+        A linear operator and Gaussian noise of known sigma.
+    whitened
+        The same with the representation error in its noise.
+    z
+        The latents found ``(batch, n_latent)``.
+    settings
+        The numbers.
+    """
+    noise, factor, residuals = _by_residuals(problem, whitened, z)
+    robust = residuals.abs().median(1, keepdim=True).values / 0.6745
+    scaled = residuals.abs() / robust.clamp_min(1e-12)
+    noise_gain, unit_gain, unit = _scales(problem, settings)
+    move_gain, move = _moves(problem, settings)
+    return NoiseChecks(
+        noise,
+        factor,
+        noise_gain,
+        (scaled - 3).clamp_min(0).square().mean(1),
+        (scaled > settings.far).sum(1).double(),
+        unit_gain,
+        unit,
+        move_gain,
+        move,
+    )
+
+
+def residual_findings(residual: Tensor, freedom: int, settings: CheckSettings) -> Findings | None:
+    """Return what residuals say by themselves of an answer in the generator's range; None with too few data.
+
+    Their chi-square has as many degrees of freedom as data are left over by the latents that were fitted.
+
+    Parameters
+    ----------
+    residual
+        In standard deviations of the stated noise ``(batch, measurements)``.
+    freedom
+        Data minus latents.
+    settings
+        The numbers.
+    """
+    if freedom < 1:
+        return None
+    residual = residual.double()
+    total = residual.square().sum(1)
+    # latents that the data leave open take up less than one datum each: the bounds are the two extremes
+    fewest, most = (torch.full_like(total, 0.5 * n) for n in (freedom, residual.shape[1]))
+    is_quiet = torch.special.gammainc(fewest, total / 2) < settings.threshold / 2
+    is_large = torch.special.gammaincc(most, total / 2) < settings.threshold
+    robust = residual.abs().median(1, keepdim=True).values / 0.6745
+    n_far = (residual.abs() > settings.far * robust.clamp_min(1)).sum(1)
+    n_expected = residual.shape[1] * torch.special.erfc(torch.tensor(settings.far / 2**0.5)).item()
+    has_outliers = is_large & (n_far > 1 + 10 * n_expected)
+    deviation = (total / freedom).sqrt()
+    nothing, zero = torch.zeros_like(is_quiet), torch.zeros_like(total)
+    return Findings(
+        is_quiet=is_quiet,
+        is_loud=nothing,
+        noise_factor=deviation.clamp_min(1e-4),
+        has_outliers=has_outliers,
+        n_outliers=n_far.double(),
+        has_other_unit=nothing,
+        unit_factor=zero + 1,
+        is_moved=nothing,
+        move=torch.zeros(len(total), 2).to(total),
+    )
+
+
+def deletion_residuals(problem: Problem, whitened: Whitened, z: Tensor) -> Tensor:
+    """Return the residual of each datum from its prediction by all others, in standard deviations.
+
+    ``(batch, measurements)``, for the arguments of `noise_checks`.
+    """
+    return _by_residuals(problem, whitened, z)[2]
+
+
+def _by_residuals(problem: Problem, whitened: Whitened, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the score ratio, the noise's factor ``(batch,)`` and the deletion residuals ``(batch, m)``."""
+    unit = torch.eye(len(whitened.factor), dtype=whitened.factor.dtype, device=whitened.factor.device)
+    weight = torch.linalg.solve_triangular(whitened.factor, unit, upper=False)
+    variance = noise_variance(problem, _WHO)
+    parts = [
+        _of_rows(whitened.problem.subset(rows), z[rows].double(), weight, variance)
+        for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK)
+    ]
+    noise, factor, residuals = (torch.cat(part) for part in zip(*parts, strict=True))
+    return noise, factor, residuals
+
+
+def _of_rows(white: Problem, z: Tensor, weight: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    with torch.no_grad():
+        left = white.measurements - white.forward(white.prior(z))
+    score = left @ weight  # S^-1 r
+    jacobian = latent_jacobian(white, z)
+    hessian = jacobian.transpose(1, 2) @ jacobian
+    hessian.diagonal(dim1=1, dim2=2).add_(1)
+    root = torch.linalg.cholesky(hessian)
+    pulled = (jacobian.transpose(1, 2) @ weight).transpose(1, 2)  # S_nu^-1 J
+    known = torch.linalg.solve_triangular(root, pulled.transpose(1, 2), upper=False)  # (rows, latent, m)
+    diagonal = (weight.square().sum(0) - known.square().sum(1)).clamp_min(1e-300)
+    trace = (diagonal * variance).sum(1)
+    total = (score.square() * variance).sum(1)
+    noise = total / trace
+    # tr(N S^-1 N S^-1), with S^-1 = W'W - K'K
+    white_noise = weight * variance.sqrt()
+    gram = white_noise @ white_noise.T
+    known_noise = known * variance.sqrt()
+    crossed = known_noise @ white_noise.T
+    square = gram.square().sum() - 2 * crossed.square().sum((1, 2))
+    square = square + (known_noise @ known_noise.transpose(1, 2)).square().sum((1, 2))
+    factor = (1 + (noise - 1) * trace / square.clamp_min(1e-300)).clamp_min(1e-4).sqrt()
+    return noise, factor, score / diagonal.sqrt()
+
+
+def _scales(problem: Problem, settings: CheckSettings) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the evidence gained by larger noise, that by dividing the data by a factor, and the factor."""
+    y = real_view(problem.measurements).double()
+    moments = problem.prior.moments
+    if moments is None:
+        nothing = torch.zeros_like(y[:, 0])
+        return nothing, nothing, nothing + 1
+    deviation = noise_variance(problem, _WHO).sqrt()
+    matrix = operator_matrix(problem.forward) / deviation[:, None]
+    values, vectors = torch.linalg.eigh(matrix @ moments.times(matrix.T))
+    values = values.clamp_min(0)
+    data, mean = (y / deviation) @ vectors, (matrix @ moments.mean.flatten().to(matrix)) @ vectors
+    n = int(math.log(settings.longest_factor) / math.log(settings.step))
+    factors = settings.step ** torch.arange(-n, n + 1, dtype=y.dtype, device=y.device)
+    scaled = [_density(data, a * mean, a * a * values + 1) for a in factors]  # by the operator
+    of_unit = [_density(data, a * mean, a * a * (values + 1)) for a in factors]  # with their noise
+    units = torch.maximum(torch.stack(scaled, 1), torch.stack(of_unit, 1))
+    noises = torch.stack([_density(data, mean, values + a * a) for a in factors[n:]], 1)
+    best = units.max(1)
+    stated = noises[:, 0]
+    return noises.amax(1) - stated, best.values - stated, factors[best.indices]
+
+
+def _density(data: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Return the log density of independent Gaussian data ``(batch,)``, up to a constant."""
+    density: Tensor = -0.5 * ((data - mean).square() / variance + variance.log()).sum(1)
+    return density
+
+
+def _moves(problem: Problem, settings: CheckSettings) -> tuple[Tensor, Tensor]:
+    """Return the evidence gained by moving the images, and by how much, ``(batch,)`` and ``(batch, 2)``."""
+    y = real_view(problem.measurements).double()
+    moments, shape = problem.prior.moments, problem.forward.in_shape
+    if moments is None or len(shape) != 3:
+        return torch.zeros_like(y[:, 0]), torch.zeros(len(y), 2, dtype=y.dtype, device=y.device)
+    noise = noise_variance(problem, _WHO).diag()
+    rows = operator_matrix(problem.forward).reshape(-1, *shape)
+    along = [(move * sign, 0) for move in settings.moves for sign in (1, -1)]
+    moves = [(0, 0), *along, *((right, down) for down, right in along)]
+    densities = []
+    for move in moves:
+        matrix = rows.roll(tuple(-size for size in move), (-2, -1)).flatten(1)
+        root = torch.linalg.cholesky(matrix @ moments.times(matrix.T) + noise)
+        left = torch.linalg.solve_triangular(
+            root, (y - matrix @ moments.mean.flatten().to(matrix)).T, upper=False
+        )
+        densities.append(-0.5 * left.square().sum(0) - root.diagonal().log().sum())
+    best = torch.stack(densities, 1).max(1)
+    return best.values - densities[0], torch.tensor(moves, dtype=y.dtype, device=y.device)[best.indices]
