@@ -16,12 +16,13 @@ from torch import Tensor
 from sciadv.data.moments import DENSE_PIXELS
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names
+from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
 from sciadv.solvers.automatic.stacking import error_products, stacking_weights
 from sciadv.solvers.diagnosis.reference import kept_tensors, measured_reference
 from sciadv.solvers.latent.progress import Monitor, Run
 
 #: Changes with what the numbers mean: older files are then made again.
-VERSION = "calibration of estimates, version 1"
+VERSION = "calibration of estimates, version 2"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class CalibrationSettings:
         Seed of the noise on the reference images: the same whatever the seed of a search.
     """
 
-    n_reference: int = 48
+    n_reference: int = 32
     n_reference_large: int = 16
     least_weight: float = 0.02
     typical: float = 0.98
@@ -94,6 +95,7 @@ def calibrate(
     problem: Problem,
     settings: CalibrationSettings,
     estimates: EstimateSettings,
+    outliers: OutlierSettings,
     *,
     restarts: int | None = None,
     monitor: Monitor | None = None,
@@ -104,8 +106,8 @@ def calibrate(
     ----------
     problem
         Its prior, operator and noise.
-    settings, estimates
-        How much is calibrated, and of what.
+    settings, estimates, outliers
+        How much is calibrated, of what, and when data are left out.
     restarts
         Starts of the latent searches, as in `RepresentationError`.
     monitor
@@ -123,7 +125,7 @@ def calibrate(
 
     def make() -> dict[str, Tensor]:
         run = Run(settings.seed, monitor)
-        made = Estimation(posed, estimates, restarts, run)
+        made, _ = without_outliers(Estimation(posed, estimates, restarts, run), outliers)
         errors = error_products(made.make(names), made.reference[:n])
         tensors = {"products": errors}
         if made.has_matrix:
@@ -133,7 +135,8 @@ def calibrate(
             raise KeyboardInterrupt
         return tensors
 
-    numbers = {"calibration": asdict(settings), "estimates": asdict(estimates), "restarts": restarts}
+    numbers = {"calibration": asdict(settings), "estimates": asdict(estimates), "outliers": asdict(outliers)}
+    numbers["restarts"] = restarts
     header = {"version": VERSION, "names": " ".join(names), "settings": json.dumps(numbers)}
     found = kept_tensors(posed, header, make, lambda known: _is_whole(known, len(names)))
     weights = stacking_weights(found["products"], least=settings.least_weight)

@@ -1,8 +1,9 @@
 """`auto` where a prior has reference images: the combination of estimates that is best on them.
 
 1. The estimates of the measurements, and their weights from the reference images (`calibration`).
-2. A measurement that is unlike all of those is combined as its own left-out data say (`held_out`).
-3. The evidence for an image of the generator's own draws the answer to it (`in_range`).
+2. Data that are far from what all others predict are left out (`outliers`).
+3. A measurement that is unlike all reference images is combined as its own left-out data say (`held_out`).
+4. The evidence for an image of the generator's own draws the answer to it (`in_range`).
 
 So the answer is no worse on average than the best of its estimates, the linear one and the total variation
 among them, for images like the reference images; and where a measurement is not of such an image, its own
@@ -22,6 +23,7 @@ from sciadv.solution import Solution, Status
 from sciadv.solvers.automatic.calibration import Calibration, CalibrationSettings, calibrate
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation
 from sciadv.solvers.automatic.held_out import HeldOut, held_out_weights
+from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import finish, score
 
@@ -40,6 +42,8 @@ class CombinationSettings:
         How much is calibrated on the reference images.
     held_out
         How data are left out of measurements that are unlike the reference images.
+    outliers
+        When data are left out as outliers.
     range_margin
         By how much the evidence for an image of the generator's own must exceed that of typical reference
         images [nats] for even odds.
@@ -48,6 +52,7 @@ class CombinationSettings:
     estimates: EstimateSettings = field(default_factory=EstimateSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     held_out: HeldOut = field(default_factory=HeldOut)
+    outliers: OutlierSettings = field(default_factory=OutlierSettings)
     range_margin: float = 5.0
 
 
@@ -74,7 +79,14 @@ def combine(problem: Problem, settings: CombinationSettings, *, restarts: int | 
     made = Estimation(problem, settings.estimates, restarts, run)
     begun = _begin(made)
     calibration = run.attempt(
-        lambda: calibrate(problem, settings.calibration, settings.estimates, restarts=restarts, monitor=run)
+        lambda: calibrate(
+            problem,
+            settings.calibration,
+            settings.estimates,
+            settings.outliers,
+            restarts=restarts,
+            monitor=run,
+        )
     )
     if calibration is None:
         return begun
@@ -98,7 +110,9 @@ def _begin(made: Estimation) -> Solution:
 def _combined(
     made: Estimation, begun: Solution, calibration: Calibration, settings: CombinationSettings
 ) -> Solution:
-    problem, names = made.problem, calibration.names
+    posed, names = made.problem, calibration.names
+    made, left_out = without_outliers(made, settings.outliers)
+    problem = made.problem
     weights = calibration.weights.expand(problem.n_problems, -1).clone()
     where = ["reference"] * problem.n_problems
     if made.has_matrix:
@@ -114,14 +128,20 @@ def _combined(
     for name, estimate in estimates.items():
         x += weights[:, names.index(name)].to(x).reshape(-1, *[1] * (x.ndim - 1)) * estimate
     if not made.has_matrix:
-        return _reported(score(problem, x, ended=Status.CONVERGED), calibration, where)
+        return _reported(score(posed, x, ended=Status.CONVERGED), calibration, where)
     ranged = made.ranged
     share = torch.sigmoid(ranged.gain - calibration.gain - settings.range_margin)
     x += share.to(x).reshape(-1, *[1] * (x.ndim - 1)) * (ranged.x.to(x) - x)
     where = ["range" if p > 0.5 else one for p, one in zip(share.tolist(), where, strict=True)]
     x = _explaining(made, x)
     found = replace(made.found, x=ranged.x, z=ranged.z)
-    return _reported(finish(problem, found, x), calibration, where)
+    solution = _reported(finish(posed, found, x), calibration, where)
+    n_outliers = int(left_out.sum())
+    return (
+        solution
+        if n_outliers == 0
+        else replace(solution, settings={**solution.settings, "n_outliers": n_outliers})
+    )
 
 
 def _explaining(made: Estimation, x: Tensor) -> Tensor:

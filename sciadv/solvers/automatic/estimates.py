@@ -119,6 +119,11 @@ class Estimation:
         """Return the estimation of some of the measurements ``(n,)``, from the beginning."""
         return Estimation(self.problem.subset(rows), self.settings, self.restarts, self.run)
 
+    def with_measurements(self, measurements: Tensor) -> Estimation:
+        """Return the estimation of other measurements, from the beginning."""
+        posed = self.problem.with_measurements(measurements)
+        return Estimation(posed, self.settings, self.restarts, self.run)
+
     @property
     def reference(self) -> Tensor:
         """The prior's reference images ``(n, *in_shape)``."""

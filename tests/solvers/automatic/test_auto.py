@@ -7,6 +7,7 @@ import small_priors as cases
 import torch
 
 from sciadv import Gaussian, Prior, Problem
+from sciadv.likelihood import StudentT
 from sciadv.solvers import LMMSE, TV, Auto, LevenbergMarquardt, Progress, RepresentationError
 from sciadv.solvers.automatic import combination
 from sciadv.solvers.automatic.calibration import Calibration, CalibrationSettings, calibrate
@@ -69,6 +70,21 @@ def test_images_unlike_the_reference_are_combined_as_their_own_data_say() -> Non
     assert mean_error(solution, x) < mean_error(RepresentationError().solve(problem), x)
 
 
+def test_outliers_are_left_out() -> None:
+    prior = cases.make_prior(cases.SMALL)
+    x = cases.images_of(prior, 8, seed=4)
+    problem = cases.measured(prior, cases.projections(prior, 50), x)
+    draw = torch.Generator().manual_seed(5)
+    is_hit = torch.rand(problem.measurements.shape, generator=draw) < 0.05
+    hit = problem.measurements + is_hit * 20 * cases.SIGMA
+    clean, solution = AUTO.solve(problem), AUTO.solve(problem.with_measurements(hit))
+    robust = LevenbergMarquardt().solve(replace(problem, likelihood=StudentT(cases.SIGMA), measurements=hit))
+    assert solution.settings["n_outliers"] == int(is_hit.sum())
+    assert "n_outliers" not in clean.settings
+    assert mean_error(solution, x) < 1.4 * mean_error(clean, x)
+    assert mean_error(solution, x) < 1.2 * mean_error(robust, x)
+
+
 def test_one_by_one_and_in_a_batch_are_the_same() -> None:
     prior = cases.make_prior(cases.SMALL)
     x = torch.cat([cases.images_of(prior, 2, seed=4), torch.rand(1, 1, 8, 8)])
@@ -83,11 +99,11 @@ def test_the_calibration_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: obje
     monkeypatch.setenv("SCIADV_CACHE", str(tmp_path))
     prior = cases.make_prior(cases.SMALL)
     problem = cases.measured(prior, cases.projections(prior, 20), cases.images_of(prior, 2, seed=4))
-    first = calibrate(problem, QUICK.calibration, QUICK.estimates)
+    first = calibrate(problem, QUICK.calibration, QUICK.estimates, QUICK.outliers)
     monkeypatch.setattr(
         "sciadv.solvers.automatic.calibration.Estimation", lambda *_: pytest.fail("estimated again")
     )
-    again = calibrate(problem, QUICK.calibration, QUICK.estimates)
+    again = calibrate(problem, QUICK.calibration, QUICK.estimates, QUICK.outliers)
     assert torch.equal(first.weights, again.weights)
     assert (first.gain, first.unexplained) == (again.gain, again.unexplained)
 

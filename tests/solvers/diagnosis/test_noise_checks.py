@@ -1,4 +1,4 @@
-"""What residuals say of noise, units and geometry: right on data made so, silent on data as they should be."""
+"""What residuals say of noise, units and geometry: right on data made so, silent on data that are right."""
 
 from dataclasses import replace
 
