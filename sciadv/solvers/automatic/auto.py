@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solution import Solution
+from sciadv.solvers.automatic.by_own_data import OwnDataSettings, choose_by_data
 from sciadv.solvers.automatic.combination import CombinationSettings, combine
 from sciadv.solvers.automatic.estimates import can_be_combined
 from sciadv.solvers.automatic.stages import expand_range
@@ -40,6 +41,8 @@ class Auto:
         Steps of Levenberg-Marquardt a start that the cost model counts; most end early (measured: 6 to 9).
     passes_per_gradient
         Generator passes that a gradient costs: one forward, two for its reverse.
+    own_data
+        The numbers of the choice by a measurement's own data, where the prior has none.
     combination
         The numbers of the combination of estimates, where the prior has reference images.
     """
@@ -47,6 +50,7 @@ class Auto:
     restarts: Count | None = None
     steps_per_start: Positive = 8
     passes_per_gradient: Positive = 3.0
+    own_data: OwnDataSettings = field(default_factory=OwnDataSettings)
     combination: CombinationSettings = field(default_factory=CombinationSettings)
     name: str = "auto"
 
@@ -68,11 +72,12 @@ class Auto:
             if not problem.forward.is_linear and problem.prior.residual is None and can_loosen(problem):
                 solution = loosen(problem, solution, seed=seed, monitor=run)
             solution = expand_range(problem, solution, self.restarts, seed=seed, monitor=run)
+            solution = choose_by_data(problem, solution, self.own_data, restarts=self.restarts, run=run)
         return self._explained(solution, f"{solver.name}: {reason}")
 
     def _explained(self, solution: Solution, reason: str) -> Solution:
         """Return the solution with what was picked, why, and by which numbers, in its settings."""
-        own = {key: value for key, value in vars(self).items() if key not in {"name", "restarts"}}
+        own = {name: getattr(self, name) for name in ("steps_per_start", "passes_per_gradient")}
         return replace(solution, settings={"picked_by_auto": reason, **own, **solution.settings})
 
     def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -16,9 +16,16 @@ from sciadv.solution import Solution
 from sciadv.solvers.automatic.in_range import InRange, in_range
 from sciadv.solvers.automatic.stages import posterior_mean
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
+from sciadv.solvers.beyond_range.past_range import search_to_minimum
 from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.tangent_kernel import TangentKernel
-from sciadv.solvers.beyond_range.whitening import Whitened, is_linear_gaussian, require_residual, whiten
+from sciadv.solvers.beyond_range.whitening import (
+    Whitened,
+    is_linear_gaussian,
+    latent_problem,
+    require_residual,
+    whiten,
+)
 from sciadv.solvers.classical.tv import TV, gradient
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
@@ -75,14 +82,14 @@ def has_matrix(problem: Problem, settings: EstimateSettings) -> bool:
 
 
 def estimate_names(problem: Problem, settings: EstimateSettings) -> tuple[str, ...]:
-    """Return the names of the estimates that can be made of a problem for which `can_be_combined` holds."""
-    n_pixels = prod(problem.forward.in_shape)
+    """Return the names of the estimates that can be made with a linear operator and known Gaussian noise."""
+    n_pixels, has_residual = prod(problem.forward.in_shape), problem.prior.residual is not None
     names = []
     if has_matrix(problem, settings):
         names += ["lmmse"] if problem.prior.moments is not None else []
-        names += ["range", "representation-error"]
+        names += ["range"] + ["representation-error"] * has_residual
         if n_pixels <= DENSE_PIXELS:
-            names += ["tangent-kernel", "posterior-mean"]
+            names += ["tangent-kernel"] + ["posterior-mean"] * has_residual
     if is_large(problem):
         names.append("learned-tv")
     if len(problem.forward.in_shape) == 3 and problem.forward.in_shape[-2] > 1:
@@ -104,12 +111,16 @@ class Estimation:
         Starts of the latent search, as in `RepresentationError`.
     run
         The run that it belongs to.
+    images
+        Images of the kind ``(n, *in_shape)``, for the range of values and the length of gradients; the
+        prior's reference images if None.
     """
 
     problem: Problem
     settings: EstimateSettings
     restarts: int | None
     run: Run
+    images: Tensor | None = None
 
     def make(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the estimates of these names, each ``(batch, *in_shape)`` within the generator's range."""
@@ -117,17 +128,16 @@ class Estimation:
 
     def of(self, rows: Tensor) -> Estimation:
         """Return the estimation of some of the measurements ``(n,)``, from the beginning."""
-        return Estimation(self.problem.subset(rows), self.settings, self.restarts, self.run)
+        return replace(self, problem=self.problem.subset(rows))
 
     def with_measurements(self, measurements: Tensor) -> Estimation:
         """Return the estimation of other measurements, from the beginning."""
-        posed = self.problem.with_measurements(measurements)
-        return Estimation(posed, self.settings, self.restarts, self.run)
+        return replace(self, problem=self.problem.with_measurements(measurements))
 
     @property
     def reference(self) -> Tensor:
-        """The prior's reference images ``(n, *in_shape)``."""
-        return require_residual(self.problem.prior, "auto").reference
+        """Images of the kind ``(n, *in_shape)``."""
+        return require_residual(self.problem.prior, "auto").reference if self.images is None else self.images
 
     @cached_property
     def whitened(self) -> Whitened:
@@ -171,7 +181,7 @@ class Estimation:
             return self._total_variation(float(name.removeprefix(f"{_TV}-")))
         makers: dict[str, Callable[[], Tensor]] = {
             "lmmse": lambda: linear_estimate(self.problem),
-            "range": lambda: self.ranged.x,
+            "range": self._range,
             "representation-error": lambda: self.whitened.complete(self.found.x),
             "tangent-kernel": self._past_range,
             "posterior-mean": self._posterior_mean,
@@ -180,7 +190,15 @@ class Estimation:
         estimate: Tensor = makers[name]()
         return estimate
 
+    def _range(self) -> Tensor:
+        if self.problem.prior.residual is not None:
+            return self.ranged.x
+        exact = latent_problem(self.problem, "auto")
+        return search_to_minimum(exact, self.restarts).solve(exact, seed=self.run.seed, monitor=self.run).x
+
     def _past_range(self) -> Tensor:
+        if self.problem.prior.residual is None:
+            return TangentKernel(self.restarts).solve(self.problem, seed=self.run.seed, monitor=self.run).x
         return TangentKernel(self.restarts).leave_range(self.problem, self.found, monitor=self.run).x
 
     def _posterior_mean(self) -> Tensor:

@@ -8,7 +8,7 @@ Cross-validatory choice and assessment of statistical predictions, J. Royal Stat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -71,7 +71,7 @@ def _products(made: Estimation, names: Sequence[str], matrix: Tensor, kept: Tens
     sigma = noise_variance(problem, "auto").sqrt().expand(len(matrix))
     forward = Matrix(matrix[kept], problem.forward.in_shape, dtype=dtype, device=matrix.device)
     part = Problem(problem.prior, forward, Gaussian(sigma[kept].to(dtype)), y[:, kept].to(dtype))
-    estimates = Estimation(part, made.settings, made.restarts, made.run).make(names)
+    estimates = replace(made, problem=part).make(names)
     predicted = torch.stack([x.flatten(1).to(matrix) @ matrix[left].T for x in estimates.values()], 1)
     errors = (predicted - y[:, None, left]) / sigma[left]
     return errors @ errors.transpose(1, 2)

@@ -7,6 +7,7 @@ import small_priors as cases
 import torch
 
 from sciadv import Gaussian, Prior, Problem
+from sciadv.data.moments import moments_of
 from sciadv.likelihood import StudentT
 from sciadv.solvers import LMMSE, TV, Auto, LevenbergMarquardt, Progress, RepresentationError
 from sciadv.solvers.automatic import combination
@@ -83,6 +84,19 @@ def test_outliers_are_left_out() -> None:
     assert "n_outliers" not in clean.settings
     assert mean_error(solution, x) < 1.4 * mean_error(clean, x)
     assert mean_error(solution, x) < 1.2 * mean_error(robust, x)
+
+
+def test_a_generator_alone_is_no_worse_than_its_range_or_the_linear_estimate_of_its_samples() -> None:
+    known = cases.make_prior(cases.SMALL)
+    prior = replace(known, moments=None, residual=None, encoder=None)
+    x = torch.zeros(4, 1, 8, 8)
+    x[:, :, 2:6, 3:7] = 1.0
+    problem = cases.measured(prior, cases.projections(prior, 50), x)
+    solution = Auto().solve(problem)
+    assert solution.settings["chosen_by"] == {"range": 0, "own data": 4}
+    linear = LMMSE(moments_of(prior.sample(1000, seed=0)))
+    for rival in (linear, LevenbergMarquardt(), TV()):
+        assert mean_error(solution, x) <= 1.05 * mean_error(rival.solve(problem), x), rival.name
 
 
 def test_one_by_one_and_in_a_batch_are_the_same() -> None:

@@ -45,7 +45,7 @@ def make_prior(size: int = SIZE, rank: int = 20) -> Prior:
         LATENT,
         encoder,
         moments=moments,
-        residual=Residual(residual, residual, torch.rand(4, 1, size, size)),
+        residual=Residual(residual, residual, torch.rand(8, 1, size, size)),
     )
 
 
