@@ -1,6 +1,6 @@
 """`auto` where a prior has reference images: the combination of estimates that is best on them.
 
-1. The estimates of the measurements, and their weights from the reference images (`calibration`).
+1. The estimates of the measurements, and their weights from the reference images (`reference_errors`).
 2. Data that are far from what all others predict are left out (`outliers`).
 3. A measurement that is unlike all reference images is combined as its own left-out data say (`held_out`).
 4. The evidence for an image of the generator's own draws the answer to it (`in_range`).
@@ -20,10 +20,10 @@ from torch import Tensor
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
-from sciadv.solvers.automatic.calibration import Calibration, CalibrationSettings, calibrate
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation
 from sciadv.solvers.automatic.held_out import HeldOut, held_out_weights
 from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
+from sciadv.solvers.automatic.reference_errors import Calibration, CalibrationSettings, calibrate
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import finish, score
 
@@ -116,11 +116,13 @@ def _combined(
     weights = calibration.weights.expand(problem.n_problems, -1).clone()
     where = ["reference"] * problem.n_problems
     if made.has_matrix:
-        rows = (made.unexplained > calibration.unexplained).nonzero().squeeze(1).cpu()
+        is_unlike = made.unexplained > calibration.unexplained
+        rows = is_unlike.nonzero().squeeze(1).cpu()
         if len(rows):
             least = settings.calibration.least_weight
             own = made.of(rows)
-            weights[rows] = held_out_weights(own, names, settings.held_out, least=least)
+            own_weights = held_out_weights(own, names, settings.held_out, least=least)
+            weights[rows] = own_weights
             where = ["own data" if row in set(rows.tolist()) else one for row, one in enumerate(where)]
     taken = [name for name, used in zip(names, (weights > 0).any(0).tolist(), strict=True) if used]
     estimates = made.make(taken)
@@ -177,14 +179,11 @@ def _reported(solution: Solution, calibration: Calibration, where: list[str]) ->
 def reason(calibration: Calibration) -> str:
     """Say what is combined, and why."""
     taken, errors = calibration.taken, calibration.errors
-    parts = " + ".join(f"{weight:.2f} {name}" for name, weight in sorted(taken.items(), key=_by_weight))
+    ranked = sorted(taken, key=lambda name: -taken[name])
+    parts = " + ".join(f"{taken[name]:.2f} {name}" for name in ranked)
     best = min(errors, key=lambda name: errors[name])
     words = f"{parts}: mean squared error {calibration.combined_error:.3g} on the prior's reference images"
     others = [f"{errors[best]:.3g} of {best}, the best alone"]
     if "lmmse" in errors and best != "lmmse":
         others.append(f"{errors['lmmse']:.3g} of the best linear estimate")
     return f"{words}; {' and '.join(others)}"
-
-
-def _by_weight(pair: tuple[str, float]) -> float:
-    return -pair[1]

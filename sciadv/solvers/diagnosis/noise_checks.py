@@ -27,8 +27,6 @@ from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_mat
 from sciadv.solvers.linear.jacobian import latent_jacobian
 from sciadv.types import Rows
 
-#: Measurements whose Jacobians are made at once; bounds the memory.
-_CHUNK = 50
 _WHO = "the diagnosis"
 
 
@@ -150,14 +148,19 @@ def deletion_residuals(problem: Problem, whitened: Whitened, z: Tensor) -> Tenso
     return _by_residuals(problem, whitened, z)[2]
 
 
-def _by_residuals(problem: Problem, whitened: Whitened, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the score ratio, the noise's factor ``(batch,)`` and the deletion residuals ``(batch, m)``."""
+def _by_residuals(
+    problem: Problem, whitened: Whitened, z: Tensor, chunk: int = 50
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the score ratio, the noise's factor ``(batch,)`` and the deletion residuals ``(batch, m)``.
+
+    The Jacobians of `chunk` measurements are made at once, which bounds the memory.
+    """
     unit = torch.eye(len(whitened.factor), dtype=whitened.factor.dtype, device=whitened.factor.device)
     weight = torch.linalg.solve_triangular(whitened.factor, unit, upper=False)
     variance = noise_variance(problem, _WHO)
     parts = [
         _of_rows(whitened.problem.subset(rows), z[rows].double(), weight, variance)
-        for rows in torch.split(torch.arange(len(z), device=z.device), _CHUNK)
+        for rows in torch.split(torch.arange(len(z), device=z.device), chunk)
     ]
     noise, factor, residuals = (torch.cat(part) for part in zip(*parts, strict=True))
     return noise, factor, residuals

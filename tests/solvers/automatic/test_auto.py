@@ -11,9 +11,9 @@ from sciadv.data.moments import moments_of
 from sciadv.likelihood import StudentT
 from sciadv.solvers import LMMSE, TV, Auto, LevenbergMarquardt, Progress, RepresentationError
 from sciadv.solvers.automatic import combination
-from sciadv.solvers.automatic.calibration import Calibration, CalibrationSettings, calibrate
 from sciadv.solvers.automatic.combination import CombinationSettings, reason
 from sciadv.solvers.automatic.estimates import EstimateSettings, can_be_combined, estimate_names
+from sciadv.solvers.automatic.reference_errors import Calibration, CalibrationSettings, calibrate
 
 QUICK = CombinationSettings(
     estimates=EstimateSettings(n_draws=50, tv_factors=(1.0,), tv_iterations=60),
@@ -115,7 +115,7 @@ def test_the_calibration_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: obje
     problem = cases.measured(prior, cases.projections(prior, 20), cases.images_of(prior, 2, seed=4))
     first = calibrate(problem, QUICK.calibration, QUICK.estimates, QUICK.outliers)
     monkeypatch.setattr(
-        "sciadv.solvers.automatic.calibration.Estimation", lambda *_: pytest.fail("estimated again")
+        "sciadv.solvers.automatic.reference_errors.Estimation", lambda *_: pytest.fail("estimated again")
     )
     again = calibrate(problem, QUICK.calibration, QUICK.estimates, QUICK.outliers)
     assert torch.equal(first.weights, again.weights)

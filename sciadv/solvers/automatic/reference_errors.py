@@ -129,30 +129,26 @@ def calibrate(
         errors = error_products(made.make(names), made.reference[:n])
         tensors = {"products": errors}
         if made.has_matrix:
-            limits = [_typical(values, settings.typical) for values in (made.unexplained, made.ranged.gain)]
-            tensors["limits"] = torch.tensor([limits[0], max(limits[1], 0.0)])
+            each = torch.stack([made.unexplained.double(), made.ranged.gain.double()], 1)
+            last = int(settings.typical * len(each))
+            limits = each.sort(0).values[min(last, len(each) - 1)]
+            limits[1].clamp_min_(0)
+            tensors["limits"] = limits
         if run.was_interrupted:
             raise KeyboardInterrupt
         return tensors
 
-    numbers = {"calibration": asdict(settings), "estimates": asdict(estimates), "outliers": asdict(outliers)}
-    numbers["restarts"] = restarts
-    header = {"version": VERSION, "names": " ".join(names), "settings": json.dumps(numbers)}
-    found = kept_tensors(posed, header, make, lambda known: _is_whole(known, len(names)))
+    header = {
+        "version": VERSION,
+        "names": " ".join(names),
+        "settings": json.dumps([asdict(part) for part in (settings, estimates, outliers)]),
+        "restarts": str(restarts),
+    }
+
+    def is_whole(known: Mapping[str, Tensor]) -> bool:
+        return "products" in known and known["products"].shape == (len(names), len(names))
+
+    found = kept_tensors(posed, header, make, is_whole)
     weights = stacking_weights(found["products"], least=settings.least_weight)
     unexplained, gain = found.get("limits", torch.full((2,), torch.inf)).tolist()
     return Calibration(names, found["products"].cpu(), weights, unexplained, gain)
-
-
-def _is_whole(known: Mapping[str, Tensor], n: int) -> bool:
-    """Whether these are the numbers of so many estimates."""
-    return (
-        "products" in known
-        and known["products"].shape == (n, n)
-        and ("gain" in known) == ("unexplained" in known)
-    )
-
-
-def _typical(values: Tensor, share: float) -> float:
-    """Return the least of the values that at least this share of them do not exceed."""
-    return float(values.sort().values[max(0, -int(-share * len(values) // 1) - 1)])
