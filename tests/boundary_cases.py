@@ -382,6 +382,10 @@ REFUSED |= {
     ),
     "monitor of a correction": (lambda: corrected(monitor=3), "monitor must be a function"),
     "batches without an end": (lambda: corrected(batch=iter(int, 1)), "there are 41 batches for 40 cells"),
+    "cells a class": (
+        lambda: BatchCorrector(method="linear").correct(int, batch=iter("ab")),
+        ".*expression",
+    ),
     "labels without an end": (lambda: corrected(labels=iter(int, 1)), "there are 41 labels for 40 cells"),
     "penalties a number": (lambda: game(penalties=3), "penalties are a list of names or objects, but"),
     "penalties a table": (lambda: game(penalties={"r1": 1}), "penalties are a list of names or objects, but"),

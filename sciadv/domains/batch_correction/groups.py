@@ -66,7 +66,10 @@ def listed(values: Iterable[object] | None, data: object) -> Any:
     if not isinstance(values, Iterable) or not is_column:
         return values
     shape = getattr(data, "shape", ())
-    n_cells = shape[0] if shape else (len(data) if isinstance(data, Sized) else 0)
+    if isinstance(shape, tuple) and shape:
+        n_cells = int(shape[0])
+    else:
+        n_cells = len(data) if isinstance(data, list | tuple) else 0
     return list(values if isinstance(values, Sized) else islice(values, n_cells + 1))
 
 
