@@ -55,13 +55,13 @@ class Level:
         Where the steps stand, of every measurement.
     level
         Noise level that the last step assumed, in units of the noise's own ``(batch,)``.
-    start
-        Number of the start.
+    ends
+        Where the starts before it have ended.
     """
 
     at: LogitPoint
     level: Tensor
-    start: int
+    ends: tuple[LogitPoint, ...]
 
 
 SteppedState = State[Started, LogitPoint, Level]
@@ -87,8 +87,9 @@ class RegularisedGaussNewton:
     ``Prior.residual``. A latent search starts it, for which the noise is as large as what leaving the range
     does to the data. Then each step minimises the linearised ``|r - J d|^2 / s^2 + |z + dz|^2 + |w + dw|^2``
     by conjugate gradients, with s the root mean square of the residual r times `fall`, at most 0.7 of the s
-    before and at least the noise level; it is shortened until that objective falls. Measurements with a
-    misfit above `other_basin_misfit` start again from the next restart that ends apart from the others.
+    before and at least the noise level; it is shortened until that objective falls. Each of `n_starts`
+    restarts that end apart is gone on from, and the likeliest answer is taken; the restarts of the solution
+    are theirs.
 
     Parameters
     ----------
@@ -106,9 +107,6 @@ class RegularisedGaussNewton:
         The noise level that a step assumes is at most this part of the one before.
     least_decrease
         A start has ended when a step at the noise level lowers its misfit by less than this part of it.
-    other_basin_misfit
-        A misfit above this is that of another basin, from which the next start is tried, not of a slow end in
-        the right one.
     n_settling
         Steps at the noise level from the answer to the posterior's mode, before draws.
     inner
@@ -132,7 +130,6 @@ class RegularisedGaussNewton:
     n_samples: Whole = 0
     slowest_fall: NotNegative = 0.7
     least_decrease: NotNegative = 0.003
-    other_basin_misfit: NotNegative = 3.0
     n_settling: Count = 3
     inner: InnerSolve = field(default_factory=InnerSolve)
     name: str = "regularised-gauss-newton"
@@ -153,7 +150,7 @@ class RegularisedGaussNewton:
         with torch.no_grad():
             point = steps.point(z[:, 0], every_row(z))
         missed = (point.misfit > 1).nonzero().squeeze(1)
-        memory = Level(point, point.misfit, 0)
+        memory = Level(point, point.misfit, ())
         return State(Started(steps, found, z), run, point, missed, memory, self.n_iterations)
 
     def step(self, state: SteppedState) -> SteppedState:
@@ -170,27 +167,34 @@ class RegularisedGaussNewton:
         level = memory.level.index_copy(0, rows, fallen)
         reached = state.after(state.best, replace(memory, at=at, level=level), rows[going])
         if reached.is_running:
-            return replace(reached, best=_better(reached.best, at, rows[~going]))
-        return self._next_start(replace(reached, best=_better(reached.best, at, rows)))
+            return replace(reached, best=_better(state.search.problem, reached.best, at, rows[~going]))
+        best = _better(state.search.problem, reached.best, at, rows)
+        return self._next_start(replace(reached, best=best))
 
     def _next_start(self, state: SteppedState) -> SteppedState:
-        """Begin from the next start where data are far from explained."""
-        search, memory, start = state.search, state.memory, state.memory.start + 1
-        missed = (state.best.misfit > self.other_basin_misfit).nonzero().squeeze(1)
-        if start == search.starts.shape[1] or len(missed) == 0:
+        """Begin from the next start, of every measurement."""
+        search, ends = state.search, (*state.memory.ends, state.memory.at)
+        if len(ends) == search.starts.shape[1]:
             return replace(state, n_iterations=state.iteration)
+        rows = every_row(search.starts)
         with torch.no_grad():
-            first = search.steps.point(search.starts[missed, start], missed)
-        at = memory.at.put(missed, first)
-        level = memory.level.index_copy(0, missed, first.misfit)
-        n_iterations = state.iteration + self.n_iterations
-        return replace(state, active=missed, memory=Level(at, level, start), n_iterations=n_iterations)
+            first = search.steps.point(search.starts[:, len(ends)], rows)
+        is_open = (first.misfit > 1).nonzero().squeeze(1)
+        begun = replace(
+            state,
+            best=_better(search.problem, state.best, first, rows),
+            active=is_open,
+            memory=Level(first, first.misfit, ends),
+            n_iterations=state.iteration + self.n_iterations,
+        )
+        return begun if len(is_open) else self._next_start(begun)
 
     def result(self, state: SteppedState) -> Solution:
         """Score the images; the posterior is drawn around them."""
         search, problem = state.search, state.search.problem
         steps, found = search.steps, search.found
-        point = _better(state.best, state.memory.at, state.active)
+        point = _better(problem, state.best, state.memory.at, state.active)
+        ends = (*state.memory.ends[: search.starts.shape[1] - 1], state.memory.at)
         with torch.no_grad():
             in_range = problem.prior(point.z)
             images = steps.images(point)
@@ -202,8 +206,8 @@ class RegularisedGaussNewton:
         return replace(
             solution,
             objective=solution.objective + 0.5 * point.squared_norm,
-            restart_objectives=found.restart_objectives,
-            restart_latents=found.restart_latents,
+            restart_objectives=torch.stack([_cost(problem, end) for end in ends], 1),
+            restart_latents=torch.stack([end.z for end in ends], 1),
             history=found.history,
             posterior=posterior,
         )
@@ -232,9 +236,16 @@ def _stepped(steps: LogitSteps, here: LogitPoint, rows: Tensor, level: Tensor) -
     return LogitPoint.join([steps.step(here.take(some), rows[some], level[some]) for some in parts])
 
 
-def _better(best: LogitPoint, at: LogitPoint, rows: Tensor) -> LogitPoint:
-    """Return `best` with those of the rows replaced that have a smaller misfit in `at`."""
-    better = rows[at.misfit[rows] < best.misfit[rows]]
+def _cost(problem: Problem, point: LogitPoint) -> Tensor:
+    """Return minus the log posterior ``(rows,)``, in which no fit is better than one at the noise level."""
+    data = problem.n_measurements * point.misfit.clamp_min(1).square()
+    cost: Tensor = 0.5 * (data + point.squared_norm)
+    return cost
+
+
+def _better(problem: Problem, best: LogitPoint, at: LogitPoint, rows: Tensor) -> LogitPoint:
+    """Return `best` with those of the rows replaced that are likelier in `at`."""
+    better = rows[_cost(problem, at.take(rows)) < _cost(problem, best.take(rows))]
     return best.put(better, at.take(better))
 
 

@@ -104,8 +104,11 @@ def _out_of_range(problem: Problem, solution: Solution) -> Tensor | None:
 
 
 def _agreement(solution: Solution, settings: DiagnosisSettings) -> Tensor | None:
-    """Return the share of restarts that end near the best one, whatever value they were stopped at."""
-    return None if solution.restart_latents is None else (~_apart(solution, settings)).double().mean(1)
+    """Return the share of the other restarts that end near the best one, whatever they were stopped at."""
+    if solution.restart_latents is None or solution.restart_latents.shape[1] == 1:
+        return None
+    n_near = (~_apart(solution, settings)).double().sum(1)
+    return (n_near - 1) / (solution.restart_latents.shape[1] - 1)
 
 
 def _multimodal(solution: Solution, settings: DiagnosisSettings) -> Tensor | None:
