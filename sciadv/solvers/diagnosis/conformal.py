@@ -78,22 +78,25 @@ def find(reference: NoiseChecks, measured: NoiseChecks, settings: CheckSettings)
     """Return what the checks of measurements say that those of hardly any reference image do.
 
     Measurements of one problem share noise, units and geometry: where their mean is far from the reference's,
-    all of them are called so.
+    all of them are called so. One reason is said of each, the one of most evidence, since each makes any
+    other look likely.
     """
-    is_loud, is_quiet = (
+    loud, quiet = (
         _beyond(sign * reference.noise.log(), sign * measured.noise.log(), settings) for sign in (1, -1)
     )
-    has_outliers = _beyond(reference.outlyingness, measured.outlyingness, settings)
-    has_other_unit = _beyond(reference.unit_gain, measured.unit_gain, settings)
-    is_moved = _beyond(reference.move_gain, measured.move_gain, settings) & (measured.move != 0).any(1)
-    has_outliers &= measured.n_outliers >= 1
-    # one reason is said, the one of most evidence: each makes any other look likely
+    outliers = _beyond(reference.outlyingness, measured.outlyingness, settings)
+    units = _beyond(reference.unit_gain, measured.unit_gain, settings)
+    moved = _beyond(reference.move_gain, measured.move_gain, settings)
+    has_outliers = outliers.all_together | (outliers.one_by_one & (measured.n_outliers >= 1))
     gains = torch.stack([measured.noise_gain, measured.unit_gain, measured.move_gain], 1)
-    flagged = torch.stack([is_loud, has_other_unit & (measured.unit_factor != 1), is_moved], 1)
+    if loud.all_together or units.all_together or moved.all_together:
+        gains = gains.mean(0).expand_as(gains)
+    flagged = torch.stack([loud.mask, units.mask & (measured.unit_factor != 1), moved.mask], 1)
     strongest = gains.masked_fill(~flagged, -torch.inf).argmax(1)
     is_loud, has_other_unit, is_moved = (
         flagged[:, reason] & (strongest == reason) & ~has_outliers for reason in range(flagged.shape[1])
     )
+    is_quiet = quiet.mask
     return Findings(
         is_quiet=is_quiet,
         is_loud=is_loud,
@@ -107,17 +110,26 @@ def find(reference: NoiseChecks, measured: NoiseChecks, settings: CheckSettings)
     )
 
 
-def _beyond(reference: Tensor, measured: Tensor, settings: CheckSettings) -> Tensor:
-    """Return the mask of measurements that hardly any reference image exceeds, one by one or all together."""
+@dataclass(frozen=True)
+class Beyond:
+    """Measurements that hardly any reference image exceeds: one by one ``(batch,)``, and all together."""
+
+    one_by_one: Tensor
+    all_together: bool
+
+    @property
+    def mask(self) -> Tensor:
+        """Those of either kind ``(batch,)``."""
+        return self.one_by_one | self.all_together
+
+
+def _beyond(reference: Tensor, measured: Tensor, settings: CheckSettings) -> Beyond:
     n, known = len(measured), len(reference)
     p_value = (1 + (reference >= measured[:, None]).sum(1)) / (1 + known)
-    single = p_value <= max(settings.threshold, 1 / (1 + known))
-    if n < settings.least_pooled:
-        return single
+    one_by_one = p_value <= max(settings.threshold, 1 / (1 + known))
     error = reference.std() * (1 / n + 1 / known) ** 0.5
     pooled = (measured.mean() - reference.mean()) / error.clamp_min(1e-300)
-    beyond: Tensor = single | (pooled > settings.pooled)
-    return beyond
+    return Beyond(one_by_one, n >= settings.least_pooled and bool(pooled > settings.pooled))
 
 
 def conformal_p_value(
