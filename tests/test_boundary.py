@@ -14,11 +14,11 @@ import pytest
 def outcomes():
     """Return what each case gives, found in a process without the tests' type checker."""
     ran = subprocess.run(
-        [sys.executable, boundary_cases.__file__],
+        [sys.executable, "-m", "boundary_cases"],
         check=True,
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parent,
     )
     return json.loads(ran.stdout)
 
