@@ -63,27 +63,6 @@ def write_file(path: Path | str, content: Content) -> Path:
     return Path(path)
 
 
-def write_by_path(path: Path | str, write: Callable[[Path], object]) -> Path:
-    """Write a file as `write_file` does, by a function that takes a path and no open file.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written; the old file, if there was one, is as it was.
-    """
-    with as_output_error(Path(path)):
-        target = _real_target(Path(path))
-        if _is_stream(target):
-            raise OSError(errno.EINVAL, "it is a device or a pipe")
-        with partial_path(target) as partial:
-            write(partial)
-            synchronise(partial)
-            os.replace(partial, target)  # noqa: PTH105
-        synchronise_folder(target.parent)
-    record_written(Path(path))
-    return Path(path)
-
-
 def require_writable(path: Path) -> None:
     """Check that a file could be written, by an empty one beside it that is removed again.
 
