@@ -55,6 +55,19 @@ def test_losses_of_a_stack_are_the_sums_of_its_runs(objective: str) -> None:
         assert torch.allclose(stacked, penalty, atol=1e-12)
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_stack_reads_what_its_objective_reads(objective: str) -> None:
+    reads_features = OBJECTIVES[objective]().reads_features
+    G, D = nets(2, 2, 0), nets(2, 4, 1)
+    stack = stack_games(G, D, objective=objective, penalties=[R1(0.3)], n_latent=2, batch=BATCH)
+    assert stack.play.rules.objective.reads_features is reads_features
+    if reads_features:
+        stack.step(ring())
+        return
+    with pytest.raises(InputError, match="gives 4 numbers for each sample, but the objective reads one"):
+        stack.step(ring())
+
+
 @pytest.mark.parametrize("update", [n for n in UPDATES if n != "one-pass" and "trust-region" not in n])
 def test_a_stack_trains_each_run_as_if_it_were_alone(update: str) -> None:
     G, D = nets(2, 2, 0), nets(2, 1, 1)

@@ -17,8 +17,11 @@ class Objective(ABC):
 
     #: What the best possible discriminator makes of the objective, as a formula in p and q.
     divergence: ClassVar[str]
-    #: True when the losses read vectors ``(batch, features)`` instead of one number a sample.
-    reads_features: ClassVar[bool] = False
+
+    @property
+    def reads_features(self) -> bool:
+        """True when the losses read vectors ``(batch, features)`` instead of one number a sample."""
+        return False
 
     @abstractmethod
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -94,6 +94,11 @@ class StackedObjective(Objective):
     def __init__(self, objective: Objective, n_runs: int) -> None:
         self.objective, self.n_runs = objective, n_runs
 
+    @property
+    def reads_features(self) -> bool:
+        """Whether the objective of one run reads vectors."""
+        return self.objective.reads_features
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return the sum of the runs' discriminator losses."""
         real, fake = (_by_run(logits, self.n_runs) for logits in (real_logits, fake_logits))
