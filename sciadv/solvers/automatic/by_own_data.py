@@ -1,7 +1,7 @@
 """`auto` past the range of a prior that knows no images: estimates combined as each measurement's data say.
 
 A generator alone does not say what it cannot represent. Where its range leaves a measurement unexplained, the
-best linear estimate from its own samples, the total variation and its tangent kernel compete with it, and
+best linear estimate from its own samples and the total variation compete with it, and
 parts of the measurement are predicted from the rest (`held_out`).
 """
 
@@ -76,7 +76,8 @@ def choose_by_data(
     )
     if not can_be or len(rows) == 0:
         return found
-    chosen = run.attempt(lambda: _chosen(problem.subset(rows), settings, restarts, run))
+    begun = found.rows(rows.to(found.x.device))
+    chosen = run.attempt(lambda: _chosen(problem.subset(rows), begun, settings, restarts, run))
     if chosen is None:
         return found
     kept = replace(found, x_range=found.x).with_rows(rows.to(found.x.device), chosen)
@@ -86,13 +87,16 @@ def choose_by_data(
     return replace(kept, method=method, settings=settings_of_both)
 
 
-def _chosen(problem: Problem, settings: OwnDataSettings, restarts: int | None, run: Run) -> Solution:
+def _chosen(
+    problem: Problem, found: Solution, settings: OwnDataSettings, restarts: int | None, run: Run
+) -> Solution:
     prior = problem.prior
     samples = prior.sample(settings.n_samples, seed=0)
     if prod(prior.out_shape) <= DENSE_PIXELS and prior.moments is None:
         prior = replace(prior, moments=moments_of(samples))
     posed = replace(problem, prior=prior)
-    made = Estimation(posed, settings.estimates, restarts, run, samples)
+    starts = None if found.z is None else found.z[:, None]
+    made = Estimation(posed, settings.estimates, restarts, run, samples, starts)
     names = estimate_names(posed, settings.estimates)
     weights = held_out_weights(made, names, settings.held_out, least=settings.least_weight)
     taken = [name for name, used in zip(names, (weights > 0).any(0).tolist(), strict=True) if used]

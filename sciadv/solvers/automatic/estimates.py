@@ -16,17 +16,16 @@ from sciadv.solution import Solution
 from sciadv.solvers.automatic.in_range import InRange, in_range
 from sciadv.solvers.automatic.stages import posterior_mean
 from sciadv.solvers.beyond_range.learned_tv import LearnedTV, is_large
-from sciadv.solvers.beyond_range.past_range import search_to_minimum
 from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.tangent_kernel import TangentKernel
 from sciadv.solvers.beyond_range.whitening import (
     Whitened,
     is_linear_gaussian,
-    latent_problem,
     require_residual,
     whiten,
 )
 from sciadv.solvers.classical.tv import TV, gradient
+from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
 
@@ -88,8 +87,8 @@ def estimate_names(problem: Problem, settings: EstimateSettings) -> tuple[str, .
     if has_matrix(problem, settings):
         names += ["lmmse"] if problem.prior.moments is not None else []
         names += ["range"] + ["representation-error"] * has_residual
-        if n_pixels <= DENSE_PIXELS:
-            names += ["tangent-kernel"] + ["posterior-mean"] * has_residual
+        if n_pixels <= DENSE_PIXELS and has_residual:
+            names += ["tangent-kernel", "posterior-mean"]
     if is_large(problem):
         names.append("learned-tv")
     if len(problem.forward.in_shape) == 3 and problem.forward.in_shape[-2] > 1:
@@ -114,6 +113,9 @@ class Estimation:
     images
         Images of the kind ``(n, *in_shape)``, for the range of values and the length of gradients; the
         prior's reference images if None.
+    starts
+        Where the generator's range is searched from ``(batch, 1, n_latent)``, without statistics of the
+        representation error; a codebook if None.
     """
 
     problem: Problem
@@ -121,6 +123,7 @@ class Estimation:
     restarts: int | None
     run: Run
     images: Tensor | None = None
+    starts: Tensor | None = None
 
     def make(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the estimates of these names, each ``(batch, *in_shape)`` within the generator's range."""
@@ -193,12 +196,11 @@ class Estimation:
     def _range(self) -> Tensor:
         if self.problem.prior.residual is not None:
             return self.ranged.x
-        exact = latent_problem(self.problem, "auto")
-        return search_to_minimum(exact, self.restarts).solve(exact, seed=self.run.seed, monitor=self.run).x
+        starts = "codebook" if self.starts is None else self.starts
+        search = LevenbergMarquardt(restarts=1, starts=starts, stop_at_noise=False)
+        return search.solve(self.problem, seed=self.run.seed, monitor=self.run).x
 
     def _past_range(self) -> Tensor:
-        if self.problem.prior.residual is None:
-            return TangentKernel(self.restarts).solve(self.problem, seed=self.run.seed, monitor=self.run).x
         return TangentKernel(self.restarts).leave_range(self.problem, self.found, monitor=self.run).x
 
     def _posterior_mean(self) -> Tensor:

@@ -17,10 +17,12 @@ from sciadv.data.moments import DENSE_PIXELS
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names
 from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
-from sciadv.solvers.automatic.stacking import error_products, stacking_weights
+from sciadv.solvers.automatic.stacking import cheaper_weights, error_products
 from sciadv.solvers.diagnosis.reference import kept_tensors, measured_reference
 from sciadv.solvers.latent.progress import Monitor, Run
 
+#: Kinds of estimates by what they cost a measurement.
+COSTLIEST_FIRST = ("tangent", "posterior", "learned", "range", "tv", "representation", "lmmse")
 #: Changes with what the numbers mean: older files are then made again.
 VERSION = "calibration of estimates, version 2"
 
@@ -37,6 +39,8 @@ class CalibrationSettings:
         The same, of images too large for covariances of all their pixels.
     least_weight
         Estimates of less weight are left out of the combination.
+    slack
+        An estimate is left out if the error stays within this part of that of the full combination.
     typical
         Share of the reference images that count as typical: what differs from more of them does not.
     seed
@@ -46,6 +50,7 @@ class CalibrationSettings:
     n_reference: int = 32
     n_reference_large: int = 16
     least_weight: float = 0.02
+    slack: float = 0.01
     typical: float = 0.98
     seed: int = 0
 
@@ -149,6 +154,8 @@ def calibrate(
         return "products" in known and known["products"].shape == (len(names), len(names))
 
     found = kept_tensors(posed, header, make, is_whole)
-    weights = stacking_weights(found["products"], least=settings.least_weight)
+    products = found["products"].cpu()
+    costly = sorted(range(len(names)), key=lambda i: COSTLIEST_FIRST.index(names[i].split("-")[0]))
+    weights = cheaper_weights(products, costly, slack=settings.slack, least=settings.least_weight)
     unexplained, gain = found.get("limits", torch.full((2,), torch.inf)).tolist()
-    return Calibration(names, found["products"].cpu(), weights, unexplained, gain)
+    return Calibration(names, products, weights, unexplained, gain)

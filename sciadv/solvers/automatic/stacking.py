@@ -7,7 +7,7 @@ there are a handful of weights and many thousand pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -53,6 +53,33 @@ def stacking_weights(products: Tensor, *, least: float = 0.02) -> Tensor:
         kept &= weights >= least
         part = _on_simplex(products.double().cpu()[kept][:, kept])
         weights = torch.zeros_like(weights).masked_scatter(kept, part)
+    return weights
+
+
+def cheaper_weights(products: Tensor, costly: Sequence[int], *, slack: float, least: float = 0.02) -> Tensor:
+    """Return `stacking_weights` without the estimates that hardly lower the error.
+
+    Parameters
+    ----------
+    products, least
+        As there.
+    costly
+        Estimates by number, the costliest first: each is left out if the error stays within the slack.
+    slack
+        By how much the mean squared error may exceed that of the full combination, as a part of it.
+    """
+    weights = stacking_weights(products, least=least)
+    most = (1 + slack) * float(weights @ products.double().cpu() @ weights)
+    kept = weights > 0
+    for one in costly:
+        trial = kept.clone()
+        trial[one] = False
+        if not kept[one] or not bool(trial.any()):
+            continue
+        fewer = stacking_weights(products[trial][:, trial], least=least)
+        wider = torch.zeros_like(weights).masked_scatter(trial, fewer)
+        if float(wider @ products.double().cpu() @ wider) <= most:
+            weights, kept = wider, wider > 0
     return weights
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciadv.solvers.automatic.stacking import error_products, stacking_weights
+from sciadv.solvers.automatic.stacking import cheaper_weights, error_products, stacking_weights
 
 
 def draw(*shape: int, seed: int) -> torch.Tensor:
@@ -40,6 +40,17 @@ def test_small_weights_are_left_out() -> None:
     products = torch.tensor([[1.0, 0.99], [0.99, 1.0]]).double()
     products[0, 0] = 0.99001
     assert stacking_weights(products, least=0.02).tolist() == pytest.approx([1.0, 0.0], abs=1e-9)
+
+
+def test_a_costly_estimate_must_lower_the_error() -> None:
+    errors = draw(3, 400, seed=1)
+    errors[2] = errors[0] + 1e-3 * draw(400, seed=2)  # says what the first one says
+    products = errors @ errors.T
+    full = stacking_weights(products, least=0.0)
+    cheaper = cheaper_weights(products, [2, 1, 0], slack=0.01, least=0.0)
+    assert cheaper[2] == 0
+    assert float(cheaper @ products @ cheaper) <= 1.01 * float(full @ products @ full)
+    assert torch.equal(cheaper_weights(products, [], slack=0.01, least=0.0), full)
 
 
 def test_products_of_errors_are_means_a_pixel() -> None:
