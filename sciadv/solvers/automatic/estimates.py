@@ -115,7 +115,7 @@ class Estimation:
         prior's reference images if None.
     starts
         Where the generator's range is searched from ``(batch, 1, n_latent)``, without statistics of the
-        representation error; a codebook if None.
+        representation error; the search's own if None.
     """
 
     problem: Problem
@@ -196,8 +196,9 @@ class Estimation:
     def _range(self) -> Tensor:
         if self.problem.prior.residual is not None:
             return self.ranged.x
-        starts = "codebook" if self.starts is None else self.starts
-        search = LevenbergMarquardt(restarts=1, starts=starts, stop_at_noise=False)
+        search = LevenbergMarquardt(restarts=1, stop_at_noise=False)
+        if self.starts is not None:
+            search = replace(search, starts=self.starts)
         return search.solve(self.problem, seed=self.run.seed, monitor=self.run).x
 
     def _past_range(self) -> Tensor:
