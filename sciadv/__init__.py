@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sciadv.trainings.game.game import Game
     from sciadv.verbs.design import design
     from sciadv.verbs.solve import solve
+    from sciadv.verbs.solve_many import solve_many
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "design",
     "load_problem",
     "solve",
+    "solve_many",
 ]
 
 _MODULE_OF = {
@@ -58,6 +60,7 @@ _MODULE_OF = {
     "design": "sciadv.verbs.design",
     "load_problem": "sciadv.catalogue",
     "solve": "sciadv.verbs.solve",
+    "solve_many": "sciadv.verbs.solve_many",
 }
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
 from sciadv.posterior import Posterior
 from sciadv.types import Rows
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Status(Enum):
@@ -188,7 +192,8 @@ class Solution(Rows):
         """Write ``solution.npz`` (x, z, prediction, misfit, restarts, flags …), ``summary.json``."""
         return publish(as_path(folder, "folder"), self._write)
 
-    def _write(self, folder: Path) -> None:
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what ``solution.npz`` holds, by name: a row per measurement, status as word and number."""
         import numpy as np
 
         searched = ("objective", "restart_objectives", "restart_latents")
@@ -202,6 +207,13 @@ class Solution(Rows):
             raised = self.diagnosis.flags.items()
             arrays |= {f"is_{name}": mask.cpu().numpy() for name, (mask, _) in raised}
         arrays["status"] = np.array([s.name.lower() for s in self.status])
+        arrays["status_code"] = np.array([list(Status).index(s) for s in self.status], dtype=np.uint8)
+        return arrays
+
+    def _write(self, folder: Path) -> None:
+        import numpy as np
+
+        arrays: dict[str, Any] = self.arrays()
         write_file(folder / "solution.npz", lambda file: np.savez_compressed(file, **arrays))
         write_file(folder / "summary.json", json.dumps(self.summary(), indent=2))
 

@@ -147,6 +147,18 @@ def test_the_command_it_reports_does_the_same_again(folder):
     assert len(summary(folder)["measurements_sha256"]) == 64
 
 
+def test_solve_in_shards_writes_parts_and_goes_on(folder):
+    solve_mine(folder, "--shards", 2, "--block", 3)
+    names = ["job.json", "part-00000.npz", "part-00001.npz", "summary.json"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == names
+    assert summary(folder)["n_measurements"] == 5
+    (folder / "out" / "part-00001.npz").unlink()
+    said = solve_mine(folder, "--shards", 1, "--block", 3)
+    assert "  5 of 5 measurements" in said.out
+    said = solve_mine(folder, "--shards", 1, "--block", 2, code=2)
+    assert "another job: block differ" in said.err
+
+
 def test_another_solver_does_not_get_the_problems_restarts(folder):
     solve_mine(folder, "--solver", "lasso")
     assert summary(folder)["method"] == "lasso"

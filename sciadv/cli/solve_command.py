@@ -41,6 +41,9 @@ class Request:
     device: str = "auto"
     seed: int = 0
     first: int | None = None
+    shards: int | None = None
+    block: int = 64
+    is_on_cluster: bool = False
 
     @property
     def command(self) -> str:
@@ -50,8 +53,11 @@ class Request:
             "--solver": self.solver,
             "--restarts": self.restarts,
             "--first": self.first,
+            "--shards": self.shards,
+            "--block": None if self.shards is None else self.block,
         }
         given = [part for flag, value in optional.items() if value is not None for part in (flag, str(value))]
+        given += ["--cluster"] * self.is_on_cluster
         fixed = ["--device", self.device, "--seed", str(self.seed), "-o", str(self.out)]
         return shlex.join(["sciadv", "solve", self.problem, *given, *fixed])
 
@@ -76,9 +82,26 @@ def solve(  # noqa: PLR0913  # a command's options are its arguments
     first: Annotated[
         int | None, typer.Option(min=1, help="Solve only the first so many measurements.", show_default="all")
     ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, help="Solve in blocks, by so many processes; goes on where it was stopped."),
+    ] = None,
+    block: Annotated[int, typer.Option(min=1, help="With --shards: measurements of a block.")] = 64,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="With --shards: by tasks of Ray, not by processes.")
+    ] = False,
 ) -> None:
-    """Solve a problem and write solution.npz, summary.json, figure.png and report.html."""
-    run_request(Request(problem, out, measurements, solver, restarts, device, seed, first))
+    """Solve a problem and write solution.npz, summary.json, figure.png and report.html.
+
+    With --shards: part-00000.npz and so on, a block of measurements each, and summary.json.
+    """
+    request = Request(
+        problem, out, measurements, solver, restarts, device, seed, first, shards, block, cluster
+    )
+    if shards is None:
+        run_request(request)
+    else:
+        run_shards(request, shards)
 
 
 def run_request(request: Request) -> Solution:
@@ -119,6 +142,31 @@ def run_request(request: Request) -> Solution:
         say_error(f"interrupted after the search had ended; all results are in {request.out}")
         raise typer.Exit(EXIT_INTERRUPTED)
     return solution
+
+
+def run_shards(request: Request, shards: int) -> None:
+    """Solve in blocks; exit with 130 if the user pressed Ctrl-C, with all solved blocks kept."""
+    from sciadv.types import as_device
+    from sciadv.verbs.solve_many import solve_many
+
+    check_output_folder(request.out)
+    problem, _ = _load(request, str(as_device(request.device)))
+    try:
+        found = solve_many(
+            problem,
+            request.solver,
+            out=request.out,
+            shards=shards,
+            block=request.block,
+            restarts=request.restarts,
+            seed=request.seed,
+            engine="ray" if request.is_on_cluster else "processes",
+            monitor=lambda solved, n: say(f"  {solved} of {n} measurements"),
+        )
+    except KeyboardInterrupt:
+        say_error(f"interrupted; solved blocks are in {request.out}: the same command goes on from there")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    say(f"{found.n_measurements} measurements in {len(found.parts)} parts; wrote {found.folder}")
 
 
 def _inputs(request: Request, spec: ProblemSpec) -> list[Path]:
