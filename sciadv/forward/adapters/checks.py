@@ -91,6 +91,13 @@ def linearity_error(A: Forward, *, generator: torch.Generator) -> float:
     return float(error / size.clamp_min(torch.finfo(size.dtype).tiny))
 
 
+def derivative_error(F: Forward, x: Tensor, tangent: Tensor, *, step: float) -> float:
+    """Return how far `jvp` is from central differences of that step, relative to the differences' size."""
+    difference = (F(x + step * tangent) - F(x - step * tangent)) / (2 * step)
+    size = torch.linalg.vector_norm(difference).clamp_min(torch.finfo(difference.dtype).tiny)
+    return float(torch.linalg.vector_norm(F.jvp(x, tangent) - difference) / size)
+
+
 def batch_error(A: Forward, *, generator: torch.Generator) -> float:
     """Return how far a batch of three differs from its three members one by one, relative to its size."""
     x = random_candidates(A, 3, generator=generator)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
+from sciadv.forward.adapters.checks import derivative_error
 from sciadv.forward.adapters.functions import NonlinearFunction
 from sciadv.forward.adapters.request import Request, attempt, fit_shape
 from sciadv.forward.autodiff import apply_linear, as_dtype
@@ -104,6 +105,7 @@ def from_deepinv(physics: Any, request: Request, name: str) -> Forward:
     x = in_precision(x.to(request.device), own_precision(physics))
     with torch.no_grad():
         y = attempt(lambda: physics.A(x), f"{name}.A on a candidate of shape {tuple(x.shape)} and {x.dtype}")
+        attempt(lambda: physics.A(torch.cat([x, x])), f"{name}.A on a batch of two candidates")
     is_stack = not isinstance(y, Tensor)
     part_shapes = tuple(tuple(part.shape[1:]) for part in (y if is_stack else [y]))
     if _is_linear(physics):
@@ -112,6 +114,10 @@ def from_deepinv(physics: Any, request: Request, name: str) -> Forward:
             physics, in_shape, part_shapes, list_type=list_type, dtype=request.dtype, device=request.device
         )
         fit_shape(request.out_shape, A.out_shape, f"{name} gives")
+        two = torch.cat([x, x]).to(request.dtype)
+        with torch.no_grad():
+            back = attempt(lambda: A.adjoint(A(two)), f"{name}.A_adjoint on a batch of two measurements")
+        fit_shape(A.in_shape, tuple(back.shape[1:]), f"{name}.A_adjoint gives")
         return A
     if is_stack:
         raise InputError(f"{name} stacks nonlinear physics; wrap its members and use sciadv.forward.stack")
@@ -122,7 +128,7 @@ def from_deepinv(physics: Any, request: Request, name: str) -> Forward:
     fit_shape(request.out_shape, part_shapes[0], f"{name} gives")
     vjp = physics.A_vjp
     module = physics if isinstance(physics, nn.Module) else None
-    return NonlinearFunction(
+    F = NonlinearFunction(
         physics.A,
         in_shape,
         part_shapes[0],
@@ -131,6 +137,21 @@ def from_deepinv(physics: Any, request: Request, name: str) -> Forward:
         dtype=request.dtype,
         device=request.device,
     )
+    attempt(lambda: (F.jvp(x, x), F.vjp(x, y)), f"the derivative of {name}")
+    _require_smooth(F, x, name)
+    return F
+
+
+def _require_smooth(F: Forward, x: Tensor, name: str, *, step: float = 1e-2, largest: float = 0.5) -> None:
+    """Refuse a derivative that differs from central differences by more than a part of their size."""
+    tangent = torch.randn(x.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype).to(x.device)
+    with torch.no_grad():
+        error = derivative_error(F, x, tangent, step=step)
+    if not error <= largest:
+        raise InputError(
+            f"the derivative of {name} is not that of its values: the two differ by {error:.1e} of their "
+            f"size; it has jumps, as rounding and wrapping have, or a wrong derivative"
+        )
 
 
 def own_precision(physics: Any) -> torch.dtype | None:

@@ -1,0 +1,1 @@
+"""How far other libraries' operators can be used here, tried on all of them."""
