@@ -20,6 +20,7 @@ from sciadv.files.folders import Catalogue, catalogue_root, entry_names, entry_p
 from sciadv.files.reading import read_text
 from sciadv.files.texts import parse_toml
 from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
+from sciadv.forward.base import output_dtype
 from sciadv.likelihood import LIKELIHOODS, Likelihood
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem, SolverSettings
@@ -258,7 +259,8 @@ def _after(inner: Forward, spec: PartTable, *, folder: Path) -> Forward:
     on = inner_argument(type(spec).part)
     if on is not None:
         return _build_operator(spec, {on: inner}, folder=folder)
-    return compose(build_forward(spec, inner.out_shape, folder=folder), inner)
+    given = {"in_shape": inner.out_shape, "dtype": output_dtype(inner)}
+    return compose(_build_operator(spec, given, folder=folder), inner)
 
 
 def _build_operator(spec: PartTable, given: dict[str, object], *, folder: Path) -> Forward:

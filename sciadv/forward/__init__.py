@@ -10,18 +10,32 @@ from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compos
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
 from sciadv.forward.design.quantity import PropertyModel, Quantity
 from sciadv.forward.design.texture import Texture
+from sciadv.forward.flow.navier_stokes import NavierStokesVorticity
 from sciadv.forward.imaging.block import BlockSum
 from sciadv.forward.imaging.blur import Blur, GaussianBlur
+from sciadv.forward.imaging.coils import (
+    CoilSensitivities,
+    MultiCoilFourier,
+    birdcage_sensitivities,
+    low_resolution_sensitivities,
+)
 from sciadv.forward.imaging.fourier import MaskedFourier, cartesian_mask
+from sciadv.forward.imaging.gridded import GriddedFourier
+from sciadv.forward.imaging.interferometry import ClosureQuantities, Visibilities, closure_sets
 from sciadv.forward.imaging.magnitude import Magnitude
 from sciadv.forward.imaging.mask import Mask
+from sciadv.forward.imaging.nonuniform import NonuniformFourier
 from sciadv.forward.imaging.pad import ZeroPad
 from sciadv.forward.imaging.sensing import GaussianSensing
 from sciadv.forward.matrix import Matrix
 from sciadv.forward.stack import stack
 from sciadv.forward.tomography.crosshole import CrossholeTravelTime, FaciesSlowness
+from sciadv.forward.tomography.fan_beam import FanBeam
+from sciadv.forward.tomography.parallel_beam_3d import ParallelBeam3D
 from sciadv.forward.tomography.radon import ParallelBeam, filtered_back_projection
+from sciadv.forward.tomography.transmission import Transmission
 from sciadv.forward.waves.acoustic import AcousticCrosswell
+from sciadv.forward.waves.born_scattering import BornScattering
 from sciadv.registry.registry import Registry
 from sciadv.registry.settings import parameters_of
 
@@ -30,29 +44,43 @@ __all__ = [
     "AcousticCrosswell",
     "BlockSum",
     "Blur",
+    "BornScattering",
+    "ClosureQuantities",
+    "CoilSensitivities",
     "CrossholeTravelTime",
     "FaciesSlowness",
+    "FanBeam",
     "Forward",
     "GaussianBlur",
     "GaussianSensing",
     "GeneCircuit",
+    "GriddedFourier",
     "LinearForward",
     "Magnitude",
     "Mask",
     "MaskedFourier",
     "Matrix",
+    "MultiCoilFourier",
+    "NavierStokesVorticity",
     "NonlinearForward",
+    "NonuniformFourier",
     "ParallelBeam",
+    "ParallelBeam3D",
     "PropertyModel",
     "Quantity",
     "Texture",
+    "Transmission",
+    "Visibilities",
     "ZeroPad",
     "as_forward",
+    "birdcage_sensitivities",
     "cartesian_mask",
+    "closure_sets",
     "compose",
     "filtered_back_projection",
     "forward_kind",
     "inner_argument",
+    "low_resolution_sensitivities",
     "scale",
     "stack",
     "to_deepinv",

@@ -298,3 +298,24 @@ def expect_image(shape: Shape, what: str) -> tuple[int, int, int]:
         raise InputError(f"{what} works on images (channels, height, width), but in_shape is {tuple(shape)}")
     channels, height, width = shape
     return channels, height, width
+
+
+def expect_grid(shape: Shape, what: str) -> tuple[int, tuple[int, ...]]:
+    """Return channels, and the sizes of a signal, an image or a volume.
+
+    Raises
+    ------
+    InputError
+        `shape` is not two to four positive numbers.
+
+    Examples
+    --------
+    >>> expect_grid((1, 4, 5, 6), "Blur")
+    (1, (4, 5, 6))
+    """
+    if not 2 <= len(shape) <= 4 or min(shape) < 1:
+        raise InputError(
+            f"{what} works on signals (channels, length), images (channels, height, width) and volumes "
+            f"(channels, depth, height, width), but in_shape is {tuple(shape)}"
+        )
+    return shape[0], tuple(shape[1:])

@@ -10,8 +10,12 @@ import torch
 from sciadv.forward import (
     BlockSum,
     Blur,
+    BornScattering,
+    ClosureQuantities,
+    CoilSensitivities,
     CrossholeTravelTime,
     FaciesSlowness,
+    FanBeam,
     Forward,
     GaussianBlur,
     GaussianSensing,
@@ -20,8 +24,15 @@ from sciadv.forward import (
     Mask,
     MaskedFourier,
     Matrix,
+    MultiCoilFourier,
+    NavierStokesVorticity,
+    NonuniformFourier,
     ParallelBeam,
+    ParallelBeam3D,
+    Transmission,
+    Visibilities,
     ZeroPad,
+    birdcage_sensitivities,
     stack,
 )
 from sciadv.forward.base import Scaling
@@ -81,8 +92,68 @@ OPERATORS: dict[str, tuple[str | None, Callable[[], Forward]]] = {
         "masked-fourier",
         lambda: MaskedFourier((1, 5, 8), mask((5, 8)), dtype=torch.complex64),
     ),
+    "blur-signal": ("blur", lambda: Blur((2, 9), kernel(1, 4)[0], boundary="reflect")),
+    "blur-volume": ("blur", lambda: Blur((1, 4, 5, 3), mask((2, 3, 2)).float(), boundary="zero")),
+    "blur-complex": ("blur", lambda: Blur((1, 6, 5), kernel(3, 2), dtype=torch.complex64)),
+    "gaussian-blur-volume": ("gaussian-blur", lambda: GaussianBlur((2, 4, 5, 6), 0.5, boundary="reflect")),
+    "masked-fourier-signal": ("masked-fourier", lambda: MaskedFourier((2, 9), mask((9,)))),
+    "masked-fourier-volume": ("masked-fourier", lambda: MaskedFourier((1, 4, 3, 5), mask((3, 1)))),
+    "coil-sensitivities": (
+        "coil-sensitivities",
+        lambda: CoilSensitivities((2, 4, 5), birdcage_sensitivities((4, 5), 3)),
+    ),
+    "multi-coil": (
+        "multi-coil-fourier",
+        lambda: MultiCoilFourier((1, 6, 7), mask((6, 7)), birdcage_sensitivities((6, 7), 3)),
+    ),
+    "multi-coil-complex-volume": (
+        "multi-coil-fourier",
+        lambda: MultiCoilFourier(
+            (1, 3, 4, 5), mask((4, 5)), birdcage_sensitivities((3, 4, 5), 9), dtype=torch.complex64
+        ),
+    ),
+    "multi-coil-two-parts": (
+        "multi-coil-fourier",
+        lambda: MultiCoilFourier((2, 6, 5), mask((5,)), birdcage_sensitivities((6, 5), 2), is_centred=False),
+    ),
+    "nonuniform-fourier": (
+        "nonuniform-fourier",
+        lambda: NonuniformFourier((2, 5, 6), matrix(7, 2) / 6, chunk_bytes=1000),
+    ),
+    "nonuniform-fourier-complex": (
+        "nonuniform-fourier",
+        lambda: NonuniformFourier((1, 2, 4, 3), matrix(7, 3) / 6, dtype=torch.complex64),
+    ),
+    "visibilities": ("visibilities", lambda: Visibilities((1, 5, 6), 2e9 * matrix(4, 2))),
+    "closure-quantities": (
+        "closure-quantities",
+        lambda: ClosureQuantities(
+            (1, 5, 5),
+            2e9 * matrix(6, 2),
+            torch.tensor([[0, 1], [2, 0], [0, 3], [1, 2], [1, 3], [2, 3]]),
+            measured_phases=torch.tensor([1.0, 0.0, -2.0]),
+        ),
+    ),
+    "born-scattering": (
+        "born-scattering",
+        lambda: BornScattering((1, 5, 6), n_transmitters=2, n_receivers=3),
+    ),
+    "navier-stokes-vorticity": (
+        "navier-stokes-vorticity",
+        lambda: NavierStokesVorticity((1, 6, 6), strength=3.0, time=0.2, every=3),
+    ),
     "parallel-beam": ("parallel-beam", lambda: ParallelBeam((2, 6, 7), [0.0, 17.0, 45.0, 90.0, 200.0])),
     "parallel-beam-few": ("parallel-beam", lambda: ParallelBeam(SHAPE, [30.0, -80.0], 4, pixel_size=0.3)),
+    "fan-beam": ("fan-beam", lambda: FanBeam((2, 6, 5), [0.0, 30.0, 45.0, 260.0])),
+    "parallel-beam-3d": ("parallel-beam-3d", lambda: ParallelBeam3D((2, 3, 4, 5), [0.0, 30.0, 100.0])),
+    "parallel-beam-3d-tilted": (
+        "parallel-beam-3d",
+        lambda: ParallelBeam3D((1, 3, 4, 5), [10.0, 70.0], tilt=50.0, n_rows=4, n_columns=3, pixel_size=0.2),
+    ),
+    "transmission": (
+        "transmission",
+        lambda: Transmission(ParallelBeam(SHAPE, n_angles=3, pixel_size=0.1), incident=5.0),
+    ),
     "crosshole": ("crosshole", crosshole),
     "crosshole-columns": ("crosshole", lambda: crosshole(cell_order="F")),
     "facies-slowness": ("facies-slowness", lambda: FaciesSlowness((1, 5, 4))),

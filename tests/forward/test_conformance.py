@@ -18,9 +18,10 @@ def test_operator_keeps_every_promise(operator: Forward):
 
 def test_every_registered_kind_is_tested(covered_kinds: set[str]):
     elsewhere = {
-        "texture",
-        "acoustic-crosswell",
-    }  # in metres: test_texture.py; with deepwave: test_acoustic.py
+        "texture",  # in metres: test_texture.py
+        "acoustic-crosswell",  # with deepwave: test_acoustic.py
+        "gridded-fourier",  # with torchkbnufft: test_gridded.py
+    }
     assert covered_kinds | elsewhere == set(FORWARDS)
 
 

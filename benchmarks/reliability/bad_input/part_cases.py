@@ -151,7 +151,23 @@ def _scipy_cases(used: Callable[..., Tensor]) -> Iterator[Case]:
 def operator_cases() -> Iterator[Case]:
     """Try values of each kind for every argument of every registered operator."""
     mask = torch.ones(4, 4, dtype=torch.bool)
+    ends = torch.tensor([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
     needed: dict[str, dict[str, Any]] = {
+        "born-scattering": {"in_shape": toy.IMAGE, "n_transmitters": 2, "n_receivers": 3},
+        "closure-quantities": {"in_shape": toy.IMAGE, "uv": 1e9 * torch.rand(6, 2), "stations": ends},
+        "coil-sensitivities": {"in_shape": toy.IMAGE, "sensitivities": torch.ones(2, *toy.IMAGE[1:])},
+        "fan-beam": {"in_shape": toy.IMAGE, "angles": torch.tensor([0.0, 1.0])},
+        "gridded-fourier": {"in_shape": toy.IMAGE, "frequencies": torch.zeros(3, 2)},
+        "multi-coil-fourier": {
+            "in_shape": toy.IMAGE,
+            "mask": mask,
+            "sensitivities": torch.ones(2, *toy.IMAGE[1:]),
+        },
+        "navier-stokes-vorticity": {"in_shape": toy.IMAGE, "time": 0.1},
+        "nonuniform-fourier": {"in_shape": toy.IMAGE, "frequencies": torch.zeros(3, 2)},
+        "parallel-beam-3d": {"in_shape": (1, 2, 3, 3), "angles": torch.tensor([0.0, 1.0])},
+        "transmission": {"linear": BlockSum(toy.IMAGE, 2)},
+        "visibilities": {"in_shape": toy.IMAGE, "uv": torch.ones(3, 2)},
         "block-sum": {"in_shape": toy.IMAGE, "block": 2},
         "blur": {"in_shape": toy.IMAGE, "kernel": torch.ones(1, 1)},
         "gaussian": {"in_shape": toy.IMAGE, "n_measurements": 3, "seed": 0},
@@ -188,8 +204,9 @@ def operator_cases() -> Iterator[Case]:
 
         entry = Entry(name, used, partial(dict, needed.get(name, {})))
         tables = dict.fromkeys(inspect.signature(constructor).parameters, values)
-        if name == "parallel-beam":  # one angle, of -1 radian
-            tables["angles"] = [value for value in values if value.words != "minus-one"]
+        for argument in {"angles", "transmitter_angles", "receiver_angles", "tilt", "forcing"} & set(tables):
+            # one angle of -1, or a forcing the other way, is right
+            tables[argument] = [value for value in values if value.words != "minus-one"]
         yield from entry.vary(tables)
 
 

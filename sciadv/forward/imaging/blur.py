@@ -9,32 +9,34 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # torch's own convention
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 
 from sciadv.arguments.values import in_precision
 from sciadv.errors import InputError
-from sciadv.forward.base import LinearForward, expect_image, to_tensor
+from sciadv.forward.base import LinearForward, expect_grid, to_tensor
 from sciadv.registry.checked import checked
 from sciadv.registry.registry import named
 from sciadv.types import Positive, Shape, Whole
 
 Boundary = Literal["circular", "zero", "reflect", "replicate"]
+_AXES = {1: "(samples,)", 2: "(rows, columns)", 3: "(planes, rows, columns)"}
 _NUMPY_MODE = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}
 
 
 class Blur(LinearForward):
     """Convolve every channel with one kernel, ``y[i] = sum_k kernel[k] x[i + centre - k]``.
 
-    The centre of a kernel of n pixels is pixel ``n // 2``, as in `scipy.ndimage.convolve`; the image keeps
-    its size.
+    Of signals, images and volumes. The centre of a kernel of n pixels is pixel ``n // 2``, as in
+    `scipy.ndimage.convolve`; the image keeps its size.
 
     Parameters
     ----------
     in_shape
-        (channels, height, width).
+        (channels, length), (channels, height, width) or (channels, depth, height, width).
     kernel
-        The point spread function ``(rows, columns)``. It is not normalised: a camera's kernel sums to 1.
+        The point spread function, with a dimension for each of the image's: ``(rows, columns)`` for images.
+        It is not normalised: a camera's kernel sums to 1.
     boundary
         What lies outside the image: ``"circular"`` (the image again; `scipy.ndimage`'s "wrap"), ``"zero"``
         ("constant"), ``"reflect"`` (mirrored at the centre of the edge pixel; "mirror"), ``"replicate"`` (the
@@ -45,12 +47,14 @@ class Blur(LinearForward):
     Raises
     ------
     InputError
-        The kernel has not two dimensions or is not finite, or the boundary has no such name.
+        The kernel has not the image's number of dimensions or is not finite, or the boundary has no such
+        name.
 
     Notes
     -----
     The adjoint folds back what the boundary repeats, so it is exact for each of the four. The cost is that of
-    the direct sum, ``rows * columns`` operations a pixel.
+    the direct sum, ``rows * columns`` operations a pixel. A kernel of volumes that is a product of three
+    profiles, as a Gaussian is, is applied axis by axis: ``depth + rows + columns`` operations a voxel.
 
     Examples
     --------
@@ -64,8 +68,6 @@ class Blur(LinearForward):
 
     kind = "blur"
 
-    flipped: Tensor
-
     @checked
     def __init__(
         self,
@@ -76,37 +78,49 @@ class Blur(LinearForward):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        _, height, width = expect_image(in_shape, "Blur")
+        _, sizes = expect_grid(in_shape, "Blur")
         if boundary not in get_args(Boundary):
             raise InputError(f"boundary is one of {', '.join(get_args(Boundary))}, but it is {boundary!r}")
         kernel = to_tensor(kernel)
         is_real = not kernel.is_complex() and bool(kernel.isfinite().all())
-        if kernel.ndim != 2 or kernel.numel() == 0 or not is_real:
+        if kernel.ndim != len(sizes) or kernel.numel() == 0 or not is_real:
             raise InputError(
-                f"a kernel is a finite real array (rows, columns), but this one has shape "
-                f"{tuple(kernel.shape)}"
+                f"a kernel is a finite real array {_AXES[len(sizes)]}, "
+                f"but this one has shape {tuple(kernel.shape)}"
             )
         super().__init__(in_shape, in_shape, dtype=dtype, device=device)
         self.boundary = boundary
-        flipped = in_precision(kernel.flip(0, 1), dtype, "the kernel's numbers")
-        self.register_buffer("flipped", flipped.to(device), persistent=False)
-        self.pad_rows = _Padding(height, kernel.shape[0], boundary).to(device)
-        self.pad_columns = _Padding(width, kernel.shape[1], boundary).to(device)
+        in_precision(kernel, dtype, "the kernel's numbers")
+        self.kernels = torch.nn.ModuleList(
+            _Kernel(factor, dtype=dtype).to(device) for factor in _factors(kernel)
+        )
+        self.paddings = torch.nn.ModuleList(
+            _Padding(size, n, boundary).to(device) for size, n in zip(sizes, kernel.shape, strict=True)
+        )
 
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+        self, x: Inexact[Tensor, "batch channels *space"]
+    ) -> Inexact[Tensor, "batch channels *space"]:
         """Return the blurred images."""
-        padded = self.pad_columns(self.pad_rows(x, 2), 3)
-        return F.conv2d(padded.flatten(0, 1)[:, None], self.flipped[None, None]).reshape(x.shape)
+        blurred = x
+        for axis, padding in enumerate(self.paddings):
+            blurred = padding(blurred, 2 + axis)
+        blurred = blurred.flatten(0, 1)[:, None]
+        for kernel in self.kernels:
+            blurred = kernel(blurred)
+        return blurred.reshape(x.shape)
 
     def adjoint(
-        self, y: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+        self, y: Inexact[Tensor, "batch channels *space"]
+    ) -> Inexact[Tensor, "batch channels *space"]:
         """Correlate with the kernel and fold the margins back."""
-        padded = F.conv_transpose2d(y.flatten(0, 1)[:, None], self.flipped[None, None])
-        padded = padded.reshape(*y.shape[:2], *padded.shape[2:])
-        return self.pad_rows.adjoint(self.pad_columns.adjoint(padded, 3), 2)
+        spread = y.flatten(0, 1)[:, None]
+        for kernel in reversed(list(self.kernels)):
+            spread = kernel.adjoint(spread)  # type: ignore[operator]  # modules are Tensor | Module to torch
+        x: Tensor = spread.reshape(*y.shape[:2], *spread.shape[2:])
+        for axis, padding in reversed(list(enumerate(self.paddings))):
+            x = padding.adjoint(x, 2 + axis)  # type: ignore[operator]  # as above
+        return x
 
 
 @named("gaussian-blur")
@@ -125,7 +139,7 @@ def GaussianBlur(  # a kind of Blur, named as one
     Parameters
     ----------
     in_shape
-        (channels, height, width).
+        (channels, length), (channels, height, width) or (channels, depth, height, width).
     sigma
         Standard deviation of the kernel [pixels], > 0.
     radius
@@ -150,7 +164,53 @@ def GaussianBlur(  # a kind of Blur, named as one
         raise InputError(f"expected sigma > 0 and radius >= 0 [pixels], but got {sigma} and {radius}")
     profile = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float64) / sigma) ** 2)
     profile /= profile.sum()
-    return Blur(in_shape, profile[:, None] * profile, boundary=boundary, dtype=dtype, device=device)
+    kernel = profile
+    for _ in expect_grid(in_shape, "GaussianBlur")[1][1:]:
+        kernel = kernel[..., None] * profile
+    return Blur(in_shape, kernel, boundary=boundary, dtype=dtype, device=device)
+
+
+def _factors(kernel: Tensor) -> list[Tensor]:
+    """Return a kernel of volumes as its profiles along each axis where it is their product, else itself."""
+    if kernel.ndim < 3 or kernel.is_complex():
+        return [kernel]
+    exact = kernel.double()
+    peak = exact.flatten().abs().argmax()
+    place = torch.unravel_index(peak, exact.shape)
+    profiles = []
+    for axis in range(exact.ndim):
+        index: list[Any] = list(place)
+        index[axis] = slice(None)
+        shape = [1] * exact.ndim
+        shape[axis] = -1
+        profiles.append(exact[tuple(index)].reshape(shape))
+    profiles[0] = profiles[0] / (exact[place] ** (exact.ndim - 1) if bool(exact[place]) else 1)
+    product = math.prod(profiles[1:], start=profiles[0])
+    # a product in the kernel's own precision is one to its rounding
+    rounding = 8 * torch.finfo(kernel.dtype).eps if kernel.is_floating_point() else 0.0
+    is_product = bool(((product - exact).abs() <= rounding * exact[place].abs()).all())
+    return profiles if is_product else [kernel]
+
+
+class _Kernel(torch.nn.Module):
+    """Correlation with a flipped kernel of any number of dimensions, and its adjoint; no margins."""
+
+    flipped: Tensor
+
+    def __init__(self, kernel: Tensor, *, dtype: torch.dtype) -> None:
+        super().__init__()
+        flipped = kernel.flip(tuple(range(kernel.ndim))).to(dtype)
+        self.register_buffer("flipped", flipped, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``(images, 1, *space)``."""
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[self.flipped.ndim - 1]
+        return convolve(x, self.flipped[None, None])
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Spread ``(images, 1, *space)`` by the kernel."""
+        spread = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self.flipped.ndim - 1]
+        return spread(y, self.flipped[None, None])
 
 
 class _Padding(torch.nn.Module):

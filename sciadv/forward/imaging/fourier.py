@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import as_dtype
-from sciadv.forward.base import LinearForward, expect_image, to_tensor
+from sciadv.forward.base import LinearForward, expect_grid, to_tensor
 from sciadv.forward.imaging.mask import observed_indices
 from sciadv.registry.checked import checked
 from sciadv.types import Shape
@@ -21,19 +21,21 @@ from sciadv.types import Shape
 class MaskedFourier(LinearForward):
     """Sample the orthonormal Fourier transform of an image, ``y = (F x)[mask]``: complex k-space data.
 
-    The data are the sampled frequencies alone, in C order of the mask; frequencies that were not measured are
-    absent from y, not zeros in it.
+    Of signals, images and volumes. The data are the sampled frequencies alone, in C order of the mask;
+    frequencies that were not measured are absent from y, not zeros in it.
 
     Parameters
     ----------
     in_shape
-        (channels, height, width); every channel is sampled alike.
+        (channels, length), (channels, height, width) or (channels, depth, height, width); every channel is
+        sampled alike.
     mask
-        Boolean k-space mask ``(height, width)``, True where sampled; ``(width,)`` or ``(1, width)`` samples
+        Boolean k-space mask, True where sampled: ``(height, width)`` for images. A mask of fewer dimensions,
+        or with some of 1, is repeated along the others, as in NumPy: ``(width,)`` or ``(1, width)`` samples
         whole columns, as a scanner does.
     is_centred
         True: zero frequency and the image's origin are at pixel ``(height // 2, width // 2)``, as scanners
-        and fastMRI have it. False: both are at pixel (0, 0), as in `numpy.fft.fft2`.
+        and fastMRI have it. False: both are at pixel (0, 0), as in `numpy.fft.fftn`.
     dtype, device
         Of the candidates. Real images by default: the adjoint is then the real part of ``F^H y``. With a
         complex dtype the images are complex.
@@ -72,33 +74,34 @@ class MaskedFourier(LinearForward):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        channels, height, width = expect_image(in_shape, "MaskedFourier")
+        channels, sizes = expect_grid(in_shape, "MaskedFourier")
         flags = to_tensor(mask)
-        if tuple(flags.shape) not in {(height, width), (1, width), (width,)}:
+        fits = 1 <= flags.ndim <= len(sizes)
+        if not fits or any(n not in (1, sizes[i - flags.ndim]) for i, n in enumerate(flags.shape)):
             raise InputError(
-                f"a k-space mask for images of {height} x {width} has shape ({height}, {width}) or "
-                f"({width},), but this one has {tuple(flags.shape)}"
+                f"a k-space mask for {' x '.join(map(str, sizes))} has shape {sizes}, or one that repeats to "
+                f"it, such as ({sizes[-1]},), but this one has {tuple(flags.shape)}"
             )
-        sampled = observed_indices(flags.expand(height, width))
+        sampled = observed_indices(flags.expand(sizes))
         super().__init__(in_shape, (channels, len(sampled)), dtype=dtype, device=device)
         self.is_centred = is_centred
+        self.axes = tuple(range(-len(sizes), 0))
         self.register_buffer("sampled", sampled.to(device), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sampled frequencies, complex ``(batch, channels, sampled)``."""
-        image = torch.fft.ifftshift(x, dim=(-2, -1)) if self.is_centred else x
-        k_space: Tensor = torch.fft.fft2(image, norm="ortho")
-        k_space = torch.fft.fftshift(k_space, dim=(-2, -1)) if self.is_centred else k_space
-        return k_space.flatten(-2)[..., self.sampled]
+        image = torch.fft.ifftshift(x, dim=self.axes) if self.is_centred else x
+        k_space: Tensor = torch.fft.fftn(image, dim=self.axes, norm="ortho")
+        k_space = torch.fft.fftshift(k_space, dim=self.axes) if self.is_centred else k_space
+        return k_space.flatten(2)[..., self.sampled]
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return the zero-filled image, ``(batch, *in_shape)``."""
-        height_width = self.in_shape[1:]
-        blank = y.new_zeros(*y.shape[:-1], prod(height_width), dtype=y.dtype.to_complex())
+        blank = y.new_zeros(*y.shape[:-1], prod(self.in_shape[1:]), dtype=y.dtype.to_complex())
         k_space = blank.index_copy(-1, self.sampled, y.to(blank.dtype)).reshape(-1, *self.in_shape)
-        k_space = torch.fft.ifftshift(k_space, dim=(-2, -1)) if self.is_centred else k_space
-        image = torch.fft.ifft2(k_space, norm="ortho")
-        image = torch.fft.fftshift(image, dim=(-2, -1)) if self.is_centred else image
+        k_space = torch.fft.ifftshift(k_space, dim=self.axes) if self.is_centred else k_space
+        image = torch.fft.ifftn(k_space, dim=self.axes, norm="ortho")
+        image = torch.fft.fftshift(image, dim=self.axes) if self.is_centred else image
         return as_dtype(image, image.dtype if self.dtype.is_complex else y.dtype.to_real())
 
 

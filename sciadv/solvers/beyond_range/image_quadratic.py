@@ -50,9 +50,10 @@ class ImageQuadratic:
             data = _noise(size, self.y, generator) * self.curvature.sqrt()
             drawn = self.distribution.draw(size, generator)
             learned = self.distribution.precision(drawn)[0].reshape(size, *shape)
-            edges = torch.randn(2, size, *shape, generator=generator).to(like) * self.smooth.sqrt()
+            edges = torch.randn(len(shape) - 1, size, *shape, generator=generator).to(like)
+            smooth = divergence(edges * self.smooth.sqrt())
             bound = torch.randn(size, *shape, generator=generator).to(like) * self.outside.sqrt()
-            force = self.forward.adjoint(data) + self.trust.sqrt() * learned - divergence(edges) + bound
+            force = self.forward.adjoint(data) + self.trust.sqrt() * learned - smooth + bound
             parts.append(conjugate_gradients(self.hessian, force, n_steps=n_steps, diagonal=self._diagonal()))
         return torch.cat(parts)
 
@@ -64,7 +65,7 @@ class ImageQuadratic:
 
     def _diagonal(self) -> Tensor:
         learned = self.distribution.inverse_diagonal.reshape(1, *self.forward.in_shape)
-        return self.around + self.trust * learned + 4 * self.smooth + self.outside
+        return self.around + self.trust * learned + 2 * (learned.ndim - 2) * self.smooth + self.outside
 
 
 def _noise(n: int, y: Tensor, generator: torch.Generator) -> Tensor:

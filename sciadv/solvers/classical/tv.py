@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from sciadv.errors import InputError
-from sciadv.forward.base import Forward, LinearForward
+from sciadv.forward.base import Forward, LinearForward, expect_grid
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
@@ -45,7 +46,8 @@ class Smooth:
 class Iterates(Rows):
     """Images `x`, the points `here` from which they go on, and the misfit where the last step began.
 
-    `dual` ``(rows, 2, *in_shape)`` is that of the last denoising, `momentum` ``(rows,)`` Nesterov's number.
+    `dual` ``(rows, axes, *in_shape)`` is that of the last denoising, `momentum` ``(rows,)`` Nesterov's
+    number.
     """
 
     x: Tensor
@@ -64,9 +66,9 @@ TVState = State[Smooth, Iterates, None]
 class TV:
     """Minimise ``|A x - y|^2 / (2 sigma^2) + weight * sum_pixels |grad x|`` over x within bounds.
 
-    The gradient is of forward differences, 0 past the edges, its length Euclidean over rows and columns;
-    channels count by themselves. Beck and Teboulle's MFISTA without the check, restarted where the objective
-    rises; each of its steps denoises by projected gradients on the dual.
+    Of signals, images and volumes, real or complex. The gradient is of forward differences, 0 past the edges,
+    its length Euclidean over the axes; channels count by themselves. Beck and Teboulle's MFISTA without the
+    check, restarted where the objective rises; each of its steps denoises by projected gradients on the dual.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ class TV:
         Weight of the total variation [1 / unit of x], > 0. Under a prior ``p ~ exp(-weight |grad x|)``
         gradients have a mean length of ``2 / weight``. Choose it on images other than those compared.
     bounds
-        Range of x; None for none.
+        Range of x; None for none, as for complex images.
     n_iterations
         Steps at most.
     tolerance
@@ -128,7 +130,9 @@ class TV:
 
     def init(self, problem: Problem, run: Run) -> TVState:
         """Start from x = 0."""
-        forward = _image_operator(problem.forward, self.name)
+        forward = _grid_operator(problem.forward, self.name)
+        if self.bounds is not None and forward.dtype.is_complex:
+            raise InputError("complex images have no bounds; give TV(bounds=None)")
         noise_variance(problem, self.name)  # the noise is Gaussian and known
         assert isinstance(problem.likelihood, Gaussian)
         n, shape, device = problem.n_problems, forward.in_shape, problem.measurements.device
@@ -137,7 +141,7 @@ class TV:
             curvature = self.curvature_margin * _largest_curvature(problem, self.n_power)
             smooth = Smooth(problem, forward, curvature)
             misfit = smooth.gradient(x, every_row(x))[1]
-        first = Iterates(x, x, x.new_zeros(n, 2, *shape), x.new_ones(n), misfit)
+        first = Iterates(x, x, x.new_zeros(n, len(shape) - 1, *shape), misfit.new_ones(n), misfit)
         return State(smooth, run, first, every_row(x), None, self.n_iterations)
 
     def step(self, state: TVState) -> TVState:
@@ -150,7 +154,7 @@ class TV:
             aim = at.here - gradient / smooth.curvature
             there, dual = _denoise(aim, at.dual.transpose(0, 1), weight, self.bounds, self.n_dual)
         # O'Donoghue and Candes, Adaptive restart for accelerated gradient schemes (2015), eq. 13
-        goes_back = ((at.here - there) * (there - at.x)).flatten(1).sum(1) > 0
+        goes_back = ((at.here - there) * (there - at.x).conj()).real.flatten(1).sum(1) > 0
         momentum = torch.where(goes_back, 1.0, at.momentum)
         following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
         pull = ((momentum - 1) / following).reshape(-1, *([1] * (there.ndim - 1)))
@@ -175,13 +179,10 @@ class TV:
         return iterate(self, problem, seed=seed, monitor=monitor)
 
 
-def _image_operator(forward: Forward, method: str) -> LinearForward:
+def _grid_operator(forward: Forward, method: str) -> LinearForward:
     require_linear(forward, method)
     assert isinstance(forward, LinearForward)
-    if len(forward.in_shape) != 3:
-        raise InputError(
-            f"{method} needs images (channels, height, width), but in_shape is {forward.in_shape}"
-        )
+    expect_grid(forward.in_shape, method)
     return forward
 
 
@@ -200,17 +201,25 @@ def _largest_curvature(problem: Problem, n_power: int) -> float:
 
 
 def gradient(x: Tensor) -> Tensor:
-    """Return the forward differences ``(2, ..., height, width)`` along rows and columns, 0 past the edges."""
-    down = torch.nn.functional.pad(x.diff(dim=-2), (0, 0, 0, 1))
-    right = torch.nn.functional.pad(x.diff(dim=-1), (0, 1))
-    return torch.stack([down, right])
+    """Return the forward differences ``(axes, batch, channels, *space)`` along each axis, 0 past the edges.
+
+    Parameters
+    ----------
+    x
+        Signals, images or volumes ``(batch, channels, *space)``.
+    """
+    axes = range(x.ndim - 3, -1, -1)  # axes after the differentiated one, each padded by nothing
+    return torch.stack([pad(x.diff(dim=-1 - after), (0, 0) * after + (0, 1)) for after in axes])
 
 
 def divergence(dual: Tensor) -> Tensor:
-    """Return minus the adjoint of `gradient`, ``(..., height, width)``."""
-    down = torch.nn.functional.pad(dual[0][..., :-1, :], (0, 0, 1, 1)).diff(dim=-2)
-    right = torch.nn.functional.pad(dual[1][..., :-1], (1, 1)).diff(dim=-1)
-    return down + right
+    """Return minus the adjoint of `gradient`, ``(batch, channels, *space)``."""
+    axes = range(dual.ndim - 4, -1, -1)
+    total = torch.zeros_like(dual[0])
+    for part, after in zip(dual, axes, strict=True):
+        inside = part.narrow(-1 - after, 0, part.shape[-1 - after] - 1)
+        total = total + pad(inside, (0, 0) * after + (1, 1)).diff(dim=-1 - after)
+    return total
 
 
 def _denoise(
@@ -226,9 +235,10 @@ def _denoise(
         return x if bounds is None else x.clamp(*bounds)
 
     here, t = dual, 1.0
+    largest = 4 * len(dual)  # bound of the eigenvalues of the gradient's square
     for _ in range(n_dual):
-        ahead = here + gradient(primal(here)) / (8 * weight)
-        projected = ahead / ahead.square().sum(0).sqrt().clamp_min(1)
+        ahead = here + gradient(primal(here)) / (largest * weight)
+        projected = ahead / ahead.abs().square().sum(0).sqrt().clamp_min(1)
         following = (1 + (1 + 4 * t * t) ** 0.5) / 2
         here = projected + (t - 1) / following * (projected - dual)
         dual, t = projected, following

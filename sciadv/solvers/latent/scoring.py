@@ -47,7 +47,8 @@ def score(
     prediction
         ``F(x)``, where it is known.
     """
-    x = x.detach().to(problem.prior.dtype).reshape(-1, *problem.forward.in_shape)
+    dtype = problem.prior.dtype.to_complex() if x.is_complex() else problem.prior.dtype
+    x = x.detach().to(dtype).reshape(-1, *problem.forward.in_shape)
     with torch.no_grad():
         predicted = problem.forward(x) if prediction is None else prediction
         misfit = problem.likelihood.misfit(predicted, problem.measurements)

@@ -12,13 +12,13 @@ SCIPY_MODE = {"circular": "wrap", "zero": "constant", "reflect": "mirror", "repl
 
 
 @given(
-    st.tuples(st.integers(3, 7), st.integers(3, 7)),
-    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.lists(st.tuples(st.integers(3, 7), st.integers(1, 6)), min_size=1, max_size=3),
     st.sampled_from(list(SCIPY_MODE)),
     st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=60)
-def test_blur_is_scipys_convolution(size: tuple, kernel_size: tuple, boundary: str, seed: int):
+def test_blur_is_scipys_convolution(sizes: list, boundary: str, seed: int):
+    size, kernel_size = zip(*sizes, strict=True)
     rng = np.random.default_rng(seed)
     x, kernel = rng.standard_normal(size), rng.standard_normal(kernel_size)
     A = Blur((1, *size), kernel, boundary=boundary, dtype=torch.float64)
@@ -49,6 +49,21 @@ def test_gaussian_blur_agrees_with_scipy():
         torch.from_numpy(x)[None, None]
     )
     np.testing.assert_allclose(y[0, 0], ndimage.gaussian_filter(x, 1.5, mode="mirror", radius=6), rtol=1e-12)
+
+
+def test_gaussian_blur_of_a_volume_agrees_with_scipy_and_goes_axis_by_axis():
+    x = np.random.default_rng(0).random((9, 8, 7))
+    A = GaussianBlur((1, 9, 8, 7), 0.8, radius=3, boundary="reflect", dtype=torch.float64)
+    assert [kernel.flipped.numel() for kernel in A.kernels] == [7, 7, 7]
+    expected = ndimage.gaussian_filter(x, 0.8, mode="mirror", radius=3)
+    np.testing.assert_allclose(A(torch.from_numpy(x)[None, None])[0, 0], expected, rtol=1e-12)
+
+
+def test_kernel_of_a_volume_that_is_nearly_a_product_is_taken_as_it_is():
+    kernel = torch.ones(3, 3, 3)
+    kernel[0, 0, 0] = 1 + 1e-5
+    assert len(Blur((1, 4, 4, 4), kernel).kernels) == 1
+    assert len(Blur((1, 4, 4, 4), torch.zeros(3, 3, 3)).kernels) == 3
 
 
 @pytest.mark.parametrize(

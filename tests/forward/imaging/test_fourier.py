@@ -6,16 +6,16 @@ from sciadv.errors import InputError
 from sciadv.forward import MaskedFourier, to_dense
 
 
-@pytest.mark.parametrize("size", [(6, 8), (5, 7), (6, 5)])
+@pytest.mark.parametrize("size", [(9,), (8,), (6, 8), (5, 7), (6, 5), (4, 3, 5), (3, 6, 2)])
 @pytest.mark.parametrize("is_centred", [True, False])
 def test_data_are_numpys_transform(size: tuple, is_centred: bool):  # noqa: FBT001
     rng = np.random.default_rng(0)
     x, mask = rng.random((2, 3, *size)), rng.random(size) > 0.4
+    axes = tuple(range(-len(size), 0))
     if is_centred:
-        axes = (-2, -1)
-        k = np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(x, axes=axes), norm="ortho"), axes=axes)
+        k = np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(x, axes=axes), axes=axes, norm="ortho"), axes=axes)
     else:
-        k = np.fft.fft2(x, norm="ortho")
+        k = np.fft.fftn(x, axes=axes, norm="ortho")
     A = MaskedFourier((3, *size), mask, is_centred=is_centred, dtype=torch.float64)
     np.testing.assert_allclose(A(torch.from_numpy(x)), k[..., mask], atol=1e-12)
 
