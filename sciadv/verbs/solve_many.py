@@ -197,7 +197,8 @@ def _identity(job: BlockJob) -> dict[str, object]:
         energy = problem.likelihood.energy(predicted, problem.measurements[:1])
     tensors = {"measurements": problem.measurements, "drawn": drawn, "predicted": predicted, "energy": energy}
     solver: Any = job.solver
-    settings = asdict(solver) if is_dataclass(solver) else {}
+    is_plain = is_dataclass(solver) and not isinstance(solver, type)
+    settings = asdict(solver) if is_plain else {}
     return {
         "problem": content_sha256(tensors, {"latent weight": repr(problem.latent_weight)}),
         "solver": solver.name,

@@ -63,7 +63,7 @@ class FanBeam(LinearForward):
     Notes
     -----
     Joseph's method, the weights in a sparse matrix, as in `ParallelBeam`; the adjoint is its transpose.
-    Sinograms are (angles, detectors), as ASTRA's `fanflat`, whose detector pixels run the same way.
+    Sinograms are (angles, detectors), as those of ASTRA's `fanflat`.
 
     References
     ----------
