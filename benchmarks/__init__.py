@@ -19,6 +19,7 @@ from benchmarks.contract import (
     write_outputs,
 )
 from benchmarks.design import gene_oscillator, nanotexture_friction, omics
+from benchmarks.own import own
 from benchmarks.priors import games, prior_recipes, priors
 from benchmarks.reconstruct import (
     compressed_sensing,
@@ -47,6 +48,7 @@ BENCHES: dict[str, Bench] = {
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
     "out-of-distribution": out_of_distribution.BENCH,
+    "own": own.BENCH,
     "phase-retrieval": phase_retrieval.BENCH,
     "priors": priors.BENCH,
     "reliability": reliability.BENCH,

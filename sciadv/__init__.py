@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from sciadv.constraint import Constraint
     from sciadv.domains.batch_correction.corrector import BatchCorrector
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
-    from sciadv.prior import Prior
+    from sciadv.prior import Factory, Prior
     from sciadv.problem import Problem
+    from sciadv.recipes.images.own import train
     from sciadv.solution import Solution, Status
     from sciadv.trainings.game.game import Game
     from sciadv.verbs.design import design
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BatchCorrector",
     "Constraint",
+    "Factory",
     "Game",
     "Gaussian",
     "Likelihood",
@@ -42,11 +44,13 @@ __all__ = [
     "load_problem",
     "solve",
     "solve_many",
+    "train",
 ]
 
 _MODULE_OF = {
     "BatchCorrector": "sciadv.domains.batch_correction.corrector",
     "Constraint": "sciadv.constraint",
+    "Factory": "sciadv.prior",
     "Game": "sciadv.trainings.game.game",
     "Gaussian": "sciadv.likelihood",
     "Likelihood": "sciadv.likelihood",
@@ -61,6 +65,7 @@ _MODULE_OF = {
     "load_problem": "sciadv.catalogue",
     "solve": "sciadv.verbs.solve",
     "solve_many": "sciadv.verbs.solve_many",
+    "train": "sciadv.recipes.images.own",
 }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from math import prod
-from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +14,37 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.arguments.memory import check_memory
-from sciadv.arguments.values import (
-    as_count,
-    as_dtype,
-    as_one_of,
-    as_scalar,
-    as_shape,
-    as_tensor,
-    as_text,
-    shown,
-)
+from sciadv.arguments.values import as_count, as_dtype, as_one_of, as_tensor, as_text, shown
 from sciadv.data.moments import MOMENTS, Moments, Residual
-from sciadv.errors import FOREIGN_FAILURES, GeneratorError, InputError, WeightsError
+from sciadv.errors import FOREIGN_FAILURES, GeneratorError, InputError
 from sciadv.files.cards import (
     CARD,
     CLASSIFIER,
     content_hashes,
     read_card,
-    require_bytes_stated,
     require_recipe,
-    require_stated,
     write_card,
 )
 from sciadv.files.folders import as_path, find_entry
 from sciadv.files.publishing import publish
 from sciadv.files.reading import file_sha256
-from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
-from sciadv.nets import net_spec
+from sciadv.files.weights import write_tensors
+from sciadv.nets import NETS
 from sciadv.nets.generator_checks import check_generator
-from sciadv.nets.loading import load_net
 from sciadv.nets.private_copy import private_copy, sharing_copy
+from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
+from sciadv.nets.wrapping.weights_file import (
+    WEIGHTS,
+    as_latent_shape,
+    factory_in,
+    latent_shape_in,
+    read_weights,
+)
 from sciadv.types import Shape, as_device, as_generator
 
-WEIGHTS = "weights.safetensors"
 #: Draws that are generated at once; bounds the memory.
 _DRAWS_CHUNK = 500
-__all__ = ["CARD", "WEIGHTS", "Moments", "Prior", "read_card", "sha256"]
+__all__ = ["CARD", "WEIGHTS", "Factory", "Moments", "Prior", "read_card", "sha256"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +70,9 @@ class Prior:
     card
         What the card says: data, licence, metrics.
     residual
-        Statistics of what the generator cannot represent, or None:
-        `sciadv.solvers.beyond_range.residual_statistics.learn_residual` learns them.
+        Statistics of what the generator cannot represent, or None: `complete` learns them from images.
+    factory
+        What makes the generator, for one that is not of `sciadv.nets`: `save` then writes its name.
 
     Examples
     --------
@@ -96,6 +92,7 @@ class Prior:
     moments: Moments | None = None
     card: dict[str, str] = field(default_factory=dict)
     residual: Residual | None = None
+    factory: Factory | None = None
 
     def __post_init__(self) -> None:
         """Check every field, and hold private copies of the networks."""
@@ -103,7 +100,7 @@ class Prior:
         who = f"of prior {self.name!r}"
         as_one_of(self.generator, f"the generator {who}", nn.Module, "a torch.nn.Module")
         own: dict[str, object] = {
-            "latent_shape": _latent_shape(self.latent_shape),
+            "latent_shape": as_latent_shape(self.latent_shape),
             "generator": private_copy(self.generator, f"the generator {who}"),
         }
         if self.encoder is not None:
@@ -113,6 +110,8 @@ class Prior:
             as_one_of(self.moments, f"moments {who}", Moments, "Moments or None")
         if self.residual is not None:
             as_one_of(self.residual, f"residual {who}", Residual, "a Residual or None")
+        if self.factory is not None:
+            as_one_of(self.factory, f"factory {who}", Factory, "a Factory or None")
         for name, value in own.items():
             object.__setattr__(self, name, value)  # frozen
 
@@ -241,11 +240,45 @@ class Prior:
         encoder = None if self.encoder is None else sharing_copy(self.encoder, "the encoder").to(target)
         return replace(self, generator=generator, encoder=encoder)
 
+    def complete(self, images: Any, *, seed: int = 0) -> Prior:
+        """Return the prior with all that a solve can use: see `sciadv.recipes.images.completion.complete`.
+
+        Parameters
+        ----------
+        images
+            Images of the kind that it generates: an array, a folder, a file, or an `ImageData`. A part of
+            them is held out for reference and test.
+        seed
+            Seed of everything random.
+        """
+        module = import_module(
+            "sciadv.recipes.images.completion"
+        )  # of a floor above, as `Registry` finds its parts
+        completed: Prior = module.complete(self, images, seed=seed)
+        return completed
+
     @staticmethod
     def load(
-        name: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+        name: str | Path,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        generator: nn.Module | None = None,
+        encoder: nn.Module | None = None,
+        allow_factory: bool = False,
     ) -> Prior:
         """Load a prior from the catalogue by name, or from a folder. Runs no code from the files.
+
+        Parameters
+        ----------
+        name
+            A name that ``sciadv list`` shows, or a folder.
+        device, dtype
+            Where its networks go, and in which precision.
+        generator, encoder
+            Networks whose copies get the weights, for files that do not say how theirs are made.
+        allow_factory
+            Whether a function of yours that the file names may be called to make them (`Factory`).
 
         Raises
         ------
@@ -260,19 +293,25 @@ class Prior:
         folder = find_entry("priors", name)
         card = read_card(folder)
         require_recipe(folder, card)
-        file = _read_weights(folder, card)
+        file = read_weights(folder, card)
         nets = file.entry("nets")
         if not isinstance(nets, dict) or "generator" not in nets or not set(nets) <= {"generator", "encoder"}:
             raise file.wrong("its header does not describe a generator")
-        loaded = {part: load_net(file, spec, part).to(target, precision) for part, spec in nets.items()}
+        given = {"generator": generator, "encoder": encoder}
+        loaded = {
+            part: loaded_net(file, spec, part, given=given[part], allow_factory=allow_factory)
+            for part, spec in nets.items()
+        }
+        loaded = {part: net.to(target, precision) for part, net in loaded.items()}
         return Prior(
             loaded["generator"],
-            _n_latent(file, nets["generator"]),
+            latent_shape_in(file, nets["generator"]),
             loaded.get("encoder"),
             name=folder.name,
             moments=Moments.load(folder / MOMENTS, card),
             card=card,
             residual=Residual.load(folder, card),
+            factory=factory_in(nets["generator"]),
         )
 
     def save(
@@ -299,32 +338,36 @@ class Prior:
         Raises
         ------
         InputError
-            The generator is not one of `sciadv.nets`, so its file could not say how to build it again.
+            The factory makes another network than the generator.
+
+        Notes
+        -----
+        Of a generator that is not of `sciadv.nets` the file keeps the weights and the name of its factory;
+        without one, `load` needs the network.
         """
         target = as_path(folder, "folder")
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
-        specs = {part: net_spec(net) for part, net in nets.items()}
+        factories = {"generator": self.factory, "encoder": None}
+        specs = {part: saved_spec(net, factories[part]) for part, net in nets.items()}
+        facts = {} if header is None else header
+        header = facts or {key: fact for key, fact in self.card.items() if not key.endswith("sha256")}
         tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
 
         def build(new: Path) -> None:
-            write_tensors(new / WEIGHTS, tensors, {"nets": json.dumps(specs), "recipe_sha256": recipe_sha256})
+            texts = {"nets": json.dumps(specs), "recipe_sha256": recipe_sha256}
+            if specs["generator"].get("kind") not in NETS:
+                texts["latent_shape"] = json.dumps(self.latent_shape)
+            write_tensors(new / WEIGHTS, tensors, texts)
             if self.moments is not None:
                 self.moments.save(new / MOMENTS)
             if self.residual is not None:
                 self.residual.save(new)
-            facts = {"tags": "sciadv", **(header or {}), "recipe_sha256": recipe_sha256}
+            facts = {"tags": "sciadv", **header, "recipe_sha256": recipe_sha256}
             facts["weights_sha256"] = sha256(new / WEIGHTS)
             others = [target / CLASSIFIER] if (target / CLASSIFIER).is_file() else []
             write_card(new, facts | content_hashes([*new.glob("*.safetensors"), *others]), text)
 
         return publish(target, build)
-
-
-def _latent_shape(value: object) -> int | Shape:
-    """Return a latent shape as it was given: a number, or a tuple."""
-    if isinstance(as_scalar(value), Number):
-        return as_count(value, "latent_shape")
-    return as_shape(value, "latent_shape")
 
 
 def _run(net: nn.Module, x: Tensor, who: str) -> Any:
@@ -345,25 +388,3 @@ def sha256(path: Path | str) -> str:
         It cannot be read.
     """
     return file_sha256(as_path(path))
-
-
-def _read_weights(folder: Path, card: dict[str, str]) -> TensorFile:
-    """Read a prior's weights and compare them with the card's hashes."""
-    path = folder / WEIGHTS
-    if not path.exists():
-        raise WeightsError(
-            f"prior folder {folder} has no {WEIGHTS}; train it (`sciadv train {folder / 'recipe.toml'}`) "
-            f"or fetch it again"
-        )
-    require_bytes_stated(path, card, "weights_sha256")
-    advice = "Fetch it again or write it by Prior.save."
-    file = read_tensor_file(path, what="a sciadv prior", advice=advice)
-    require_stated(file, card)
-    return file
-
-
-def _n_latent(file: TensorFile, spec: dict[str, object]) -> int:
-    n_latent = spec.get("n_latent")
-    if isinstance(n_latent, bool) or not isinstance(n_latent, int) or n_latent < 1:
-        raise file.wrong(f"its generator has n_latent = {n_latent!r}")
-    return n_latent

@@ -105,7 +105,7 @@ def test_simulated_measurements_depend_on_the_seed_only(folder):
 def test_simulated_measurements_of_a_data_set_have_truth_and_labels(folder, monkeypatch):
     rng = np.random.default_rng(0)
     images = datasets.Images(rng.integers(0, 256, (9, 32, 32), np.uint8), np.arange(9, dtype=np.uint8), "")
-    monkeypatch.setattr("sciadv.catalogue.load_images", lambda *args, **kwargs: images)
+    monkeypatch.setattr("sciadv.catalogue.measured.load_images", lambda *args, **kwargs: images)
     folder = write(folder, 'kind = "sklearn-digits"', SIMULATED.replace('"prior"', '"mnist"'))
     problem = load_problem(folder)
     picked = torch.as_tensor(images.images[problem.labels.numpy()])[:, None].float() / 255

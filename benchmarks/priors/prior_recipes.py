@@ -90,7 +90,7 @@ class Elbo:
         seconds, trouble = _step_to_the_end(training.step, training.n_steps)
         return Trained(training.prior(name="prior"), training.n_done, seconds, trouble)
 
-    def _training(self, images: Tensor, seed: int, **steps: int) -> PriorTraining:
+    def _training(self, images: Tensor, seed: int, **steps: Any) -> PriorTraining:
         shape = list(images.shape[1:])
         latent = {"n_latent": N_LATENT, "image_shape": shape}
         return PriorTraining(

@@ -79,7 +79,7 @@ def _sensing(prior: Prior, images: Tensor, *, is_quick: bool) -> dict[str, float
 
 
 def _images(spec: ImageRecipe, split: str) -> Tensor:
-    return load_images(spec.data.name, split, prepare=spec.data.prepare, seed=spec.seed).grey()
+    return load_images(str(spec.data.name), split, prepare=spec.data.prepare, seed=spec.seed).grey()
 
 
 def _classifier(name: str, spec: ImageRecipe) -> Classifier | None:

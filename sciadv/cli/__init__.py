@@ -11,6 +11,7 @@ from sciadv.cli import (
     correct_command,
     demo_command,
     design_command,
+    init_command,
     list_command,
     solve_command,
     train_command,
@@ -32,6 +33,7 @@ app.command("solve")(solve_command.solve)
 app.command("design")(design_command.design)
 app.command("correct")(correct_command.correct)
 app.command("demo")(demo_command.demo)
+app.command("init")(init_command.init)
 app.command("train")(train_command.train)
 app.command("bench")(bench_command.bench)
 

@@ -44,6 +44,7 @@ class Request:
     shards: int | None = None
     block: int = 64
     is_on_cluster: bool = False
+    allow_factory: bool = False
 
     @property
     def command(self) -> str:
@@ -59,7 +60,8 @@ class Request:
         given = [part for flag, value in optional.items() if value is not None for part in (flag, str(value))]
         given += ["--cluster"] * self.is_on_cluster
         fixed = ["--device", self.device, "--seed", str(self.seed), "-o", str(self.out)]
-        return shlex.join(["sciadv", "solve", self.problem, *given, *fixed])
+        flags = ["--allow-factory"] if self.allow_factory else []
+        return shlex.join(["sciadv", "solve", self.problem, *given, *fixed, *flags])
 
 
 @plain_errors
@@ -90,13 +92,17 @@ def solve(  # noqa: PLR0913  # a command's options are its arguments
     cluster: Annotated[
         bool, typer.Option("--cluster", help="With --shards: by tasks of Ray, not by processes.")
     ] = False,
+    allow_factory: Annotated[
+        bool,
+        typer.Option("--allow-factory", help="Call the function of yours that the prior's file names."),
+    ] = False,
 ) -> None:
     """Solve a problem and write solution.npz, summary.json, figure.png and report.html.
 
     With --shards: part-00000.npz and so on, a block of measurements each, and summary.json.
     """
     request = Request(
-        problem, out, measurements, solver, restarts, device, seed, first, shards, block, cluster
+        problem, out, measurements, solver, restarts, device, seed, first, shards, block, cluster, allow_factory
     )
     if shards is None:
         run_request(request)
@@ -195,7 +201,9 @@ def _load(request: Request, device: str) -> tuple[Problem, str]:
     from sciadv.files.arrays import read_array
     from sciadv.prior import sha256
 
-    problem, digest = load_problem(request.problem, device=device, seed=request.seed), ""
+    allow = request.allow_factory
+    problem = load_problem(request.problem, device=device, seed=request.seed, allow_factory=allow)
+    digest = ""
     if request.measurements is not None:
         problem = problem.with_measurements(read_array(request.measurements))
         digest = sha256(request.measurements)

@@ -168,12 +168,50 @@ class Residual:
         return Residual(image, logits, low + (high - low) * levels.float() / 255)
 
 
-def moments_of(samples: Tensor) -> Moments:
-    """Return mean and covariance of ``(n, *in_shape)``, on the CPU."""
+def moments_of(samples: Tensor, *, shrink: bool = False) -> Moments:
+    """Return mean and covariance of ``(n, *in_shape)``, on the CPU.
+
+    Parameters
+    ----------
+    samples
+        The samples.
+    shrink
+        Whether the covariance is drawn towards a multiple of the identity as `shrinkage` says: that of few
+        samples leaves directions empty.
+    """
     flat = samples.flatten(1).double()
     mean = flat.mean(0)
-    covariance = (flat - mean).T @ (flat - mean) / len(flat)
+    flat = flat - mean
+    covariance = flat.T @ flat / len(flat)
+    if shrink:
+        covariance = shrunk_covariance(covariance, shrinkage(flat, covariance))
     return Moments(mean.reshape(samples.shape[1:]).float().cpu(), covariance.float().cpu())
+
+
+def shrinkage(centred: Tensor, covariance: Tensor) -> float:
+    """Return the part of the identity in the best linear combination with a sample covariance, in [0, 1].
+
+    O. Ledoit, M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices, Journal of
+    Multivariate Analysis 88 (2004) 365-411, section 3.3.
+
+    Parameters
+    ----------
+    centred
+        Samples less their mean ``(n, pixels)``, float64.
+    covariance
+        Their covariance ``(pixels, pixels)``.
+    """
+    n = len(centred)
+    square = covariance.square().sum()
+    spread = centred.square().sum(1).square().sum() / n - square  # mean of |x x' - S|^2
+    distance = square - covariance.trace().square() / len(covariance)
+    return float((spread / n / distance.clamp_min(1e-300)).clamp(0, 1))
+
+
+def shrunk_covariance(covariance: Tensor, part: float) -> Tensor:
+    """Return ``(1 - part) S + part tr(S) / pixels I``."""
+    level = part * float(covariance.trace()) / len(covariance)
+    return (1 - part) * covariance + level * torch.eye(len(covariance)).to(covariance)
 
 
 def factored(moments: Moments) -> tuple[Tensor, Tensor]:

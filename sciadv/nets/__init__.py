@@ -18,6 +18,7 @@ from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
 from sciadv.nets.seeded import SeededDraws
+from sciadv.nets.wrapping.ranged import RangedEncoder, RangedGenerator
 from sciadv.registry.registry import Registry
 from sciadv.types import as_generator
 
@@ -37,6 +38,8 @@ __all__ = [
     "DesignDecoder",
     "MLPDecoder",
     "MLPEncoder",
+    "RangedEncoder",
+    "RangedGenerator",
     "ResidualDiscriminator",
     "ResidualGenerator",
     "build_net",
@@ -63,7 +66,11 @@ def build_net(spec: dict[str, object]) -> nn.Module:
     """
     kind = str(spec.get("kind"))
     net_class = NETS.find(kind)
-    settings = {key: value for key, value in spec.items() if key != "kind"}
+    settings = {
+        key: build_net(value) if isinstance(value, dict) and "kind" in value else value
+        for key, value in spec.items()
+        if key != "kind"
+    }
     try:
         inspect.signature(net_class).bind(**settings)
     except TypeError as error:
@@ -93,4 +100,7 @@ def net_spec(net: nn.Module) -> dict[str, object]:
             f"{', '.join(NETS)}. Keep your generator in your code and wrap it: Prior(generator, latent_shape)"
         )
     settings: dict[str, object] = net.settings  # type: ignore[assignment]  # typed Tensor | Module
-    return {"kind": kind, **settings}
+    inner = {
+        key: net_spec(value) if isinstance(value, nn.Module) else value for key, value in settings.items()
+    }
+    return {"kind": kind, **inner}

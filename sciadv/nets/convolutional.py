@@ -1,15 +1,19 @@
-"""Convolutional networks for images of any size: decoder, encoder, discriminator, classifier.
+"""Convolutional networks for signals, images and volumes of any size.
 
-All halve (or double) the resolution twice, or as often as asked, and have no normalisation layers, so that
-one sample's output never depends on another's and double backward stays cheap.
+Decoder, encoder, discriminator, classifier. All halve (or double) the resolution twice, or as often as
+asked, and have no normalisation layers, so that one sample's output never depends on another's and
+double backward stays cheap.
 """
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 
-from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.errors import InputError
+from sciadv.nets.sizes import MNIST, ImageShape, cropped, feature_maps, halved, keeps_settings, layers_of
 from sciadv.registry.checked import checked
 from sciadv.types import Classes, Count
 
@@ -22,7 +26,7 @@ class ConvDecoder(nn.Module):
     n_latent
         Length of the latent.
     image_shape
-        (channels, height, width); any size: the result is cropped to it.
+        (channels, *sides) with one to three sides of any length: the result is cropped to them.
     channels
         Feature maps at half resolution; twice as many at a quarter, four times as many below.
     halvings
@@ -40,29 +44,29 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        height, width = halved(image_shape, halvings)
+        kinds = layers_of(image_shape)
+        sides = halved(image_shape, halvings)
         deepest = feature_maps(channels, halvings)
         layers = [
             nn.Linear(n_latent, 256),
             nn.SiLU(),
-            nn.Linear(256, deepest * height * width),
+            nn.Linear(256, deepest * prod(sides)),
             nn.SiLU(),
-            nn.Unflatten(1, (deepest, height, width)),
+            nn.Unflatten(1, (deepest, *sides)),
         ]
         for level in range(halvings, 1, -1):
-            up = nn.ConvTranspose2d(feature_maps(channels, level), feature_maps(channels, level - 1), 4, 2, 1)
-            layers += [up, nn.SiLU()]
+            n_in = feature_maps(channels, level)
+            layers += [kinds.transposed(n_in, feature_maps(channels, level - 1), 4, 2, 1), nn.SiLU()]
         self.body = nn.Sequential(
             *layers,
-            nn.Conv2d(channels, channels, 3, 1, 1),
+            kinds.convolution(channels, channels, 3, 1, 1),
             nn.SiLU(),
-            nn.ConvTranspose2d(channels, image_shape[0], 4, 2, 1),
+            kinds.transposed(channels, image_shape[0], 4, 2, 1),
         )
 
     def logits(self, z: Tensor) -> Tensor:
         """Return the image before the sigmoid."""
-        out: Tensor = self.body(z)
-        return out[:, :, : self.image_shape[1], : self.image_shape[2]]
+        return cropped(self.body(z), self.image_shape)
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate images."""
@@ -71,15 +75,21 @@ class ConvDecoder(nn.Module):
 
 def _downward(image_shape: ImageShape, channels: int, halvings: Count = 2) -> tuple[nn.Sequential, int]:
     """Return the convolutions that encoder, discriminator and classifier share, and how many features."""
-    height, width = halved(image_shape, halvings)
+    kinds = layers_of(image_shape)
+    if min(image_shape[1:]) < 2**halvings:
+        raise InputError(
+            f"sides {tuple(image_shape[1:])} cannot be halved {halvings} times; give less halvings"
+        )
     layers: list[nn.Module] = []
     inside = image_shape[0]
     for level in range(1, halvings + 1):
-        layers += [nn.Conv2d(inside, feature_maps(channels, level), 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers += [kinds.convolution(inside, feature_maps(channels, level), 4, 2, 1), nn.LeakyReLU(0.2)]
         inside = feature_maps(channels, level)
-    is_even = image_shape[1] % 2**halvings == 0 and image_shape[2] % 2**halvings == 0
-    layers += [nn.Identity() if is_even else nn.AdaptiveAvgPool2d((height, width)), nn.Flatten()]
-    return nn.Sequential(*layers), inside * height * width
+    sides = halved(image_shape, halvings)
+    is_even = all(side % 2**halvings == 0 for side in image_shape[1:])
+    target = sides[0] if len(sides) == 1 else sides
+    layers += [nn.Identity() if is_even else kinds.pooling(target), nn.Flatten()]
+    return nn.Sequential(*layers), inside * prod(sides)
 
 
 class ConvEncoder(nn.Module):

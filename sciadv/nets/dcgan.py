@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal, final, get_args
 
 from torch import Tensor, nn
@@ -13,7 +14,17 @@ from sciadv.nets.layers import (
     VirtualBatchNorm,
     spectrally_normalised,
 )
-from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.nets.sizes import (
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    MNIST,
+    ImageShape,
+    cropped,
+    feature_maps,
+    halved,
+    keeps_settings,
+    layers_of,
+)
 from sciadv.registry.checked import checked
 from sciadv.types import Count
 
@@ -21,8 +32,8 @@ Norm = Literal["batch", "virtual", "none"]
 Minibatch = Literal["stddev", "discrimination"]
 
 
-def normalisation(norm: str, n_channels: int) -> list[nn.Module]:
-    """Return the normalisation layer of a name, as a list of one or none.
+def normalisation(norm: str, n_channels: int, image_shape: ImageShape = MNIST) -> list[nn.Module]:
+    """Return the normalisation layer of a name for images of a shape, as a list of one or none.
 
     Raises
     ------
@@ -32,7 +43,7 @@ def normalisation(norm: str, n_channels: int) -> list[nn.Module]:
     if norm == "none":
         return []
     if norm == "batch":
-        return [nn.BatchNorm2d(n_channels)]
+        return [layers_of(image_shape).batch_norm(n_channels)]
     if norm == "virtual":
         return [VirtualBatchNorm(n_channels)]
     raise UnknownNameError("normalisation", norm, get_args(Norm))
@@ -47,7 +58,7 @@ class DCGANGenerator(nn.Module):
     n_latent
         Length of the latent.
     image_shape
-        (channels, height, width); any size: the result is cropped to it.
+        (channels, *sides) with one to three sides of any length: the result is cropped to them.
     channels
         Feature maps at half resolution; twice as many after each further halving, up to four times.
     halvings
@@ -88,26 +99,27 @@ class DCGANGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        height, width = halved(image_shape, halvings)
+        kinds = layers_of(image_shape)
+        sides = halved(image_shape, halvings)
         deepest = feature_maps(channels, halvings)
         layers: list[nn.Module] = [
-            nn.Linear(n_latent, deepest * height * width),
-            nn.Unflatten(1, (deepest, height, width)),
-            *normalisation(norm, deepest),
+            nn.Linear(n_latent, deepest * prod(sides)),
+            nn.Unflatten(1, (deepest, *sides)),
+            *normalisation(norm, deepest, image_shape),
             nn.ReLU(),
         ]
         for level in range(halvings, 1, -1):
             n_in = feature_maps(channels, level)
             n_out = feature_maps(channels, level - 1)
-            layers += [nn.ConvTranspose2d(n_in, n_out, 4, 2, 1), *normalisation(norm, n_out), nn.ReLU()]
-        self.body = nn.Sequential(*layers, nn.ConvTranspose2d(channels, image_shape[0], 4, 2, 1))
+            norms = normalisation(norm, n_out, image_shape)
+            layers += [kinds.transposed(n_in, n_out, 4, 2, 1), *norms, nn.ReLU()]
+        self.body = nn.Sequential(*layers, kinds.transposed(channels, image_shape[0], 4, 2, 1))
         if norm != "none":
             self.apply(_small_weights)
 
     def logits(self, z: Tensor) -> Tensor:
         """Return the image before the sigmoid."""
-        out: Tensor = self.body(z)
-        return out[:, :, : self.image_shape[1], : self.image_shape[2]]
+        return cropped(self.body(z), self.image_shape)
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate images."""
@@ -121,7 +133,7 @@ class DCGANDiscriminator(nn.Module):
     Parameters
     ----------
     image_shape
-        (channels, height, width); any size: a halving leaves out a last odd row or column.
+        (channels, *sides) with one to three sides of any length: a halving leaves out a last odd value.
     channels
         Feature maps after the first halving; twice as many after each further one, up to four times.
     halvings
@@ -164,13 +176,15 @@ class DCGANDiscriminator(nn.Module):
         minibatch: Minibatch | None = None,
     ) -> None:
         super().__init__()
-        height, width = (side // 2**halvings for side in image_shape[1:])
-        layers: list[nn.Module] = [nn.Conv2d(image_shape[0], channels, 4, 2, 1), nn.LeakyReLU(0.2)]
+        kinds = layers_of(image_shape)
+        sides = tuple(side // 2**halvings for side in image_shape[1:])
+        layers: list[nn.Module] = [kinds.convolution(image_shape[0], channels, 4, 2, 1), nn.LeakyReLU(0.2)]
         for level in range(2, halvings + 1):
             n_in = feature_maps(channels, level - 1)
             n_out = feature_maps(channels, level)
-            layers += [nn.Conv2d(n_in, n_out, 4, 2, 1), *normalisation(norm, n_out), nn.LeakyReLU(0.2)]
-        statistic, n_features = batch_statistic(minibatch, feature_maps(channels, halvings), height, width)
+            norms = normalisation(norm, n_out, image_shape)
+            layers += [kinds.convolution(n_in, n_out, 4, 2, 1), *norms, nn.LeakyReLU(0.2)]
+        statistic, n_features = batch_statistic(minibatch, feature_maps(channels, halvings), sides)
         self.body = nn.Sequential(*layers, *statistic, nn.Linear(n_features, 1))
         if norm != "none":
             self.apply(_small_weights)
@@ -184,7 +198,7 @@ class DCGANDiscriminator(nn.Module):
 
 
 def batch_statistic(
-    minibatch: str | None, channels: int, height: int, width: int
+    minibatch: str | None, channels: int, sides: tuple[int, ...]
 ) -> tuple[list[nn.Module], int]:
     """Return the layers from feature maps to features with what a discriminator sees of its batch; how many.
 
@@ -195,14 +209,14 @@ def batch_statistic(
     UnknownNameError
         There is no minibatch statistic of that name.
     """
-    if min(height, width) < 1:
+    if min(sides) < 1:
         raise InputError("the images cannot be halved so often; give fewer halvings")
-    n_features = channels * height * width
+    n_features = channels * prod(sides)
     n_kernels = 16
     if minibatch is None:
         return [nn.Flatten()], n_features
     if minibatch == "stddev":
-        return [MinibatchStddev(), nn.Flatten()], n_features + height * width
+        return [MinibatchStddev(), nn.Flatten()], n_features + prod(sides)
     if minibatch == "discrimination":
         layer = MinibatchDiscrimination(n_features, n_kernels)
         return [nn.Flatten(), layer], n_features + n_kernels
@@ -214,7 +228,7 @@ def _small_weights(layer: nn.Module) -> None:
 
     Only under normalisation: without it signals would die out from layer to layer.
     """
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+    if isinstance(layer, CONVOLUTIONS):
         nn.init.normal_(layer.weight, 0.0, 0.02)
-    elif isinstance(layer, nn.BatchNorm2d):
+    elif isinstance(layer, BATCH_NORMS):
         nn.init.normal_(layer.weight, 1.0, 0.02)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from sciadv.errors import InputError
+from sciadv.nets.sizes import CONVOLUTIONS
 
-_WITH_SPECTRUM = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+_WITH_SPECTRUM = (nn.Linear, *CONVOLUTIONS)
 
 
 class _Reverse(torch.autograd.Function):

@@ -5,6 +5,7 @@ No grouped convolutions, which are several times slower on a CPU, and no normali
 
 from __future__ import annotations
 
+from math import prod
 from typing import final
 
 import torch
@@ -14,7 +15,16 @@ from torch.nn import functional
 from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
 from sciadv.nets.layers import spectrally_normalised
-from sciadv.nets.sizes import MNIST, ImageShape, feature_maps, halved, keeps_settings
+from sciadv.nets.sizes import (
+    MNIST,
+    ImageShape,
+    Layers,
+    cropped,
+    feature_maps,
+    halved,
+    keeps_settings,
+    layers_of,
+)
 from sciadv.registry.checked import checked
 from sciadv.types import Classes, Count, Positive, Whole
 
@@ -27,22 +37,23 @@ class ResidualBlock(nn.Module):
     appendix; K. He et al., Identity mappings in deep residual networks, ECCV 2016.
     """
 
-    def __init__(self, n_in: int, n_out: int, scale: float, *, weight: float) -> None:
+    def __init__(self, kinds: Layers, n_in: int, n_out: int, scale: float, *, weight: float) -> None:
         super().__init__()
         self.scale = scale
         self.weight = weight
-        self.first = nn.Conv2d(n_in, n_out, 3, 1, 1)
-        self.second = nn.Conv2d(n_out, n_out, 3, 1, 1)
-        self.skip = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1, bias=False)
+        self.first = kinds.convolution(n_in, n_out, 3, 1, 1)
+        self.second = kinds.convolution(n_out, n_out, 3, 1, 1)
+        self.skip = nn.Identity() if n_in == n_out else kinds.convolution(n_in, n_out, 1, bias=False)
+        self.halve = kinds.halving(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(batch, n_out, scale * height, scale * width)``."""
+        """Return ``(batch, n_out, *sides)``, the sides times the scale."""
         if self.scale > 1:
             x = functional.interpolate(x, scale_factor=self.scale)
         dx = self.first(functional.leaky_relu(x, 0.2))
         dx = self.second(functional.leaky_relu(dx, 0.2))
         out: Tensor = self.skip(x) + self.weight * dx
-        return functional.avg_pool2d(out, 2) if self.scale < 1 else out
+        return self.halve(out) if self.scale < 1 else out
 
 
 @final
@@ -54,7 +65,7 @@ class ResidualGenerator(nn.Module):
     n_latent
         Length of the latent.
     image_shape
-        (channels, height, width); any size: the result is cropped to it.
+        (channels, *sides) with one to three sides of any length: the result is cropped to them.
     channels
         Feature maps at full resolution; twice as many after each halving below the first, up to four times.
     halvings
@@ -96,10 +107,12 @@ class ResidualGenerator(nn.Module):
         if label is not None:
             self._check_label(label)
         self.embedding = nn.Embedding(n_classes, n_latent) if n_classes else None
-        height, width = halved(image_shape, halvings)
+        kinds = layers_of(image_shape)
+        sides = halved(image_shape, halvings)
         deepest = feature_maps(channels, halvings)
         blocks = [
             ResidualBlock(
+                kinds,
                 feature_maps(channels, level),
                 feature_maps(channels, max(level - 1, 1)),
                 2,
@@ -108,10 +121,11 @@ class ResidualGenerator(nn.Module):
             for level in range(halvings, 0, -1)
         ]
         self.first = nn.Sequential(
-            nn.Linear(2 * n_latent if n_classes else n_latent, deepest * height * width),
-            nn.Unflatten(1, (deepest, height, width)),
+            nn.Linear(2 * n_latent if n_classes else n_latent, deepest * prod(sides)),
+            nn.Unflatten(1, (deepest, *sides)),
         )
-        self.body = nn.Sequential(*blocks, nn.LeakyReLU(0.2), nn.Conv2d(channels, image_shape[0], 3, 1, 1))
+        last = kinds.convolution(channels, image_shape[0], 3, 1, 1)
+        self.body = nn.Sequential(*blocks, nn.LeakyReLU(0.2), last)
 
     def _check_label(self, label: int) -> None:
         if not 0 <= label < self.n_classes:
@@ -133,8 +147,7 @@ class ResidualGenerator(nn.Module):
         """Return the image before the sigmoid."""
         if self.embedding is not None:
             z = torch.cat([z, self.embedding(self._labels(z, labels))], 1)
-        out: Tensor = self.body(self.first(z))
-        return out[:, :, : self.image_shape[1], : self.image_shape[2]]
+        return cropped(self.body(self.first(z)), self.image_shape)
 
     def _labels(self, z: Tensor, labels: Tensor | None) -> Tensor:
         if labels is not None:
@@ -157,7 +170,7 @@ class ResidualDiscriminator(nn.Module):
     Parameters
     ----------
     image_shape
-        (channels, height, width); any size: a halving leaves out a last odd row or column.
+        (channels, *sides) with one to three sides of any length: a halving leaves out a last odd value.
     channels
         Feature maps at full resolution; twice as many after each halving below the first, up to four times.
     halvings
@@ -201,10 +214,12 @@ class ResidualDiscriminator(nn.Module):
         residual_weight: Positive = 0.1,
     ) -> None:
         super().__init__()
-        height, width = (side // 2**halvings for side in image_shape[1:])
+        kinds = layers_of(image_shape)
+        sides = tuple(side // 2**halvings for side in image_shape[1:])
         deepest = feature_maps(channels, halvings)
         blocks = [
             ResidualBlock(
+                kinds,
                 feature_maps(channels, max(level - 1, 1)),
                 feature_maps(channels, level),
                 0.5,
@@ -212,9 +227,9 @@ class ResidualDiscriminator(nn.Module):
             )
             for level in range(1, halvings + 1)
         ]
-        statistic, n_features = batch_statistic(minibatch, deepest, height, width)
+        statistic, n_features = batch_statistic(minibatch, deepest, sides)
         self.body = nn.Sequential(
-            nn.Conv2d(image_shape[0], channels, 3, 1, 1), *blocks, nn.LeakyReLU(0.2), *statistic
+            kinds.convolution(image_shape[0], channels, 3, 1, 1), *blocks, nn.LeakyReLU(0.2), *statistic
         )
         self.last = nn.Linear(n_features, 1)
         self.embedding = nn.Embedding(n_classes, n_features) if n_classes else None

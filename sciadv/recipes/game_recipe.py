@@ -9,13 +9,9 @@ import torch
 
 from sciadv.games.replay import Feedback
 from sciadv.nets import build_seeded
-from sciadv.recipes.image_recipe import (
-    ImageData,
-    SampleEvaluator,
-    recipe_classifier,
-    training_moments,
-    write_prior,
-)
+from sciadv.recipes.image_recipe import SampleEvaluator, in_units, load_data, recipe_classifier
+from sciadv.recipes.images.completion import image_moments
+from sciadv.recipes.images.prior_folder import write_prior
 from sciadv.recipes.job import Job
 from sciadv.schema import CircuitRecipe, GanRecipe, Recipe, trains
 from sciadv.schema.game_tables import GameTable, option_classes
@@ -33,17 +29,17 @@ def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     """Make the training of a game's recipe."""
     spec = recipe.spec
     assert isinstance(spec, GanRecipe)
-    data = ImageData.load(spec)
+    data = load_data(recipe, spec)
     classifier = recipe_classifier(spec, data, out)
     evaluator = None if classifier is None else SampleEvaluator(classifier, data.train, seed=spec.seed)
     nets = {
         name: build_seeded(net, spec.seed + i).to(device)
-        for i, (name, net) in enumerate(spec.nets(data.train.shape[1:]).items())
+        for i, (name, net) in enumerate(spec.nets(data.image_shape).items())
     }
     game = build_game(spec, nets["generator"], nets["discriminator"])
-    images = data.train.to(device)
+    images = data.unit(data.train).to(device)
     has_classes = getattr(spec.generator, "n_classes", None) is not None
-    labels = data.labels.to(device) if has_classes else None
+    labels = data.labels.to(device) if has_classes and data.labels is not None else None
     stop = None
     if spec.game.patience is not None and evaluator is not None:
         stop = EarlyStopping(lambda prior: evaluator(prior)["frechet"], patience=spec.game.patience)
@@ -62,11 +58,15 @@ def game_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     whole: Training = training if inversion is None else inversion
 
     def write(folder: Path) -> None:
-        prior = game.prior(name=recipe.name, moments=training_moments(data.train))
+        prior = game.prior(
+            name=recipe.name, moments=image_moments(data.train, shrink=len(data.reference) > 0)
+        )
         seconds = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"}
         if inversion is not None:
             prior = inversion.with_encoder(prior)
-        write_prior(recipe, prior.to("cpu"), data, classifier, folder, facts=prior.card | seconds)
+        write_prior(
+            recipe, in_units(prior.to("cpu"), data), data, classifier, folder, facts=prior.card | seconds
+        )
 
     return Job(whole, write)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.forward import BlockSum
+from sciadv.forward.base import Scaling
 from sciadv.likelihood import Gaussian
 from sciadv.metrics import (
     Classifier,
@@ -94,7 +94,7 @@ def representation_error(
             f"expected images of shape (n, {', '.join(map(str, prior.out_shape))}) and restarts >= 1, got "
             f"{tuple(images.shape)} and {restarts}"
         )
-    identity = BlockSum(prior.out_shape, 1, dtype=prior.dtype, device=prior.device)
+    identity = Scaling(prior.out_shape, 1.0, dtype=prior.dtype, device=prior.device)
     parts = []
     for part in torch.split(images.to(prior.device, prior.dtype), _SEARCH_CHUNK):
         problem = Problem(prior, identity, Gaussian(noise_std), part, latent_weight=0.0)

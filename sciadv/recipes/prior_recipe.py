@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from sciadv.nets import build_seeded
-from sciadv.recipes.image_recipe import (
-    ImageData,
-    SampleEvaluator,
-    recipe_classifier,
-    training_moments,
-    write_prior,
-)
+from sciadv.recipes.image_recipe import SampleEvaluator, in_units, load_data, recipe_classifier
+from sciadv.recipes.images.completion import image_moments
+from sciadv.recipes.images.held_out_solve import HELD_OUT_ERROR, HeldOutSolve
+from sciadv.recipes.images.prior_folder import write_prior
 from sciadv.recipes.job import Job
 from sciadv.schema import PriorRecipe, Recipe, trains
-from sciadv.trainings.autoencoder.prior_training import DEFAULT_UPDATE, PriorTraining, prior_rules
+from sciadv.trainings.autoencoder.prior_rules import DEFAULT_UPDATE, prior_rules
+from sciadv.trainings.autoencoder.prior_training import PriorTraining
 from sciadv.trainings.game.game_rules import Rules
 
 
@@ -25,31 +24,47 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     """Make the training of a prior's recipe."""
     spec = recipe.spec
     assert isinstance(spec, PriorRecipe)
-    data = ImageData.load(spec)
+    data = load_data(recipe, spec)
     classifier = recipe_classifier(spec, data, out)
     nets = {
         name: build_seeded(net, spec.seed + i).to(device)
-        for i, (name, net) in enumerate(spec.nets(data.train.shape[1:]).items())
+        for i, (name, net) in enumerate(spec.nets(data.image_shape).items())
     }
-    moments = training_moments(data.train)
+    unit = data.unit(data.train)
+    is_held_out = len(data.reference) > 0
+    moments = image_moments(unit, shrink=is_held_out)
+    evaluator = None if classifier is None else SampleEvaluator(classifier, data.train, seed=spec.seed)
+    watch = HeldOutSolve(unit, data.unit(data.reference), seed=spec.seed) if is_held_out else None
     training = PriorTraining(
         nets["generator"],
         nets["encoder"],
         nets.get("discriminator"),
-        data.train.to(device),
+        unit.to(device),
         schedule=spec.schedule,
         seed=spec.seed,
         rules=_rules(spec),
         moments=moments,
-        evaluator=None if classifier is None else SampleEvaluator(classifier, data.train, seed=spec.seed),
+        evaluator=watch or evaluator,
+        score=None if watch is None else HELD_OUT_ERROR,
     )
 
     def write(folder: Path) -> None:
-        prior = training.prior(name=recipe.name, moments=moments).to("cpu")
-        facts = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"}
+        prior = in_units(training.prior(name=recipe.name, moments=moments, is_best=True).to("cpu"), data)
+        prior = replace(
+            prior, moments=moments if unit is data.train else image_moments(data.train, shrink=is_held_out)
+        )
+        facts = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"} | _best(training)
         write_prior(recipe, prior, data, classifier, folder, facts=facts)
 
     return Job(training, write)
+
+
+def _best(training: PriorTraining) -> dict[str, str]:
+    """Return what the card says of the step that the networks are of."""
+    if not training.best.scores:
+        return {}
+    step, error = training.best.best
+    return {"best_step": f"{step} of {training.n_steps}", HELD_OUT_ERROR: f"{error:.4g}"}
 
 
 def _rules(spec: PriorRecipe) -> Rules:

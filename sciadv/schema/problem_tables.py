@@ -64,7 +64,11 @@ class FileMeasurements(Table):
 
 
 class SimulatedMeasurements(Table):
-    """Predictions of known images with the likelihood's noise: a data set's, or draws from the prior."""
+    """Predictions of known images with the likelihood's noise.
+
+    `images` is the name of a data set, ``prior`` for draws from the prior, or ``held-out`` for the test
+    images that lie in the folder of a prior of the user's own images.
+    """
 
     kind: Literal["simulated"]
     images: str

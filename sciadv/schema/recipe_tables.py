@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
 
 import torch
-from pydantic import ConfigDict, model_validator, with_config
+from pydantic import ConfigDict, Field, model_validator, with_config
 
+from sciadv.data.image_data import ImageData
 from sciadv.errors import UnknownNameError
 from sciadv.files.texts import parse_toml
 from sciadv.registry.registry import Registry
@@ -23,9 +24,9 @@ from sciadv.schema.nets_tables import (
     net_settings,
 )
 from sciadv.schema.sentences import parse_spec
-from sciadv.schema.tables import RecipeSpec, Table
+from sciadv.schema.tables import OneLine, RecipeSpec, Table
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
-from sciadv.types import Count
+from sciadv.types import Count, Whole
 
 FunctionType = TypeVar("FunctionType", bound=Callable[..., object])
 
@@ -51,10 +52,38 @@ class ClassifierTable(Table):
 
 
 class DataTable(Table):
-    """The training images: `sciadv.data.datasets.load_images`."""
+    """The training images: a data set by its name, or a folder or file of the user's own by its path.
 
-    name: str
+    `reference` training images of a named set are kept for reference; of own images some always are. The
+    other keys are of own images: see `sciadv.data.own_images.Reading` and `sciadv.data.image_data.own_data`.
+    The path ``-`` stands for an array that was given in Python.
+    """
+
+    name: str | None = None
+    path: OneLine | None = None
     prepare: str = "none"
+    reference: Whole | None = None
+    axes: str | None = None
+    key: str | None = None
+    crop: Annotated[tuple[Count, ...], Field(strict=False, min_length=1, max_length=3)] | None = None
+    range: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    drop: bool = False
+    licence: OneLine = "not stated"
+
+    @model_validator(mode="after")
+    def _named_or_own(self) -> DataTable:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("give either name, of a data set, or path, of images of your own")
+        own = self.model_fields_set - {"name", "prepare", "reference", "path"}
+        if self.name is not None and own:
+            raise ValueError(
+                f"{', '.join(sorted(own))} is for images of your own, not for a data set by name"
+            )
+        if self.path is not None and self.model_fields_set & {"prepare", "reference"}:
+            raise ValueError("prepare and reference are for a data set by name, not for images of your own")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range is lowest, then highest value, but it is {list(self.range)}")
+        return self
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -68,6 +97,13 @@ class ImageRecipe(RecipeSpec):
 
     data: DataTable
     classifier: ClassifierTable | None = None
+
+    @model_validator(mode="after")
+    def _classifier_has_classes(self) -> ImageRecipe:
+        table = self.classifier
+        if self.data.path is not None and table is not None and table.data is None and table.prior is None:
+            raise ValueError("images of your own have no classes; leave [classifier] out, or name its data")
+        return self
 
 
 class PriorRecipe(ImageRecipe):
@@ -149,11 +185,27 @@ class GanRecipe(ImageRecipe):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as it was read: its name, the file's text, and what it says."""
+    """A recipe as it was read.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    text
+        The file's text.
+    spec
+        What it says.
+    folder
+        The file's folder, from which its paths go.
+    images
+        The images, where they were given in Python (path ``-``); else they are read.
+    """
 
     name: str
     text: str
     spec: RecipeSpec
+    folder: Path = Path()
+    images: ImageData | None = None
 
     @property
     def sha256(self) -> str:

@@ -378,7 +378,7 @@ class _Objective:
 
     def clipped(self, x: Tensor) -> Tensor:
         """Return the images within the output's range."""
-        return x.clamp(self.output.low, self.output.high)
+        return self.output.clamp(x)
 
 
 #: The memory is the weight of the total variation that was chosen for each row.

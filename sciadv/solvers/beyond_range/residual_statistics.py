@@ -20,7 +20,7 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 _CHUNK = 1000
 
 
-def learn_residual(
+def learn_residual(  # noqa: PLR0913  # each is a number of the statistics
     prior: Prior,
     images: Tensor,
     *,
@@ -28,6 +28,7 @@ def learn_residual(
     n_iterations: int = 8,
     margin: float = 0.01,
     jitter: float = 0.02,
+    shrink: bool = False,
     seed: int = 0,
 ) -> Residual:
     """Learn mean and covariance of ``nu = x - G(z*)``, in the image and before the output's activation.
@@ -51,6 +52,9 @@ def learn_residual(
         A value this near to the end of the output's range, as a part of it, counts as saturated.
     jitter
         Variance added to each logit: what the smallest residual leaves out.
+    shrink
+        Whether covariances are drawn towards the identity as their samples are few
+        (`sciadv.data.moments.shrinkage`).
     seed
         Seed of the codebook of a prior without an encoder.
 
@@ -80,8 +84,9 @@ def learn_residual(
         s = float((start.square().sum() / start.trace().clamp_min(1e-30)).clamp_min(1e-12).sqrt())
         latents = torch.cat([_nearest(prior, part, s, n_iterations, seed) for part in torch.split(x, _CHUNK)])
     with torch.no_grad():
-        image = moments_of(x - _by_chunks(prior, latents))
-        logits = moments_of(_logit_residual(prior, output_activation(prior), x, latents, margin))
+        image = moments_of(x - _by_chunks(prior, latents), shrink=shrink)
+        change = _logit_residual(prior, output_activation(prior), x, latents, margin)
+        logits = moments_of(change, shrink=shrink)
     added = jitter * torch.eye(len(logits.covariance))
     return Residual(
         image,
@@ -122,11 +127,13 @@ def _logit_residual(
     flat = x.flatten(1)
     if output.name == "identity":
         return (flat - logits).reshape(x.shape)
-    distance = margin * (output.high - output.low)
-    low = output.low + distance
-    high = output.high - distance
+    lowest, highest = (
+        torch.as_tensor(limit).to(flat).expand(flat.shape[1]) for limit in (output.low, output.high)
+    )
+    distance = margin * (highest - lowest)
+    low, high = lowest + distance, highest - distance
     change = output.invert(flat.clamp(low, high)) - logits
-    ends = output.invert(flat.new_tensor([low, high]))
+    ends = output.invert(torch.stack([low, high]))
     saturated = ((flat <= low) & (logits <= ends[0])) | ((flat >= high) & (logits >= ends[1]))
     return torch.where(saturated, 0, change).reshape(x.shape)
 
@@ -154,12 +161,23 @@ def with_residual(prior: Prior, images: Tensor) -> Prior:
     )
 
 
-def residual_facts(prior: Prior, n_images: int) -> dict[str, str]:
-    """Return what a card states of statistics learned from `n_images`; nothing where a prior has none."""
+def residual_facts(prior: Prior, n_images: int, *, is_held_out: bool = False) -> dict[str, str]:
+    """Return what a card states of statistics learned from `n_images`; nothing where a prior has none.
+
+    Parameters
+    ----------
+    prior
+        The prior.
+    n_images
+        Training images at most that they were learned from.
+    is_held_out
+        Whether the reference images were held out of the training.
+    """
     if prior.residual is None:
         return {}
     kept, variance = len(prior.residual.reference), prior.residual.image.covariance.diagonal().mean()
+    which = f"{kept} held out for reference" if is_held_out else f"the last {kept} for reference"
     return {
-        "residual": f"of the first {n_images} training images or all, the last {kept} for reference",
+        "residual": f"of the first {n_images} training images or all, {which}",
         "residual_variance": f"{float(variance):.6f}",
     }

@@ -43,7 +43,7 @@ class Deviation:
     def make(self, parts: Parts) -> Tensor:
         """Return ``G(z) + nu``, kept in the range."""
         x = self.problem.prior(parts["z"]) + parts["nu"]
-        return x.clamp(self.output.low, self.output.high)
+        return self.output.clamp(x)
 
 
 DeviationState = State[Deviation, Fit, None]

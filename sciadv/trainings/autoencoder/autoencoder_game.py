@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.games.penalties import WeightPenalty
 from sciadv.games.two_player import Player, Point
-from sciadv.trainings.autoencoder.elbo import reconstruct
+from sciadv.trainings.autoencoder.elbo import ResidualVariance, reconstruct
 from sciadv.trainings.autoencoder.image_batches import ImageBatches
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.data_order import Stream, seeded, step_generator
@@ -61,6 +61,8 @@ class AutoencoderGame:
         Length of the latent.
     n_done
         Gives the steps that the training has done.
+    variance
+        Of Gaussian pixels; None for Bernoulli pixels.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class AutoencoderGame:
         rules: Rules,
         n_latent: int,
         n_done: Callable[[], int],
+        variance: ResidualVariance | None = None,
     ) -> None:
         if rules.augment is not None or rules.options != GameOptions():
             raise InputError(
@@ -86,7 +89,7 @@ class AutoencoderGame:
         self.generator, self.encoder = nets["generator"], nets["encoder"]
         self.discriminator = nets["discriminator"]
         self.batches, self.schedule, self.rules, self.n_latent = batches, schedule, rules, n_latent
-        self._n_done = n_done
+        self._n_done, self._variance = n_done, variance
         self.players: tuple[Sequence[Tensor], Sequence[Tensor]] = (
             [*self.generator.parameters(), *self.encoder.parameters()],
             list(self.discriminator.parameters()),
@@ -167,7 +170,14 @@ class AutoencoderGame:
 
     def _reconstruct(self, drawn: _Drawn) -> tuple[Tensor, Tensor]:
         weight = self.schedule.divergence_weight(self._n_done())
-        return reconstruct(self.generator, self.encoder, drawn.x, drawn.noise, divergence_weight=weight)
+        return reconstruct(
+            self.generator,
+            self.encoder,
+            drawn.x,
+            drawn.noise,
+            divergence_weight=weight,
+            variance=self._variance,
+        )
 
     def _fakes(self, logits: Tensor, drawn: _Drawn) -> Tensor:
         """Return reconstructions for the first half of the whole batch, samples for the second: our part."""

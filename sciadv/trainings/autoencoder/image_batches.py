@@ -12,6 +12,11 @@ from sciadv.trainings.data_order import batch_indices, step_generator
 from sciadv.trainings.distributed import rank, world_size
 
 
+def in_unit_range(images: Tensor) -> Tensor:
+    """Return images in [0, 1]: uint8 divided by 255, floats as they are."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
 @final
 @dataclass(frozen=True)
 class ImageBatches:
@@ -20,7 +25,7 @@ class ImageBatches:
     Parameters
     ----------
     images
-        ``(n, channels, height, width)`` uint8.
+        ``(n, channels, *sides)``, uint8, or float32 in [0, 1].
     size
         Images a batch, over all processes together.
     seed
@@ -34,7 +39,7 @@ class ImageBatches:
     def draw(self, number: int) -> tuple[Tensor, torch.Generator]:
         """Return the whole batch of a number in [0, 1], and the generator of its random numbers."""
         index = batch_indices(len(self.images), self.size, number, seed=self.seed)
-        x = self.images[index.to(self.images.device)].float() / 255
+        x = in_unit_range(self.images[index.to(self.images.device)])
         return x, step_generator(self.seed, number)
 
     def own(self, batch: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sciadv.games.diagnostics import mode_collapse, saturation
 from sciadv.trainings.autoencoder.autoencoder_game import AutoencoderGame
+from sciadv.trainings.autoencoder.image_batches import in_unit_range
 from sciadv.trainings.game.game_diagnosis import DEFAULT_THRESHOLDS, DiagnosisThresholds, since
 from sciadv.trainings.game.game_losses import scores_of
 
@@ -29,7 +30,8 @@ def diagnose_prior(
     generator, encoder
         The networks; the encoder has `posterior(x)`.
     images
-        Training images ``(n, channels, height, width)`` uint8; each is compared with a sample.
+        Training images ``(n, channels, *sides)``, uint8, or float32 in [0, 1]; each is compared with a
+        sample.
     game
         The decoder's game; None without one.
     saturated_since
@@ -44,7 +46,7 @@ def diagnose_prior(
     Sentences, alarms first; the last counts the numbers of the latent that are used: those whose divergence
     from the latent distribution is above `thresholds.used` in the mean over images.
     """
-    x = images.float() / 255
+    x = in_unit_range(images)
     mean, log_variance = encoder.posterior(x)  # type: ignore[operator]  # typed Tensor | Module
     nats = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(0)
     n_latent, n_used = len(nats), int((nats > thresholds.used).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Decay, NotNegative, Positive, Whole
@@ -52,6 +53,9 @@ class PriorSchedule:
         Images of the diagnosis at the end.
     ema
         Decay of the averaged generator and encoder in the second phase.
+    likelihood
+        Of a pixel in the ELBO: "bernoulli", for pixels that are nearly black or white, or "gaussian", with a
+        variance that follows the residuals (`sciadv.trainings.autoencoder.elbo.ResidualVariance`).
     """
 
     elbo_steps: Whole = 14000
@@ -77,6 +81,7 @@ class PriorSchedule:
     penalty_every: Count = 8
     n_diagnosed: Count = 256
     ema: Decay = 0.999
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
 
     def divergence_weight(self, n_done: int) -> float:
         """Return the divergence's weight in the ELBO of a step."""

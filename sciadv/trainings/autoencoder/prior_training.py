@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, final
 
@@ -19,61 +19,26 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.data.moments import Moments
-from sciadv.errors import InputError
-from sciadv.games.objectives import Objective
-from sciadv.games.penalties import R1, R2, Penalty, WeightPenalty
-from sciadv.games.updates import Alternating, Update, UpdateState
+from sciadv.games.updates import UpdateState
 from sciadv.prior import Prior
 from sciadv.trainings.autoencoder.autoencoder_game import AutoencoderGame
-from sciadv.trainings.autoencoder.elbo import reconstruct
+from sciadv.trainings.autoencoder.elbo import ResidualVariance, reconstruct
 from sciadv.trainings.autoencoder.image_batches import ImageBatches
 from sciadv.trainings.autoencoder.linear_estimates import linear_estimates
+from sciadv.trainings.autoencoder.prior_checks import check_phases
 from sciadv.trainings.autoencoder.prior_diagnosis import diagnose_prior
+from sciadv.trainings.autoencoder.prior_rules import prior_rules
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.data_order import Stream, step_generator
-from sciadv.trainings.distributed import average_numbers, world_size
+from sciadv.trainings.distributed import average_numbers
 from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_diagnosis import is_saturated
-from sciadv.trainings.game.game_parts import Named
 from sciadv.trainings.game.game_play import PLAYERS
-from sciadv.trainings.game.game_rules import GameOptions, Rules
+from sciadv.trainings.game.game_rules import Rules
 from sciadv.trainings.guard import GradientGuard, descend, named_weights
 from sciadv.trainings.players import Players, Side
+from sciadv.trainings.training_report import BestSoFar
 from sciadv.trainings.training_state import Parts, Stateful, collect, restore_state
-
-#: How the players move where a recipe says nothing: in turns, on the same minibatch.
-DEFAULT_UPDATE = Alternating(fresh=False)
-
-
-def prior_rules(
-    schedule: PriorSchedule,
-    *,
-    objective: Named | Objective = "relativistic",
-    penalties: Sequence[Named | Penalty | WeightPenalty] | None = None,
-    update: Named | Update = DEFAULT_UPDATE,
-) -> Rules:
-    """Return the rules of the second phase.
-
-    Parameters
-    ----------
-    schedule
-        Strength and period of R1 and R2.
-    objective, update
-        As for `sciadv.Game`.
-    penalties
-        As for `sciadv.Game`; None for R1 and R2 of the schedule.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no part of a name.
-    InputError
-        A part does not fit its place.
-    """
-    if penalties is None:
-        gamma, every = schedule.gamma, schedule.penalty_every
-        penalties = (R1(gamma, every=every), R2(gamma, every=every))
-    return Rules.of(objective, penalties, update, None, GameOptions())
 
 
 @final
@@ -97,7 +62,7 @@ class PriorTraining:
     discriminator
         One logit per image; None if there is no second phase.
     images
-        ``(n, channels, height, width)`` uint8, on the device to train on.
+        ``(n, channels, *sides)``, uint8, or float32 in [0, 1], on the device to train on.
     schedule
         How long and how fast.
     seed
@@ -108,6 +73,9 @@ class PriorTraining:
         Mean and covariance of the training set, for the third phase.
     evaluator
         Measures the averaged networks, as a prior, every so often.
+    score
+        Name of the evaluator's number, smaller is better, at whose least the networks are taken for the
+        prior; None for those of the last step.
 
     Raises
     ------
@@ -128,10 +96,13 @@ class PriorTraining:
         rules: Rules | None = None,
         moments: Moments | None = None,
         evaluator: Callable[[Prior], dict[str, float]] | None = None,
+        score: str | None = None,
     ) -> None:
-        _check(schedule, discriminator, moments, len(images))
+        check_phases(schedule, discriminator, moments, len(images))
         self.images, self.schedule, self.seed, self.evaluator = images, schedule, seed, evaluator
         self.rules = prior_rules(schedule) if rules is None else rules
+        self.score, self.best = score, BestSoFar()
+        self.variance = ResidualVariance() if schedule.likelihood == "gaussian" else None
         self.n_done = 0
         self.cpu_seconds = 0.0
         self.moments = None
@@ -160,6 +131,7 @@ class PriorTraining:
             rules=self.rules,
             n_latent=self.n_latent,
             n_done=lambda: self.n_done,
+            variance=self.variance,
         )
         game.start()
         return game
@@ -253,6 +225,7 @@ class PriorTraining:
             x,
             self.batches.own(noise).to(x.device),
             divergence_weight=self.schedule.divergence_weight(self.n_done),
+            variance=self.variance,
         )
         loss = elbo.mean()
         descend(self.optimizers["elbo"], loss, rate=self._cosine(self.n_done / self.schedule.elbo_steps))
@@ -301,11 +274,25 @@ class PriorTraining:
         descend(self.optimizers["estimate"], loss, rate=self._cosine(done))
         return {"estimate": loss.item(), "estimate_gradient": self._guard.norms["estimate"]}
 
-    def prior(self, *, name: str, moments: Moments | None = None) -> Prior:
-        """Return the averaged generator and encoder, or the third phase's encoder, as a prior."""
+    def prior(self, *, name: str, moments: Moments | None = None, is_best: bool = False) -> Prior:
+        """Return the averaged generator and encoder, or the third phase's encoder, as a prior.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        moments
+            Mean and covariance of the training set.
+        is_best
+            Whether to take those of the best score, where there is one.
+        """
         is_guided = self.n_done > self.n_steps - self.schedule.estimate_steps
         encoder = copy.deepcopy((self.nets if is_guided else self.averaged)["encoder"]).eval()
         generator = copy.deepcopy(self.averaged["generator"]).eval()
+        if is_best and self.best.weights:
+            kept = {name: _part(self.best.weights, name) for name in ("generator", "encoder")}
+            generator.load_state_dict(kept["generator"])
+            encoder.load_state_dict(kept["encoder"])
         return Prior(generator, self.n_latent, encoder, name=name, moments=moments)
 
     def samples(self, n: int) -> Tensor:
@@ -313,8 +300,18 @@ class PriorTraining:
         return self.prior(name="").sample(n, seed=step_generator(self.seed, 0, stream=Stream.GRID))
 
     def measure(self) -> dict[str, float]:
-        """Measure the averaged networks."""
-        return {} if self.evaluator is None else self.evaluator(self.prior(name=""))
+        """Measure the averaged networks, and keep them where the score is the best so far."""
+        if self.evaluator is None:
+            return {}
+        prior = self.prior(name="")
+        numbers = self.evaluator(prior)
+        if self.score is not None:
+            nets = {"generator": prior.generator, "encoder": prior.encoder}
+            weights = {
+                f"{name}.{k}": t for name, net in nets.items() if net for k, t in net.state_dict().items()
+            }
+            self.best.note(self.n_done, numbers[self.score], weights, 0.0)
+        return numbers
 
     def diagnose(self) -> tuple[str, ...]:
         """Say in words what is wrong with the averaged networks, or that nothing is."""
@@ -333,13 +330,22 @@ class PriorTraining:
 
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
-        return {"schedule": asdict(self.schedule), "rules": dict(self.rules.names), "seed": self.seed}
+        return {
+            "schedule": asdict(self.schedule),
+            "score": self.score,
+            "rules": dict(self.rules.names),
+            "seed": self.seed,
+        }
 
     def _parts(self) -> Parts:
         memories: dict[str, Stateful] = {f"averaged_{name}": mean for name, mean in self.averages.items()}
         for i, penalty in enumerate(self.rules.penalties):
             if isinstance(penalty, Stateful):
                 memories[f"penalty-{i}"] = penalty
+        if self.variance is not None:
+            memories["residual_variance"] = self.variance
+        if self.score is not None:
+            memories["best"] = self.best
         optimizers = dict(self.optimizers)
         if self.players is not None:
             optimizers |= dict(zip(self.players.names, self.players.optimizers, strict=True))
@@ -369,26 +375,7 @@ class PriorTraining:
         self._saturated_since = facts.get("saturated_since")
 
 
-def _check(
-    schedule: PriorSchedule, discriminator: nn.Module | None, moments: Moments | None, n_images: int
-) -> None:
-    """Check that a schedule's phases have what they need, and that batches can be made and shared.
-
-    Raises
-    ------
-    InputError
-        They do not, or they cannot.
-    """
-    if schedule.game_steps and discriminator is None:
-        raise InputError("the recipe has game_steps but no [discriminator]; add one or set game_steps = 0")
-    if schedule.estimate_steps and moments is None:
-        raise InputError(
-            "linear estimates are made from the training set's mean and covariance; give moments, or set "
-            "estimate_steps = 0"
-        )
-    if n_images < schedule.batch:
-        raise InputError(f"the data set has {n_images} images, fewer than one batch of {schedule.batch}")
-    if schedule.batch % world_size():
-        raise InputError(
-            f"a batch of {schedule.batch} cannot be cut into {world_size()} equal parts, one a process"
-        )
+def _part(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the weights of one network."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in weights.items() if key.startswith(prefix)}

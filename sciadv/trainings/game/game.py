@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -266,6 +266,7 @@ class Game:
         card: dict[str, str] | None = None,
         moments: Moments | None = None,
         label: int | None = None,
+        images: Any = None,
     ) -> Prior:
         """Return the averaged generator as a prior: at its best score where there was a metric, else now.
 
@@ -279,13 +280,17 @@ class Game:
             Mean and covariance of the training set, for the LMMSE baseline.
         label
             The class that it generates, where the generator has classes.
+        images
+            Images of the kind that it generates, best not those of the training: with them the prior is made
+            complete (`Prior.complete`): encoder, moments, statistics of what it cannot represent, card.
 
         Raises
         ------
         InputError
             The generator has no classes, or not this one.
         """
-        return self.play.prior(name=name, card=card or {}, moments=moments, is_best=True, label=label)
+        prior = self.play.prior(name=name, card=card or {}, moments=moments, is_best=True, label=label)
+        return prior if images is None else prior.complete(images, seed=self.play.seed)
 
     def save(self, checkpoint: str | Path) -> None:
         """Write all that the next step depends on, atomically; of several processes the first one writes.

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sciadv.arguments.values import as_seed
+from sciadv.catalogue.measured import load_data, prior_folder
 from sciadv.constraint import Constraint
-from sciadv.data.datasets import LICENCES, PREPARATIONS, load_images
+from sciadv.data.datasets import LICENCES, PREPARATIONS
 from sciadv.errors import InputError, SciadvError, UnknownNameError
-from sciadv.files.arrays import Array, array_names, read_array, read_matrix
+from sciadv.files.arrays import Array, read_matrix
 from sciadv.files.folders import Catalogue, catalogue_root, entry_names, entry_path, find_entry
 from sciadv.files.reading import read_text
 from sciadv.files.texts import parse_toml
@@ -29,34 +28,28 @@ from sciadv.schema import (
     ChainForward,
     ConstraintTable,
     CorrectionSpec,
-    DigitsMeasurements,
-    FileMeasurements,
     ImageRecipe,
     PartTable,
     ProblemSpec,
     Recipe,
-    SimulatedMeasurements,
-    TargetMeasurements,
     parse_recipe,
     parse_spec,
 )
 from sciadv.solvers import solver_names
-from sciadv.types import Shape, as_device, as_generator
+from sciadv.types import Shape, as_device
 
 PROBLEM_FILE = "problem.toml"
 RECIPE_FILE = "recipe.toml"
 
 
-@dataclass(frozen=True)
-class Data:
-    """Measurements with the truth and labels where they are known."""
-
-    measurements: Tensor
-    truth: Tensor | None = None
-    labels: Tensor | None = None
-
-
-def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Problem:
+def load_problem(
+    name: str | Path,
+    *,
+    device: str = "cpu",
+    seed: int = 0,
+    prior: Prior | None = None,
+    allow_factory: bool = False,
+) -> Problem:
     """Load a problem from the catalogue by name, or from a folder or a ``.toml`` file of your own.
 
     Parameters
@@ -67,6 +60,10 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
         "auto", "cpu", "cuda", …
     seed
         Seed of simulated measurements whose file gives none.
+    prior
+        Taken instead of the one that the file names, such as one whose generator only your code can make.
+    allow_factory
+        Whether a function of yours that the prior's file names may be called: see `Prior.load`.
 
     Raises
     ------
@@ -81,10 +78,11 @@ def load_problem(name: str | Path, *, device: str = "cpu", seed: int = 0) -> Pro
     seed = as_seed(seed)
     file = spec_file("problems", name)
     spec = problem_spec(name)
-    prior = load_prior(spec.prior, folder=file.parent)
+    if prior is None:
+        prior = load_prior(spec.prior, folder=file.parent, allow_factory=allow_factory)
     try:
         forward, likelihood, constraints = build_parts(spec, prior.out_shape, folder=file.parent)
-        data = _load_data(spec, (prior, forward, likelihood), folder=file.parent, seed=seed)
+        data = load_data(spec, (prior, forward, likelihood), folder=file.parent, seed=seed)
         problem = Problem(
             prior=prior,
             forward=forward,
@@ -177,11 +175,11 @@ def load_recipe(name: str | Path) -> Recipe:
     text = read_text(file)
     spec = parse_recipe(text, file=str(file))
     if isinstance(spec, ImageRecipe):
-        if spec.data.name not in LICENCES:
+        if spec.data.name is not None and spec.data.name not in LICENCES:
             raise UnknownNameError("data set", spec.data.name, LICENCES)
         if spec.data.prepare not in PREPARATIONS:
             raise UnknownNameError("preparation", spec.data.prepare, PREPARATIONS)
-    return Recipe(_entry_name(file), text, spec)
+    return Recipe(_entry_name(file), text, spec, file.parent)
 
 
 def spec_file(catalogue: Catalogue, name: str | Path) -> Path:
@@ -231,10 +229,9 @@ def _prior_title(name: str) -> str:
         return f"(broken) {error}"
 
 
-def load_prior(name: str, *, folder: Path) -> Prior:
+def load_prior(name: str, *, folder: Path, allow_factory: bool = False) -> Prior:
     """Load a prior by its catalogue name, or by a path relative to `folder`."""
-    is_path = "/" in name or "\\" in name or name[:1] in {".", "~"}
-    return Prior.load(folder / Path(name).expanduser() if is_path else name)
+    return Prior.load(prior_folder(name, folder=folder), allow_factory=allow_factory)
 
 
 def build_forward(spec: PartTable | ChainForward, in_shape: Shape, *, folder: Path) -> Forward:
@@ -305,93 +302,3 @@ def _as_array(value: list[Any], key: str) -> Array:
         return np.asarray(value)
     except ValueError as error:
         raise InputError(f"{key} is not a rectangular array: its rows differ in length") from error
-
-
-def _load_data(
-    spec: ProblemSpec, parts: tuple[Prior, Forward, Likelihood], *, folder: Path, seed: int
-) -> Data:
-    source = spec.measurements
-    if isinstance(source, DigitsMeasurements):
-        return _sklearn_digits()
-    if isinstance(source, TargetMeasurements):
-        return Data(_targets(source, parts[1]))
-    if isinstance(source, FileMeasurements):
-        return _measured(source, folder)
-    return simulate(source, *parts, seed=seed if source.seed is None else source.seed)
-
-
-def _targets(source: TargetMeasurements, forward: Forward) -> Tensor:
-    """Return the target values ``(batch, properties)`` in the order that the forward predicts them."""
-    if not isinstance(forward, PropertyModel):
-        raise InputError(f"targets need a forward that predicts properties, but it is {forward}")
-    if set(source.values) != set(forward.properties):
-        raise InputError(
-            f"the targets are of {', '.join(sorted(source.values))}, but the forward predicts "
-            f"{', '.join(forward.properties)}"
-        )
-    lengths = {name: len(values) for name, values in source.values.items()}
-    if len(set(lengths.values())) > 1:
-        raise InputError(f"every property needs as many targets as the others, but there are {lengths}")
-    return torch.tensor([source.values[name] for name in forward.properties]).T.contiguous()
-
-
-def _sklearn_digits() -> Data:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    return Data(
-        torch.as_tensor(digits.images, dtype=torch.float32)[:, None], labels=torch.as_tensor(digits.target)
-    )
-
-
-def _measured(source: FileMeasurements, folder: Path) -> Data:
-    """Read measurements, and the truth and labels where the file has them or the table asks for them."""
-    path = folder / Path(source.path).expanduser()
-    known = {}
-    for what, key in (("truth", source.truth), ("labels", source.labels)):
-        if key is not None or what in array_names(path):
-            known[what] = torch.as_tensor(read_array(path, key=key or what))
-    return Data(torch.as_tensor(read_array(path, key=source.key)), **known)
-
-
-def simulate(
-    source: SimulatedMeasurements, prior: Prior, forward: Forward, likelihood: Likelihood, *, seed: int
-) -> Data:
-    """Predict the measurements of known images and add the likelihood's noise.
-
-    Parameters
-    ----------
-    source
-        Which images, and how many.
-    prior, forward, likelihood
-        Of the problem.
-    seed
-        Seed of the choice (or the draws) of images and of the noise.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such data set or preparation.
-    InputError
-        There are fewer images than asked for, they are of another shape, or the noise level is unknown.
-    """
-    generator = as_generator(seed)
-    labels = None
-    if source.images == "prior":
-        truth = prior.sample(source.n, seed=generator)
-    else:
-        found = load_images(source.images, source.split, prepare=source.prepare)
-        if source.n > len(found.images):
-            raise InputError(
-                f"{source.images} ({source.split}) has {len(found.images)} images, not {source.n}"
-            )
-        index = torch.randperm(len(found.images), generator=generator)[: source.n]
-        truth = found.grey(index.tolist())
-        labels = torch.as_tensor(found.labels[index.numpy()]).long()
-    if truth.shape[1:] != forward.in_shape:
-        raise InputError(
-            f"the images are {tuple(truth.shape[1:])}, but the operator takes {forward.in_shape}"
-        )
-    with torch.no_grad():
-        measurements = likelihood.sample(forward(truth), generator=generator)
-    return Data(measurements, truth, labels)

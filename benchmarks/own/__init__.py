@@ -1,0 +1,1 @@
+"""A stranger's images: from files to a prior, an answer and a report, and how useful each prior is."""

@@ -1,0 +1,1 @@
+"""Files of pictures, volumes and arrays that users bring."""

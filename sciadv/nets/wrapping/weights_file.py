@@ -1,0 +1,64 @@
+"""A prior's weights file: where it lies, and what its header says of latents and networks."""
+
+from __future__ import annotations
+
+from numbers import Number
+from pathlib import Path
+from typing import Any
+
+from sciadv.arguments.values import as_count, as_scalar, as_shape
+from sciadv.errors import InputError, WeightsError
+from sciadv.files.cards import require_bytes_stated, require_stated
+from sciadv.files.weights import TensorFile, read_tensor_file
+from sciadv.nets.wrapping.factory import Factory
+from sciadv.types import Shape
+
+WEIGHTS = "weights.safetensors"
+
+
+def as_latent_shape(value: object) -> int | Shape:
+    """Return a latent shape as it was given: a number, or a tuple."""
+    if isinstance(as_scalar(value), Number):
+        return as_count(value, "latent_shape")
+    return as_shape(value, "latent_shape")
+
+
+def read_weights(folder: Path, card: dict[str, str]) -> TensorFile:
+    """Read a prior's weights and compare them with the card's hashes."""
+    path = folder / WEIGHTS
+    if not path.exists():
+        raise WeightsError(
+            f"prior folder {folder} has no {WEIGHTS}; train it (`sciadv train {folder / 'recipe.toml'}`) "
+            f"or fetch it again"
+        )
+    require_bytes_stated(path, card, "weights_sha256")
+    advice = "Fetch it again or write it by Prior.save."
+    file = read_tensor_file(path, what="a sciadv prior", advice=advice)
+    require_stated(file, card)
+    return file
+
+
+def factory_in(spec: dict[str, Any]) -> Factory | None:
+    """Return the factory that a file names for a network; None where it names none."""
+    return Factory(spec["target"], spec["arguments"]) if spec.get("kind") == "factory" else None
+
+
+def latent_shape_in(file: TensorFile, spec: dict[str, object]) -> int | Shape:
+    """Return the shape of a latent: as the file states it, or as the generator's settings do."""
+    if "latent_shape" not in file.header:
+        return _n_latent(file, spec)
+    stated = file.entry("latent_shape")
+    try:
+        return as_latent_shape(tuple(stated) if isinstance(stated, list) else stated)
+    except InputError as error:
+        raise file.wrong(str(error)) from error
+
+
+def _n_latent(file: TensorFile, spec: dict[str, object]) -> int:
+    inner = spec.get("inner")
+    if isinstance(inner, dict):
+        return _n_latent(file, inner)
+    n_latent = spec.get("n_latent")
+    if isinstance(n_latent, bool) or not isinstance(n_latent, int) or n_latent < 1:
+        raise file.wrong(f"its generator has n_latent = {n_latent!r}")
+    return n_latent
