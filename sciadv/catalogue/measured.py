@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciadv.data.datasets import load_images
-from sciadv.data.held_out import load_held_out
+from sciadv.data.held_out_images import load_held_out
 from sciadv.errors import InputError
 from sciadv.files.arrays import array_names, read_array
 from sciadv.files.folders import find_entry

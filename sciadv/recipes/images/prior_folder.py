@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciadv.data.held_out import save_held_out
+from sciadv.data.held_out_images import save_held_out
 from sciadv.data.image_data import ImageData
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
