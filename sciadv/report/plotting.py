@@ -227,9 +227,17 @@ def _short_unit(unit: str) -> str:
 
 
 def _image(value: Array) -> Array | None:
-    """Return one sample as an image ``(height, width)`` or ``(height, width, 3)``; None if it is none."""
+    """Return one sample as an image ``(height, width)`` or ``(height, width, 3)``; None if it is none.
+
+    Of a volume ``(channels, depth, height, width)`` it is the middle slice, of channels that are no colours
+    the first.
+    """
     if np.iscomplexobj(value):
         return None
+    if value.ndim == 4:
+        value = value[:, value.shape[1] // 2]
+    if value.ndim == 3 and value.shape[0] not in {1, 3}:
+        value = value[:1]
     if value.ndim == 3 and value.shape[0] == 3:
         return np.moveaxis(value, 0, -1)
     if value.ndim == 3 and value.shape[0] == 1:

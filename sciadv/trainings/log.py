@@ -142,14 +142,22 @@ def _plain(value: object) -> object:
 
 
 def save_grid(samples: Tensor, path: Path | str, *, n_columns: int = 8) -> None:
-    """Write images ``(n, 1 or 3, height, width)`` side by side, or points ``(n, 2)`` as a scatter, to a PNG.
+    """Write images ``(n, channels, height, width)`` side by side, or points ``(n, 2)`` as a scatter.
 
-    Images are clipped to [0, 1] and have a line of one pixel between them.
+    Images are clipped to [0, 1] and have a line of one pixel between them. Of volumes the middle slices are
+    shown, of channels that are no colours the first, and signals ``(n, channels, length)`` as lines.
     """
     target = as_path(path)
     if samples.ndim == 2:
         _save_scatter(samples, target)
         return
+    if samples.ndim == 3:
+        _save_lines(samples, target, n_columns)
+        return
+    if samples.ndim == 5:
+        samples = samples[:, :, samples.shape[2] // 2]
+    if samples.shape[1] not in (1, 3):
+        samples = samples[:, :1]
     from matplotlib.image import imsave
 
     x = samples.detach().float().clamp(0, 1).cpu().numpy()
@@ -161,6 +169,19 @@ def save_grid(samples: Tensor, path: Path | str, *, n_columns: int = 8) -> None:
         canvas[:, top : top + height, left : left + width] = image
     pixels = np.moveaxis(canvas, 0, -1) if channels == 3 else canvas[0]
     write_file(target, lambda file: imsave(file, pixels, cmap="gray", vmin=0, vmax=1, format="png"))
+
+
+def _save_lines(signals: Tensor, path: Path, n_columns: int) -> None:
+    from matplotlib.figure import Figure
+
+    n_rows = -(-len(signals) // n_columns)
+    figure = Figure(figsize=(1.2 * n_columns, 0.9 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, signal in zip(axes.flat, signals.detach().float().cpu().numpy(), strict=False):
+        axis.plot(signal.T, linewidth=0.8)
+    write_file(path, png(figure, dpi=80))
 
 
 def _save_scatter(points: Tensor, path: Path) -> None:

@@ -161,7 +161,7 @@ class _Run:
         if log is None:
             return
         x = training.samples(self.n_shown)
-        if x is not None and ((x.ndim == 4 and x.shape[1] in (1, 3)) or (x.ndim == 2 and x.shape[1] == 2)):
+        if x is not None and (x.ndim in (3, 4, 5) or (x.ndim == 2 and x.shape[1] == 2)):
             save_grid(x, log.folder / f"samples-{training.n_done:07d}.png")
 
     def _save(self) -> None:

@@ -214,6 +214,20 @@ def test_a_grid_shows_every_image_in_its_place(tmp_path: Path, channels: int) ->
     assert 0.4 < pixels[2, 0, 0] < 0.6
 
 
+def test_volumes_are_shown_by_their_middle_slices_and_other_channels_by_the_first(tmp_path: Path) -> None:
+    volumes = torch.zeros(4, 2, 3, 4, 5)
+    volumes[:, 0, 1] = 1.0
+    save_grid(volumes, tmp_path / "grid.png", n_columns=4)
+    pixels = imread(tmp_path / "grid.png")
+    assert pixels.shape[:2] == (4, 4 * 6 - 1)
+    assert pixels[:, :5, :3].min() == 1
+
+
+def test_signals_are_drawn_as_lines(tmp_path: Path) -> None:
+    save_grid(torch.rand(10, 2, 16), tmp_path / "lines.png")
+    assert imread(tmp_path / "lines.png").ndim == 3
+
+
 def test_points_are_drawn_as_a_scatter(tmp_path: Path) -> None:
     save_grid(torch.rand(10, 2), tmp_path / "points.png")
     assert imread(tmp_path / "points.png").ndim == 3
