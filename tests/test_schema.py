@@ -91,7 +91,8 @@ def test_specs_cannot_be_changed():
 
 def test_every_registered_forward_has_a_table():
     kinds = {kind for choice in _choices_in(ForwardSpec) for kind in choice.kinds()} - {"chain"}
-    assert kinds | {"magnitude"} == set(FORWARDS)  # a magnitude is always of the parts of a chain before it
+    follow = {"magnitude", "transmission"}  # always of the parts of a chain before them
+    assert kinds | follow == set(FORWARDS)
 
 
 def test_a_magnitude_is_of_something():
@@ -154,7 +155,7 @@ def test_a_magnitude_is_of_something():
         (
             'kind = "block-sum"\n',
             "",
-            "forward.kind is missing; there are: acoustic-crosswell, block-sum, blur, chain",
+            "forward.kind is missing; there are: acoustic-crosswell, block-sum, blur, born-scattering, chain",
         ),
         (f"[forward]\n{FORWARD}", "forward = 3", "forward.kind is missing"),
         ("[solver]\nrestarts = 3", "[solver.kind]\nrestarts = 3", "solver.kind: it should be a valid string"),

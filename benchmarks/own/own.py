@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import sciadv
 from benchmarks.contract import Bench, Row, Settings, markdown_table
+from benchmarks.own import image_sets, verdicts
 from benchmarks.own.sources import SOURCES, Source
 from benchmarks.parts import PENDING, Part, measure_parts
 from sciadv.errors import InputError
@@ -86,7 +87,7 @@ def _command(*arguments: str) -> float:
 
 
 #: What gives the rows of each table.
-TABLES: tuple[Callable[[Settings], list[Row]], ...] = (data_rows,)
+TABLES: tuple[Callable[[Settings], list[Row]], ...] = (data_rows, image_sets.rows, verdicts.rows)
 
 
 def run(settings: Settings) -> list[Row]:
@@ -111,7 +112,8 @@ def table(rows: list[Row]) -> str:
         for row in done
     ]
     useful = "\n".join(f"- {row['row']}: {row['usefulness']}" for row in done if row["usefulness"])
-    return f"{markdown_table(header, lines)}\n\n{useful}"
+    tables = [markdown_table(header, lines), useful, image_sets.table(rows), verdicts.table(rows)]
+    return "\n\n".join(tables)
 
 
 def draw(figure: Figure, rows: list[Row]) -> None:
@@ -128,4 +130,11 @@ def draw(figure: Figure, rows: list[Row]) -> None:
     axes.legend(frameon=False)
 
 
-BENCH = Bench("a stranger's images: files to prior, solve and report", None, run, draw, table)
+BENCH = Bench(
+    "a stranger's images: files to prior, solve and report; image sets through operators; verdicts",
+    None,
+    run,
+    draw,
+    table,
+    thresholds=(*image_sets.THRESHOLDS, *verdicts.THRESHOLDS),
+)

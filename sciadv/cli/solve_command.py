@@ -102,7 +102,18 @@ def solve(  # noqa: PLR0913  # a command's options are its arguments
     With --shards: part-00000.npz and so on, a block of measurements each, and summary.json.
     """
     request = Request(
-        problem, out, measurements, solver, restarts, device, seed, first, shards, block, cluster, allow_factory
+        problem,
+        out,
+        measurements,
+        solver,
+        restarts,
+        device,
+        seed,
+        first,
+        shards,
+        block,
+        cluster,
+        allow_factory,
     )
     if shards is None:
         run_request(request)

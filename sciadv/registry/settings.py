@@ -32,7 +32,9 @@ def _array_or_path(value: object) -> object:
     """Pass a nested array of numbers, or the path of an array file; refuse the rest, a single number too."""
     if not isinstance(value, str | list):
         raise ValueError(f"expected an array of numbers or the path of a .npy or .npz file, got {value!r}")
-    return _numbers_or_path(value)
+    flat = _flatten(value)
+    is_mask = bool(flat) and all(isinstance(item, bool) for item in flat)
+    return value if is_mask else _numbers_or_path(value)
 
 
 def _flatten(value: object) -> list[object]:
