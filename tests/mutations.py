@@ -214,6 +214,41 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("verdicts", "(near_best & _apart(solution, settings))", "(near_best | _apart(solution, settings))"),
         ("verdicts", "0.5 * problem.n_measurements", "1.0 * problem.n_measurements"),
     ],
+    ("solvers/diagnosis", ("solvers/diagnosis/test_noise_checks.py",)): [
+        (
+            "noise_checks",
+            "return noise, factor, score / diagonal.sqrt()",
+            "return noise, factor, score / diagonal",
+        ),
+        ("noise_checks", "weight.square().sum(0) - known.square().sum(1)", "weight.square().sum(0)"),
+        ("noise_checks", "(noise - 1) * trace / square", "(noise - 1) / square"),
+        ("noise_checks", "< settings.threshold / 2", "< settings.threshold"),
+        ("noise_checks", "tuple(-size for size in move)", "move"),
+    ],
+    ("solvers/diagnosis", ("solvers/diagnosis/test_findings.py",)): [
+        ("conformal", "settings) for sign in (1, -1)", "settings) for sign in (1, 1)"),
+        (
+            "conformal",
+            "reference.std() * (1 / n + 1 / known) ** 0.5",
+            "reference.std() * (1 / n + 1 / known)",
+        ),
+        ("conformal", "max(settings.threshold, 1 / (1 + known))", "settings.threshold"),
+        (
+            "conformal",
+            "masked_fill(~flagged, -torch.inf).argmax(1)",
+            "masked_fill(~flagged, torch.inf).argmin(1)",
+        ),
+    ],
+    ("solvers/automatic", ("solvers/automatic/test_stacking.py",)): [
+        ("stacking", "values.clamp_min(0).sqrt()[:, None]", "values.clamp_min(0)[:, None]"),
+        ("stacking", "while bool((weights[kept] < least).any())", "while bool((weights[kept] < 0).any())"),
+        ("stacking", "errors @ errors.T / errors.shape[1]", "errors @ errors.T / len(errors)"),
+    ],
+    ("solvers/automatic", ("solvers/automatic/test_outliers.py",)): [
+        ("outliers", "change[row, out] = -torch.linalg.solve", "change[row, out] = torch.linalg.solve"),
+        ("outliers", "settings.far * robust.clamp_min(1)", "0.5 * settings.far * robust.clamp_min(1)"),
+        ("outliers", "(far.double().mean(1, keepdim=True) <= settings.largest_share)", "far"),
+    ],
     (
         "domains/batch_correction",
         ("domains/batch_correction/test_cells.py", "domains/batch_correction/test_linear.py"),

@@ -50,6 +50,8 @@ def test_what_is_wrong_is_named(change: str, flag: str, words: str) -> None:
     assert compared.findings is not None
     mask = compared.findings.flags[flag][0]
     assert float(mask.float().mean()) >= 0.9
+    if change == "moved":
+        assert compared.findings.move[mask].mode(0).values.tolist() == [0, 2]
     row = int(mask.nonzero()[0])
     assert any(words in sentence for sentence in compared.findings.words(row))
 

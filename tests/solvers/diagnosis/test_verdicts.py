@@ -16,8 +16,10 @@ from sciadv.forward import GaussianSensing
 from sciadv.likelihood import Gaussian, Tolerance
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solution import Status
 from sciadv.solvers import LevenbergMarquardt
 from sciadv.solvers.diagnosis.verdicts import diagnose
+from sciadv.solvers.latent.scoring import score
 from sciadv.testing.solver_suite import linear_problem
 from sciadv.verbs.solve import solve
 
@@ -44,6 +46,19 @@ def test_data_that_no_candidate_explains_are_out_of_range() -> None:
     assert bool(found.is_out_of_range.all())
     assert "expand the range" in found.words[0]
     assert float(found.p_value.max()) < 1e-6
+
+
+@pytest.mark.parametrize(("factor", "is_over"), [(0.999, False), (1.001, True)])
+def test_the_threshold_of_both_verdicts_is_that_of_the_status(factor: float, is_over: object) -> None:
+    problem = linear_problem(n_problems=1)
+    solution = LevenbergMarquardt(restarts=1).solve(problem)
+    misfit = factor * (1 + 2 * (2 / 12) ** 0.5) ** 0.5  # two deviations of chi-square of 12 degrees
+    posed = problem.with_measurements(solution.prediction + 0.05 * misfit)
+    found = diagnose(posed, score(posed, solution.x, ended=Status.CONVERGED, z=solution.z), extent="quick")
+    assert found.is_explained is not None
+    assert found.is_out_of_range is not None
+    assert found.is_explained.tolist() == [not is_over]
+    assert found.is_out_of_range.tolist() == [is_over]
 
 
 def test_two_far_answers_that_explain_the_data_are_told() -> None:

@@ -23,6 +23,7 @@ def test_the_threshold_is_so_many_deviations_of_chi_square_above_its_mean(n_devi
     problem = linear_problem(n_measurements=12)
     expected = 1 + n_deviations * (2 / 12) ** 0.5  # chi-square of m degrees: mean m, variance 2 m
     assert noise_threshold(problem, n_deviations) ** 2 == pytest.approx(expected)
+    assert noise_threshold(problem) == noise_threshold(problem, 2.0)
 
 
 def test_a_tolerance_has_a_threshold_of_1() -> None:

@@ -10,6 +10,7 @@ import torch
 from sciadv.likelihood import Gaussian
 from sciadv.problem import Problem
 from sciadv.solvers import Auto, Laplace, LevenbergMarquardt, Solver
+from sciadv.solvers.linear.noise_level import noise_level
 from sciadv.testing.solver_suite import linear_problem
 
 
@@ -32,6 +33,21 @@ def test_the_estimate_is_unbiased_where_that_of_maximum_likelihood_is_a_third_to
     error = float(ratio.std()) / 150**0.5
     assert abs(float(ratio.mean()) - 1) < 4 * error + 0.03  # chi-square of 8 degrees of freedom
     assert float((found.misfit / sigma).square().mean()) < 0.8  # 8 / 12
+
+
+@pytest.mark.parametrize("latent_weight", [0.0, 1.0, 30.0])
+def test_the_squares_are_shared_among_the_data_less_what_they_determine(latent_weight: float) -> None:
+    problem = replace(of_unknown_noise(3, 0.5), latent_weight=latent_weight)
+    z = torch.randn(3, 4, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        squares = (problem.forward(problem.prior(z)) - problem.measurements).double().square().sum(1)
+        origin = problem.forward(problem.prior(torch.zeros(1, 4)))
+        jacobian = (problem.forward(problem.prior(torch.eye(4))) - origin).double().T  # all is linear
+    for square, variance in zip(squares, noise_level(problem, z).double().square(), strict=True):
+        normal = jacobian.T @ jacobian
+        hessian = normal + latent_weight * variance * torch.eye(4).double()
+        n_determined = torch.linalg.solve(hessian, normal).trace()
+        assert float(variance) == pytest.approx(float(square / (12 - n_determined)), rel=1e-4)
 
 
 @pytest.mark.parametrize("solver", [Auto(restarts=1), Laplace(restarts=2, n_samples=4)])
