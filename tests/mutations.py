@@ -116,11 +116,11 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("block", "blocks.sum((3, 5))", "blocks.sum((2, 5))"),
     ],
     ("forward/imaging", ("forward/imaging/test_blur.py",)): [
-        ("blur", "kernel.flip(0, 1)", "kernel"),
+        ("blur", "flipped = kernel.flip(tuple(range(kernel.ndim))).to(dtype)", "flipped = kernel.to(dtype)"),
         (
             "blur",
-            "self.flipped[None, None]).reshape(x.shape)",
-            "self.flipped[None, None].flip(2)).reshape(x.shape)",
+            "return convolve(x, self.flipped[None, None])",
+            "return convolve(x, self.flipped[None, None].flip(2))",
         ),
     ],
     ("forward/imaging", ("forward/imaging/test_pad.py",)): [
@@ -130,10 +130,14 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("sensing", ".mul_(scale)", ".mul_(scale**2)"),
     ],
     ("forward/imaging", ("forward/imaging/test_fourier.py",)): [
-        ("fourier", 'torch.fft.fft2(image, norm="ortho")', "torch.fft.fft2(image)"),
         (
             "fourier",
-            "k_space = torch.fft.fftshift(k_space, dim=(-2, -1)) if self.is_centred",
+            'torch.fft.fftn(image, dim=self.axes, norm="ortho")',
+            "torch.fft.fftn(image, dim=self.axes)",
+        ),
+        (
+            "fourier",
+            "k_space = torch.fft.fftshift(k_space, dim=self.axes) if self.is_centred",
             "k_space = torch.fft.fftshift(k_space, dim=(-1,)) if self.is_centred",
         ),
     ],
