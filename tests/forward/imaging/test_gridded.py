@@ -32,7 +32,7 @@ def test_it_is_nearly_the_exact_sum(is_normalised: bool) -> None:  # noqa: FBT00
     fast, exact = (
         kind((1, 17, 20), spokes(9, 31), **settings) for kind in (GriddedFourier, NonuniformFourier)
     )
-    assert float((fast(x) - exact(x)).norm() / exact(x).norm()) < 2e-4
+    assert float((fast(x) - exact(x)).norm() / exact(x).norm()) < 1e-3
     volume = torch.rand(1, 1, 8, 9, 10, generator=torch.Generator().manual_seed(1))
     places = torch.rand(40, 3, generator=torch.Generator().manual_seed(2)) - 0.5
     fast, exact = (kind((1, 8, 9, 10), places, **settings) for kind in (GriddedFourier, NonuniformFourier))
