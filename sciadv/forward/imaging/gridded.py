@@ -45,9 +45,9 @@ class GriddedFourier(LinearForward):
 
     Notes
     -----
-    The defaults differ from the exact sum by some 3e-4 of its size (volumes: 8e-4); the adjoint is that of the interpolated
-    transform, to rounding. The cost is that of a fast transform of the grid, and ``n_neighbours ** axes``
-    operations a sample.
+    The defaults differ from the exact sum by some 3e-4 of its size (volumes: 8e-4); the adjoint is that of
+    the interpolated transform, to rounding. The cost is that of a fast transform of the grid, and
+    ``n_neighbours ** axes`` operations a sample.
 
     References
     ----------
