@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.any_generator import any_generator
 from benchmarks.contract import (
     Bar,
     Bench,
@@ -35,6 +36,7 @@ from sciadv.catalogue import entry_spec
 from sciadv.errors import UnknownNameError
 
 BENCHES: dict[str, Bench] = {
+    "any-generator": any_generator.BENCH,
     "compressed-sensing": compressed_sensing.BENCH,
     "compressed-sensing-full": compressed_sensing_full.BENCH,
     "ct-sparse-view": scans.CT_BENCH,

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sciadv.arguments.memory import check_memory
 from sciadv.arguments.values import as_count, as_dtype, as_one_of, as_tensor, as_text, shown
 from sciadv.data.moments import MOMENTS, Moments, Residual
-from sciadv.errors import FOREIGN_FAILURES, GeneratorError, InputError
+from sciadv.errors import GeneratorError, InputError
 from sciadv.files.cards import (
     CARD,
     CLASSIFIER,
@@ -27,10 +27,11 @@ from sciadv.files.cards import (
 )
 from sciadv.files.folders import as_path, find_entry
 from sciadv.files.publishing import publish
-from sciadv.files.reading import file_sha256
 from sciadv.files.weights import write_tensors
 from sciadv.nets import NETS
-from sciadv.nets.generator_checks import check_generator
+from sciadv.nets.foreign.adapted import adapt
+from sciadv.nets.foreign.adapting import Adapting
+from sciadv.nets.generator_checks import check_generator, run_net
 from sciadv.nets.private_copy import private_copy, sharing_copy
 from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
 from sciadv.nets.wrapping.weights_file import (
@@ -39,6 +40,7 @@ from sciadv.nets.wrapping.weights_file import (
     factory_in,
     latent_shape_in,
     read_weights,
+    sha256,
 )
 from sciadv.types import Shape, as_device, as_generator
 
@@ -115,6 +117,33 @@ class Prior:
         for name, value in own.items():
             object.__setattr__(self, name, value)  # frozen
 
+    @staticmethod
+    def from_module(  # noqa: PLR0913  # the fields of `Adapting`
+        generator: Any,
+        sample: Any = None,
+        *,
+        latent_shape: int | Shape | None = None,
+        space: Literal["z", "w", "w+"] = "z",
+        condition: Any = None,
+        output: int | str | None = None,
+        to_unit: bool = False,
+        truncation: float = 1.0,
+        is_tied: bool | None = None,
+        n_draws: int = 4000,
+        seed: int = 0,
+        name: str = "custom",
+    ) -> Prior:
+        """Return the prior of somebody else's generator, with any inputs and outputs.
+
+        `sample` draws what it takes, ``sample(n)``; left out, its inputs are recognised by their names.
+        Settings as of `sciadv.nets.foreign.adapting.Adapting`. The card says under "adapter" what was found.
+
+        An `InputError` says what to give where it is not clear what the generator takes or gives.
+        """
+        how = Adapting(latent_shape, space, condition, output, to_unit, truncation, is_tied, n_draws, seed)
+        net = adapt(generator, sample, how)
+        return Prior(net, net.n_latent, name=name, card={"adapter": " ".join(net.notes)})
+
     @property
     def n_latent(self) -> int:
         """Length of a flat latent."""
@@ -177,7 +206,7 @@ class Prior:
     def _generate(self, z: Tensor) -> Any:
         """Return what the generator gives."""
         shaped = z if isinstance(self.latent_shape, int) else z.reshape(-1, *self.latent_shape)
-        return _run(self.generator, shaped, f"the generator of prior {self.name!r}")
+        return run_net(self.generator, shaped, f"the generator of prior {self.name!r}")
 
     def sample_latent(self, n: int, *, seed: int | torch.Generator) -> Tensor:
         """Draw flat latents ``(n, n_latent)`` from N(0, I); the same for a seed on any device."""
@@ -220,7 +249,7 @@ class Prior:
             raise InputError("x to encode has NaN or Inf")
         who = f"the encoder of prior {self.name!r}"
         with torch.no_grad():
-            latents = _run(self.encoder, candidates, who)
+            latents = run_net(self.encoder, candidates, who)
         expected = (len(candidates), self.n_latent)
         if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
             raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
@@ -368,23 +397,3 @@ class Prior:
             write_card(new, facts | content_hashes([*new.glob("*.safetensors"), *others]), text)
 
         return publish(target, build)
-
-
-def _run(net: nn.Module, x: Tensor, who: str) -> Any:
-    """Return what a network gives, or say that it failed."""
-    try:
-        return net(x)
-    except FOREIGN_FAILURES as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GeneratorError(f"{who} fails on a batch of {len(x)}: {reason}") from error
-
-
-def sha256(path: Path | str) -> str:
-    """Hex sha256 of a file.
-
-    Raises
-    ------
-    InputError
-        It cannot be read.
-    """
-    return file_sha256(as_path(path))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciadv.arguments.values import shown
-from sciadv.errors import InputError
+from sciadv.errors import FOREIGN_FAILURES, GeneratorError, InputError
 from sciadv.types import Shape, as_generator
 
 Generate = Callable[[Tensor], object]
@@ -108,3 +109,12 @@ def _check_rows_apart(x: Tensor, generate_rows: Callable[[list[int]], Tensor], w
                 f"{who} mixes the members of a batch: a candidate changes by {gap:.2g} with the others "
                 f"beside it. Leave out layers that work across dimension 0"
             )
+
+
+def run_net(net: nn.Module, x: Tensor, who: str) -> Any:
+    """Return what a network gives, or say that it failed."""
+    try:
+        return net(x)
+    except FOREIGN_FAILURES as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise GeneratorError(f"{who} fails on a batch of {len(x)}: {reason}") from error

@@ -23,6 +23,7 @@ _DRAWS: frozenset[Callable[..., Any]] = frozenset(
         torch.randn,
         torch.randint,
         torch.randperm,
+        torch.normal,
     }
 )
 

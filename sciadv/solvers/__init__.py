@@ -28,6 +28,8 @@ from sciadv.solvers.latent.csgm import CSGM
 from sciadv.solvers.latent.differential_evolution import DifferentialEvolution
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Progress
+from sciadv.solvers.many_latents.amortised_search import AmortisedSearch
+from sciadv.solvers.many_latents.gauss_newton_cg import GaussNewtonCG
 from sciadv.solvers.posterior.hmc import HMC
 from sciadv.solvers.posterior.laplace import Laplace
 from sciadv.solvers.posterior.mala import MALA
@@ -73,11 +75,13 @@ __all__ = [
     "SOLVERS",
     "TV",
     "Adam",
+    "AmortisedSearch",
     "Annealing",
     "Auto",
     "BinaryCells",
     "DeepImagePrior",
     "DifferentialEvolution",
+    "GaussNewtonCG",
     "ImageAdaptive",
     "IntermediateLayer",
     "Laplace",

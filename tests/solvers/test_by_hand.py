@@ -20,9 +20,11 @@ from sciadv.solvers import (
     SOLVERS,
     TV,
     Adam,
+    AmortisedSearch,
     Annealing,
     DeepImagePrior,
     DifferentialEvolution,
+    GaussNewtonCG,
     ImageAdaptive,
     IntermediateLayer,
     LearnedTV,
@@ -36,6 +38,7 @@ from sciadv.solvers import (
     TangentKernel,
     WirtingerFlow,
 )
+from sciadv.solvers.amortised.own_samples import SampleBudget
 from sciadv.solvers.latent.iterate import IterativeSolver
 from sciadv.solvers.posterior.chains import Plan
 from sciadv.testing.solver_suite import check_steps
@@ -89,11 +92,14 @@ def _in_range() -> Problem:
     return replace(problem, prior=replace(problem.prior, residual=None))
 
 
+FEW_SAMPLES = SampleBudget(n_samples=60, n_for_components=30)
 PLAN = Plan(n_chains=2, n_samples=8, n_warmup=4, thin=1)
 #: A short setting of each, and the problem that it is for.
 SHORT: dict[str, tuple[Solver, Problem]] = {
     "levenberg-marquardt": (LevenbergMarquardt(restarts=6), _in_range()),
     "adam": (Adam(restarts=2, n_iterations=45), _in_range()),
+    "amortised-search": (AmortisedSearch(2, budget=FEW_SAMPLES), _in_range()),
+    "gauss-newton-cg": (GaussNewtonCG(2, starts="codebook"), _in_range()),
     "csgm": (CSGM(restarts=2, n_iterations=12), _in_range()),
     "annealing": (Annealing(factors=(10.0, 2.0)), _in_range()),
     "global": (DifferentialEvolution(population=8, n_generations=4, restarts=2), _in_range()),

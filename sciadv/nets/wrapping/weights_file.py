@@ -9,6 +9,8 @@ from typing import Any
 from sciadv.arguments.values import as_count, as_scalar, as_shape
 from sciadv.errors import InputError, WeightsError
 from sciadv.files.cards import require_bytes_stated, require_stated
+from sciadv.files.folders import as_path
+from sciadv.files.reading import file_sha256
 from sciadv.files.weights import TensorFile, read_tensor_file
 from sciadv.nets.wrapping.factory import Factory
 from sciadv.types import Shape
@@ -62,3 +64,14 @@ def _n_latent(file: TensorFile, spec: dict[str, object]) -> int:
     if isinstance(n_latent, bool) or not isinstance(n_latent, int) or n_latent < 1:
         raise file.wrong(f"its generator has n_latent = {n_latent!r}")
     return n_latent
+
+
+def sha256(path: Path | str) -> str:
+    """Hex sha256 of a file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    """
+    return file_sha256(as_path(path))

@@ -18,7 +18,7 @@ from sciadv.solvers.latent.iterate import State, every_row
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import score
 from sciadv.solvers.latent.starts import StartPoints, Starts, start_points
-from sciadv.solvers.linear.jacobian import latent_jacobian
+from sciadv.solvers.linear.jacobian import latent_jacobian, push_unit_tangents
 from sciadv.types import Rows
 
 
@@ -123,7 +123,7 @@ def has_forward_mode(problem: Problem) -> bool:
     """Whether the generator can be differentiated in forward mode, which a Jacobian needs."""
     z = torch.zeros(1, problem.prior.n_latent, dtype=problem.prior.dtype, device=problem.prior.device)
     try:
-        Search(problem, 1).jacobian(z)
+        push_unit_tangents(problem.prior, z)
     except (RuntimeError, NotImplementedError):
         return False
     return True

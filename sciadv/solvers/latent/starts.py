@@ -1,4 +1,4 @@
-"""Where latent searches start: a codebook of prior draws, the encoded linear estimate, or given latents."""
+"""Where latent searches start: prior draws, an encoded or a regressed estimate, or given latents."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from sciadv.errors import InputError, require_at_least
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
+from sciadv.solvers.amortised.latent_regression import amortised_starts
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
 from sciadv.solvers.linear.jacobian import latent_jacobian
 from sciadv.solvers.linear.linearised_draws import (
@@ -62,8 +63,10 @@ class Starts:
         "codebook": the prior draws that explain the data best. "encoder": the encoded linear estimate of the
         image, then the codebook. "auto": "encoder" where the prior has one and the operator is linear, else
         "codebook". "linearised-draws": as "auto", but instead of the codebook the draws whose models of the
-        objective have the lowest minima, where latents are short enough for enough of them. "random": draws,
-        the same for every measurement. Or latents ``(batch, restarts, latent)``.
+        objective have the lowest minima, where latents are short enough for enough of them. "amortised":
+        latents regressed on the measurements by samples of the generator, kept in the cache folder for each
+        generator (`sciadv.solvers.amortised`), then others as far from them as the regression errs. "random":
+        draws, the same for every measurement. Or latents ``(batch, restarts, latent)``.
     halve_at
         Iterations after which only the better half of a measurement's restarts goes on. From a third of
         the first on, a restart that has met a better one ends too.
@@ -125,11 +128,12 @@ def start_points(problem: Problem, starts: Starts, *, seed: int) -> StartPoints:
         return StartPoints(where.to(prior.device, prior.dtype))
     if where == "random":
         return StartPoints(prior.sample_latent(n, seed=seed).expand(expected))  # whatever the batch
+    if where == "amortised":
+        return StartPoints(amortised_starts(problem, n, seed=seed))
     if where not in ("auto", "linearised-draws", "encoder", "codebook"):
         raise InputError(
-            f"starts must be 'auto', 'linearised-draws', 'codebook', 'encoder', 'random' or latents of "
-            f"shape "
-            f"{expected}, but got {where!r}"
+            f"starts must be 'auto', 'linearised-draws', 'codebook', 'encoder', 'amortised', 'random' or "
+            f"latents of shape {expected}, but got {where!r}"
         )
     has_encoder = prior.encoder is not None and problem.forward.is_linear
     first = _encoded(problem) if where == "encoder" or (has_encoder and where != "codebook") else None

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from sciadv.errors import GeneratorError
 from sciadv.forward.autodiff import forward_mode
-from sciadv.likelihood import real_view
+from sciadv.likelihood import as_data, real_view
 from sciadv.problem import Problem
+from sciadv.solvers.linear.latent_products import LatentProducts
 
 #: Candidates that one pass of the generator may make at once in a Jacobian; bounds the memory.
 MAX_TANGENTS = 1024
@@ -43,10 +45,17 @@ def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
     """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers.
 
     Forward mode through the generator only, all unit tangents in one batch; the operator is applied to the
-    tangents by its jvp, so it needs no automatic differentiation.
+    tangents by its jvp, so it needs no automatic differentiation. Where a layer of the generator has no
+    forward mode, by reverses.
     """
     chunk = max(1, MAX_TANGENTS // z.shape[1])
-    return torch.cat([_jacobian_chunk(problem, part) for part in torch.split(z, chunk)])
+    parts = torch.split(z, chunk)
+    try:
+        return torch.cat([_jacobian_chunk(problem, part) for part in parts])
+    except (RuntimeError, NotImplementedError) as error:
+        if any(words in str(error) for words in ("out of memory", "allocate memory")):
+            raise
+        return torch.cat([_reverse_jacobian(problem, part) for part in parts])
 
 
 def _jacobian_chunk(problem: Problem, z: Tensor) -> Tensor:
@@ -61,6 +70,19 @@ def _jacobian_chunk(problem: Problem, z: Tensor) -> Tensor:
             columns = real_view(forward.jvp(x.repeat(n_latent, *([1] * (x.ndim - 1))), tangents))
         # (latent * rows, measurements) -> (rows, measurements, latent)
         return columns.reshape(n_latent, n_rows, -1).permute(1, 2, 0)
+
+
+def _reverse_jacobian(problem: Problem, z: Tensor) -> Tensor:
+    """Return the Jacobian column by column, or row by row where a layer has one reverse only."""
+    products = LatentProducts(problem, z)
+    unit = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    try:
+        return torch.stack([products.forward(one.expand_as(z)) for one in unit], 2)
+    except GeneratorError:
+        shape = problem.forward.out_shape
+        each = torch.eye(problem.n_measurements, dtype=z.dtype, device=z.device)
+        rows = [products.adjoint(as_data(one.expand(len(z), -1), shape)) for one in each]
+        return torch.stack(rows, 1)
 
 
 def real_curvature(problem: Problem, prediction: Tensor, y: Tensor) -> Tensor:

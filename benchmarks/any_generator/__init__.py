@@ -1,0 +1,1 @@
+"""Any generator: whether it recovers the images that it made itself."""

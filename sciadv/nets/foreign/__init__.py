@@ -1,0 +1,1 @@
+"""Generators as others write them: any inputs and outputs, behind one row of standard normal numbers."""

@@ -1,0 +1,154 @@
+"""Amortised starts, one after the other: what the first search explains costs one search.
+
+A later start is the best latent so far, shaken: D. Wales, J. Doye, Global optimization by basin-hopping, J.
+Phys. Chem. A 101 (1997) 5111-5116.
+
+A generator's own samples teach a regression where to start (`sciadv.solvers.amortised`), once for each
+generator. Each round searches, from the next start, the measurements that are not explained yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError
+from sciadv.problem import Problem
+from sciadv.registry.checked import checked
+from sciadv.solution import Solution, Status
+from sciadv.solvers.amortised.latent_regression import Regression, amortised_starts
+from sciadv.solvers.amortised.own_samples import SampleBudget
+from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
+from sciadv.solvers.latent.iterate import State, every_row, iterate
+from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
+from sciadv.solvers.latent.progress import Monitor, Run
+from sciadv.solvers.latent.search import LatentState, begin, best_restarts, has_forward_mode
+from sciadv.solvers.latent.starts import Starts
+from sciadv.solvers.many_latents.gauss_newton_cg import GaussNewtonCG
+from sciadv.types import Count, Share, as_generator
+
+
+@checked
+@dataclass(frozen=True)
+class AmortisedSearch:
+    """Search each measurement from its regressed latents, then from shaken ones until it is explained.
+
+    Parameters
+    ----------
+    restarts
+        Starts per measurement at most.
+    n_iterations
+        Steps of a search at most.
+    starts
+        "amortised", or latents ``(batch, restarts, latent)``, which are not shaken.
+    shake
+        rho of a later start, ``(1 - rho^2)^(1/2) z + rho N(0, I)``, z the best so far.
+    search
+        "levenberg-marquardt", which holds a matrix of latents x latents for each measurement;
+        "gauss-newton-cg", which holds none; "auto": the former up to `most_dense` latents, where the
+        generator has a forward mode.
+    most_dense
+        Most latents for "levenberg-marquardt".
+    n_at_once
+        Measurements whose matrices are held at once.
+    budget
+        What is spent on a generator once.
+    regression
+        How latents are regressed.
+    multipliers
+        How constraints are kept.
+
+    Notes
+    -----
+    Where the noise level is unknown nothing says that a measurement is explained; then every start is
+    searched.
+    """
+
+    restarts: Count = 8
+    n_iterations: Count = 200
+    starts: str | Tensor = "amortised"
+    shake: Share = 0.5
+    search: str = "auto"
+    most_dense: Count = 1200
+    n_at_once: Count = 32
+    budget: SampleBudget = field(default_factory=SampleBudget)
+    regression: Regression = field(default_factory=Regression)
+    multipliers: Multipliers = field(default_factory=Multipliers)
+    name: str = "amortised-search"
+
+    def __post_init__(self) -> None:
+        """Check the name of the search."""
+        known = ("auto", "levenberg-marquardt", "gauss-newton-cg")
+        if self.search not in known:
+            raise InputError(f"search must be one of {', '.join(known)}, but it is {self.search!r}")
+
+    def init(self, problem: Problem, run: Run) -> LatentState:
+        """Score the starts."""
+        given = self.starts
+        if not isinstance(given, Tensor):
+            if given != "amortised":
+                raise InputError(f"starts must be 'amortised' or latents, but it is {given!r}")
+            given = amortised_starts(
+                problem, self.restarts, seed=run.seed, budget=self.budget, how=self.regression
+            )
+        search, z = begin(problem, Starts(self.restarts, given), run)
+        point = search.evaluate(z, every_row(z))
+        return State(search, run, point, every_row(z), [], self.restarts)
+
+    def step(self, state: LatentState) -> LatentState:
+        """Search the measurements that are not explained from their next start."""
+        n = self.restarts
+        is_next = state.active % n == state.iteration
+        rows = state.active[is_next]
+        best = state.best
+        explained = torch.zeros(state.search.problem.n_problems, dtype=torch.bool, device=rows.device)
+        for part in torch.split(rows, self.n_at_once):
+            problem = state.search.problem.subset(part // n)
+            found = self._inner(problem, self._starts(state, part)).solve(
+                problem, seed=state.run.seed, monitor=state.run
+            )
+            assert found.z is not None  # a latent search has latents
+            reached = state.search.score(found.z, found.prediction, part)
+            better = (reached.objective < best.objective[part]).nonzero().squeeze(1)
+            best = best.put(part[better], reached.take(better))
+            explained[part // n] = torch.tensor(
+                [how is Status.EXPLAINED for how in found.status], device=rows.device
+            )
+            if state.run.was_interrupted:
+                return state.after(best, [*state.memory, len(rows)], state.active)
+        waiting = state.active[~is_next]
+        return state.after(best, [*state.memory, len(rows)], waiting[~explained[waiting // n]])
+
+    def _starts(self, state: LatentState, rows: Tensor) -> Tensor:
+        """Return where rows start: the first of each measurement as given, later ones shaken."""
+        best = state.best
+        if state.iteration == 0 or isinstance(self.starts, Tensor):
+            given: Tensor = best.z[rows]
+            return given
+        objective = best.objective.reshape(-1, self.restarts)[rows // self.restarts]
+        z = best.z[rows - rows % self.restarts + objective.argmin(1)]
+        numbers = torch.randn(z.shape[1], generator=as_generator(state.run.seed + state.iteration))
+        shaken: Tensor = (1 - self.shake**2) ** 0.5 * z + self.shake * numbers.to(z)
+        return shaken
+
+    def _inner(self, problem: Problem, z: Tensor) -> LevenbergMarquardt | GaussNewtonCG:
+        """Return the search of one round, from given latents ``(batch, latent)``."""
+        starts = z[:, None]
+        is_short = problem.prior.n_latent <= self.most_dense
+        is_dense = self.search == "levenberg-marquardt"
+        if is_dense or (self.search == "auto" and is_short and has_forward_mode(problem)):
+            return LevenbergMarquardt(1, self.n_iterations, starts, halve_at=())
+        return GaussNewtonCG(1, self.n_iterations, starts, halve_at=())
+
+    def result(self, state: LatentState) -> Solution:
+        """Return the best starts; the settings say how many measurements each round has searched."""
+        found = best_restarts(state)
+        return replace(found, settings={**found.settings, "searched_in_each_round": list(state.memory)})
+
+    def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
+        """Search from one start after the other, in rounds where the problem has constraints."""
+        if not problem.constraints:
+            return iterate(self, problem, seed=seed, monitor=monitor)
+        return keep_constraints(self, problem, seed=seed, monitor=monitor)
