@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.arguments.memory import check_memory
-from sciadv.arguments.values import as_count, as_dtype, as_one_of, as_tensor, as_text, shown
+from sciadv.arguments.values import as_count, as_dtype, as_one_of, as_tensor, as_text
 from sciadv.data.moments import MOMENTS, Moments, Residual
+from sciadv.data.stationary import StationaryStatistics
 from sciadv.errors import GeneratorError, InputError
 from sciadv.files.cards import (
     CARD,
@@ -31,8 +32,9 @@ from sciadv.files.weights import write_tensors
 from sciadv.nets import NETS
 from sciadv.nets.foreign.adapted import adapt
 from sciadv.nets.foreign.adapting import Adapting
-from sciadv.nets.generator_checks import check_generator, run_net
+from sciadv.nets.generator_checks import check_generator, run_encoder, run_net
 from sciadv.nets.private_copy import private_copy, sharing_copy
+from sciadv.nets.spatial.latent_map import resized
 from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
 from sciadv.nets.wrapping.weights_file import (
     WEIGHTS,
@@ -75,6 +77,8 @@ class Prior:
         Statistics of what the generator cannot represent, or None: `complete` learns them from images.
     factory
         What makes the generator, for one that is not of `sciadv.nets`: `save` then writes its name.
+    stationary
+        Statistics that hold at any size, or None: recipes of kind ``spatial`` learn them.
 
     Examples
     --------
@@ -95,6 +99,7 @@ class Prior:
     card: dict[str, str] = field(default_factory=dict)
     residual: Residual | None = None
     factory: Factory | None = None
+    stationary: StationaryStatistics | None = None
 
     def __post_init__(self) -> None:
         """Check every field, and hold private copies of the networks."""
@@ -240,20 +245,8 @@ class Prior:
         if self.encoder is None:
             raise InputError(f"prior {self.name!r} has no encoder; start from a codebook or give z instead")
         candidates = as_tensor(x, "x to encode", device=self.device)
-        if tuple(candidates.shape[1:]) != self.out_shape or len(candidates) == 0:
-            raise InputError(
-                f"x to encode has shape {tuple(candidates.shape)}, but candidates of prior {self.name!r} are "
-                f"(batch, {', '.join(map(str, self.out_shape))})"
-            )
-        if not bool(candidates.isfinite().all()):
-            raise InputError("x to encode has NaN or Inf")
-        who = f"the encoder of prior {self.name!r}"
-        with torch.no_grad():
-            latents = run_net(self.encoder, candidates, who)
-        expected = (len(candidates), self.n_latent)
-        if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
-            raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
-        return latents
+        shapes = self.out_shape, self.n_latent
+        return run_encoder(self.encoder, candidates, *shapes, f"prior {self.name!r}")
 
     def replica(self) -> Prior:
         """Return the prior with copies of its networks of its own; what was found by trying them is kept."""
@@ -268,6 +261,11 @@ class Prior:
         generator = sharing_copy(self.generator, "the generator").to(target)
         encoder = None if self.encoder is None else sharing_copy(self.encoder, "the encoder").to(target)
         return replace(self, generator=generator, encoder=encoder)
+
+    def at_size(self, image_shape: Shape) -> Prior:
+        """Return the prior of images of another size, with the same weights: see `resized`."""
+        nets = resized(self.generator, self.encoder, self.out_shape, image_shape, f"prior {self.name!r}")
+        return replace(self, **nets, moments=None, residual=None)
 
     def complete(self, images: Any, *, seed: int = 0) -> Prior:
         """Return the prior with all that a solve can use: see `sciadv.recipes.images.completion.complete`.
@@ -340,6 +338,7 @@ class Prior:
             moments=Moments.load(folder / MOMENTS, card),
             card=card,
             residual=Residual.load(folder, card),
+            stationary=StationaryStatistics.load(folder, card),
             factory=factory_in(nets["generator"]),
         )
 
@@ -391,6 +390,8 @@ class Prior:
                 self.moments.save(new / MOMENTS)
             if self.residual is not None:
                 self.residual.save(new)
+            if self.stationary is not None:
+                self.stationary.save(new)
             facts = {"tags": "sciadv", **header, "recipe_sha256": recipe_sha256}
             facts["weights_sha256"] = sha256(new / WEIGHTS)
             others = [target / CLASSIFIER] if (target / CLASSIFIER).is_file() else []

@@ -88,6 +88,39 @@ epochs = 1
 minibatch = 32
 [game]
 """,
+    "spatial": """
+kind = "spatial"
+title = "Discs"
+[data]
+name = "discs"
+patch = [20, 20]
+patches = 64
+tested = 4
+[generator]
+kind = "spatial-decoder"
+maps = 2
+channels = 2
+halvings = 2
+[encoder]
+kind = "spatial-encoder"
+maps = 2
+channels = 2
+halvings = 2
+[discriminator]
+kind = "patch-discriminator"
+channels = 2
+halvings = 2
+[measure]
+sides = [24, 24]
+samples = 4
+longest = 4
+[schedule]
+elbo_steps = 2
+game_steps = 6
+penalty_every = 2
+batch = 16
+[game]
+""",
     "circuits": """
 kind = "circuits"
 title = "Gene circuits"

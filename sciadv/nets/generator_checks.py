@@ -118,3 +118,29 @@ def run_net(net: nn.Module, x: Tensor, who: str) -> Any:
     except FOREIGN_FAILURES as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise GeneratorError(f"{who} fails on a batch of {len(x)}: {reason}") from error
+
+
+def run_encoder(encoder: nn.Module, x: Tensor, out_shape: Shape, n_latent: int, whose: str) -> Tensor:
+    """Return an encoder's latents ``(batch, n_latent)`` of candidates ``(batch, *out_shape)``.
+
+    Raises
+    ------
+    InputError
+        The candidates are of another shape or not finite, or the latents are not what they must be.
+    GeneratorError
+        The encoder fails.
+    """
+    if tuple(x.shape[1:]) != out_shape or len(x) == 0:
+        raise InputError(
+            f"x to encode has shape {tuple(x.shape)}, but candidates of {whose} are "
+            f"(batch, {', '.join(map(str, out_shape))})"
+        )
+    if not bool(x.isfinite().all()):
+        raise InputError("x to encode has NaN or Inf")
+    who = f"the encoder of {whose}"
+    with torch.no_grad():
+        latents = run_net(encoder, x, who)
+    expected = (len(x), n_latent)
+    if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
+        raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
+    return latents

@@ -45,7 +45,7 @@ from sciadv.testing.solver_suite import check_steps
 
 SHAPE = (1, 6, 6)
 #: They compute their answer, or leave the search to another solver of this table.
-DIRECT = {"lmmse", "lasso", "fbp", "laplace", "auto", "binary-cells"}
+DIRECT = {"stationary-lmmse", "lmmse", "lasso", "fbp", "laplace", "auto", "binary-cells"}
 
 
 def _draw(*shape: int, seed: int) -> torch.Tensor:

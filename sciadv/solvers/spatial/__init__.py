@@ -1,0 +1,1 @@
+"""Solvers of images of any size: nothing of them is a matrix of pixels by pixels."""
