@@ -271,7 +271,7 @@ def test_ctrl_c_while_comparing_keeps_the_solution(folder, monkeypatch):
     def compare(problem, *, seed, settings):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("sciadv.solvers.diagnosis.verdicts.distribution_p_value", compare)
+    monkeypatch.setattr("sciadv.solvers.diagnosis.verdicts.compare_with_images", compare)
     said = solve_mine(folder, code=130)
     assert "not compared with the prior's reference images" in said.err
     assert "out_of_distribution" not in summary(folder)["diagnosis"]

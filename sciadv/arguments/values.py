@@ -322,8 +322,8 @@ def as_reals(value: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
 
     Examples
     --------
-    >>> as_reals([0, 45], "angles")
-    array([ 0., 45.])
+    >>> as_reals([0, 45], "angles").tolist()
+    [0.0, 45.0]
     """
     tensor = as_tensor(value, name)
     if tensor.is_complex() or tensor.dtype == torch.bool or not bool(tensor.isfinite().all()):

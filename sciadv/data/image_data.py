@@ -214,7 +214,7 @@ def learn_range(images: Array, rule: RangeRule = RangeRule()) -> ValueRange:
     --------
     >>> images = np.linspace(0, 1, 600).reshape(60, 1, 10).clip(0.5)
     >>> str(learn_range(images))
-    '0.5 to 1.025'
+    '0.5 to 1'
     """
     by_channel = np.moveaxis(images, 1, 0).reshape(images.shape[1], -1)
     lows, highs = by_channel.min(1).astype(float), by_channel.max(1).astype(float)

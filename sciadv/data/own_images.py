@@ -79,7 +79,7 @@ def read_own(source: str | Path | Array, reading: Reading = Reading()) -> OwnIma
 
     Examples
     --------
-    >>> read_own(np.zeros((5, 9, 8, 3), np.uint8)).images.shape
+    >>> read_own(np.random.default_rng(0).integers(0, 256, (5, 9, 8, 3), np.uint8)).images.shape
     (5, 3, 9, 8)
     """
     if reading.axes is not None:

@@ -80,7 +80,7 @@ def split_rows(groups: Rows, *, rule: SplitRule = SplitRule(), seed: int = 0) ->
     --------
     >>> split = split_rows(np.zeros(400, np.int64))
     >>> len(split.train), len(split.reference), len(split.test)
-    (312, 40, 40)
+    (306, 40, 40)
     """
     n = len(groups)
     n_groups = len(np.unique(groups))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sciadv.errors import InputError, SciadvError, SolveError
+from sciadv.files.texts import parse_json
 from sciadv.files.writing import write_file
 from sciadv.problem import Problem
 from sciadv.solvers import Solver
@@ -215,7 +216,9 @@ def _ask(worker: subprocess.Popen[bytes], index: int) -> str | None:
     except OSError:
         return None
     line = _stream(worker.stdout).readline()
-    return str(json.loads(line)) if line.endswith(b"\n") else None
+    if not line.endswith(b"\n"):
+        return None
+    return str(parse_json(line, file="the answer of a worker", advice="run the job again"))
 
 
 def _end(worker: subprocess.Popen[bytes]) -> int:

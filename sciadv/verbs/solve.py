@@ -69,7 +69,9 @@ def solve(  # one keyword a choice of the user
     ...     _ = torch.manual_seed(0)
     ...     net = torch.nn.Sequential(torch.nn.Linear(2, 20), torch.nn.Unflatten(1, (1, 4, 5)))
     >>> prior, matrix = Prior(net, latent_shape=2), torch.eye(20)[:8]
-    >>> y = prior.sample(3, seed=1).flatten(1) @ matrix.T
+    >>> y = Gaussian(0.01).sample(
+    ...     prior.sample(3, seed=1).flatten(1) @ matrix.T, generator=torch.Generator().manual_seed(2)
+    ... )
     >>> solution = solve(Problem(prior=prior, forward=matrix, likelihood=Gaussian(0.01), measurements=y))
     >>> solution.x.shape, sorted({status.name for status in solution.status})
     (torch.Size([3, 1, 4, 5]), ['EXPLAINED'])

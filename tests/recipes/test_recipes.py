@@ -23,8 +23,8 @@ from sciadv.errors import InputError
 from sciadv.nets import build_seeded
 from sciadv.prior import Prior
 from sciadv.recipes import dry_run, train_recipe
-from sciadv.recipes import image_recipe as images_module
 from sciadv.recipes.game_recipe import build_game
+from sciadv.recipes.images import completion as images_module
 from sciadv.recipes.prior_quality import PriorQuality
 from sciadv.schema import RECIPES, RecipeSpec
 from sciadv.trainings.game.game import Game

@@ -172,6 +172,7 @@ def train(  # noqa: PLR0913  # one keyword a choice of the user
 
     Examples
     --------
+    >>> import numpy as np
     >>> signals = np.random.default_rng(0).normal(size=(60, 1)) * np.sin(np.arange(32) / 3)
     >>> prior = train(signals + np.arange(60)[:, None] / 600, options=OwnOptions(steps=4))
     >>> prior.out_shape
