@@ -31,7 +31,7 @@ def read_nifti(path: Path) -> tuple[npt.NDArray[Any], str]:
     with opened(path, advice="give a NIfTI file"):
         pass  # refuses folders, pipes and what is not there
     with parsing(path, "a NIfTI file", "Was it written or copied completely?"):
-        image = nibabel.load(path)
+        image: Any = nibabel.load(path)
         require_bytes(path, 4 * int(np.prod(image.shape)))
         array = np.asarray(image.dataobj).T  # files hold x first
     if array.ndim not in (3, 4):
