@@ -12,6 +12,8 @@ from sciadv.schema import ProblemSpec
 #: Solved elsewhere, in a small section: tests/bench/test_seismic_crosswell.py.
 #: The flow's operator is tested in tests/forward/flow; a search takes more than half a CPU minute.
 SLOW = {"navier-stokes-start", "seismic-crosswell"}
+#: The problem whose measurements are compared with reference images, which takes a search of all of them.
+COMPARED = "deblurring"
 SOLVABLE = [
     name for name in entry_names("problems") if name not in SLOW and isinstance(entry_spec(name), ProblemSpec)
 ]
@@ -20,7 +22,8 @@ SOLVABLE = [
 @pytest.mark.parametrize("name", SOLVABLE)
 def test_every_problem_loads_and_solves(name):
     problem = sciadv.load_problem(name).subset(slice(0, 2))
-    solution = sciadv.solve(problem, "levenberg-marquardt", restarts=1)
+    extent = "full" if name == COMPARED else "quick"
+    solution = sciadv.solve(problem, "levenberg-marquardt", restarts=1, diagnose=extent)
     assert solution.x.shape == (problem.n_problems, *problem.prior.out_shape)
     assert bool(solution.x.isfinite().all())
     assert len(solution.messages) == problem.n_problems

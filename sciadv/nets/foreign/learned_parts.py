@@ -62,7 +62,7 @@ def learn_part(draws: Tensor, n: int, *, is_tied: bool, how: Learning) -> tuple[
     >>> draws = torch.rand(2000, 8, generator=torch.Generator().manual_seed(0))
     >>> part, words = learn_part(draws, 2000, is_tied=True, how=Learning())
     >>> part.n_latent, words
-    (8, 'uniform on [0, 1]')
+    (8, 'uniform on [-0.0017, 1]')
     """
     if draws.ndim == 0 or len(draws) != n:
         return Constant(draws, is_shared=True), "fixed"

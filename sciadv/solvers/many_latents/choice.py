@@ -98,7 +98,7 @@ def choose_search(
     --------
     >>> from sciadv.testing.solver_suite import linear_problem
     >>> choose_search(linear_problem()).solver.name
-    'levenberg-marquardt'
+    'amortised-search'
     """
     how, tried = model or CostModel(), list[Choice]()
     for choice in sorted(_candidates(problem, how), key=lambda choice: choice.passes):
