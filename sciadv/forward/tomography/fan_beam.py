@@ -13,11 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciadv.arguments.memory import check_memory
-from sciadv.arguments.values import as_reals, shown
+from sciadv.arguments.values import as_reals
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward, expect_image
 from sciadv.forward.matrix import SparseMatrix
-from sciadv.forward.tomography.radon import ParallelBeam
+from sciadv.forward.tomography.radon import ParallelBeam, as_degrees
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Shape
 
@@ -150,22 +150,6 @@ class FanBeam(LinearForward):
     ) -> Float[Tensor, "batch channels height width"]:
         """Back-project, without a filter or weights."""
         return self.product.adjoint(y.reshape(-1, y.shape[2] * y.shape[3])).reshape(-1, *self.in_shape)
-
-
-def as_degrees(angles: object, n: int | None, *, turn: float, name: str = "angles") -> FloatArray:
-    """Return angles [degrees]: those given, or n spread evenly over a turn.
-
-    Raises
-    ------
-    InputError
-        There are none, or some are not finite numbers.
-    """
-    if angles is None and n is not None:
-        return turn * np.arange(n, dtype=np.float64) / n
-    degrees = np.atleast_1d(as_reals(angles, name))
-    if degrees.ndim != 1 or len(degrees) == 0:
-        raise InputError(f"{name} are numbers [degrees], at least one, but they are {shown(angles)}")
-    return degrees
 
 
 def _fan(

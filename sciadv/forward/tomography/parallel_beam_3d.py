@@ -17,8 +17,7 @@ from sciadv.arguments.values import as_reals
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import apply_linear
 from sciadv.forward.base import LinearForward
-from sciadv.forward.tomography.fan_beam import as_degrees
-from sciadv.forward.tomography.radon import ParallelBeam
+from sciadv.forward.tomography.radon import ParallelBeam, as_degrees
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Shape
 

@@ -100,11 +100,7 @@ class ParallelBeam(LinearForward):
             "give fewer angles or detectors",
             device=device,
         )
-        if n_angles is not None:
-            angles = [180 * i / n_angles for i in range(n_angles)]
-        degrees = np.atleast_1d(as_reals(angles, "angles"))
-        if degrees.ndim != 1 or len(degrees) == 0:
-            raise InputError(f"angles are numbers [degrees], at least one, but they are {shown(angles)}")
+        degrees = as_degrees(angles, n_angles, turn=180)
         if n_detectors < 1 or not pixel_size > 0:
             raise InputError(
                 f"expected n_detectors >= 1 and pixel_size > 0, but got {n_detectors} and {pixel_size}"
@@ -138,6 +134,24 @@ class ParallelBeam(LinearForward):
     ) -> Float[Tensor, "batch channels height width"]:
         """Back-project, without a filter."""
         return self.product.adjoint(y.reshape(-1, y.shape[2] * y.shape[3])).reshape(-1, *self.in_shape)
+
+
+def as_degrees(
+    angles: object, n: int | None, *, turn: float, name: str = "angles"
+) -> npt.NDArray[np.float64]:
+    """Return angles [degrees]: those given, or n spread evenly over a turn.
+
+    Raises
+    ------
+    InputError
+        There are none, or some are not finite numbers.
+    """
+    if angles is None and n is not None:
+        return turn * np.arange(n, dtype=np.float64) / n
+    degrees = np.atleast_1d(as_reals(angles, name))
+    if degrees.ndim != 1 or len(degrees) == 0:
+        raise InputError(f"{name} are numbers [degrees], at least one, but they are {shown(angles)}")
+    return degrees
 
 
 def filtered_back_projection(

@@ -16,7 +16,7 @@ from sciadv.arguments.values import as_reals
 from sciadv.errors import InputError
 from sciadv.forward.autodiff import as_dtype
 from sciadv.forward.base import LinearForward, expect_image
-from sciadv.forward.tomography.fan_beam import as_degrees
+from sciadv.forward.tomography.radon import as_degrees
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive, Shape
 

@@ -17,6 +17,7 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names, has_matrix
 from sciadv.solvers.automatic.held_out import HeldOut, held_out_weights
+from sciadv.solvers.automatic.stacking import combined, with_weight
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import score
@@ -99,12 +100,8 @@ def _chosen(
     made = Estimation(posed, settings.estimates, restarts, run, samples, starts)
     names = estimate_names(posed, settings.estimates)
     weights = held_out_weights(made, names, settings.held_out, least=settings.least_weight)
-    taken = [name for name, used in zip(names, (weights > 0).any(0).tolist(), strict=True) if used]
-    x = sum(
-        weights[:, names.index(name)].to(estimate).reshape(-1, *[1] * (estimate.ndim - 1)) * estimate
-        for name, estimate in made.make(taken).items()
-    )
-    assert isinstance(x, torch.Tensor)  # weights sum to one
+    taken = with_weight(names, weights)
+    x = combined(made.make(taken), names, weights)
     solution = score(problem, x, ended=Status.CONVERGED)
     mean = dict(zip(names, weights.mean(0).tolist(), strict=True))
     return replace(solution, settings={"weights": {name: round(mean[name], 3) for name in taken}})

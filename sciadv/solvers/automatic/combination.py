@@ -24,6 +24,7 @@ from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation
 from sciadv.solvers.automatic.held_out import HeldOut, held_out_weights
 from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
 from sciadv.solvers.automatic.reference_errors import Calibration, CalibrationSettings, calibrate
+from sciadv.solvers.automatic.stacking import combined, with_weight
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import finish, score
 
@@ -90,7 +91,7 @@ def combine(problem: Problem, settings: CombinationSettings, *, restarts: int | 
     )
     if calibration is None:
         return begun
-    return run.attempt(lambda: _combined(made, begun, calibration, settings)) or begun
+    return run.attempt(lambda: _combined(made, calibration, settings)) or begun
 
 
 def _begin(made: Estimation) -> Solution:
@@ -107,9 +108,7 @@ def _begin(made: Estimation) -> Solution:
     return score(problem, mean, ended=Status.MAX_ITERATIONS)
 
 
-def _combined(
-    made: Estimation, begun: Solution, calibration: Calibration, settings: CombinationSettings
-) -> Solution:
+def _combined(made: Estimation, calibration: Calibration, settings: CombinationSettings) -> Solution:
     posed, names = made.problem, calibration.names
     made, left_out = without_outliers(made, settings.outliers)
     problem = made.problem
@@ -124,11 +123,7 @@ def _combined(
             own_weights = held_out_weights(own, names, settings.held_out, least=least)
             weights[rows] = own_weights
             where = ["own data" if row in set(rows.tolist()) else one for row, one in enumerate(where)]
-    taken = [name for name, used in zip(names, (weights > 0).any(0).tolist(), strict=True) if used]
-    estimates = made.make(taken)
-    x = torch.zeros_like(begun.x)
-    for name, estimate in estimates.items():
-        x += weights[:, names.index(name)].to(x).reshape(-1, *[1] * (x.ndim - 1)) * estimate
+    x = combined(made.make(with_weight(names, weights)), names, weights)
     if not made.has_matrix:
         return _reported(score(posed, x, ended=Status.CONVERGED), calibration, where)
     ranged = made.ranged

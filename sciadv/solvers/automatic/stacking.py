@@ -83,6 +83,30 @@ def cheaper_weights(products: Tensor, costly: Sequence[int], *, slack: float, le
     return weights
 
 
+def combined(estimates: Mapping[str, Tensor], names: Sequence[str], weights: Tensor) -> Tensor:
+    """Return the sum of estimates ``(batch, *shape)`` by the weights of each measurement.
+
+    Parameters
+    ----------
+    estimates
+        Those of some of the names.
+    names
+        Of the columns of the weights.
+    weights
+        ``(batch, names)``; those of names without an estimate are 0.
+    """
+    total = torch.zeros_like(next(iter(estimates.values())))
+    for name, x in estimates.items():
+        weight = weights[:, names.index(name)].to(x)
+        total += weight.reshape(-1, *[1] * (x.ndim - 1)) * x
+    return total
+
+
+def with_weight(names: Sequence[str], weights: Tensor) -> list[str]:
+    """Return the names that have a weight ``(batch, names)`` above 0 for any measurement."""
+    return [name for name, used in zip(names, (weights > 0).any(0).tolist(), strict=True) if used]
+
+
 def _on_simplex(products: Tensor) -> Tensor:
     """Minimise ``w' Q w`` on the simplex, as non-negative least squares with the sum as a heavy row.
 

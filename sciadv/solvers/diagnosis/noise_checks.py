@@ -84,8 +84,9 @@ def noise_checks(problem: Problem, whitened: Whitened, z: Tensor, settings: Chec
     noise, factor, residuals = _by_residuals(problem, whitened, z)
     robust = residuals.abs().median(1, keepdim=True).values / 0.6745
     scaled = residuals.abs() / robust.clamp_min(1e-12)
-    noise_gain, unit_gain, unit = _scales(problem, settings)
-    move_gain, move = _moves(problem, settings)
+    matrix = operator_matrix(problem.forward)
+    noise_gain, unit_gain, unit = _scales(problem, matrix, settings)
+    move_gain, move = _moves(problem, matrix, settings)
     return NoiseChecks(
         noise,
         factor,
@@ -191,7 +192,7 @@ def _of_rows(white: Problem, z: Tensor, weight: Tensor, variance: Tensor) -> tup
     return noise, factor, score / diagonal.sqrt()
 
 
-def _scales(problem: Problem, settings: CheckSettings) -> tuple[Tensor, Tensor, Tensor]:
+def _scales(problem: Problem, operator: Tensor, settings: CheckSettings) -> tuple[Tensor, Tensor, Tensor]:
     """Return the evidence gained by larger noise, that by dividing the data by a factor, and the factor."""
     y = real_view(problem.measurements).double()
     moments = problem.prior.moments
@@ -199,7 +200,7 @@ def _scales(problem: Problem, settings: CheckSettings) -> tuple[Tensor, Tensor, 
         nothing = torch.zeros_like(y[:, 0])
         return nothing, nothing, nothing + 1
     deviation = noise_variance(problem, _WHO).sqrt()
-    matrix = operator_matrix(problem.forward) / deviation[:, None]
+    matrix = operator / deviation[:, None]
     values, vectors = torch.linalg.eigh(matrix @ moments.times(matrix.T))
     values = values.clamp_min(0)
     data, mean = (y / deviation) @ vectors, (matrix @ moments.mean.flatten().to(matrix)) @ vectors
@@ -220,14 +221,14 @@ def _density(data: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     return density
 
 
-def _moves(problem: Problem, settings: CheckSettings) -> tuple[Tensor, Tensor]:
+def _moves(problem: Problem, operator: Tensor, settings: CheckSettings) -> tuple[Tensor, Tensor]:
     """Return the evidence gained by moving the images, and by how much, ``(batch,)`` and ``(batch, 2)``."""
     y = real_view(problem.measurements).double()
     moments, shape = problem.prior.moments, problem.forward.in_shape
     if moments is None or len(shape) != 3:
         return torch.zeros_like(y[:, 0]), torch.zeros(len(y), 2, dtype=y.dtype, device=y.device)
     noise = noise_variance(problem, _WHO).diag()
-    rows = operator_matrix(problem.forward).reshape(-1, *shape)
+    rows = operator.reshape(-1, *shape)
     along = [(move * sign, 0) for move in settings.moves for sign in (1, -1)]
     moves = [(0, 0), *along, *((right, down) for down, right in along)]
     densities = []
