@@ -12,6 +12,29 @@ from sciadv.types import Rows
 
 
 @dataclass(frozen=True)
+class SimulatedAmounts:
+    """By how much simulated measurements contradict a problem, drawn log-uniformly from these to those.
+
+    Parameters
+    ----------
+    noise
+        Times that the noise is larger, or smaller.
+    outlier_share, outlier_size
+        Part of the data that are outliers, and how far they are [standard deviations of the data].
+    units
+        Times that the data are larger, or smaller.
+    most_moved
+        Pixels that images are moved by along an axis, from 1 on.
+    """
+
+    noise: tuple[float, float] = (2.0, 30.0)
+    outlier_share: tuple[float, float] = (0.01, 0.15)
+    outlier_size: tuple[float, float] = (0.5, 10.0)
+    units: tuple[float, float] = (1.2, 10.0)
+    most_moved: int = 4
+
+
+@dataclass(frozen=True)
 class CheckSettings:
     """The numbers of the checks of noise, units and geometry.
 
@@ -24,7 +47,17 @@ class CheckSettings:
     moves
         Images moved by so many pixels along each axis are tried.
     threshold
-        Share of the reference images that a check may call contradictory.
+        Share of right measurements that may be called contradictory.
+    coarser
+        Of the factors, every so many are tried for the features by which contradictions are distinguished.
+    n_bands
+        Bands of the whitened data's mean squares, in the same features.
+    n_simulated
+        Measurements that are simulated of each contradiction, at least, from each half of the reference.
+    fewest_data
+        Shorter measurements are not compared with simulated contradictions.
+    amounts
+        How wrong the simulated measurements are.
     pooled
         Deviations of the mean check of several measurements from that of the reference images [standard
         errors] above which it speaks for all of them: they share noise, units and geometry.
@@ -36,9 +69,20 @@ class CheckSettings:
     longest_factor: float = 1000.0
     step: float = 1.1
     moves: tuple[int, ...] = (1, 2)
-    threshold: float = 0.01
+    threshold: float = 0.03
+    coarser: int = 4
+    n_bands: int = 8
+    n_simulated: int = 1000
+    fewest_data: int = 8
+    amounts: SimulatedAmounts = field(default_factory=SimulatedAmounts)
     pooled: float = 4.0
     least_pooled: int = 4
+
+    @property
+    def factors(self) -> Tensor:
+        """Factors from one over the longest to the longest."""
+        n = int(math.log(self.longest_factor) / math.log(self.step))
+        return self.step ** torch.arange(-n, n + 1, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -92,6 +136,7 @@ class Findings(Rows):
         """Say what was found of one measurement, with numbers."""
         factor, unit = float(self.noise_factor[row]), float(self.unit_factor[row])
         down, right = (int(size) for size in self.move[row])
+        by = f"{down} pixels down and {right} right" if (down, right) != (0, 0) else "by some pixels"
         every = (
             (
                 self.has_outliers,
@@ -111,7 +156,7 @@ class Findings(Rows):
             ),
             (
                 self.is_moved,
-                f"The data fit images moved {down} pixels down and {right} right better: check the operator.",
+                f"The data fit images moved {by} better: check the operator.",
             ),
         )
         return [sentence for mask, sentence in every if bool(mask[row])]

@@ -96,7 +96,7 @@ class RecipeRule:
     """
 
     minutes: float = 15.0
-    flops: float = 4e10
+    flops: float = 8e10
     share: float = 0.65
     variance: float = 0.85
     fewest_latent: int = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from sciadv.data.held_out_images import save_held_out
@@ -63,10 +64,12 @@ def write_prior(
     """
     spec = recipe.spec
     assert isinstance(spec, ImageRecipe)
+    began = time.process_time()
     whole, measured = with_statistics(prior, data, classifier, seed=spec.seed)
     trials = try_prior(whole, data, seed=spec.seed) if len(data.reference) else ()
     useful = {"usefulness": usefulness_sentence(trials)} if trials else {}
-    header = _card_header(recipe, spec, whole, data) | facts | measured | useful
+    spent = {"measuring_cpu_seconds": f"{time.process_time() - began:.0f}"}
+    header = _card_header(recipe, spec, whole, data) | facts | spent | measured | useful
     text = _card_text(recipe, whole, header, usefulness_text(trials))
     whole.save(out, recipe_sha256=recipe.sha256, header=header, text=text)
     write_file(out / "recipe.toml", recipe.text)

@@ -18,11 +18,13 @@ from sciadv.likelihood import Gaussian
 from sciadv.metrics import mse
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solvers.automatic.auto import Auto
+from sciadv.solvers.automatic.combination import CombinationSettings
+from sciadv.solvers.automatic.reference_errors import CalibrationSettings
 from sciadv.solvers.beyond_range.output_activation import output_activation
 from sciadv.solvers.classical.lmmse import LMMSE
 from sciadv.solvers.classical.tv import TV
 from sciadv.types import as_generator
-from sciadv.verbs.solve import solve
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class UsefulnessRule:
     ----------
     n_images
         Held-out images; 0 to try none.
+    n_reference
+        Reference images by which `auto` weighs its estimates, at most: fewer than a solve takes, since all is
+        made anew for each operator.
     shares
         Gaussian measurements as a part of the pixels.
     observed
@@ -48,7 +53,8 @@ class UsefulnessRule:
     """
 
     n_images: int = 8
-    shares: tuple[float, ...] = (0.05, 0.1, 0.25)
+    n_reference: int = 10
+    shares: tuple[float, ...] = (0.05, 0.25)
     observed: float = 0.5
     sigma: float = 0.02
     tv_weights: tuple[float, ...] = (3.0, 30.0, 300.0)
@@ -101,6 +107,8 @@ def try_prior(
         return ()
     truth = images[rows].to(prior.device, prior.dtype)
     length = _length(prior, data)
+    numbers = CalibrationSettings(n_reference=rule.n_reference, n_reference_large=rule.n_reference)
+    auto = Auto(combination=CombinationSettings(calibration=numbers))
     trials = []
     for name, forward, is_gaussian in _forwards(prior.out_shape, rule, seed):
         with torch.no_grad():
@@ -109,7 +117,7 @@ def try_prior(
         sigma = rule.sigma * length
         problem = Problem(prior, forward, Gaussian(sigma), y + sigma * noise)
         errors = {
-            "auto": mse(solve(problem, "auto", seed=seed, diagnose=None).x, truth),
+            "auto": mse(auto.solve(problem, seed=seed).x, truth),
             "lmmse": mse(LMMSE().solve(problem).x, truth),
             "pca-lmmse": mse(LMMSE(components(prior.moments, prior.n_latent)).solve(problem).x, truth),
             "tv": _total_variation(problem, truth, rule, length),

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from sciadv.diagnosis import CheckSettings, DiagnosisSettings, Findings
 from sciadv.problem import Problem
+from sciadv.solvers.diagnosis.contradictions import Contradiction, Contradictions, contradictions
 from sciadv.solvers.diagnosis.evidence_score import EvidenceScores, can_compare, evidence_scores
 from sciadv.solvers.diagnosis.noise_checks import NoiseChecks
 from sciadv.solvers.diagnosis.reference import reference_scores
@@ -70,66 +71,69 @@ def compare_with_images(
     p_value = conformal_p_value(reference, measured, quantiles=numbers.covariate_quantiles)
     findings = None
     if reference.checks is not None and measured.checks is not None:
-        findings = find(reference.checks, measured.checks, numbers.checks)
+        alone = contradictions(problem, numbers.checks, seed=seed)
+        findings = find(reference.checks, measured.checks, alone, numbers.checks)
     return Comparison(p_value, findings)
 
 
-def find(reference: NoiseChecks, measured: NoiseChecks, settings: CheckSettings) -> Findings:
-    """Return what the checks of measurements say that those of hardly any reference image do.
+def find(
+    reference: NoiseChecks, measured: NoiseChecks, alone: Contradictions | None, settings: CheckSettings
+) -> Findings:
+    """Return what contradicts the problem as stated, of single measurements and of all together.
 
     Measurements of one problem share noise, units and geometry: where their mean is far from the reference's,
-    all of them are called so. One reason is said of each, the one of most evidence, since each makes any
-    other look likely.
+    all of them are called so, for the reason of most evidence, since each makes any other look likely.
+
+    Parameters
+    ----------
+    reference, measured
+        The checks of the reference images, and of the measurements.
+    alone
+        What each measurement says by itself; None where it was not asked.
+    settings
+        The numbers.
     """
-    loud, quiet = (
-        _beyond(sign * reference.noise.log(), sign * measured.noise.log(), settings) for sign in (1, -1)
-    )
-    outliers = _beyond(reference.outlyingness, measured.outlyingness, settings)
-    units = _beyond(reference.unit_gain, measured.unit_gain, settings)
-    moved = _beyond(reference.move_gain, measured.move_gain, settings)
-    has_outliers = outliers.all_together | (outliers.one_by_one & (measured.n_outliers >= 1))
-    gains = torch.stack([measured.noise_gain, measured.unit_gain, measured.move_gain], 1)
-    if loud.all_together or units.all_together or moved.all_together:
-        gains = gains.mean(0).expand_as(gains)
-    flagged = torch.stack([loud.mask, units.mask & (measured.unit_factor != 1), moved.mask], 1)
-    strongest = gains.masked_fill(~flagged, -torch.inf).argmax(1)
-    is_loud, has_other_unit, is_moved = (
-        flagged[:, reason] & (strongest == reason) & ~has_outliers for reason in range(flagged.shape[1])
-    )
-    is_quiet = quiet.mask
+    pooled = _all_together(reference, measured, settings)
+    nothing = torch.zeros(len(measured.noise), dtype=torch.bool, device=measured.noise.device)
+    masks = {kind: nothing | (kind is pooled) for kind in Contradiction}
+    if alone is not None:
+        is_said = alone.p_value <= settings.threshold
+        for kind in Contradiction:
+            masks[kind] = masks[kind] | (is_said & (alone.kind == kind) & (pooled is Contradiction.NONE))
     return Findings(
-        is_quiet=is_quiet,
-        is_loud=is_loud,
+        is_quiet=masks[Contradiction.QUIET],
+        is_loud=masks[Contradiction.LOUD],
         noise_factor=measured.noise_factor,
-        has_outliers=has_outliers,
+        has_outliers=masks[Contradiction.OUTLIERS],
         n_outliers=measured.n_outliers,
-        has_other_unit=has_other_unit,
+        has_other_unit=masks[Contradiction.UNITS],
         unit_factor=measured.unit_factor,
-        is_moved=is_moved,
+        is_moved=masks[Contradiction.MOVED],
         move=measured.move,
     )
 
 
-@dataclass(frozen=True)
-class Beyond:
-    """Measurements that hardly any reference image exceeds: one by one ``(batch,)``, and all together."""
+def _all_together(reference: NoiseChecks, measured: NoiseChecks, settings: CheckSettings) -> Contradiction:
+    """Return what the mean of several measurements contradicts most."""
+    if len(measured.noise) < settings.least_pooled:
+        return Contradiction.NONE
 
-    one_by_one: Tensor
-    all_together: bool
+    def exceeds(known: Tensor, found: Tensor) -> bool:
+        error = known.std() * (1 / len(found) + 1 / len(known)) ** 0.5
+        return bool((found.mean() - known.mean()) / error.clamp_min(1e-300) > settings.pooled)
 
-    @property
-    def mask(self) -> Tensor:
-        """Those of either kind ``(batch,)``."""
-        return self.one_by_one | self.all_together
-
-
-def _beyond(reference: Tensor, measured: Tensor, settings: CheckSettings) -> Beyond:
-    n, known = len(measured), len(reference)
-    p_value = (1 + (reference >= measured[:, None]).sum(1)) / (1 + known)
-    one_by_one = p_value <= max(settings.threshold, 1 / (1 + known))
-    error = reference.std() * (1 / n + 1 / known) ** 0.5
-    pooled = (measured.mean() - reference.mean()) / error.clamp_min(1e-300)
-    return Beyond(one_by_one, n >= settings.least_pooled and bool(pooled > settings.pooled))
+    if exceeds(reference.outlyingness, measured.outlyingness):
+        return Contradiction.OUTLIERS
+    said = {
+        Contradiction.LOUD: (exceeds(reference.noise.log(), measured.noise.log()), measured.noise_gain),
+        Contradiction.UNITS: (exceeds(reference.unit_gain, measured.unit_gain), measured.unit_gain),
+        Contradiction.MOVED: (exceeds(reference.move_gain, measured.move_gain), measured.move_gain),
+    }
+    gains = {kind: float(gain.mean()) for kind, (is_beyond, gain) in said.items() if is_beyond}
+    if gains:
+        return max(gains, key=lambda kind: gains[kind])
+    is_quiet = exceeds(-reference.noise.log(), -measured.noise.log())
+    return Contradiction.QUIET if is_quiet else Contradiction.NONE
 
 
 def conformal_p_value(

@@ -13,7 +13,6 @@ Under ``y = A (G(z) + nu) + e``, with G linear around the latent found, data hav
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -204,12 +203,11 @@ def _scales(problem: Problem, operator: Tensor, settings: CheckSettings) -> tupl
     values, vectors = torch.linalg.eigh(matrix @ moments.times(matrix.T))
     values = values.clamp_min(0)
     data, mean = (y / deviation) @ vectors, (matrix @ moments.mean.flatten().to(matrix)) @ vectors
-    n = int(math.log(settings.longest_factor) / math.log(settings.step))
-    factors = settings.step ** torch.arange(-n, n + 1, dtype=y.dtype, device=y.device)
+    factors = settings.factors.to(y)
     scaled = [_density(data, a * mean, a * a * values + 1) for a in factors]  # by the operator
     of_unit = [_density(data, a * mean, a * a * (values + 1)) for a in factors]  # with their noise
     units = torch.maximum(torch.stack(scaled, 1), torch.stack(of_unit, 1))
-    noises = torch.stack([_density(data, mean, values + a * a) for a in factors[n:]], 1)
+    noises = torch.stack([_density(data, mean, values + a * a) for a in factors[len(factors) // 2 :]], 1)
     best = units.max(1)
     stated = noises[:, 0]
     return noises.amax(1) - stated, best.values - stated, factors[best.indices]

@@ -7,6 +7,7 @@ import torch
 
 from sciadv.diagnosis import CheckSettings, Findings
 from sciadv.solvers.diagnosis.conformal import find
+from sciadv.solvers.diagnosis.contradictions import Contradictions
 from sciadv.solvers.diagnosis.noise_checks import NoiseChecks
 
 N_KNOWN = 60
@@ -32,31 +33,33 @@ def checks(n: int, seed: int) -> NoiseChecks:
     )
 
 
-def found(measured: NoiseChecks) -> Findings:
-    return find(checks(N_KNOWN, 0), measured, CheckSettings())
+def found(measured: NoiseChecks, alone: Contradictions | None = None) -> Findings:
+    return find(checks(N_KNOWN, 0), measured, alone, CheckSettings())
 
 
 def test_measurements_as_stated_are_hardly_ever_called_wrong_together() -> None:
     n_batches, size = 300, 8
     n_together = 0
     for seed in range(n_batches):
-        said = find(checks(N_KNOWN, 2 * seed), checks(size, 2 * seed + 1), CheckSettings())
+        said = find(checks(N_KNOWN, 2 * seed), checks(size, 2 * seed + 1), None, CheckSettings())
         n_together += sum(bool(mask.all()) for mask in (said.is_loud, said.is_quiet, said.has_outliers))
     assert n_together == 0
 
 
 @pytest.mark.parametrize(("factor", "loud_and_quiet"), [(4.0, (True, False)), (0.25, (False, True))])
 def test_noise_is_looked_at_from_both_sides(factor: float, loud_and_quiet: tuple[bool, bool]) -> None:
-    one = replace(checks(1, 1), noise=torch.full((1,), factor, dtype=torch.float64))
-    assert (bool(found(one).is_loud), bool(found(one).is_quiet)) == loud_and_quiet
+    many = replace(checks(8, 1), noise=torch.full((8,), factor, dtype=torch.float64))
+    said = found(many)
+    assert (bool(said.is_loud.all()), bool(said.is_quiet.all())) == loud_and_quiet
 
 
-def test_one_measurement_is_called_wrong_beyond_every_reference_image_and_not_before() -> None:
-    highest, second = checks(N_KNOWN, 0).noise.sort(descending=True).values[:2]
-    beyond = replace(checks(1, 1), noise=1.01 * highest[None])
-    between = replace(checks(1, 1), noise=0.5 * (highest + second)[None])
-    assert bool(found(beyond).is_loud)
-    assert not bool(found(between).is_loud)
+def test_one_measurement_is_called_wrong_by_its_own_p_value_alone() -> None:
+    alone = Contradictions(torch.tensor([0.02, 0.04, 0.001]), torch.tensor([1, 1, 4]))
+    said = found(checks(3, 1), alone)
+    assert said.is_loud.tolist() == [True, False, False]
+    assert said.has_other_unit.tolist() == [False, False, True]
+    assert said.any.tolist() == [True, False, True]
+    assert not bool(found(checks(3, 1)).any.any())
 
 
 def test_a_shift_that_no_measurement_shows_alone_is_found_in_many() -> None:
@@ -68,8 +71,8 @@ def test_a_shift_that_no_measurement_shows_alone_is_found_in_many() -> None:
 
 
 def test_of_two_reasons_the_one_of_more_evidence_is_said() -> None:
-    wrong = torch.full((1,), 50.0, dtype=torch.float64)
-    both = replace(checks(1, 1), noise=wrong, noise_gain=wrong, unit_gain=2 * wrong, unit_factor=2 * wrong)
-    assert (bool(found(both).is_loud), bool(found(both).has_other_unit)) == (False, True)
+    wrong = torch.full((4,), 50.0, dtype=torch.float64)
+    both = replace(checks(4, 1), noise=wrong, noise_gain=wrong, unit_gain=2 * wrong, unit_factor=2 * wrong)
+    assert (bool(found(both).is_loud.any()), bool(found(both).has_other_unit.all())) == (False, True)
     other = replace(both, noise_gain=3 * wrong)
-    assert (bool(found(other).is_loud), bool(found(other).has_other_unit)) == (True, False)
+    assert (bool(found(other).is_loud.all()), bool(found(other).has_other_unit.any())) == (True, False)
