@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 Rows = npt.NDArray[np.int64]
 
@@ -135,3 +137,14 @@ def _near_border(part: Rows, gap: int) -> npt.NDArray[np.bool_]:
         left_out[:-shift] |= part[:-shift] != part[shift:]
     near: npt.NDArray[np.bool_] = left_out & (part == 0)
     return near
+
+
+def evenly(images: Tensor, n: int) -> Tensor:
+    """Return n images, or all if fewer, evenly spaced among all: the first ones may be of one patient.
+
+    Examples
+    --------
+    >>> evenly(torch.arange(10), 4)
+    tensor([0, 3, 6, 9])
+    """
+    return images[torch.linspace(0, len(images) - 1, min(n, len(images))).round().long()]

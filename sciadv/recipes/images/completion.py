@@ -17,6 +17,7 @@ from torch import Tensor
 from sciadv.arguments.values import as_seed
 from sciadv.data.image_data import ImageData, own_data
 from sciadv.data.moments import DENSE_PIXELS, Moments, Residual, shrinkage, shrunk_covariance
+from sciadv.data.splits import evenly
 from sciadv.errors import InputError
 from sciadv.metrics.classifier import Classifier
 from sciadv.nets import RangedEncoder, build_seeded
@@ -192,7 +193,9 @@ def with_statistics(
     if len(data.reference) == 0:
         whole = with_residual(prior, train[: rule.n_residual_images])
         return whole, facts | residual_facts(whole, rule.n_residual_images)
-    whole, inflation = _with_held_out(prior, train[: rule.n_held_out_images], data.values(data.reference))
+    whole, inflation = _with_held_out(
+        prior, evenly(train, rule.n_held_out_images), data.values(data.reference)
+    )
     facts |= residual_facts(whole, rule.n_held_out_images, is_held_out=True)
     return whole, facts | {"residual_inflation": f"{inflation:.4g}"}
 
@@ -215,7 +218,7 @@ def _with_held_out(prior: Prior, train: Tensor, reference: Tensor) -> tuple[Prio
         with torch.no_grad():
             seen, unseen = (
                 float((prior(prior.encode(part)) - part).square().mean())
-                for part in (train[: 4 * len(reference)], reference)
+                for part in (evenly(train, 4 * len(reference)), reference)
             )
         inflation = max(1.0, unseen / max(seen, 1e-30))
     scaled = Residual(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciadv.data.splits import evenly
 from sciadv.metrics.frechet import frechet_distance
 from sciadv.metrics.manifold import manifold_metrics, memorisation
 from sciadv.prior import Prior
@@ -41,7 +42,7 @@ def compare_images(
     n = min(len(held_out), most_images, len(train) // 2)
     components = min(most_components, max(1, n // 4))
     axes, mean = _components(train, components, most_images)
-    sets = (prior.sample(n, seed=seed), held_out[:n], _spread(train, n))
+    sets = (prior.sample(n, seed=seed), evenly(held_out, n), evenly(train, n))
     fake, real, seen = ((part.flatten(1).double().cpu() - mean) @ axes for part in sets)
     facts = {
         "pca_frechet": frechet_distance(real, fake),
@@ -59,13 +60,8 @@ def compare_images(
 
 def _components(train: Tensor, n: int, most_images: int) -> tuple[Tensor, Tensor]:
     """Return principal axes over their standard deviations ``(pixels, n)``, and the mean."""
-    flat = _spread(train, min(len(train), 2 * most_images)).flatten(1).double()
+    flat = evenly(train, min(len(train), 2 * most_images)).flatten(1).double()
     mean = flat.mean(0)
     _, values, axes = torch.linalg.svd(flat - mean, full_matrices=False)
     deviation = (values[:n] / len(flat) ** 0.5).clamp_min(1e-12)
     return axes[:n].T / deviation, mean
-
-
-def _spread(images: Tensor, n: int) -> Tensor:
-    rows = torch.linspace(0, len(images) - 1, n).round().long()
-    return images[rows]

@@ -1,7 +1,7 @@
 """`auto` where a prior has reference images: the combination of estimates that is best on them.
 
 1. The estimates of the measurements, and their weights from the reference images (`reference_errors`).
-2. Data that are far from what all others predict are left out (`outliers`).
+2. Data farther from what all others predict than those of reference images are left out (`outliers`).
 3. A measurement that is unlike all reference images is combined as its own left-out data say (`held_out`).
 4. The evidence for an image of the generator's own draws the answer to it (`in_range`).
 
@@ -110,7 +110,7 @@ def _begin(made: Estimation) -> Solution:
 
 def _combined(made: Estimation, calibration: Calibration, settings: CombinationSettings) -> Solution:
     posed, names = made.problem, calibration.names
-    made, left_out = without_outliers(made, settings.outliers)
+    made, left_out = without_outliers(made, replace(settings.outliers, far=calibration.far))
     problem = made.problem
     weights = calibration.weights.expand(problem.n_problems, -1).clone()
     where = ["reference"] * problem.n_problems

@@ -24,7 +24,8 @@ class OutlierSettings:
     Parameters
     ----------
     far
-        It is this many robust standard deviations from its prediction by all others.
+        It is this many robust standard deviations from its prediction by all others, or more where those of
+        reference images are.
     n_rounds
         Searches after which data are looked at again: each is less disturbed than the one before.
     largest_share
@@ -64,12 +65,38 @@ def without_outliers(made: Estimation, settings: OutlierSettings) -> tuple[Estim
 
 def _far(current: Estimation, made: Estimation, mask: Tensor, settings: OutlierSettings) -> Tensor:
     """Return the mask of data far from their predictions, at the latents found last."""
+    far = _distances(current, made, mask) > settings.far
+    return far & (far.double().mean(1, keepdim=True) <= settings.largest_share)
+
+
+def _distances(current: Estimation, made: Estimation, mask: Tensor) -> Tensor:
+    """Return how far data are from their predictions by all others, in robust standard deviations."""
     assert current.found.z is not None  # a latent search has latents
     residuals = deletion_residuals(made.problem, made.whitened, current.found.z).abs()
-    kept = residuals.masked_fill(mask, torch.nan)
-    robust = kept.nanmedian(1, keepdim=True).values / 0.6745
-    far = residuals > settings.far * robust.clamp_min(1)
-    return far & (far.double().mean(1, keepdim=True) <= settings.largest_share)
+    robust = residuals.masked_fill(mask, torch.nan).nanmedian(1, keepdim=True).values / 0.6745
+    distances: Tensor = residuals / robust.clamp_min(1)
+    return distances
+
+
+def usual_distance(made: Estimation, settings: OutlierSettings, *, share: float) -> float:
+    """Return how far the farthest datum is of most measurements that have no outliers.
+
+    An image with edges has data far from any prediction: images of a kind say how far.
+
+    Parameters
+    ----------
+    made
+        The estimation of measurements without outliers.
+    settings
+        When data are looked at, and the least distance.
+    share
+        Part of the measurements that have no datum farther away.
+    """
+    if not made.has_matrix or made.problem.n_measurements > settings.most_data:
+        return settings.far
+    nothing = torch.zeros_like(real_view(made.problem.measurements), dtype=torch.bool)
+    farthest = _distances(made, made, nothing).amax(1).sort().values
+    return max(settings.far, float(farthest[min(int(share * len(farthest)), len(farthest) - 1)]))
 
 
 def _imputed(made: Estimation, current: Estimation, mask: Tensor) -> Tensor:

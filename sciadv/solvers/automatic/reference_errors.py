@@ -16,7 +16,7 @@ from torch import Tensor
 from sciadv.data.moments import DENSE_PIXELS
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names
-from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
+from sciadv.solvers.automatic.outliers import OutlierSettings, usual_distance
 from sciadv.solvers.automatic.stacking import cheaper_weights, error_products
 from sciadv.solvers.diagnosis.reference import kept_tensors, measured_reference
 from sciadv.solvers.latent.progress import Monitor, Run
@@ -24,7 +24,7 @@ from sciadv.solvers.latent.progress import Monitor, Run
 #: Kinds of estimates by what they cost a measurement.
 COSTLIEST_FIRST = ("tangent", "posterior", "learned", "range", "tv", "representation", "lmmse")
 #: Changes with what the numbers mean: older files are then made again.
-VERSION = "calibration of estimates, version 2"
+VERSION = "calibration of estimates, version 3"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Calibration:
         Whitened chi-square per datum below which a measurement is typical; infinite where there is none.
     gain
         Evidence for the generator's range below which a measurement is typical [nats].
+    far
+        Data farther from their predictions by all others are outliers [robust standard deviations].
     """
 
     names: tuple[str, ...]
@@ -78,6 +80,7 @@ class Calibration:
     weights: Tensor
     unexplained: float
     gain: float
+    far: float
 
     @property
     def errors(self) -> dict[str, float]:
@@ -127,18 +130,21 @@ def calibrate(
     is_small = problem.prior.example[0].numel() <= DENSE_PIXELS
     n = settings.n_reference if is_small else settings.n_reference_large
     posed = measured_reference(problem, n, seed=settings.seed)
+    truth = posed.truth
+    assert truth is not None  # of reference images
 
     def make() -> dict[str, Tensor]:
         run = Run(settings.seed, monitor)
-        made, _ = without_outliers(Estimation(posed, estimates, restarts, run), outliers)
-        errors = error_products(made.make(names), made.reference[:n])
+        made = Estimation(posed, estimates, restarts, run)
+        errors = error_products(made.make(names), truth)
         tensors = {"products": errors}
         if made.has_matrix:
             each = torch.stack([made.unexplained.double(), made.ranged.gain.double()], 1)
             last = int(settings.typical * len(each))
             limits = each.sort(0).values[min(last, len(each) - 1)]
             limits[1].clamp_min_(0)
-            tensors["limits"] = limits
+            far = usual_distance(made, outliers, share=settings.typical)
+            tensors["limits"] = torch.cat([limits, limits.new_tensor([far])])
         if run.was_interrupted:
             raise KeyboardInterrupt
         return tensors
@@ -157,5 +163,5 @@ def calibrate(
     products = found["products"].cpu()
     costly = sorted(range(len(names)), key=lambda i: COSTLIEST_FIRST.index(names[i].split("-")[0]))
     weights = cheaper_weights(products, costly, slack=settings.slack, least=settings.least_weight)
-    unexplained, gain = found.get("limits", torch.full((2,), torch.inf)).tolist()
-    return Calibration(names, products, weights, unexplained, gain)
+    unexplained, gain, far = found.get("limits", torch.full((3,), torch.inf)).tolist()
+    return Calibration(names, products, weights, unexplained, gain, far)

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from sciadv.data.splits import evenly
 from sciadv.diagnosis import DiagnosisSettings
 from sciadv.errors import SciadvError
 from sciadv.files.folders import cache_root
@@ -82,11 +83,12 @@ def measured_reference(problem: Problem, n: int | None, *, seed: int) -> Problem
     problem
         Its prior, operator and noise.
     n
-        Images at most; None for all.
+        Images at most, evenly spaced among all; None for all.
     seed
         Seed of the noise.
     """
-    images = require_residual(problem.prior, "the diagnosis").reference[:n]
+    images = require_residual(problem.prior, "the diagnosis").reference
+    images = images if n is None else evenly(images, n)
     images = images.to(problem.measurements.device, problem.prior.dtype)
     generator = as_generator(seed, problem.measurements.device)
     with torch.no_grad():

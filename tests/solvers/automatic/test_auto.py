@@ -159,7 +159,7 @@ def test_names_follow_what_the_prior_and_the_operator_have() -> None:
 
 def test_the_reason_names_what_was_taken_and_what_it_was_compared_with() -> None:
     products = torch.tensor([[4.0, 0.0], [0.0, 1.0]])
-    found = Calibration(("lmmse", "range"), products, torch.tensor([0.2, 0.8]), 1.0, 0.0)
+    found = Calibration(("lmmse", "range"), products, torch.tensor([0.2, 0.8]), 1.0, 0.0, 5.0)
     assert reason(found) == (
         "0.80 range + 0.20 lmmse: mean squared error 0.8 on the prior's reference images; "
         "1 of range, the best alone and 4 of the best linear estimate"

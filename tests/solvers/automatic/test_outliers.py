@@ -8,7 +8,7 @@ import torch
 from sciadv.data.moments import Moments, Residual
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation
-from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
+from sciadv.solvers.automatic.outliers import OutlierSettings, usual_distance, without_outliers
 from sciadv.solvers.latent.progress import Run
 
 N_DATA, DEVIATION = 40, 0.1
@@ -72,3 +72,13 @@ def test_where_more_data_are_far_than_may_be_none_is_left_out() -> None:
     most = int(hit.sum(1).max())
     _, mask = without_outliers(made, OutlierSettings(n_rounds=1, largest_share=(most - 0.5) / N_DATA))
     assert torch.equal(mask, hit & (hit.sum(1, keepdim=True) < most))
+
+
+def test_nothing_is_left_out_that_is_as_usual_of_measurements_without_outliers() -> None:
+    made, _ = estimation(0.0)
+    low = OutlierSettings(far=0.5, largest_share=1.0)
+    assert bool(without_outliers(made, low)[1].any())
+    usual = usual_distance(made, low, share=1.0)
+    assert usual > 0.5
+    assert not bool(without_outliers(made, replace(low, far=usual))[1].any())
+    assert usual_distance(made, replace(low, far=1e3), share=1.0) == 1e3
