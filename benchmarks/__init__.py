@@ -32,6 +32,7 @@ from benchmarks.reconstruct import (
 )
 from benchmarks.reliability import bench as reliability
 from benchmarks.scans import gpr_crosshole, phase_retrieval, scans, seismic_crosswell
+from benchmarks.size import size
 from sciadv.catalogue import entry_spec
 from sciadv.errors import UnknownNameError
 
@@ -55,6 +56,7 @@ BENCHES: dict[str, Bench] = {
     "priors": priors.BENCH,
     "reliability": reliability.BENCH,
     "seismic-crosswell": seismic_crosswell.BENCH,
+    "size": size.BENCH,
     **restorations.BENCHES,
 }
 

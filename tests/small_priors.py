@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from sciadv.data.moments import DENSE_PIXELS, Moments, Residual
 from sciadv.forward import Forward, Matrix
 from sciadv.likelihood import Gaussian
+from sciadv.nets import build_seeded
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.solvers.spatial.stationary_prior import learn_stationary
 
 N_REFERENCE, N_LATENT, SIGMA = 120, 3, 0.05
 SMALL, LARGE = 8, 34
@@ -63,3 +65,14 @@ def measured(prior: Prior, forward: Forward, x: Tensor) -> Problem:
     with torch.no_grad():
         y = likelihood.sample(forward(x), generator=torch.Generator().manual_seed(3))
     return Problem(prior, forward, likelihood, y)
+
+
+def spatial_prior(image_shape: tuple[int, ...]) -> Prior:
+    """Return a small spatial prior of random weights, with the statistics of its own draws and references."""
+    settings = {"image_shape": list(image_shape), "maps": 2, "channels": 2, "halvings": 1}
+    generator = build_seeded({"kind": "spatial-decoder", **settings}, 0)
+    encoder = build_seeded({"kind": "spatial-encoder", **settings}, 1)
+    prior = Prior(generator, generator.settings["n_latent"], encoder)  # type: ignore[arg-type, index]
+    drawn = prior.sample(30, seed=5)
+    learned = learn_stationary(prior, drawn[:28], longest=3)
+    return replace(prior, stationary=replace(learned, reference=drawn[28:]))

@@ -83,7 +83,7 @@ MEDIA: dict[str, MediumFile] = {
 
 @dataclass(frozen=True)
 class MediumSplit:
-    """Parts of a medium along its first axis: training before `train`, test after `test`, a gap between."""
+    """Parts of a medium along its first axis: training before `train`, then reference, test after `test`."""
 
     train: float = 0.7
     test: float = 0.75
@@ -99,7 +99,7 @@ def read_medium(name: str, split: str, cuts: MediumSplit = MediumSplit()) -> Byt
         "buried-channels", a training image of channels (255); or "discs", `overlapping_discs`, which needs no
         file.
     split
-        "train" or "test": the first and the last part along the first axis.
+        "train", "reference" or "test": the first part along the first axis, the thin one after it, the last.
     cuts
         Where the parts end.
 
@@ -112,11 +112,12 @@ def read_medium(name: str, split: str, cuts: MediumSplit = MediumSplit()) -> Byt
     """
     if name not in MEDIA:
         raise UnknownNameError("medium", name, MEDIA)
-    if split not in ("train", "test"):
-        raise UnknownNameError("split", split, ("train", "test"))
     whole = _read(name)
-    first = round(cuts.test * len(whole)) if split == "test" else 0
-    last = len(whole) if split == "test" else round(cuts.train * len(whole))
+    train, test = (round(share * len(whole)) for share in (cuts.train, cuts.test))
+    parts = {"train": (0, train), "reference": (train, test), "test": (test, len(whole))}
+    if split not in parts:
+        raise UnknownNameError("split", split, parts)
+    first, last = parts[split]
     return whole[first:last]
 
 

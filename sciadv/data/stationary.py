@@ -19,7 +19,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.files.cards import require_stated
 from sciadv.files.folders import as_path
-from sciadv.files.weights import read_tensor_file, write_tensors
+from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
 from sciadv.types import Shape
 
 STATIONARY = "stationary.safetensors"
@@ -72,16 +72,25 @@ class StationaryStatistics:
         Mean and autocovariance of the training images.
     error
         The same of what the generator cannot represent, ``nu = x - G(z*)``.
+    reference
+        Images ``(n, channels, *sides)`` of the same kind that nothing was learned from, or None: `mirrored`
+        gives them any size.
     """
 
     images: Stationary
     error: Stationary
+    reference: Tensor | None = None
 
     def save(self, folder: Path | str) -> Path:
         """Write ``stationary.safetensors``."""
         parts = {"images": self.images, "error": self.error}
         tensors = {f"{name}.mean": part.mean.float() for name, part in parts.items()}
         tensors |= {f"{name}.autocovariance": part.autocovariance.float() for name, part in parts.items()}
+        if self.reference is not None:
+            low, high = self.reference.min(), self.reference.max()
+            level = 255 * (self.reference - low) / (high - low).clamp_min(1e-12)
+            tensors["reference"] = level.round().to(torch.uint8)
+            tensors["reference_range"] = torch.stack([low, high]).float()
         return write_tensors(as_path(folder, "folder") / STATIONARY, tensors, {})
 
     @staticmethod
@@ -105,7 +114,7 @@ class StationaryStatistics:
             return None
         file = read_tensor_file(path, what="stationary statistics of a prior", advice="Fetch it again")
         require_stated(file, card or {})
-        parts = []
+        parts: list[Stationary] = []
         for name in ("images", "error"):
             keys = f"{name}.mean", f"{name}.autocovariance"
             if any(key not in file.tensors for key in keys):
@@ -114,7 +123,43 @@ class StationaryStatistics:
                 parts.append(Stationary(*(file.tensors[key].float() for key in keys)))
             except InputError as error:
                 raise file.wrong(str(error)) from error
-        return StationaryStatistics(*parts)
+        return StationaryStatistics(parts[0], parts[1], _reference_in(file, len(parts[0].mean)))
+
+
+def _reference_in(file: TensorFile, n_channels: int) -> Tensor | None:
+    """Return the reference images of a file; None where there are none."""
+    levels, limits = file.tensors.get("reference"), file.tensors.get("reference_range")
+    if levels is None or limits is None:
+        return None
+    if levels.dtype != torch.uint8 or levels.shape[1:2] != (n_channels,) or limits.shape != (2,):
+        raise file.wrong(f"reference is {levels.dtype} of shape {tuple(levels.shape)}")
+    low, high = limits.tolist()
+    images: Tensor = low + (high - low) / 255 * levels.float()
+    return images
+
+
+def mirrored(images: Tensor, sides: Shape) -> Tensor:
+    """Return images ``(n, channels, *sides)`` cut to other sides, or mirrored at their ends to reach them.
+
+    Mirrored images of a stationary medium have its statistics, but for pairs across a mirror.
+
+    Parameters
+    ----------
+    images
+        The images, of any sides.
+    sides
+        The sides wanted.
+
+    Examples
+    --------
+    >>> mirrored(torch.arange(3.0)[None, None], (7,))
+    tensor([[[0., 1., 2., 2., 1., 0., 0.]]])
+    """
+    for axis, side in enumerate(sides, start=2):
+        n = images.shape[axis]
+        places = torch.arange(side, device=images.device) % (2 * n)
+        images = images.index_select(axis, torch.where(places < n, places, 2 * n - 1 - places))
+    return images
 
 
 def stationary_of(images: Tensor, *, longest: int) -> Stationary:

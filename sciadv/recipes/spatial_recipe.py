@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from sciadv.data.media import MEDIA, cut_patches, read_medium
+from sciadv.data.stationary import stationary_of
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
 from sciadv.metrics.media.two_phase import compare_two_phase
@@ -28,6 +29,7 @@ from sciadv.schema.tables import RecipeSpec, Table
 from sciadv.solvers.spatial.stationary_prior import learn_stationary
 from sciadv.trainings.autoencoder.prior_rules import DEFAULT_UPDATE, prior_rules
 from sciadv.trainings.autoencoder.prior_training import PriorTraining
+from sciadv.trainings.autoencoder.stationary_estimates import StationaryEstimates
 from sciadv.trainings.game.game_rules import Rules
 from sciadv.types import Count
 
@@ -38,13 +40,15 @@ class PatchTable(Table):
     """The medium, and the patches that are cut from it: `sciadv.data.media`.
 
     `patch` has the sides of a patch [pixels]; `patches` are cut for training, `tested` to measure samples and
-    the error by, from the medium's other end.
+    the error by, from the medium's other end. `reference` pieces between, up to four patches wide, stay with
+    the prior, for the choice of estimates.
     """
 
     name: Literal["berea", "ketton", "buried-channels", "discs"]
     patch: Sides
     patches: Count = 12000
     tested: Count = 500
+    reference: Count = 4
 
 
 class MeasureTable(Table):
@@ -70,11 +74,15 @@ class SpatialRecipe(RecipeSpec):
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Patches ``(n, 1, *patch)`` uint8 of a medium, and larger pieces to measure samples with."""
+    """Patches ``(n, 1, *patch)`` uint8 of a medium, larger pieces to measure samples with, and for reference.
+
+    What is for reference lies between the training and the test part.
+    """
 
     train: Tensor
     test: Tensor
     real: Tensor
+    reference: Tensor
 
     @staticmethod
     def load(spec: SpatialRecipe) -> Patches:
@@ -86,17 +94,20 @@ class Patches:
             The medium is not there, or smaller than the patches.
         """
         data, measure = spec.data, spec.measure
-        parts = {split: read_medium(data.name, split) for split in ("train", "test")}
+        parts = {split: read_medium(data.name, split) for split in ("train", "reference", "test")}
 
         def cut(split: str, sides: list[int], n: int) -> Tensor:
             is_isotropic = MEDIA[data.name].is_isotropic
             pieces = cut_patches(parts[split], tuple(sides), n, seed=spec.seed, is_isotropic=is_isotropic)
             return torch.from_numpy(pieces)[:, None]
 
+        thin = parts["reference"].shape[-len(data.patch) :]
+        kept = [min(most, 4 * side) for most, side in zip(thin, data.patch, strict=True)]
         return Patches(
             cut("train", data.patch, data.patches),
             cut("test", data.patch, data.tested),
             cut("test", measure.sides, measure.samples),
+            cut("reference", kept, data.reference),
         )
 
     @property
@@ -125,6 +136,7 @@ def spatial_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa
         schedule=spec.schedule,
         seed=spec.seed,
         rules=_rules(spec),
+        estimates=None if spec.schedule.estimate_steps == 0 else _estimates(patches),
     )
 
     def write(folder: Path) -> None:
@@ -133,6 +145,12 @@ def spatial_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa
         write_spatial_prior(recipe, prior, patches, folder, facts=facts)
 
     return Job(training, write)
+
+
+def _estimates(patches: Patches, *, n_learned: int = 4000) -> StationaryEstimates:
+    """Return what shows the encoder linear estimates of patches."""
+    images = patches.train[:n_learned].float() / 255
+    return StationaryEstimates(stationary_of(images, longest=min(images.shape[2:]) // 2))
 
 
 def _rules(spec: SpatialRecipe) -> Rules:
@@ -147,7 +165,13 @@ def _rules(spec: SpatialRecipe) -> Rules:
 
 
 def write_spatial_prior(
-    recipe: Recipe, prior: Prior, patches: Patches, out: Path, *, facts: dict[str, str], n_learned: int = 4000
+    recipe: Recipe,
+    prior: Prior,
+    patches: Patches,
+    out: Path,
+    *,
+    facts: dict[str, str],
+    n_learned: int = 4000,
 ) -> None:
     """Learn the stationary statistics of a prior, measure its samples, and write its folder.
 
@@ -167,7 +191,8 @@ def write_spatial_prior(
         Training patches at most from which the statistics are learned.
     """
     spec: SpatialRecipe = recipe.spec  # type: ignore[assignment]  # as above
-    prior = replace(prior, stationary=learn_stationary(prior, patches.train[:n_learned].float() / 255))
+    learned = learn_stationary(prior, patches.train[:n_learned].float() / 255)
+    prior = replace(prior, stationary=replace(learned, reference=patches.reference.float() / 255))
     header = _header(spec, prior, patches) | facts | measured_samples(prior, spec, patches)
     prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_text(recipe.name, header))
     write_file(out / "recipe.toml", recipe.text)

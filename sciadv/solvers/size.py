@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from math import prod
 
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
 from sciadv.arguments.memory import check_memory
+from sciadv.prior import Prior
 from sciadv.problem import Problem
 
 #: Copies of its latent, candidate and predictions that a search holds of each start.
@@ -57,3 +62,36 @@ def count_of(settings: object, name: str) -> int:
     """Return a setting that is a whole number; 1 where there is none."""
     value = getattr(settings, name, None)
     return max(1, value) if isinstance(value, int) else 1
+
+
+def rows_at_once(problem: Problem, n_bytes: int, *, copies: float = 4.0) -> int:
+    """Return how many rows of a search take about so much memory, at least one.
+
+    Parameters
+    ----------
+    problem
+        Its prior and operator.
+    n_bytes
+        The memory.
+    copies
+        Of latents, candidates and predictions of a row: values, gradients and what is between. Beside them a
+        row takes twice what `kept_bytes` says.
+    """
+    prior = problem.prior
+    numbers = prior.n_latent + prod(problem.forward.in_shape) + problem.n_measurements
+    row = 2 * kept_bytes(prior) + copies * numbers * prior.dtype.itemsize
+    return max(1, int(n_bytes / row))
+
+
+def kept_bytes(prior: Prior) -> int:
+    """Return what a generator keeps of one candidate for its gradient [bytes]: it is run once."""
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.enable_grad(), saved_tensors_hooks(note, lambda tensor: tensor):
+        prior(prior.sample_latent(1, seed=0).requires_grad_(True))
+    own = {parameter.data_ptr() for parameter in prior.generator.parameters()}
+    return sum(size for place, size in kept.items() if place not in own)

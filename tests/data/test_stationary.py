@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sciadv.data.stationary import Stationary, StationaryField, StationaryStatistics, stationary_of
+from sciadv.data.stationary import (
+    Stationary,
+    StationaryField,
+    StationaryStatistics,
+    mirrored,
+    stationary_of,
+)
 from sciadv.errors import InputError, WeightsError
 
 
@@ -100,3 +106,22 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         stationary_of(torch.zeros(2, 1, 4), longest=4)
     with pytest.raises(InputError, match="2 channels"):
         StationaryField(Stationary(torch.zeros(2), torch.zeros(2, 2, 3)), (1, 8))
+
+
+def test_mirrored_images_are_scipys_reflection_and_crops() -> None:
+    import numpy as np
+
+    images = torch.randn(2, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+    wide = np.pad(images.numpy(), ((0, 0), (0, 0), (0, 7), (0, 4)), mode="symmetric")
+    assert torch.equal(mirrored(images, (11, 9)), torch.from_numpy(wide))
+    assert torch.equal(mirrored(images, (2, 5)), images[:, :, :2])
+
+
+def test_reference_images_are_kept_to_a_grey_level(tmp_path) -> None:
+    one = Stationary(torch.zeros(1), torch.ones(1, 1, 3))
+    reference = torch.rand(3, 1, 8, generator=torch.Generator().manual_seed(0))
+    StationaryStatistics(one, one, reference).save(tmp_path)
+    known = StationaryStatistics.load(tmp_path)
+    assert known is not None
+    assert known.reference is not None
+    assert float((known.reference - reference).abs().max()) < 1 / 255

@@ -139,7 +139,7 @@ def run_steps(played: PriorTraining, n_steps: int) -> None:
 def test_estimates_teach_the_encoder_and_leave_the_generator_as_it_was() -> None:
     played = guided()
     x, z = played.images.float() / 255, torch.randn(4, 2, generator=torch.Generator().manual_seed(1))
-    known = linear_estimates(x, played.moments, n_latent=2, generator=torch.Generator().manual_seed(5))
+    known = linear_estimates(x, moments_of(x), n_latent=2, generator=torch.Generator().manual_seed(5))
     run_steps(played, 1)
     before = played.prior(name="before")
     target = before.encode(x)

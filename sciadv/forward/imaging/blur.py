@@ -53,8 +53,8 @@ class Blur(LinearForward):
     Notes
     -----
     The adjoint folds back what the boundary repeats, so it is exact for each of the four. The cost is that of
-    the direct sum, ``rows * columns`` operations a pixel. A kernel of volumes that is a product of three
-    profiles, as a Gaussian is, is applied axis by axis: ``depth + rows + columns`` operations a voxel.
+    the direct sum, ``rows * columns`` operations a pixel. A kernel of images or volumes that is a product of
+    profiles, as a Gaussian is, is applied axis by axis: ``rows + columns`` operations a pixel.
 
     Examples
     --------
@@ -171,8 +171,8 @@ def GaussianBlur(  # a kind of Blur, named as one
 
 
 def _factors(kernel: Tensor) -> list[Tensor]:
-    """Return a kernel of volumes as its profiles along each axis where it is their product, else itself."""
-    if kernel.ndim < 3 or kernel.is_complex():
+    """Return a kernel as its profiles along each axis where it is their product, else itself."""
+    if kernel.ndim < 2 or kernel.is_complex():
         return [kernel]
     exact = kernel.double()
     peak = exact.flatten().abs().argmax()

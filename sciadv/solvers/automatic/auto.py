@@ -17,6 +17,11 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import marked
 from sciadv.solvers.latent.search import has_forward_mode
+from sciadv.solvers.spatial.stationary_combination import (
+    SpatialSettings,
+    combine_spatial,
+    has_spatial_estimates,
+)
 from sciadv.types import Count, Positive
 
 
@@ -45,6 +50,8 @@ class Auto:
         The numbers of the choice by a measurement's own data, where the prior has none.
     combination
         The numbers of the combination of estimates, where the prior has reference images.
+    spatial
+        The same, where the prior is of any size.
     """
 
     restarts: Count | None = None
@@ -52,6 +59,7 @@ class Auto:
     passes_per_gradient: Positive = 3.0
     own_data: OwnDataSettings = field(default_factory=OwnDataSettings)
     combination: CombinationSettings = field(default_factory=CombinationSettings)
+    spatial: SpatialSettings = field(default_factory=SpatialSettings)
     name: str = "auto"
 
     def solve(self, problem: Problem, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
@@ -62,6 +70,8 @@ class Auto:
     def _solve(self, problem: Problem, run: Run) -> Solution:
         """Solve as the problem asks for."""
         seed = run.seed
+        if has_spatial_estimates(problem):
+            return combine_spatial(problem, self.spatial, run)
         if can_be_combined(problem):
             return combine(problem, self.combination, restarts=self.restarts, run=run)
         solver, reason = self.pick(problem)

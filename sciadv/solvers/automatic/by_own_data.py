@@ -17,10 +17,10 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names, has_matrix
 from sciadv.solvers.automatic.held_out import HeldOut, held_out_weights
-from sciadv.solvers.automatic.stacking import combined, with_weight
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import score
+from sciadv.solvers.linear.stacking import combined, with_weight
 
 
 @dataclass(frozen=True)

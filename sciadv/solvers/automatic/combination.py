@@ -24,9 +24,9 @@ from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation
 from sciadv.solvers.automatic.held_out import HeldOut, held_out_weights
 from sciadv.solvers.automatic.outliers import OutlierSettings, without_outliers
 from sciadv.solvers.automatic.reference_errors import Calibration, CalibrationSettings, calibrate
-from sciadv.solvers.automatic.stacking import combined, with_weight
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import finish, score
+from sciadv.solvers.linear.stacking import combined, with_weight
 
 _COMBINED = "combination"
 

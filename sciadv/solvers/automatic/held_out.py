@@ -17,8 +17,8 @@ from sciadv.forward import Matrix
 from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import Estimation
-from sciadv.solvers.automatic.stacking import stacking_weights
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix
+from sciadv.solvers.linear.stacking import stacking_weights
 from sciadv.types import as_generator
 
 

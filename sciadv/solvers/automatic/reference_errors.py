@@ -17,9 +17,9 @@ from sciadv.data.moments import DENSE_PIXELS
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation, estimate_names
 from sciadv.solvers.automatic.outliers import OutlierSettings, usual_distance
-from sciadv.solvers.automatic.stacking import cheaper_weights, error_products
 from sciadv.solvers.diagnosis.reference import kept_tensors, measured_reference
 from sciadv.solvers.latent.progress import Monitor, Run
+from sciadv.solvers.linear.stacking import cheaper_weights, error_products
 
 #: Kinds of estimates by what they cost a measurement.
 COSTLIEST_FIRST = ("tangent", "posterior", "learned", "range", "tv", "representation", "lmmse")

@@ -168,7 +168,7 @@ def _key(posed: Problem, header: Mapping[str, str]) -> str:
         }
         if prior.encoder is not None:
             tensors["encoded"] = prior.encode(drawn)
-    for name in ("generator", "encoder", "moments", "residual"):
+    for name in ("generator", "encoder", "moments", "residual", "stationary"):
         tensors |= {f"{name}/{key}": tensor for key, tensor in _tensors_of(getattr(prior, name))}
     facts = {
         "torch": torch.__version__,

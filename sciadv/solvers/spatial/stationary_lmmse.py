@@ -8,17 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from sciadv.data.stationary import StationaryField
-from sciadv.likelihood import as_data, real_view
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solution import Solution
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import direct_solution
-from sciadv.solvers.linear.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, require_linear
+from sciadv.solvers.spatial.stationary_completion import completed
 from sciadv.solvers.spatial.stationary_prior import require_stationary
 from sciadv.types import Count, NotNegative
 
@@ -66,8 +64,14 @@ class StationaryLMMSE:
         images = require_stationary(problem.prior, self.name).images
         forward = problem.forward
         field = StationaryField(images, forward.in_shape, dtype=forward.dtype, device=forward.device)
-        with torch.no_grad():
-            x = self._estimate(problem, field, precision)
+        x = completed(
+            problem,
+            field,
+            torch.zeros_like(field.mean)[None],
+            precision,
+            n_products=self.n_products,
+            tolerance=self.tolerance,
+        )
         if self.clip is not None:
             x = x.clamp(*self.clip)
         settings: dict[str, object] = {
@@ -76,21 +80,3 @@ class StationaryLMMSE:
             "clip": self.clip,
         }
         return direct_solution(problem, x, method=self.name, run=run, settings=settings)
-
-    def _estimate(self, problem: Problem, field: StationaryField, precision: Tensor) -> Tensor:
-        forward = problem.forward
-        base = field.mean[None]
-
-        def pulled(data: Tensor) -> Tensor:
-            """Return ``B' A' N^-1`` of real data."""
-            weighted = as_data((data * precision.to(data.dtype)), forward.out_shape)
-            return field.root_adjoint(forward.vjp(base.expand(len(data), *base.shape[1:]), weighted))
-
-        right = pulled(real_view(problem.measurements) - real_view(forward(base)))
-        noise = conjugate_gradients(
-            lambda w: w + pulled(real_view(forward(field.root(w)))),
-            right,
-            n_steps=self.n_products,
-            tolerance=self.tolerance,
-        )
-        return base + field.root(noise)

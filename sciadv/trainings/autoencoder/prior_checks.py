@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
-from sciadv.data.moments import Moments
 from sciadv.errors import InputError
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.distributed import world_size
 
 
 def check_phases(
-    schedule: PriorSchedule, discriminator: nn.Module | None, moments: Moments | None, n_images: int
+    schedule: PriorSchedule, discriminator: nn.Module | None, n_images: int, *, has_estimates: bool
 ) -> None:
     """Check that a schedule's phases have what they need, and that batches can be made and shared.
 
@@ -22,7 +21,7 @@ def check_phases(
     """
     if schedule.game_steps and discriminator is None:
         raise InputError("the recipe has game_steps but no [discriminator]; add one or set game_steps = 0")
-    if schedule.estimate_steps and moments is None:
+    if schedule.estimate_steps and not has_estimates:
         raise InputError(
             "linear estimates are made from the training set's mean and covariance; give moments, or set "
             "estimate_steps = 0"

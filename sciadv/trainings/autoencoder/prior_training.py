@@ -13,6 +13,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -71,6 +72,8 @@ class PriorTraining:
         Objective, penalties and update of the second phase; None for those of `prior_rules`.
     moments
         Mean and covariance of the training set, for the third phase.
+    estimates
+        Makes the third phase's linear estimates of images instead, such as `StationaryEstimates`.
     evaluator
         Measures the averaged networks, as a prior, every so often.
     score
@@ -95,19 +98,21 @@ class PriorTraining:
         seed: int = 0,
         rules: Rules | None = None,
         moments: Moments | None = None,
+        estimates: Callable[[Tensor, torch.Generator], Tensor] | None = None,
         evaluator: Callable[[Prior], dict[str, float]] | None = None,
         score: str | None = None,
     ) -> None:
-        check_phases(schedule, discriminator, moments, len(images))
+        check_phases(schedule, discriminator, len(images), has_estimates=bool(moments or estimates))
         self.images, self.schedule, self.seed, self.evaluator = images, schedule, seed, evaluator
         self.rules = prior_rules(schedule) if rules is None else rules
         self.score, self.best = score, BestSoFar()
         self.variance = ResidualVariance() if schedule.likelihood == "gaussian" else None
         self.n_done = 0
         self.cpu_seconds = 0.0
-        self.moments = None
+        self._estimates = estimates
         if moments is not None:
-            self.moments = Moments(moments.mean.to(images.device), moments.covariance.to(images.device))
+            own = Moments(moments.mean.to(images.device), moments.covariance.to(images.device))
+            self._estimates = partial(self._linear_estimates, own)
         self.n_latent = int(generator.settings["n_latent"])  # type: ignore[index]  # typed Tensor | Module
         self.batches = ImageBatches(images, schedule.batch, seed)
         self.nets: dict[str, nn.Module] = {"generator": generator, "encoder": encoder}
@@ -252,17 +257,9 @@ class PriorTraining:
 
     def _estimate_step(self, done: float) -> dict[str, float]:
         """Move the encoder to what the averaged one says of the whole image."""
-        assert self.moments is not None  # checked when made
+        assert self._estimates is not None  # checked when made
         x, numbers = self.batches.draw(self.n_done)
-        schedule = self.schedule
-        known = linear_estimates(
-            x,
-            self.moments,
-            n_latent=self.n_latent,
-            generator=numbers,
-            measurements=(schedule.fewest_measurements, schedule.most_measurements),
-            noise=(schedule.least_noise, schedule.most_noise),
-        )
+        known = self._estimates(x, numbers)
         noise = torch.randn(self.batch, self.n_latent, generator=numbers)
         noise, x, known = self.batches.own(noise).to(x.device), self.batches.own(x), self.batches.own(known)
         with torch.no_grad():
@@ -273,6 +270,17 @@ class PriorTraining:
         loss = 0.5 * ((z - mean).square() * (-log_variance).exp() + log_variance).sum(1).mean()
         descend(self.optimizers["estimate"], loss, rate=self._cosine(done))
         return {"estimate": loss.item(), "estimate_gradient": self._guard.norms["estimate"]}
+
+    def _linear_estimates(self, moments: Moments, x: Tensor, numbers: torch.Generator) -> Tensor:
+        schedule = self.schedule
+        return linear_estimates(
+            x,
+            moments,
+            n_latent=self.n_latent,
+            generator=numbers,
+            measurements=(schedule.fewest_measurements, schedule.most_measurements),
+            noise=(schedule.least_noise, schedule.most_noise),
+        )
 
     def prior(self, *, name: str, moments: Moments | None = None, is_best: bool = False) -> Prior:
         """Return the averaged generator and encoder, or the third phase's encoder, as a prior.

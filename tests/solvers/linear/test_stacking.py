@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciadv.solvers.automatic.stacking import cheaper_weights, error_products, stacking_weights
+from sciadv.solvers.linear.stacking import cheaper_weights, error_products, stacking_weights
 
 
 def draw(*shape: int, seed: int) -> torch.Tensor:

@@ -1,0 +1,1 @@
+"""Real size: time, memory and errors of spatial priors on images and volumes of growing size."""
