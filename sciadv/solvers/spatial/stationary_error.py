@@ -126,7 +126,8 @@ class StationaryError:
         """Do one step of Adam on every active row."""
         best, belief = state.best, state.memory
         problem, done = state.search.problem, state.iteration
-        noise = _noise(problem, state.run.seed, done)
+        draw = as_generator(1_000_003 * (state.run.seed + 1) + done)
+        noise = problem.prior.sample_latent(1, seed=draw)  # the same for every measurement
         rate = self.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done / self.n_iterations)))
         is_averaged = done >= self._first_averaged
         for rows in torch.split(state.active, state.search.n_at_once):
@@ -227,12 +228,6 @@ def _encoded(problem: Problem, images: Tensor) -> Tensor:
     with torch.no_grad():
         spreads = [0.5 * posterior(image[None].clamp(0, 1))[1] for image in images]
     return torch.stack([torch.cat(means), torch.cat(spreads).clamp(-3.0, 0.0)], 1)
-
-
-def _noise(problem: Problem, seed: int, step: int) -> Tensor:
-    """Return the noise of a step's draw ``(1, n_latent)``, the same for every measurement."""
-    prior = problem.prior
-    return prior.sample_latent(1, seed=as_generator(1_000_003 * (seed + 1) + step))
 
 
 def _gradient(search: Posed, q: Tensor, noise: Tensor, rows: Tensor) -> tuple[Found, Tensor, Tensor]:
