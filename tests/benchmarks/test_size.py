@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.contract import PENDING, Settings, judge_bars
 from benchmarks.size.posed import Case, operator
-from benchmarks.size.size import BENCH, KINDS, cases, growth
+from benchmarks.size.size import BENCH, KINDS, VOLUMES, cases, growth
 
 
 def made(kind: str, side: int, seconds: float) -> dict[str, object]:
@@ -23,7 +23,7 @@ def test_growth_is_the_power_of_the_number_of_pixels() -> None:
 
 
 def test_every_bar_names_a_row_of_the_bench() -> None:
-    names = {case.name for case in cases(Settings())} | {f"growth {kind}" for kind in KINDS}
+    names = {case.name for case in (*cases(Settings()), *VOLUMES)} | {f"growth {kind}" for kind in KINDS}
     assert {bar.row for bar in BENCH.thresholds} <= names
     rows = [made("mask", 512, 61.0)]
     judged = {result.name: result.holds for result in judge_bars(BENCH.thresholds, rows)}

@@ -80,6 +80,11 @@ class SpatialSettings:
     seed: int = 0
 
     @property
+    def start(self) -> str:
+        """Name of the total variation that the latent search starts from."""
+        return f"{_TV}-{self.tv_start:g}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the estimates."""
         return (_LINEAR, _RANGE, *(f"{_TV}-{factor:g}" for factor in self.tv_factors))
@@ -87,11 +92,16 @@ class SpatialSettings:
 
 @dataclass(frozen=True, eq=False)
 class SpatialEstimates:
-    """Estimates of one problem's measurements; what several of them need is made once."""
+    """Estimates of one problem's measurements; what several of them need is made once.
+
+    `starts` names the estimates from which the generator's range is searched; the linear one and a total
+    variation if None.
+    """
 
     problem: Problem
     settings: SpatialSettings
     run: Run
+    starts: tuple[str, ...] | None = None
 
     def make(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the estimates of these names ``(batch, *in_shape)``, within the reference images' range."""
@@ -113,9 +123,10 @@ class SpatialEstimates:
 
     @cached_property
     def ranged(self) -> Solution:
-        """The generator's range with its error, from the linear estimate and a total variation."""
+        """The generator's range with its error, from the starts."""
         how = self.settings
-        starts = torch.stack([self.linear, self.total_variation(how.tv_start)], 1)
+        names = (_LINEAR, how.start) if self.starts is None else self.starts
+        starts = torch.stack([self._one(name) for name in names], 1)
         solver = StationaryError(
             how.n_iterations, n_products=how.n_products, tolerance=how.tolerance, starts=starts
         )
@@ -212,6 +223,10 @@ def _combined(made: SpatialEstimates, products: Tensor) -> Solution:
     weights = cheaper_weights(products, costly, slack=how.slack, least=how.least_weight)
     each = weights.expand(problem.n_problems, -1)
     taken = with_weight(names, each)
+    errors = dict(zip(names, products.diagonal().tolist(), strict=True))
+    if how.start in errors:  # the search starts from the one that was better on the reference images
+        better = min((_LINEAR, how.start), key=lambda name: errors[name])
+        made = replace(made, starts=(better,))
     x = _explaining(made, combined(made.make(taken), names, each))
     ranged = made.ranged if _RANGE in taken else None
     solution = score(
@@ -221,7 +236,6 @@ def _combined(made: SpatialEstimates, products: Tensor) -> Solution:
         z=None if ranged is None else ranged.z,
         x_range=None if ranged is None else ranged.x_range,
     )
-    errors = dict(zip(names, products.diagonal().tolist(), strict=True))
     kept = {name: round(float(weights[names.index(name)]), 3) for name in taken}
     least = float(weights @ products @ weights)
     return replace(
