@@ -40,7 +40,7 @@ def peak_bytes() -> int:
 def measure(case: Case) -> Row:
     """Solve a case by `auto`, then by its rivals.
 
-    The rival's total variation has the weight of least error on the reference images, and twice the steps.
+    The rival's total variation has the weight of least error on the reference images.
     """
     base = peak_bytes()
     how = SpatialSettings()
@@ -84,7 +84,7 @@ def _total_variation(problem: Problem, how: SpatialSettings, products: Tensor) -
     reference = problem.prior.stationary.reference
     assert reference is not None
     length = float(gradient(reference).square().sum(0).sqrt().mean())
-    return TV(weight=2 * factor / length, n_iterations=2 * how.tv_iterations).solve(problem).x
+    return TV(weight=2 * factor / length, n_iterations=how.tv_iterations).solve(problem).x
 
 
 def main() -> None:

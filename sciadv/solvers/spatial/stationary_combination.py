@@ -73,7 +73,7 @@ class SpatialSettings:
     tolerance: NotNegative = 1e-3
     tv_factors: tuple[Positive, ...] = (0.03, 0.15, 1.0)
     tv_start: Positive = 0.15
-    tv_iterations: Count = 150
+    tv_iterations: Count = 300
     reference_pixels: Count = 2**17
     least_weight: NotNegative = 0.02
     slack: NotNegative = 0.01
