@@ -1,4 +1,4 @@
-"""`auto`: pick a latent solver by a stated cost model, and say what was picked and why."""
+"""`auto`: pick a latent search or combine estimates, and say what was done and why."""
 
 from __future__ import annotations
 
@@ -17,35 +17,33 @@ from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
 from sciadv.solvers.latent.scoring import marked
 from sciadv.solvers.latent.search import has_forward_mode
+from sciadv.solvers.many_latents.choice import Search, choose_search
 from sciadv.solvers.spatial.stationary_combination import (
     SpatialSettings,
     combine_spatial,
     has_spatial_estimates,
 )
-from sciadv.types import Count, Positive
+from sciadv.types import Count
 
 
 @checked
 @dataclass(frozen=True)
 class Auto:
-    """Levenberg-Marquardt where its Jacobians cost less than Adam's gradients, else Adam.
+    """A latent search, and past the generator's range where the data ask for it; or estimates combined.
 
-    Data that it leaves unexplained lead past the generator's range where the prior says how, or, where it
-    does not and the operator is nonlinear, to a looser latent distribution
-    (`sciadv.solvers.latent.latent_weight`).
-
-    The cost is counted in generator passes per measurement: ``n_latent + 8 x 3`` passes for each of 10 starts
-    of Levenberg-Marquardt (a Jacobian, then gradients), ``300 x 3`` for each of 10 of Adam. So Adam is picked
-    for latents longer than about 870, and where the generator has no forward mode.
+    For more latents than `few_latents`, and where the generator has no forward mode, the search is chosen by
+    its cost (`sciadv.solvers.many_latents.choice`). Data that it leaves unexplained lead past the generator's
+    range where the prior says how, or, where it does not and the operator is nonlinear, to a looser latent
+    distribution (`sciadv.solvers.latent.latent_weight`). Where the prior has reference images, estimates are
+    combined by their errors on them (`combination`).
 
     Parameters
     ----------
     restarts
         Starts per measurement for the solver picked; its own default if None.
-    steps_per_start
-        Steps of Levenberg-Marquardt a start that the cost model counts; most end early (measured: 6 to 9).
-    passes_per_gradient
-        Generator passes that a gradient costs: one forward, two for its reverse.
+    few_latents
+        Latents up to which Levenberg-Marquardt from several starts is taken: it recovers samples of each
+        shipped prior; of a generator of 100 latents it recovered half.
     own_data
         The numbers of the choice by a measurement's own data, where the prior has none.
     combination
@@ -55,8 +53,7 @@ class Auto:
     """
 
     restarts: Count | None = None
-    steps_per_start: Positive = 8
-    passes_per_gradient: Positive = 3.0
+    few_latents: Count = 64
     own_data: OwnDataSettings = field(default_factory=OwnDataSettings)
     combination: CombinationSettings = field(default_factory=CombinationSettings)
     spatial: SpatialSettings = field(default_factory=SpatialSettings)
@@ -78,28 +75,24 @@ class Auto:
         if self.restarts is not None:
             solver = replace(solver, restarts=self.restarts)
         solution = solver.solve(problem, seed=seed, monitor=run)
-        if isinstance(solver, LevenbergMarquardt):
-            if not problem.forward.is_linear and problem.prior.residual is None and can_loosen(problem):
-                solution = loosen(problem, solution, seed=seed, monitor=run)
-            solution = expand_range(problem, solution, self.restarts, seed=seed, monitor=run)
-            solution = choose_by_data(problem, solution, self.own_data, restarts=self.restarts, run=run)
-        return self._explained(solution, f"{solver.name}: {reason}")
+        if isinstance(solver, Adam):
+            return self._explained(solution, reason)
+        if not problem.forward.is_linear and problem.prior.residual is None and can_loosen(problem):
+            solution = loosen(problem, solution, seed=seed, monitor=run)
+        solution = expand_range(problem, solution, self.restarts, seed=seed, monitor=run)
+        solution = choose_by_data(problem, solution, self.own_data, restarts=self.restarts, run=run)
+        return self._explained(solution, reason)
 
     def _explained(self, solution: Solution, reason: str) -> Solution:
-        """Return the solution with what was picked, why, and by which numbers, in its settings."""
-        own = {name: getattr(self, name) for name in ("steps_per_start", "passes_per_gradient")}
-        return replace(solution, settings={"picked_by_auto": reason, **own, **solution.settings})
+        """Return the solution with what was picked and why in its settings."""
+        return replace(solution, settings={"picked_by_auto": reason, **solution.settings})
 
-    def pick(self, problem: Problem) -> tuple[LevenbergMarquardt | Adam, str]:
-        """Return the solver and the reason."""
+    def pick(self, problem: Problem) -> tuple[Search, str]:
+        """Return the latent search and the reason."""
         n_latent = problem.prior.n_latent
-        second = LevenbergMarquardt()
-        first = Adam()
-        second_order = second.restarts * (n_latent + self.steps_per_start * self.passes_per_gradient)
-        first_order = first.restarts * first.n_iterations * self.passes_per_gradient
-        costs = f"{second_order:.0f} generator passes a measurement against {first_order:.0f} of adam"
-        if not has_forward_mode(problem):
-            return first, "the generator cannot be differentiated in forward mode, which a Jacobian needs"
-        if second_order > first_order:
-            return first, f"levenberg-marquardt would need {costs}"
-        return second, costs
+        if not has_forward_mode(problem) and n_latent <= self.few_latents:
+            return Adam(), "adam: the generator has no forward mode, which a Jacobian needs"
+        if n_latent <= self.few_latents:
+            return LevenbergMarquardt(), f"levenberg-marquardt: {n_latent} latents"
+        choice = choose_search(problem)
+        return choice.solver, choice.reason

@@ -54,8 +54,8 @@ class EstimateSettings:
     """
 
     n_draws: int = 400
-    tv_factors: tuple[float, ...] = (0.3, 1.0, 4.0, 16.0, 64.0, 256.0)
-    tv_iterations: int = 300
+    tv_factors: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    tv_iterations: int = 500
     near_noise: float = 2.0
     largest_matrix: int = 50_000_000
 

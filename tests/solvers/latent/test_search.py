@@ -13,6 +13,7 @@ from sciadv.solvers.latent.search import Point, Search, halved, met_better, thin
 from sciadv.solvers.latent.starts import Starts, choose_starts, start_points
 from sciadv.solvers.linear.jacobian import solve_smaller
 from sciadv.solvers.linear.linearised_draws import linearised_draws, objectives, predicted_objectives
+from sciadv.solvers.many_latents.amortised_search import AmortisedSearch
 from sciadv.testing import check_solver, linear_problem, map_objective
 
 
@@ -238,7 +239,7 @@ def test_auto_says_what_it_picked_and_why():
     assert picked.startswith("levenberg-marquardt: ")
     long_latent = Prior(torch.nn.Sequential(torch.nn.Linear(900, 4), torch.nn.Unflatten(1, (1, 2, 2))), 900)
     problem = Problem(long_latent, torch.eye(4), Gaussian(0.1), torch.zeros(1, 4))
-    assert isinstance(Auto().pick(problem)[0], Adam)
+    assert isinstance(Auto().pick(problem)[0], AmortisedSearch)
 
 
 def test_generator_without_forward_mode_gets_adam():
