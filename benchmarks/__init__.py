@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.any_generator import any_generator
+from benchmarks.biology import omics_biology
 from benchmarks.contract import (
     Bar,
     Bench,
@@ -50,6 +51,7 @@ BENCHES: dict[str, Bench] = {
     "nanotexture-friction": nanotexture_friction.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
+    "omics-biology": omics_biology.BENCH,
     "out-of-distribution": out_of_distribution.BENCH,
     "own": own.BENCH,
     "phase-retrieval": phase_retrieval.BENCH,

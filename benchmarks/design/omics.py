@@ -24,8 +24,9 @@ from benchmarks.parts import keep_part, read_part
 from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector, has_scib
 from sciadv.domains.batch_correction.assessment.assess import assess
 from sciadv.domains.batch_correction.assessment.scib import scib_scores
-from sciadv.domains.batch_correction.cells import LAYER, UNKNOWN, Names, read_cells
+from sciadv.domains.batch_correction.cells import LAYER, read_cells
 from sciadv.domains.batch_correction.components import Components
+from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
 from sciadv.errors import InputError
 from sciadv.files.h5ad import read_h5ad
 

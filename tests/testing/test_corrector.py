@@ -9,11 +9,11 @@ from sciadv.domains.batch_correction.combat import LinearCorrection
 from sciadv.domains.batch_correction.corrector import CORRECTIONS
 from sciadv.testing import check_corrector
 
-METHODS = ("adversarial", "linear")
+METHODS = ("adversarial", "linear", "residual")
 
 
 def test_every_registered_method_passes_the_suite():
-    assert tuple(CORRECTIONS) == METHODS
+    assert set(CORRECTIONS) == {*METHODS, "nothing"}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -31,3 +31,8 @@ def test_a_correction_that_depends_on_the_company_is_found(monkeypatch):
     monkeypatch.setattr(LinearCorrection, "correct", with_mean)
     with pytest.raises(AssertionError, match="corrected otherwise"):
         check_corrector("linear")
+
+
+def test_nothing_keeps_every_promise_but_that_the_gap_gets_smaller():
+    with pytest.raises(AssertionError, match="the gap between batches grows"):
+        check_corrector("nothing")

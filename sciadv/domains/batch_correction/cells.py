@@ -1,31 +1,36 @@
-"""Cells as they come (AnnData, data frame, array, sparse matrix), checked once, and given back in kind.
-
-AnnData and data frames are known by what they have, so that neither anndata nor pandas is imported here.
-"""
+"""Cells as they come (AnnData, data frame, array, sparse matrix), checked once, and given back in kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sciadv.arguments.values import as_tensor, shown
-from sciadv.errors import InputError, UnknownNameError
+from sciadv.arguments.values import as_tensor
+from sciadv.domains.batch_correction.reading.keys import (
+    JOIN,
+    UNKNOWN,
+    Names,
+    as_batch,
+    as_kept,
+    as_names,
+    cell_names,
+    columns_of,
+    in_order,
+    is_anndata,
+    is_frame,
+)
+from sciadv.errors import InputError
 
-#: ``(cells,)``, text; `NDArray[np.str_]`, which run-time checkers take for text without a length.
-Names = NDArray[Any]
 #: ``(cells, genes)``: an array, or a sparse matrix in rows.
 Matrix = Any
 #: Where an AnnData gets the embedding and the corrected expression.
 EMBEDDING = "X_sciadv"
 LAYER = "corrected"
-#: The label of a cell that has none.
-UNKNOWN = ""
 
 
 @final
@@ -45,6 +50,8 @@ class Cells:
         ``(cells,)``, or None where none was given.
     labels
         ``(cells,)``, `UNKNOWN` where a cell has none; None where none were given.
+    keep
+        ``(cells,)`` of each key that is to be kept, by its name.
     """
 
     expression: Matrix
@@ -52,6 +59,17 @@ class Cells:
     genes: tuple[str, ...] | None = None
     batch: Names | None = None
     labels: Names | None = None
+    keep: Mapping[str, Names] = field(default_factory=dict)
+
+    @property
+    def strata(self) -> Names | None:
+        """What must not be mixed: labels and kept keys, joined; None if there are neither."""
+        if not self.keep:
+            return self.labels
+        parts = [np.where(names == UNKNOWN, "unknown", names) for names in self.keep.values()]
+        if self.labels is not None:
+            parts.insert(0, np.where(self.labels == UNKNOWN, "unknown", self.labels))
+        return np.array([JOIN.join(each) for each in zip(*parts, strict=True)], dtype=np.str_)
 
     @property
     def n_cells(self) -> int:
@@ -125,23 +143,15 @@ def dense(matrix: Matrix) -> NDArray[np.float32]:
     return array
 
 
-def is_anndata(data: object) -> bool:
-    """Whether this is an AnnData."""
-    return all(hasattr(data, name) for name in ("X", "obs", "var_names", "obsm", "layers"))
-
-
-def is_frame(data: object) -> bool:
-    """Whether this is a data frame, cells by genes."""
-    return all(hasattr(data, name) for name in ("columns", "index", "to_numpy"))
-
-
 def read_cells(
     data: Any,
     *,
-    batch_key: str | None,
+    batch_key: str | Sequence[str] | None,
     label_key: str | None = None,
+    keep_keys: Sequence[str] = (),
     batch: Iterable[object] | None = None,
     labels: Iterable[object] | None = None,
+    keep: Mapping[str, Iterable[object]] | None = None,
 ) -> Cells:
     """Read and check cells.
 
@@ -149,10 +159,11 @@ def read_cells(
     ----------
     data
         AnnData; or a data frame, array, tensor or sparse matrix of cells by genes.
-    batch_key, label_key
-        Columns of an AnnData's ``obs``; None for those not needed.
-    batch, labels
-        ``(cells,)``: what to take in their place, and the only way for data without ``obs``.
+    batch_key, label_key, keep_keys
+        Columns of an AnnData's ``obs``; None for those not needed. Several columns of the batch are joined.
+    batch, labels, keep
+        ``(cells,)``: what to take in their place, and the only way for data without ``obs``. A pandas Series
+        whose index holds the names of the cells is put into their order.
 
     Raises
     ------
@@ -167,9 +178,11 @@ def read_cells(
         matrix = data.X
         genes = tuple(str(name) for name in data.var_names)
         if batch_key is not None and batch is None:
-            batch = _column(data, batch_key)
+            batch = columns_of(data, batch_key)
         if label_key is not None and labels is None:
-            labels = _column(data, label_key)
+            labels = columns_of(data, label_key)
+        if keep is None:
+            keep = {key: columns_of(data, key) for key in keep_keys}
     elif is_frame(data):
         matrix = data.to_numpy()
         genes = tuple(str(name) for name in data.columns)
@@ -177,21 +190,17 @@ def read_cells(
     if genes is not None and len(set(genes)) < len(genes):
         raise InputError("gene names repeat; make them unique (adata.var_names_make_unique())")
     n_cells = int(expression.shape[0])
+    names = cell_names(data)
     return Cells(
         expression=expression,
         is_counts=_check_values(expression),
         genes=genes,
-        batch=None if batch is None else _as_batch(batch, n_cells),
-        labels=None if labels is None else as_names(labels, n_cells, what="labels"),
+        batch=None if batch is None else as_batch(in_order(batch, names, "batch"), n_cells),
+        labels=None
+        if labels is None
+        else as_names(in_order(labels, names, "labels"), n_cells, what="labels"),
+        keep={key: as_kept(key, in_order(own, names, key), n_cells) for key, own in (keep or {}).items()},
     )
-
-
-def _column(data: Any, key: str) -> NDArray[Any]:
-    columns = [str(name) for name in data.obs.columns]
-    if key not in columns:
-        raise UnknownNameError("column of obs", key, columns)
-    values: NDArray[Any] = np.asarray(data.obs[key], dtype=object)
-    return values
 
 
 def _as_matrix(matrix: Any) -> Matrix:
@@ -241,42 +250,6 @@ def _check_values(expression: Matrix) -> bool:
             f"{negative} counts are negative; give raw counts (0, 1, 2, ...), or log-normalised expression"
         )
     return is_whole
-
-
-def _as_batch(batch: Iterable[object], n_cells: int) -> Names:
-    names = as_names(batch, n_cells, what="batches")
-    n_missing = int((names == UNKNOWN).sum())
-    if n_missing:
-        raise InputError(
-            f"{n_missing} of {n_cells} cells have no batch; name the batch of every cell, or remove them"
-        )
-    return names
-
-
-def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
-    """Return values as names ``(cells,)``, missing ones (None, NaN) as `UNKNOWN`.
-
-    Raises
-    ------
-    InputError
-        They are not one for each cell.
-    """
-    is_column = isinstance(values, Iterable) and not isinstance(values, str | bytes) and not is_frame(values)
-    if not is_column or getattr(values, "ndim", 1) != 1:
-        raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}")
-    given = values if isinstance(values, Sized) else islice(values, n_cells + 1)  # it may have no end
-    found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in given], dtype=np.str_)
-    if len(found) != n_cells:
-        raise InputError(
-            f"there are {len(found)} {what} for {n_cells} cells; give one for each, in their order"
-        )
-    return found
-
-
-def _is_missing(value: object) -> bool:
-    """Whether a value is None, NaN, or pandas' NA or NaT."""
-    is_nan = isinstance(value, float | np.floating) and bool(np.isnan(value))
-    return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def require_batch(cells: Cells) -> Names:

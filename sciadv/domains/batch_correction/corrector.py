@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -10,38 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, as_text
-from sciadv.domains.batch_correction.cells import (
-    Cells,
-    Matrix,
-    Names,
-    encode,
-    give_back,
-    read_cells,
-    require_batch,
-)
+from sciadv.domains.batch_correction.cells import Cells, Matrix, encode, give_back, read_cells, require_batch
+from sciadv.domains.batch_correction.choice.lesson import AUTO, REASONS, Wanted, make_lesson
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.correction_files import SavedCorrection, load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
-from sciadv.domains.batch_correction.groups import (
-    Groups,
-    check_batches,
-    check_size,
-    known_names,
-    label_codes,
-    listed,
-)
+from sciadv.domains.batch_correction.groups import Groups, check_size, known_names, label_codes, listed
+from sciadv.domains.batch_correction.reading.keys import is_anndata
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.registry.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
 
+#: What is to be kept, by key: one value a cell.
+Kept = Mapping[str, Iterable[object]] | None
 #: The ways to correct, by name; other packages register theirs by entry points.
 CORRECTIONS: Registry[type[Correction]] = Registry(
     "method", "sciadv.domains.batch_correction", names=by_attribute("method"), group="sciadv.corrections"
 )
-#: Lets the number of cells choose the method.
-AUTO = "auto"
 
 
 @final
@@ -51,13 +40,18 @@ class BatchCorrector:
     Parameters
     ----------
     batch_key
-        Column of an AnnData's ``obs`` that says the batch.
+        Column of an AnnData's ``obs`` that says the batch; several are joined.
     label_key
         Column with labels (cell types) that the correction should keep apart; missing ones are unknown.
         None corrects without labels.
+    keep
+        Columns whose differences are to be kept (condition, sex): only cells that agree in them are compared.
+        Refused where they are confounded with the batch.
     method
-        "adversarial" (a conditional autoencoder against a batch discriminator), "linear" (ComBat), or
-        "auto": linear below 500 cells, where an adversary has too little to learn from.
+        "residual" (components moved where cells of other batches match), "linear" (ComBat), "adversarial" (a
+        conditional autoencoder against a batch discriminator), "nothing", or "auto": nothing where batches do
+        not differ, else the smallest change of the first two that hides the batch from held-out cells; below
+        500 cells linear.
     settings
         Of the adversarial method.
     seed
@@ -65,7 +59,7 @@ class BatchCorrector:
     device
         "auto", "cpu", "cuda", ...
     auto_below
-        Cells below which "auto" takes the linear method.
+        Cells below which "auto" takes nothing or the linear method.
     target_counts
         Counts that a cell is scaled to before the logarithm.
 
@@ -99,9 +93,10 @@ class BatchCorrector:
 
     def __init__(  # noqa: PLR0913  # one keyword a choice of the user
         self,
-        batch_key: str = "batch",
+        batch_key: str | Sequence[str] = "batch",
         *,
         label_key: str | None = None,
+        keep: str | Sequence[str] = (),
         method: str = "auto",
         settings: AdversarialSettings | None = None,
         seed: int = 0,
@@ -111,7 +106,9 @@ class BatchCorrector:
     ) -> None:
         if method not in (AUTO, *CORRECTIONS):
             raise UnknownNameError("method", str(method), [AUTO, *CORRECTIONS])
-        self.batch_key = as_text(batch_key, "batch_key")
+        several = [as_text(key, "batch_key") for key in ([] if isinstance(batch_key, str) else batch_key)]
+        self.batch_key = several or as_text(batch_key, "batch_key")
+        self.keep = tuple(as_text(key, "keep") for key in ((keep,) if isinstance(keep, str) else keep))
         self.label_key = None if label_key is None else as_text(label_key, "label_key")
         self.method = method
         self.settings = AdversarialSettings() if settings is None else settings
@@ -127,16 +124,13 @@ class BatchCorrector:
         self.n_genes = 0
         self.takes_counts = False
         self.correction: Correction | None = None
+        #: What to beware of, in sentences, and why `auto` chose what it did.
+        self.notes: tuple[str, ...] = ()
+        self.reasons: dict[str, Any] = {}
 
     @property
     def fitted_method(self) -> str:
-        """Which method was fitted: "adversarial" or "linear".
-
-        Raises
-        ------
-        InputError
-            `fit` was not called.
-        """
+        """Which method was fitted; `InputError` before."""
         return self.fitted().method
 
     def fit(
@@ -145,6 +139,7 @@ class BatchCorrector:
         *,
         batch: Iterable[object] | None = None,
         labels: Iterable[object] | None = None,
+        keep: Kept = None,
         monitor: TrainingMonitor | None = None,
     ) -> BatchCorrector:
         """Learn what the batches differ in; returns the corrector.
@@ -153,22 +148,20 @@ class BatchCorrector:
         ----------
         data
             The cells.
-        batch, labels
+        batch, labels, keep
             ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData.
         monitor
-            Called after each step of a training.
+            Is called after each step of a training.
 
         Raises
         ------
-        UnknownNameError
-            ``obs`` has no such column.
         InputError
-            The data are no expression, there is one batch only, a batch is too small, or labels and batches
-            are confounded.
+            The data are no expression, there is one batch only, a batch is too small, or batches are
+            confounded with labels or with what is to be kept.
         GameError
             The training diverged.
         """
-        lesson = self.begin(data, batch=batch, labels=labels, monitor=monitor)
+        lesson = self.begin(data, batch=batch, labels=labels, keep=keep, monitor=monitor)
         return self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
 
     def begin(
@@ -177,15 +170,25 @@ class BatchCorrector:
         *,
         batch: Iterable[object] | None = None,
         labels: Iterable[object] | None = None,
+        keep: Kept = None,
         monitor: TrainingMonitor | None = None,
     ) -> Lesson:
         """Read and check cells, and return what a correction learns from; `fit` without the fit."""
-        device = as_device(self.device)
-        cells = self._read(data, batch, labels)
-        correction, groups = self._groups(cells, require_batch(cells))
-        check_size(cells)
-        plan = FitPlan(self.settings, self.seed, device, monitor)
-        return Lesson(cells, cells.normalised(self.target_counts), groups, correction, plan)
+        plan = FitPlan(self.settings, self.seed, as_device(self.device), monitor)
+        cells = read_cells(
+            data,
+            batch_key=self.batch_key,
+            label_key=self.label_key,
+            keep_keys=self.keep,
+            batch=batch,
+            labels=labels,
+            keep=keep,
+        )
+        wanted = Wanted(self.method, self.batch_key, CORRECTIONS.find, self.auto_below, self.target_counts)
+        lesson = make_lesson(cells, wanted, plan, data.obs if is_anndata(data) else None)
+        for note in lesson.notes:
+            warnings.warn(note, stacklevel=3)
+        return lesson
 
     def finish(self, lesson: Lesson, correction: Correction) -> BatchCorrector:
         """Take over a correction that was fitted to what `begin` returned; returns the corrector."""
@@ -196,24 +199,17 @@ class BatchCorrector:
         self.genes = cells.genes
         self.n_genes = cells.n_genes
         self.takes_counts = cells.is_counts
+        self.notes = lesson.notes
+        self.reasons = lesson.facts
         return self
 
-    def _groups(self, cells: Cells, names: Names) -> tuple[type[Correction], Groups]:
-        """Return the method that suits the cells, and their batches and labels as numbers."""
-        method = self.method
-        if method == AUTO:
-            method = "linear" if cells.n_cells < self.auto_below else "adversarial"
-        correction = CORRECTIONS.find(method)
-        batches = known_names(names)
-        check_batches(names, batches, key=self.batch_key, method=method, least=correction.least_cells)
-        if min(cells.n_cells, cells.n_genes) < 3:
-            raise InputError(f"{cells.n_genes} genes of {cells.n_cells} cells are too few; give more")
-        known = known_names(cells.labels)
-        codes = label_codes(cells, known, is_needed=method == "linear" and bool(known))
-        return correction, Groups(encode(names, batches, what="batch"), codes, len(batches), len(known))
-
     def transform(
-        self, data: Any, *, batch: Iterable[object] | None = None, labels: Iterable[object] | None = None
+        self,
+        data: Any,
+        *,
+        batch: Iterable[object] | None = None,
+        labels: Iterable[object] | None = None,
+        keep: Kept = None,
     ) -> Any:
         """Correct cells of the batches that were fitted, seen or not.
 
@@ -221,9 +217,9 @@ class BatchCorrector:
         ----------
         data
             The cells: the same genes, by name, or the same columns.
-        batch, labels
-            ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData. Labels are read only by the
-            linear method that was fitted with some.
+        batch, labels, keep
+            ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData. Labels and what is kept are
+            read only by the linear method that was fitted with some.
 
         Returns
         -------
@@ -232,12 +228,10 @@ class BatchCorrector:
 
         Raises
         ------
-        UnknownNameError
-            ``obs`` has no such column.
         InputError
             Genes are missing, a batch or label was not fitted, or counts do not come as counts.
         """
-        cells, expression, groups = self.prepare(data, batch, labels, needs_batch=True)
+        cells, expression, groups = self.prepare(data, batch, labels, keep=keep, needs_batch=True)
         correction = self.fitted()
         return give_back(
             data,
@@ -253,27 +247,20 @@ class BatchCorrector:
         *,
         batch: Iterable[object] | None = None,
         labels: Iterable[object] | None = None,
+        keep: Kept = None,
         monitor: TrainingMonitor | None = None,
     ) -> Any:
         """Fit on cells and correct them: `fit`, then `transform`."""
         batch = listed(batch, data)
         labels = listed(labels, data)
-        return self.fit(data, batch=batch, labels=labels, monitor=monitor).transform(
-            data, batch=batch, labels=labels
+        return self.fit(data, batch=batch, labels=labels, keep=keep, monitor=monitor).transform(
+            data, batch=batch, labels=labels, keep=keep
         )
 
     def embed(
         self, data: Any, *, batch: Iterable[object] | None = None, labels: Iterable[object] | None = None
     ) -> NDArray[np.float32]:
-        """Return coordinates ``(cells, n)`` without the batch: codes, or components of corrected expression.
-
-        The adversarial method needs no batch and so places cells of batches it has not seen, too.
-
-        Raises
-        ------
-        InputError
-            As `transform`.
-        """
+        """Return coordinates ``(cells, n)`` without the batch; the adversarial method needs none for it."""
         correction = self.fitted()
         _, expression, groups = self.prepare(data, batch, labels, needs_batch=correction.needs_batch)
         return correction.embed(expression, groups)
@@ -318,6 +305,7 @@ class BatchCorrector:
             "method": self.fitted_method,
             "batch_key": self.batch_key,
             "label_key": self.label_key or "",
+            "keep": list(self.keep),
             "seed": self.seed,
             "target_counts": self.target_counts,
             "n_genes": self.n_genes,
@@ -325,6 +313,8 @@ class BatchCorrector:
             "batches": list(self.batches),
             "labels": list(self.labels),
             "genes": None if self.genes is None else list(self.genes),
+            "notes": list(self.notes),
+            **self.reasons,
         }
 
     def facts(self) -> dict[str, str | int]:
@@ -343,13 +333,14 @@ class BatchCorrector:
             raise InputError("the corrector has not seen any cells yet; call fit or correct first")
         return self.correction
 
-    def _read(self, data: Any, batch: Iterable[object] | None, labels: Iterable[object] | None) -> Cells:
-        return read_cells(
-            data, batch_key=self.batch_key, label_key=self.label_key, batch=batch, labels=labels
-        )
-
     def prepare(
-        self, data: Any, batch: Iterable[object] | None, labels: Iterable[object] | None, *, needs_batch: bool
+        self,
+        data: Any,
+        batch: Iterable[object] | None,
+        labels: Iterable[object] | None,
+        *,
+        needs_batch: bool,
+        keep: Kept = None,
     ) -> tuple[Cells, Matrix, Groups]:
         """Read cells as the fitted correction takes them, with their normalised expression."""
         correction = self.fitted()
@@ -359,7 +350,10 @@ class BatchCorrector:
             label_key=self.label_key if correction.needs_labels else None,
             batch=batch if needs_batch else None,
             labels=labels if correction.needs_labels else None,
+            keep_keys=self.keep if correction.needs_labels else (),
+            keep=keep if correction.needs_labels else None,
         ).only(self.genes, self.n_genes)
+        cells = replace(cells, labels=cells.strata)
         check_size(cells)
         if self.takes_counts and not cells.is_counts:
             raise InputError(
@@ -380,6 +374,7 @@ def _built(saved: SavedCorrection, device: str) -> BatchCorrector:
     corrector = BatchCorrector(
         card["batch_key"],
         label_key=card["label_key"] or None,
+        keep=card.get("keep", ()),
         method=method,
         seed=card["seed"],
         device=device,
@@ -390,6 +385,8 @@ def _built(saved: SavedCorrection, device: str) -> BatchCorrector:
     corrector.genes = None if card["genes"] is None else tuple(card["genes"])
     corrector.n_genes = card["n_genes"]
     corrector.takes_counts = card["takes_counts"]
+    corrector.notes = tuple(card.get("notes", ()))
+    corrector.reasons = {key: card[key] for key in REASONS if key in card}
     corrector.correction = CORRECTIONS.find(method).restore(
         saved.tensors,
         card["correction"],

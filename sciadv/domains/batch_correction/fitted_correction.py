@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -141,6 +141,10 @@ class Lesson:
         Which method learns.
     plan
         How.
+    notes
+        What to beware of, in sentences.
+    facts
+        Why the method was chosen, for the card.
     """
 
     cells: Cells
@@ -148,3 +152,5 @@ class Lesson:
     groups: Groups
     correction: type[Correction]
     plan: FitPlan
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)

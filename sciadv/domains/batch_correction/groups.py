@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.arguments.memory import check_memory
-from sciadv.domains.batch_correction.cells import UNKNOWN, Cells, Names, encode
+from sciadv.domains.batch_correction.cells import Cells, encode
+from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
 from sciadv.errors import InputError
 
 Codes = NDArray[np.int64]
@@ -36,6 +37,10 @@ class Groups:
     labels: Codes
     n_batches: int
     n_labels: int
+
+    def only(self, cells: NDArray[np.int64]) -> Groups:
+        """Return those of some cells, by their places."""
+        return Groups(self.batch[cells], self.labels[cells], self.n_batches, self.n_labels)
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return both as tensors."""

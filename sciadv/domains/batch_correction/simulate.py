@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.cells import Names
+from sciadv.domains.batch_correction.reading.keys import Names
 from sciadv.errors import InputError
 
 

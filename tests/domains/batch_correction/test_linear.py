@@ -121,5 +121,5 @@ def test_labels_keep_what_they_explain_where_batches_hold_other_shares_of_them()
 
 def test_confounded_labels_are_refused_in_words(cells) -> None:
     corrector = BatchCorrector(method="linear", label_key="x")
-    with pytest.raises(InputError, match="labels and batches are confounded"):
+    with pytest.raises(InputError, match="batch and 'labels' are confounded: no two batches share a value"):
         corrector.fit(cells.counts, batch=cells.batch, labels=cells.batch)

@@ -14,7 +14,7 @@ from sciadv.domains.batch_correction import (
 )
 from sciadv.domains.batch_correction.assessment.assess import assess
 from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
-from sciadv.domains.batch_correction.cells import as_names
+from sciadv.domains.batch_correction.reading.keys import as_names
 from sciadv.errors import InputError
 from sciadv.report.plotting import plot_maps
 

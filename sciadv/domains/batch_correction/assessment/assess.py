@@ -16,7 +16,7 @@ from sciadv.domains.batch_correction.assessment.probes import (
     probe_accuracy,
 )
 from sciadv.domains.batch_correction.assessment.scib import SCORES, scib_scores
-from sciadv.domains.batch_correction.cells import Names
+from sciadv.domains.batch_correction.reading.keys import Names
 from sciadv.errors import InputError
 
 

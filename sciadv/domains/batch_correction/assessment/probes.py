@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.cells import UNKNOWN, Names
+from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
 from sciadv.errors import InputError
 from sciadv.types import as_random_state
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.cells import UNKNOWN, Names
+from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
 from sciadv.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Whether batch correction keeps the biology: simulations whose truth is known, and cases that have none."""

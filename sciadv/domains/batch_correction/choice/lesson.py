@@ -1,0 +1,108 @@
+"""From cells to what a correction learns from: design checked, batches and labels numbered, method chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from sciadv.domains.batch_correction.cells import Cells, encode, require_batch
+from sciadv.domains.batch_correction.choice.automatic import choose
+from sciadv.domains.batch_correction.choice.confounding import Design, aliased_columns
+from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
+from sciadv.domains.batch_correction.groups import (
+    Groups,
+    check_batches,
+    check_size,
+    known_names,
+    label_codes,
+)
+from sciadv.errors import InputError
+
+#: Lets the evidence choose the method.
+AUTO = "auto"
+#: What a card says of that choice.
+REASONS = ("chosen_because", "p_value_of_no_batch", "compared")
+
+
+@final
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for.
+
+    Parameters
+    ----------
+    method
+        Name of a method, or `AUTO`.
+    batch_key
+        Column, or columns, of the batch.
+    find
+        Finds a method by its name.
+    few
+        Cells below which `AUTO` takes nothing or the linear method.
+    target_counts
+        Counts that a cell is scaled to before the logarithm.
+    """
+
+    method: str
+    batch_key: str | Sequence[str]
+    find: Callable[[str], type[Correction]]
+    few: int
+    target_counts: float
+
+
+def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson:
+    """Check cells and the design of the experiment, and choose the method.
+
+    Parameters
+    ----------
+    cells
+        As they were read.
+    wanted
+        What to do.
+    plan
+        How to fit.
+    obs
+        Data frame of all that is known of the cells; None for arrays.
+
+    Raises
+    ------
+    InputError
+        There is one batch only, one is too small, or batch and what is to be kept are confounded.
+    """
+    names = require_batch(cells)
+    batches = known_names(names)
+    is_auto = wanted.method == AUTO
+    least = 3 if is_auto else wanted.find(wanted.method).least_cells
+    check_batches(names, batches, key=str(wanted.batch_key), method=wanted.method, least=least)
+    if min(cells.n_cells, cells.n_genes) < 3:
+        raise InputError(f"{cells.n_genes} genes of {cells.n_cells} cells are too few; give more")
+    check_size(cells)
+    notes = _design_notes(cells, wanted.batch_key, obs)
+    cells = replace(cells, labels=cells.strata)
+    known = known_names(cells.labels)
+    codes = label_codes(cells, known, is_needed=wanted.method == "linear" and bool(known))
+    groups = Groups(encode(names, batches, what="batch"), codes, len(batches), len(known))
+    expression = cells.normalised(wanted.target_counts)
+    if not is_auto:
+        return Lesson(cells, expression, groups, wanted.find(wanted.method), plan, notes)
+    choice = choose(expression, groups, plan, few=wanted.few)
+    facts = dict(zip(REASONS, (choice.reason, choice.p_value, choice.rows()), strict=True))
+    return Lesson(cells, expression, groups, choice.correction, plan, notes, facts)
+
+
+def _design_notes(cells: Cells, batch_key: str | Sequence[str], obs: Any) -> tuple[str, ...]:
+    batch = require_batch(cells)
+    keys = dict(cells.keep)
+    if cells.labels is not None:
+        keys["labels"] = cells.labels
+    notes = [note for key, values in keys.items() for note in Design.of(key, batch, values).check()]
+    if obs is not None:
+        used = (batch_key,) if isinstance(batch_key, str) else tuple(batch_key)
+        aliased = aliased_columns(obs, batch, used=(*used, *keys))
+        if aliased:
+            notes.append(
+                f"constant in every batch, and so removed with it: {', '.join(map(repr, aliased))}; if one "
+                f"of them is a condition under study, no correction can keep it"
+            )
+    return tuple(notes)

@@ -1,0 +1,166 @@
+"""The batch's part of each gene, found within shared clusters, and taken out without making anything.
+
+Expression that is nowhere negative is multiplied: a gene that a cell has none of stays at none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sciadv.domains.batch_correction.cells import Matrix, dense
+from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.matched.clusters import (
+    Array,
+    Shared,
+    SoftClusters,
+    in_strata,
+    over_strata,
+)
+from sciadv.domains.batch_correction.matched.presence import Presence
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class GeneModel:
+    """Mean expression ``mean_k + of_batch_b + own_bk`` in cluster k and batch b.
+
+    Parameters
+    ----------
+    clusters
+        Of cells that were moved onto their matches.
+    mean
+        ``(clusters, genes)``.
+    of_batch
+        ``(batches, genes)``: what all clusters share; over the cells, its mean is 0.
+    own
+        ``(batches, clusters, genes)``: what a cluster has beside that, as far as it is sure.
+    is_positive
+        Whether expression is multiplied, rather than shifted.
+    most
+        Largest factor; the least is its inverse.
+    """
+
+    clusters: SoftClusters
+    mean: Array
+    of_batch: Array
+    own: Array
+    is_positive: bool
+    most: float = 10.0
+
+    def change(self, weights: Array, batch: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return factors, or what to add, ``(cells, genes)``, for cells with weights of the clusters."""
+        aim = weights @ self.mean
+        found = aim + self.of_batch[batch]
+        for b in np.unique(batch):
+            found[batch == b] += weights[batch == b] @ self.own[b]
+        if not self.is_positive:
+            return np.asarray(aim - found, np.float32)
+        least = 1e-6
+        factor = np.where(found > least, aim.clip(min=0) / found.clip(min=least), 1.0)
+        return np.asarray(factor.clip(1 / self.most, self.most), np.float32)
+
+    def remove(
+        self, expression: Matrix, weights: Array, batch: NDArray[np.int64], *, chunk: int = 4096
+    ) -> NDArray[np.float32]:
+        """Return expression ``(cells, genes)`` without the batch's part."""
+        corrected = np.empty(expression.shape, np.float32)
+        for start in range(0, len(batch), chunk):
+            rows = slice(start, start + chunk)
+            change = self.change(weights[rows], batch[rows])
+            x = dense(expression[rows])
+            corrected[rows] = x * change if self.is_positive else x + change
+        return corrected
+
+    @staticmethod
+    def fit(
+        expression: Matrix,
+        clusters: SoftClusters,
+        weights: Array,
+        groups: Groups,
+    ) -> GeneModel:
+        """Fit the model to expression ``(cells, genes)`` of cells with weights ``(cells, clusters)``.
+
+        Batches are compared within clusters and labels; the model has the means over labels.
+
+        Means of clusters and of batches are those of least squares over the clusters that batches share, so
+        that other shares of the cell types are no part of the batch. What remains of a cluster in a batch is
+        shrunk by empirical Bayes. Genes that a batch has in other cells than the others (`Presence`) are
+        compared among the cells that have them; those that a batch has none of stay as they are.
+        """
+        n_clusters = weights.shape[1]
+        weights = in_strata(weights, groups.labels)
+        batch = groups.batch
+        n_batches = groups.n_batches
+        shared = Shared.of(weights, batch, n_batches)
+        m, variance = _moments(expression, weights, batch, shared)
+        presence = Presence.of(expression, weights, batch, shared)
+        m[..., presence.differs] = presence.among[..., presence.differs]
+        w = np.where(shared.present, shared.n, 0.0)
+        total = w.sum(1).clip(min=1e-12)
+        over_batches = np.einsum("kb,kbg->kg", w, m) / total[:, None]
+        left = np.einsum("kb,kbg->bg", w, m - over_batches[:, None])
+        system = np.diag(w.sum(0)) - (w / total[:, None]).T @ w
+        of_batch = np.linalg.pinv(system, rcond=1e-9, hermitian=True) @ left
+        n_cells = np.bincount(batch, minlength=n_batches)
+        of_batch -= n_cells @ of_batch / n_cells.sum()
+        of_batch[:, presence.is_absent] = 0.0
+        mean = np.einsum("kb,kbg->kg", w, m - of_batch[None]) / total[:, None]
+        own = _shrunk(m - mean[:, None] - of_batch[None], variance, shared)
+        own[..., presence.is_absent] = 0.0
+        own = over_strata(own, w, n_clusters)
+        mean = over_strata(mean, w.sum(1), n_clusters)
+        return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), _is_positive(expression))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what a file holds of it."""
+        return {
+            "genes.centres": torch.as_tensor(self.clusters.centres),
+            "genes.width": torch.tensor(self.clusters.width, dtype=torch.float64),
+            "genes.mean": torch.as_tensor(self.mean),
+            "genes.of_batch": torch.as_tensor(self.of_batch),
+            "genes.own": torch.as_tensor(self.own),
+        }
+
+    @staticmethod
+    def from_tensors(tensors: dict[str, Tensor], *, is_positive: bool) -> GeneModel:
+        """Build it from what `tensors` returned, among others."""
+        mean, of_batch, own = (tensors[f"genes.{name}"].numpy() for name in ("mean", "of_batch", "own"))
+        clusters = SoftClusters(tensors["genes.centres"].numpy(), float(tensors["genes.width"]))
+        return GeneModel(clusters, mean, of_batch, own, is_positive)
+
+
+def _is_positive(expression: Matrix) -> bool:
+    values = expression if isinstance(expression, np.ndarray) else expression.data
+    return bool((values >= 0).all())
+
+
+def _moments(
+    expression: Matrix, weights: Array, batch: NDArray[np.int64], shared: Shared
+) -> tuple[Array, Array]:
+    """Return means ``(clusters, batches, genes)``, and variances within cluster and batch ``(genes,)``."""
+    means = []
+    left = np.zeros(expression.shape[1])
+    for b in range(shared.n.shape[1]):
+        x = expression[batch == b]
+        w = weights[batch == b]
+        square = x.multiply(x) if hasattr(x, "multiply") else x.astype(np.float64) ** 2
+        means.append(np.asarray((x.T @ w).T, np.float64) / shared.n[:, b, None].clip(min=1e-12))
+        left += np.asarray(square.sum(0), np.float64).ravel() - shared.n[:, b] @ means[-1] ** 2
+    return np.stack(means, 1), left.clip(min=0) / len(batch)
+
+
+def _shrunk(left: Array, variance: Array, shared: Shared) -> Array:
+    """Return what clusters have beside their batch ``(clusters, batches, genes)``, shrunk towards nothing."""
+    scale = np.sqrt(variance).clip(min=1e-12)
+    chance = 1 / shared.n_effective.clip(min=1e-12)
+    signal = ((left / scale) ** 2).mean(2) - chance
+    kept = np.where(shared.present & (signal > 0), signal / (signal + chance).clip(min=1e-12), 0.0)
+    kept[shared.present.sum(1) < 2] = 0.0
+    shrunk: Array = left * kept[..., None]
+    return shrunk

@@ -1,0 +1,1 @@
+"""Reading cells: their values and the keys that name them."""

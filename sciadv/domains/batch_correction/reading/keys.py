@@ -1,0 +1,146 @@
+"""Names of cells by key (batch, label, what is kept): read, checked, and put into the cells' order.
+
+AnnData and data frames are known by what they have, so that neither anndata nor pandas is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Sized
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sciadv.arguments.values import shown
+from sciadv.errors import InputError, UnknownNameError
+
+#: ``(cells,)``, text; `NDArray[np.str_]`, which run-time checkers take for text without a length.
+Names = NDArray[Any]
+#: The label of a cell that has none.
+UNKNOWN = ""
+#: Between the names of several keys.
+JOIN = " | "
+
+
+def is_anndata(data: object) -> bool:
+    """Whether this is an AnnData."""
+    return all(hasattr(data, name) for name in ("X", "obs", "var_names", "obsm", "layers"))
+
+
+def is_frame(data: object) -> bool:
+    """Whether this is a data frame, cells by genes."""
+    return all(hasattr(data, name) for name in ("columns", "index", "to_numpy"))
+
+
+def cell_names(data: Any) -> Sequence[object] | None:
+    """Return the names of cells, where the data have some."""
+    if is_anndata(data):
+        return list(data.obs_names)
+    return list(data.index) if is_frame(data) else None
+
+
+def in_order(values: Iterable[object], cells: Sequence[object] | None, what: str) -> Iterable[object]:
+    """Return values in the order of the cells, if they have an index of their names.
+
+    An index that numbers from 0, and one of other things than the cells' names, says no order.
+
+    Raises
+    ------
+    InputError
+        The index names some of the cells only.
+    """
+    index = getattr(values, "index", None)
+    if cells is None or index is None or callable(index) or list(index) == list(range(len(index))):
+        return values
+    place = {name: i for i, name in enumerate(index)}
+    known = sum(name in place for name in cells)
+    if known == 0:
+        return values
+    if known < len(cells) or len(place) < len(index):
+        raise InputError(
+            f"{what} has an index, but it names {known} of the {len(cells)} cells; give one value for each "
+            f"cell under its name, or an array in the cells' order"
+        )
+    column = np.asarray(values, dtype=object)
+    return [column[place[name]] for name in cells]
+
+
+def as_kept(key: str, values: Iterable[object], n_cells: int) -> Names:
+    """Return the values of a key that is to be kept, as names ``(cells,)``.
+
+    Raises
+    ------
+    InputError
+        Some are missing.
+    """
+    names = as_names(values, n_cells, what=f"values of {key!r}")
+    n_missing = int((names == UNKNOWN).sum())
+    if n_missing:
+        raise InputError(
+            f"{n_missing} of {n_cells} cells have no {key!r}, which is to be kept; fill it in, or remove them"
+        )
+    return names
+
+
+def columns_of(data: Any, keys: str | Sequence[str]) -> NDArray[Any]:
+    """Return a column of ``obs``, or several joined; missing where one of them is."""
+    if isinstance(keys, str):
+        return _column(data, keys)
+    parts = [_column(data, key) for key in keys]
+    joined = [
+        None if any(map(_is_missing, each)) else JOIN.join(map(str, each))
+        for each in zip(*parts, strict=True)
+    ]
+    return np.array(joined, dtype=object)
+
+
+def _column(data: Any, key: str) -> NDArray[Any]:
+    columns = [str(name) for name in data.obs.columns]
+    if key not in columns:
+        raise UnknownNameError("column of obs", key, columns)
+    values: NDArray[Any] = np.asarray(data.obs[key], dtype=object)
+    return values
+
+
+def as_batch(batch: Iterable[object], n_cells: int) -> Names:
+    """Return batches as names ``(cells,)``.
+
+    Raises
+    ------
+    InputError
+        Some are missing.
+    """
+    names = as_names(batch, n_cells, what="batches")
+    n_missing = int((names == UNKNOWN).sum())
+    if n_missing:
+        raise InputError(
+            f"{n_missing} of {n_cells} cells have no batch; name the batch of every cell, or remove them"
+        )
+    return names
+
+
+def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
+    """Return values as names ``(cells,)``, missing ones (None, NaN) as `UNKNOWN`.
+
+    Raises
+    ------
+    InputError
+        They are not one for each cell.
+    """
+    is_column = isinstance(values, Iterable) and not isinstance(values, str | bytes) and not is_frame(values)
+    if not is_column or getattr(values, "ndim", 1) != 1:
+        raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}")
+    given = values if isinstance(values, Sized) else islice(values, n_cells + 1)  # it may have no end
+    found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in given], dtype=np.str_)
+    if len(found) != n_cells:
+        raise InputError(
+            f"there are {len(found)} {what} for {n_cells} cells; give one for each, in their order"
+        )
+    return found
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value is None, NaN, or pandas' NA or NaT."""
+    is_nan = isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}

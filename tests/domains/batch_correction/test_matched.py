@@ -1,0 +1,108 @@
+"""The residual correction: what is matched, how far it moves, and what it never does to a gene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.biology.measures import least_purity, overlap
+from benchmarks.biology.simulations import chain, simulate, with_absent_gene
+from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
+from sciadv.domains.batch_correction.matched.clusters import Shared, in_strata, over_strata
+from sciadv.domains.batch_correction.matched.presence import counts_of
+
+
+def log_normalised(counts):
+    return np.log1p(1e4 * counts / counts.sum(1, keepdims=True))
+
+
+def residual(cells, **options):
+    return BatchCorrector(method="residual").fit(cells.counts, batch=cells.batch, **options)
+
+
+def test_types_that_the_other_batch_lacks_are_not_laid_onto_others() -> None:
+    cells = simulate(chain(3, 120), seed=1, effect=0.9, n_genes=200)
+    z = residual(cells).embed(cells.counts, batch=cells.batch)
+    assert least_purity(z, cells.kind) > 0.97
+    assert batch_unpredictability(z, cells.batch, cells.kind) > 0.8
+
+
+def test_batches_that_differ_by_chance_stay_where_they_are() -> None:
+    cells = simulate([[150, 150], [150, 150]], seed=2, batch_scale=0.0, n_genes=300)
+    corrector = residual(cells)
+    z = corrector.embed(cells.counts, batch=cells.batch)
+    assert overlap(corrector.uncorrected(cells.counts), z) > 0.9
+
+
+def test_a_gene_that_some_cells_have_none_of_stays_at_none_and_the_others_keep_theirs() -> None:
+    cells, lacks = with_absent_gene(
+        simulate([[150, 150], [150, 150]], seed=0, n_genes=200), shares=(0.8, 0.2), seed=0
+    )
+    corrected = residual(cells).transform(cells.counts, batch=cells.batch)[:, 0]
+    assert (corrected[lacks] == 0).all()
+    moved = (corrected - log_normalised(cells.counts)[:, 0])[~lacks]
+    assert np.abs(moved).mean() < 0.4
+
+
+def test_no_expression_comes_out_of_nothing_or_below_it() -> None:
+    cells = simulate([[60, 60], [60, 60]], seed=0, n_genes=100)
+    corrected = residual(cells).transform(cells.counts, batch=cells.batch)
+    assert (corrected >= 0).all()
+    assert ((corrected > 0) == (cells.counts > 0)).all()
+
+
+def test_what_is_kept_is_kept_where_shares_differ() -> None:
+    """A gene that only the treated have, most of them in one batch, is no part of the batch."""
+    rng = np.random.default_rng(0)
+    cells = simulate([[200], [200]], seed=3, n_genes=100, batch_scale=0.1)
+    treated = rng.random(400) < np.where(cells.batch == "batch 1", 0.8, 0.2)
+    x = log_normalised(cells.counts) - 2.0  # with negative values: shifted, not multiplied
+    x[:, :20] += 0.5 * treated[:, None]
+
+    def effect(**options) -> float:
+        corrected = BatchCorrector(method="residual").correct(x, batch=cells.batch, **options)[:, :20]
+        means = [
+            corrected[treated & (cells.batch == b)].mean() - corrected[~treated & (cells.batch == b)].mean()
+            for b in np.unique(cells.batch)
+        ]
+        across = corrected[treated].mean() - corrected[~treated].mean()
+        return abs(across - np.mean(means))
+
+    assert effect(keep={"treatment": treated}) < 0.05
+    assert effect(keep={"treatment": treated}) < effect()
+
+
+def test_a_batch_takes_part_in_a_cluster_by_its_share() -> None:
+    weights = np.repeat(np.eye(2), [20, 20], axis=0)
+    batch = np.array([0] * 19 + [1] * 21)
+    shared = Shared.of(weights, batch, 2)
+    assert shared.n.tolist() == [[19.0, 1.0], [0.0, 20.0]]
+    assert shared.present.tolist() == [[True, False], [False, True]]
+    np.testing.assert_allclose(shared.n_effective[0, 0], 19.0)
+
+
+def test_strata_are_clusters_of_their_own_and_averaged_by_their_cells() -> None:
+    weights = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+    apart = in_strata(weights, np.array([0, 0, 1]))
+    np.testing.assert_array_equal(apart, [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]])
+    values = np.array([[1.0], [2.0], [3.0], [6.0]])
+    np.testing.assert_allclose(over_strata(values, np.array([1.0, 1.0, 0.0, 3.0]), 2), [[1.0], [5.0]])
+
+
+def test_counts_are_read_off_their_log_normalised_expression() -> None:
+    counts = np.random.default_rng(0).poisson(1.0, (30, 40)).astype(np.float32)
+    counts[:, 0] = 1
+    np.testing.assert_array_equal(counts_of(log_normalised(counts).astype(np.float32)), counts)
+    assert counts_of(np.random.default_rng(0).random((5, 9)).astype(np.float32)) is None
+    assert counts_of(np.full((2, 2), -1.0, np.float32)) is None
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_it_is_the_same_after_saving(tmp_path, counts) -> None:
+    cells = simulate([[40, 40], [40, 40]], seed=0, n_genes=60)
+    x = cells.counts if counts else log_normalised(cells.counts) - 1.0
+    corrector = BatchCorrector(method="residual").fit(x, batch=cells.batch)
+    again = BatchCorrector.load(corrector.save(tmp_path / "c"))
+    np.testing.assert_array_equal(
+        again.transform(x, batch=cells.batch), corrector.transform(x, batch=cells.batch)
+    )
