@@ -115,7 +115,9 @@ class GeneModel:
         own[..., presence.is_absent] = 0.0
         own = over_strata(own, w, n_clusters)
         mean = over_strata(mean, w.sum(1), n_clusters)
-        return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), _is_positive(expression))
+        values = expression if isinstance(expression, np.ndarray) else expression.data
+        is_positive = bool((values >= 0).all())
+        return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), is_positive)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file holds of it."""
@@ -133,11 +135,6 @@ class GeneModel:
         mean, of_batch, own = (tensors[f"genes.{name}"].numpy() for name in ("mean", "of_batch", "own"))
         clusters = SoftClusters(tensors["genes.centres"].numpy(), float(tensors["genes.width"]))
         return GeneModel(clusters, mean, of_batch, own, is_positive)
-
-
-def _is_positive(expression: Matrix) -> bool:
-    values = expression if isinstance(expression, np.ndarray) else expression.data
-    return bool((values >= 0).all())
 
 
 def _moments(

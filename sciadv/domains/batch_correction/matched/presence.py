@@ -71,20 +71,16 @@ class Presence:
             nothing = np.zeros(n_genes, bool)
             return Presence(nothing, is_absent, np.zeros((*shared.n.shape, n_genes)))
         some = has.clip(min=1e-12)
-        shown = 1 - np.exp(-_rate(counted / some))
+        mean = counted / some
+        rate = mean
+        for _ in range(30):
+            rate = mean * (1 - np.exp(-rate))
+        shown = 1 - np.exp(-rate)
         cells = shared.n.sum(0)[:, None].clip(min=1e-12)
         expected = (n * shown).sum(0) / cells
         share = (of_batch / cells) / expected.clip(min=1e-12)
         differs = (share.max(0) - share.min(0) > by) & (expected.min(0) > seen) & ~is_absent
         return Presence(differs, is_absent, np.where(has > 0, total / some * shown, 0.0))
-
-
-def _rate(mean: Array, *, n_steps: int = 30) -> Array:
-    """Return the rate of a Poisson distribution whose mean without the zeros is given, at least 1."""
-    rate = mean
-    for _ in range(n_steps):
-        rate = mean * (1 - np.exp(-rate))
-    return rate
 
 
 def _sums(
