@@ -17,16 +17,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from benchmarks.contract import Bench, Row, Settings, Threshold, cpu_seconds, markdown_table, one_thread
 from benchmarks.parts import Part, measure_parts
 from benchmarks.scans.peer_dream import run_dream
 from sciadv.catalogue import load_problem
 from sciadv.data.datasets import is_available, load_images
-from sciadv.metrics import calibration
+from sciadv.data.media import cut_patches, has_medium, read_medium
+from sciadv.likelihood import Gaussian
+from sciadv.metrics import calibration, calibration_error
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers import Annealing, Auto, BinaryCells, Laplace, LevenbergMarquardt
 from sciadv.types import as_generator
+from sciadv.verbs.solve import solve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 PROBLEM = "gpr-crosshole"
 #: RMSE of the travel times that counts as the noise level [ns].
 NOISE_LEVEL = 1.05
+#: A training image of which the prior knows nothing.
+OTHER_GEOLOGY = "braided-river"
 ONE_START = "annealing, one random start"
 PEER = "dream-zs, case 1"
 PLAIN_START = "levenberg-marquardt, one random start"
@@ -92,6 +97,14 @@ def held_out_models(case: Problem, n: int, *, seed: int) -> Problem:
     """Return the problem of `n` crops of the part of the training image that no prior was trained on."""
     crops = load_images("channels", "test").grey(slice(FIRST_CROP, FIRST_CROP + n))
     return measured(case, crops.to(case.prior.dtype), as_generator(seed))
+
+
+def other_geology(case: Problem, n: int, *, seed: int) -> Problem:
+    """Return the problem of `n` crops of a braided river, which is no geology of the prior's."""
+    _, height, width = case.forward.in_shape
+    crops = cut_patches(read_medium(OTHER_GEOLOGY, "train"), (height, width), n, seed=seed)
+    truth = torch.from_numpy(crops)[:, None].to(case.prior.dtype) / 255
+    return measured(case, truth, as_generator(seed))
 
 
 def measured(case: Problem, truth: Tensor, generator: torch.Generator) -> Problem:
@@ -160,6 +173,38 @@ def auto_row(problem: Problem, *, seed: int) -> Row:
     }
 
 
+def seeds_row(problem: Problem, *, seed: int, within: float = 0.02) -> Row:
+    """Measure `auto` with two seeds: whether each explains the data, about as accurately as the better one.
+
+    Where it does not, the solution should say that there are other answers, or that the data are not
+    explained: `said`.
+    """
+    assert problem.truth is not None
+    with one_thread(), cpu_seconds() as seconds:
+        found = [solve(problem, "auto", seed=seed + i) for i in range(2)]
+    accuracy = torch.stack(
+        [((s.x > 0.5) == (problem.truth > 0.5)).double().flatten(1).mean(1) for s in found]
+    )
+    explained = torch.stack([rmse(problem, s.x) <= NOISE_LEVEL for s in found])
+    is_good = explained & (accuracy >= accuracy.amax(0) - within)
+    says_so = torch.stack([_says_so(s) for s in found])
+    return {
+        **scores(problem, torch.cat([s.x for s in found]), repeats=2),
+        "good": float(is_good.double().mean()),
+        "good_or_said": float((is_good | says_so).double().mean()),
+        "cpu_seconds_per_run": seconds() / (2 * problem.n_problems),
+    }
+
+
+def _says_so(solution: Solution) -> Tensor:
+    """Return whether a solution says that other answers are as good, or that the data are unexplained."""
+    diagnosis = solution.diagnosis
+    assert diagnosis is not None
+    assert diagnosis.is_explained is not None
+    others = diagnosis.is_multimodal
+    return ~diagnosis.is_explained | (torch.zeros_like(diagnosis.is_explained) if others is None else others)
+
+
 def binary_row(problem: Problem, *, seed: int) -> Row:
     """Measure `binary-cells` on many models, one run each."""
     with one_thread(), cpu_seconds() as seconds:
@@ -167,8 +212,10 @@ def binary_row(problem: Problem, *, seed: int) -> Row:
     return {**scores(problem, x), "cpu_seconds_per_run": seconds() / problem.n_problems}
 
 
-def scores(problem: Problem, x: Tensor) -> Row:
-    """Return what every row of many models has."""
+def scores(problem: Problem, x: Tensor, *, repeats: int = 1) -> Row:
+    """Return what every row of many models has, each model that many times."""
+    assert problem.truth is not None
+    problem = problem.subset([*range(problem.n_problems)] * repeats)
     assert problem.truth is not None
     errors, truth = rmse(problem, x), problem.truth
     accuracy = ((x > 0.5) == (truth > 0.5)).double().flatten(1).mean(1)
@@ -252,10 +299,24 @@ def facies_row(problem: Problem, *, seed: int) -> Row:
         "coverage_said": float(said[edge].mean()),
         "coverage_gap": abs(float(holds[edge].double().mean() - said[edge].mean())),
         "coverage_everywhere": float(holds.double().mean()),
+        "predictive_chi_square": predictive_chi_square(problem, posterior.samples),
+        "calibration_error": calibration_error(
+            (posterior.samples > 0.5).double().mean(1).flatten(), (problem.truth > 0.5).flatten()
+        ),
         "open_everywhere": float(is_open.double().mean()),
         "n_boundary_cells": int(edge.sum()),
         "cpu_seconds_per_run": seconds() / problem.n_problems,
     }
+
+
+def predictive_chi_square(problem: Problem, samples: Tensor) -> float:
+    """Return the mean square of the data less draws ``(batch, n, *in_shape)`` [noise]; 1 where right."""
+    assert isinstance(problem.likelihood, Gaussian)
+    assert problem.likelihood.sigma is not None
+    with torch.no_grad():
+        predicted = problem.forward(samples.flatten(0, 1).to(problem.prior.dtype))
+    left = predicted.reshape(*samples.shape[:2], -1) - problem.measurements[:, None]
+    return float((left / problem.likelihood.sigma).square().mean())
 
 
 def facies_sets(samples: Tensor, truth: Tensor, level: float = 0.9) -> tuple[Tensor, Tensor, Tensor]:
@@ -319,6 +380,12 @@ def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
                 ("binary-cells, held-out crops", binary_row),
                 ("posterior, held-out crops", facies_row),
             )
+        ]
+    if has_medium(OTHER_GEOLOGY):
+        strange = other_geology(case, plan.n_crops, seed=5000 + seed)
+        found += [
+            ("auto, other geology", partial(seeds_row, strange, seed=seed)),
+            ("posterior, other geology", partial(facies_row, strange, seed=seed)),
         ]
     found += [
         (name, partial(start_row, name, problem, seed=draws + seed))
@@ -388,4 +455,23 @@ BENCH = Bench(
     run=run,
     draw=draw,
     table=table,
+    thresholds=(
+        Threshold(
+            "other geology: explained, and within .02 of the better seed",
+            "good",
+            "auto, other geology",
+            ">=",
+            0.95,
+        ),
+        Threshold("the same, or said", "good_or_said", "auto, other geology", ">=", 0.95),
+        *(
+            Threshold(f"{row}: {name}", metric, f"posterior, {row}", op, bound)
+            for row in ("held-out crops", "other geology")
+            for name, metric, op, bound in (
+                ("predictive chi-square", "predictive_chi_square", ">=", 0.9),
+                ("predictive chi-square", "predictive_chi_square", "<=", 1.1),
+                ("calibration error of the channels' probability", "calibration_error", "<=", 0.05),
+            )
+        ),
+    ),
 )

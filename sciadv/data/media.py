@@ -75,6 +75,13 @@ MEDIA: dict[str, MediumFile] = {
         "6eaf8bd5b6e840a3ce3484031bf0272dbefd38f6d6a9b790c6a0369ec96a7e3c",
         bright=1,
     ),
+    "braided-river": MediumFile(
+        "subsurface/training_image_braided_river.npz",
+        "github.com/elaloy/SGANinv",
+        "MIT (Laloy et al. 2018)",
+        "14f62f2d44e648f4306b2ebc10dfaf97c44e77403781f59883fb7e9bb163dbcd",
+        bright=2,
+    ),
     "discs": MediumFile(
         "", "drawn by sciadv.data.media.overlapping_discs", "none needed", "", 1, is_isotropic=True
     ),
@@ -96,7 +103,8 @@ def read_medium(name: str, split: str, cuts: MediumSplit = MediumSplit()) -> Byt
     ----------
     name
         "berea" and "ketton", voxels of sandstone and limestone of which the pores are 255;
-        "buried-channels", a training image of channels (255); or "discs", `overlapping_discs`, which needs no
+        "buried-channels", a training image of channels (255); "braided-river", another, of a third facies
+        (255); or "discs", `overlapping_discs`, which needs no
         file.
     split
         "train", "reference" or "test": the first part along the first axis, the thin one after it, the last.
