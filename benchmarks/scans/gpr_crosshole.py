@@ -381,7 +381,7 @@ def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
                 ("posterior, held-out crops", facies_row),
             )
         ]
-    if has_medium(OTHER_GEOLOGY):
+    if plan.n_crops and has_medium(OTHER_GEOLOGY):
         strange = other_geology(case, plan.n_crops, seed=5000 + seed)
         found += [
             ("auto, other geology", partial(seeds_row, strange, seed=seed)),
