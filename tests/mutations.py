@@ -230,27 +230,30 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("noise_checks", "tuple(-size for size in move)", "move"),
     ],
     ("solvers/diagnosis", ("solvers/diagnosis/test_findings.py",)): [
-        ("conformal", "settings) for sign in (1, -1)", "settings) for sign in (1, 1)"),
-        (
-            "conformal",
-            "reference.std() * (1 / n + 1 / known) ** 0.5",
-            "reference.std() * (1 / n + 1 / known)",
-        ),
-        ("conformal", "max(settings.threshold, 1 / (1 + known))", "settings.threshold"),
-        (
-            "conformal",
-            "masked_fill(~flagged, -torch.inf).argmax(1)",
-            "masked_fill(~flagged, torch.inf).argmin(1)",
-        ),
+        ("conformal", "exceeds(-reference.noise.log(), -measured", "exceeds(reference.noise.log(), measured"),
+        ("conformal", "known.std() * (1 / len(found) + 1 / len(known)) ** 0.5", "known.std()"),
+        ("conformal", "max(gains, key=lambda", "min(gains, key=lambda"),
+        ("conformal", "alone.p_value <= settings.threshold", "alone.p_value >= settings.threshold"),
     ],
-    ("solvers/automatic", ("solvers/automatic/test_stacking.py",)): [
+    ("solvers/diagnosis", ("solvers/diagnosis/test_contradictions.py",)): [
+        ("contradictions", "_log_shares(learnt[1 - i]", "_log_shares(learnt[i]"),
+        ("contradictions", "(known >= odds[:, None])", "(known <= odds[:, None])"),
+        (
+            "contradictions",
+            "kind is Contradiction.LOUD else 1 / factor",
+            "kind is Contradiction.LOUD else factor",
+        ),
+        ("contradiction_features", "(values + 1).sqrt()", "values.clamp_min(1e-9).sqrt()"),
+    ],
+    ("solvers/linear", ("solvers/linear/test_stacking.py",)): [
         ("stacking", "values.clamp_min(0).sqrt()[:, None]", "values.clamp_min(0)[:, None]"),
         ("stacking", "while bool((weights[kept] < least).any())", "while bool((weights[kept] < 0).any())"),
         ("stacking", "errors @ errors.T / errors.shape[1]", "errors @ errors.T / len(errors)"),
     ],
     ("solvers/automatic", ("solvers/automatic/test_outliers.py",)): [
         ("outliers", "change[row, out] = -torch.linalg.solve", "change[row, out] = torch.linalg.solve"),
-        ("outliers", "settings.far * robust.clamp_min(1)", "0.5 * settings.far * robust.clamp_min(1)"),
+        ("outliers", "mask) > settings.far", "mask) > 0.5 * settings.far"),
+        ("outliers", "amax(1).sort().values", "amin(1).sort().values"),
         ("outliers", "(far.double().mean(1, keepdim=True) <= settings.largest_share)", "far"),
     ],
     (

@@ -9,6 +9,7 @@ import torch
 
 from sciadv import Gaussian, Prior, Problem
 from sciadv.data.moments import Moments, Residual
+from sciadv.data.stationary import Stationary, StationaryStatistics
 from sciadv.forward import GaussianSensing, Magnitude, Mask, MaskedFourier, ZeroPad, as_forward
 from sciadv.nets import build_seeded
 from sciadv.solvers import (
@@ -41,6 +42,7 @@ from sciadv.solvers import (
 from sciadv.solvers.amortised.own_samples import SampleBudget
 from sciadv.solvers.latent.iterate import IterativeSolver
 from sciadv.solvers.posterior.chains import Plan
+from sciadv.solvers.spatial.stationary_error import StationaryError
 from sciadv.testing.solver_suite import check_steps
 
 SHAPE = (1, 6, 6)
@@ -92,6 +94,17 @@ def _in_range() -> Problem:
     return replace(problem, prior=replace(problem.prior, residual=None))
 
 
+def _stationary() -> Problem:
+    """Return a problem whose generator leaves out a white error."""
+    lags = torch.zeros(1, 1, 3, 3)
+    lags[0, 0, 1, 1] = 0.01
+    error = Stationary(torch.zeros(1), lags)
+    problem = _linear()
+    return replace(
+        problem, prior=replace(problem.prior, residual=None, stationary=StationaryStatistics(error, error))
+    )
+
+
 FEW_SAMPLES = SampleBudget(n_samples=60, n_for_components=30)
 PLAN = Plan(n_chains=2, n_samples=8, n_warmup=4, thin=1)
 #: A short setting of each, and the problem that it is for.
@@ -118,6 +131,7 @@ SHORT: dict[str, tuple[Solver, Problem]] = {
     "smc": (SequentialMonteCarlo(n_particles=20, n_moves=2), _linear()),
     "tv": (TV(weight=10.0, n_iterations=40), _linear()),
     "wirtinger-flow": (WirtingerFlow(n_iterations=40), _magnitudes()),
+    "stationary-error": (StationaryError(n_iterations=6), _stationary()),
     "hio": (HIO(restarts=2, n_iterations=30, n_reductions=5), _fourier()),
 }
 
