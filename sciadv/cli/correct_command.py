@@ -67,7 +67,7 @@ def correct(
         typer.Option(help="Column with labels (cell types) to keep apart.", show_default="no labels"),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="adversarial, linear (ComBat), or auto: linear below 500 cells.")
+        str, typer.Option(help="residual, linear (ComBat), adversarial, or auto: the least change.")
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
@@ -88,6 +88,8 @@ def correct(
             f"{adata.n_obs} cells x {adata.n_vars} genes in {len(corrector.batches)} batches, corrected by "
             f"the {corrector.fitted_method} method"
         )
+        if reason := corrector.reasons.get("chosen_because"):
+            say(f"because {reason}")
         try:
             with interruption.may_stop():
                 page = _report(request, corrector, adata, corrected)

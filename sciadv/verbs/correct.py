@@ -45,7 +45,7 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
         ``(cells,)``; the batch is read from ``obs`` if left out and `cells` is an AnnData, labels are not.
         A `Problem` has one batch, and takes neither.
     method
-        "adversarial", "linear" or "auto"; of a fit.
+        "residual", "linear", "adversarial" or "auto"; of a fit.
     seed
         Seed of everything random.
     device
