@@ -227,7 +227,7 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("noise_checks", "weight.square().sum(0) - known.square().sum(1)", "weight.square().sum(0)"),
         ("noise_checks", "(noise - 1) * trace / square", "(noise - 1) / square"),
         ("noise_checks", "< settings.threshold / 2", "< settings.threshold"),
-        ("noise_checks", "tuple(-size for size in move)", "move"),
+        ("contradiction_features", "tuple(-size for size in shift)", "shift"),
     ],
     ("solvers/diagnosis", ("solvers/diagnosis/test_findings.py",)): [
         ("conformal", "exceeds(-reference.noise.log(), -measured", "exceeds(reference.noise.log(), measured"),

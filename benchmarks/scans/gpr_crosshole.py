@@ -182,14 +182,12 @@ def seeds_row(problem: Problem, *, seed: int, within: float = 0.02) -> Row:
     assert problem.truth is not None
     with one_thread(), cpu_seconds() as seconds:
         found = [solve(problem, "auto", seed=seed + i) for i in range(2)]
-    accuracy = torch.stack(
-        [((s.x > 0.5) == (problem.truth > 0.5)).double().flatten(1).mean(1) for s in found]
-    )
+    accuracy = torch.stack([_accuracies(s.x, problem.truth) for s in found])
     explained = torch.stack([rmse(problem, s.x) <= NOISE_LEVEL for s in found])
     is_good = explained & (accuracy >= accuracy.amax(0) - within)
     says_so = torch.stack([_says_so(s) for s in found])
     return {
-        **scores(problem, torch.cat([s.x for s in found]), repeats=2),
+        **scores(problem.subset([*range(problem.n_problems)] * 2), torch.cat([s.x for s in found])),
         "good": float(is_good.double().mean()),
         "good_or_said": float((is_good | says_so).double().mean()),
         "cpu_seconds_per_run": seconds() / (2 * problem.n_problems),
@@ -212,13 +210,10 @@ def binary_row(problem: Problem, *, seed: int) -> Row:
     return {**scores(problem, x), "cpu_seconds_per_run": seconds() / problem.n_problems}
 
 
-def scores(problem: Problem, x: Tensor, *, repeats: int = 1) -> Row:
-    """Return what every row of many models has, each model that many times."""
+def scores(problem: Problem, x: Tensor) -> Row:
+    """Return what every row of many models has."""
     assert problem.truth is not None
-    problem = problem.subset([*range(problem.n_problems)] * repeats)
-    assert problem.truth is not None
-    errors, truth = rmse(problem, x), problem.truth
-    accuracy = ((x > 0.5) == (truth > 0.5)).double().flatten(1).mean(1)
+    errors, accuracy = rmse(problem, x), _accuracies(x, problem.truth)
     return {
         "n_runs": len(x),
         "success": float((errors <= NOISE_LEVEL).double().mean()),
@@ -260,7 +255,12 @@ def case_row(case: Problem, plan: Plan, *, seed: int) -> Row:
 
 
 def _accuracy(x: Tensor, truth: Tensor) -> float:
-    return float(((x > 0.5) == (truth > 0.5)).double().mean())
+    return float(_accuracies(x, truth).mean())
+
+
+def _accuracies(x: Tensor, truth: Tensor) -> Tensor:
+    """Return the share of cells of the right facies ``(batch,)``."""
+    return ((x > 0.5) == (truth > 0.5)).double().flatten(1).mean(1)
 
 
 def posterior_row(problem: Problem, *, seed: int) -> Row:

@@ -205,18 +205,6 @@ class LinearCorrection(Correction):
         corrected: NDArray[np.float32] = self.model.remove(x, *groups.on(device)).float().cpu().numpy()
         return corrected
 
-    def measure(self, expression: Matrix) -> NDArray[np.float32]:
-        """Return the expression itself."""
-        return dense(expression)
-
-    def to_expression(
-        self,
-        expression: Matrix,  # noqa: ARG002  # the measurements are all of it
-        measured: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return the measurements themselves."""
-        return measured
-
     def prior(self, own: int, label: int) -> Prior:
         """Return ComBat's model as a prior: standardised expression is the latent."""
         n_genes = len(self.model.mean)

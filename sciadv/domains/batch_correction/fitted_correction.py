@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.cells import Cells, Matrix
+from sciadv.domains.batch_correction.cells import Cells, Matrix, dense
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.prior import Prior
@@ -97,13 +97,17 @@ class Correction(ABC):
             Batch and label of each cell.
         """
 
-    @abstractmethod
     def measure(self, expression: Matrix) -> NDArray[np.float32]:
-        """Return the numbers ``(cells, measurements)`` by which the correction sees expression."""
+        """Return the numbers ``(cells, measurements)`` by which it sees expression: itself, or others."""
+        return dense(expression)
 
-    @abstractmethod
-    def to_expression(self, expression: Matrix, measured: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to_expression(
+        self,
+        expression: Matrix,  # noqa: ARG002  # the measurements are all of it
+        measured: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
         """Return the expression ``(cells, genes)`` whose measurements are changed to `measured`."""
+        return measured
 
     @abstractmethod
     def prior(self, own: int, label: int) -> Prior:

@@ -24,7 +24,7 @@ from sciadv.solvers.beyond_range.whitening import (
     require_residual,
     whiten,
 )
-from sciadv.solvers.classical.tv import TV, gradient
+from sciadv.solvers.classical.tv import TV
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.linear.gaussian_estimate import linear_estimate
@@ -212,11 +212,7 @@ class Estimation:
         return LearnedTV().solve(self.problem, seed=self.run.seed, monitor=self.run).x
 
     def _total_variation(self, factor: float) -> Tensor:
-        reference = self.reference
-        length = gradient(reference).square().sum(0).sqrt().mean()
-        weight = factor * 2 / float(length.clamp_min(1e-12))
-        low, high = float(reference.min()), float(reference.max())
-        solver = TV(weight=weight, bounds=(low, high), n_iterations=self.settings.tv_iterations)
+        solver = TV.of_images(self.reference, factor, n_iterations=self.settings.tv_iterations)
         return solver.solve(self.problem, seed=self.run.seed, monitor=self.run).x
 
     def _within(self, x: Tensor) -> Tensor:

@@ -128,6 +128,23 @@ class TV:
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise InputError(f"bounds must be (low, high) with low < high, but they are {self.bounds}")
 
+    @staticmethod
+    def of_images(images: Tensor, factor: float, *, n_iterations: int) -> TV:
+        """Return that of images ``(n, *in_shape)``, within their values.
+
+        Parameters
+        ----------
+        images
+            Of the kind.
+        factor
+            Weight in units of the one under which the images' gradients have their mean length.
+        n_iterations
+            As above.
+        """
+        length = float(gradient(images).square().sum(0).sqrt().mean().clamp_min(1e-12))
+        bounds = (float(images.min()), float(images.max()))
+        return TV(weight=factor * 2 / length, bounds=bounds, n_iterations=n_iterations)
+
     def init(self, problem: Problem, run: Run) -> TVState:
         """Start from x = 0."""
         forward = _grid_operator(problem.forward, self.name)

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from sciadv.data.moments import Moments
 from sciadv.diagnosis import CheckSettings
-from sciadv.forward import LinearForward
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix
@@ -51,7 +50,7 @@ class SeenThrough:
     def of(problem: Problem, settings: CheckSettings) -> SeenThrough | None:
         """Return that of a problem with a linear operator and Gaussian noise; None without moments."""
         moments, forward = problem.prior.moments, problem.forward
-        if moments is None or not isinstance(forward, LinearForward):
+        if moments is None:
             return None
         deviation = noise_variance(problem, "the diagnosis").sqrt()
         matrix = operator_matrix(forward) / deviation[:, None]
@@ -73,28 +72,49 @@ class SeenThrough:
         values, vectors = torch.linalg.eigh(self.matrix @ self.crossed)
         return values.clamp_min(0), vectors
 
-    @cached_property
-    def moved(self) -> list[tuple[Tensor, Tensor]]:
-        """Cholesky factors of the data's covariance and their means, of images moved by some pixels."""
+    @property
+    def shifts(self) -> list[tuple[int, int]]:
+        """Pixels down and right by which images are moved; none for other than images."""
         if len(self.shape) != 3:
             return []
         moves = [move * sign for move in self.settings.moves for sign in (1, -1)]
+        return [*((move, 0) for move in moves), *((0, move) for move in moves)]
+
+    @cached_property
+    def moved(self) -> list[tuple[Tensor, Tensor]]:
+        """Cholesky factors of the data's covariance and their means, of images moved by some pixels."""
         rows = self.matrix.reshape(-1, *self.shape)
         unit = torch.eye(len(rows)).to(rows)
         found = []
-        for shift in [*((move, 0) for move in moves), *((0, move) for move in moves)]:
+        for shift in self.shifts:
             matrix = rows.roll(tuple(-size for size in shift), (-2, -1)).flatten(1)
             covariance = matrix @ self.moments.times(matrix.T) + unit
             found.append((torch.linalg.cholesky(covariance), matrix @ self.mean))
         return found
 
+    def scaled(self, measurements: Tensor) -> Tensor:
+        """Return measurements in standard deviations of the noise ``(batch, measurements)``."""
+        return real_view(measurements).double() / self.deviation
+
+    def move_gains(self, data: Tensor) -> Tensor:
+        """Return the evidence that scaled data gain by each of the shifts ``(batch, shifts)``."""
+        values, vectors = self.spectrum
+        white = ((data - self.matrix @ self.mean) @ vectors) / (values + 1).sqrt()
+        stated = -0.5 * (white.square().sum(1) + (values + 1).log().sum())
+        gains = data.new_empty(len(data), len(self.shifts))
+        for i, (factor, mean) in enumerate(self.moved):
+            left = torch.linalg.solve_triangular(factor, (data - mean).T, upper=False)
+            gains[:, i] = -0.5 * left.square().sum(0) - factor.diagonal().log().sum() - stated
+        return gains
+
     def features(self, measurements: Tensor) -> Tensor:
         """Return the numbers of measurements ``(batch, features)``, in double precision."""
-        data = real_view(measurements).double() / self.deviation
+        data = self.scaled(measurements)
         values, vectors = self.spectrum
         left = data - self.matrix @ self.mean
         white = (left @ vectors) / (values + 1).sqrt()
-        parts = [self._bands(white), self._gains(data), self._gains_moved(data, white)]
+        moves = self.move_gains(data).asinh()
+        parts = [self._bands(white), self._gains(data), moves, moves.sort(1).values[:, -1:]]
         inverse = vectors / (values + 1) @ vectors.T
         score = left @ inverse
         parts.append(_tails(score / inverse.diagonal().sqrt()))
@@ -112,23 +132,11 @@ class SeenThrough:
         values, vectors = self.spectrum
         seen, mean = data @ vectors, (self.matrix @ self.mean) @ vectors
         factors = self.settings.factors.to(data)[:: self.settings.coarser]
-        noises = torch.stack([_density(seen, mean, values + a * a) for a in factors], 1)
-        units = torch.stack([_density(seen, a * mean, a * a * values + 1) for a in factors], 1)
-        stated = _density(seen, mean, values + 1)[:, None]
+        noises = torch.stack([log_density(seen, mean, values + a * a) for a in factors], 1)
+        units = torch.stack([log_density(seen, a * mean, a * a * values + 1) for a in factors], 1)
+        stated = log_density(seen, mean, values + 1)[:, None]
         best = [(gains - stated).max(1) for gains in (noises, units)]
         return torch.stack([part for one in best for part in (one.values.asinh(), one.indices.double())], 1)
-
-    def _gains_moved(self, data: Tensor, white: Tensor) -> Tensor:
-        """Return the evidence gained by each move, and by the best."""
-        if not self.moved:
-            return white[:, :0]
-        stated = -0.5 * (white.square().sum(1) + (self.spectrum[0] + 1).log().sum())
-        gains = []
-        for factor, mean in self.moved:
-            left = torch.linalg.solve_triangular(factor, (data - mean).T, upper=False)
-            gains.append(-0.5 * left.square().sum(0) - factor.diagonal().log().sum() - stated)
-        every = torch.stack(gains, 1).asinh()
-        return torch.cat([every, every.amax(1, keepdim=True)], 1)
 
     def _values(self, x: Tensor) -> Tensor:
         """Return quantiles, mean, spread and roughness of images ``(batch, pixels)``."""
@@ -140,7 +148,7 @@ class SeenThrough:
         return torch.cat([torch.quantile(x, at, dim=1).T, sums], 1)
 
 
-def _density(data: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+def log_density(data: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """Return the log density of independent Gaussian data ``(batch,)``, up to a constant."""
     density: Tensor = -0.5 * ((data - mean).square() / variance + variance.log()).sum(1)
     return density

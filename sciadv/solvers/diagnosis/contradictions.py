@@ -108,7 +108,7 @@ def _simulated(right: Problem, seen: SeenThrough, seed: int) -> dict[str, Tensor
     for i, rows in enumerate(torch.arange(right.n_problems).tensor_split(2)):
         half = right.subset(rows)
         repeats = max(1, math.ceil(seen.settings.n_simulated / len(rows)))
-        kinds = [kind for kind in Contradiction if kind is not Contradiction.MOVED or seen.moved]
+        kinds = [kind for kind in Contradiction if kind is not Contradiction.MOVED or seen.shifts]
         each = [
             (kind, seen.features(simulate(half, kind, amounts, draw)))
             for kind in kinds

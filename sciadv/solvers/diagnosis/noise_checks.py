@@ -22,7 +22,8 @@ from sciadv.diagnosis import CheckSettings, Findings
 from sciadv.likelihood import real_view
 from sciadv.problem import Problem
 from sciadv.solvers.beyond_range.whitening import Whitened
-from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix
+from sciadv.solvers.diagnosis.contradiction_features import SeenThrough, log_density
+from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.jacobian import latent_jacobian
 from sciadv.types import Rows
 
@@ -83,9 +84,9 @@ def noise_checks(problem: Problem, whitened: Whitened, z: Tensor, settings: Chec
     noise, factor, residuals = _by_residuals(problem, whitened, z)
     robust = residuals.abs().median(1, keepdim=True).values / 0.6745
     scaled = residuals.abs() / robust.clamp_min(1e-12)
-    matrix = operator_matrix(problem.forward)
-    noise_gain, unit_gain, unit = _scales(problem, matrix, settings)
-    move_gain, move = _moves(problem, matrix, settings)
+    seen = SeenThrough.of(problem, settings)
+    noise_gain, unit_gain, unit = _scales(problem.measurements, seen)
+    move_gain, move = _moves(problem.measurements, seen)
     return NoiseChecks(
         noise,
         factor,
@@ -191,51 +192,27 @@ def _of_rows(white: Problem, z: Tensor, weight: Tensor, variance: Tensor) -> tup
     return noise, factor, score / diagonal.sqrt()
 
 
-def _scales(problem: Problem, operator: Tensor, settings: CheckSettings) -> tuple[Tensor, Tensor, Tensor]:
+def _scales(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return the evidence gained by larger noise, that by dividing the data by a factor, and the factor."""
-    y = real_view(problem.measurements).double()
-    moments = problem.prior.moments
-    if moments is None:
-        nothing = torch.zeros_like(y[:, 0])
+    if seen is None:
+        nothing = real_view(measurements)[:, 0].double() * 0
         return nothing, nothing, nothing + 1
-    deviation = noise_variance(problem, _WHO).sqrt()
-    matrix = operator / deviation[:, None]
-    values, vectors = torch.linalg.eigh(matrix @ moments.times(matrix.T))
-    values = values.clamp_min(0)
-    data, mean = (y / deviation) @ vectors, (matrix @ moments.mean.flatten().to(matrix)) @ vectors
-    factors = settings.factors.to(y)
-    scaled = [_density(data, a * mean, a * a * values + 1) for a in factors]  # by the operator
-    of_unit = [_density(data, a * mean, a * a * (values + 1)) for a in factors]  # with their noise
+    values, vectors = seen.spectrum
+    data, mean = seen.scaled(measurements) @ vectors, (seen.matrix @ seen.mean) @ vectors
+    factors = seen.settings.factors.to(data)
+    scaled = [log_density(data, a * mean, a * a * values + 1) for a in factors]  # by the operator
+    of_unit = [log_density(data, a * mean, a * a * (values + 1)) for a in factors]  # with their noise
     units = torch.maximum(torch.stack(scaled, 1), torch.stack(of_unit, 1))
-    noises = torch.stack([_density(data, mean, values + a * a) for a in factors[len(factors) // 2 :]], 1)
+    noises = torch.stack([log_density(data, mean, values + a * a) for a in factors[len(factors) // 2 :]], 1)
     best = units.max(1)
     stated = noises[:, 0]
     return noises.amax(1) - stated, best.values - stated, factors[best.indices]
 
 
-def _density(data: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """Return the log density of independent Gaussian data ``(batch,)``, up to a constant."""
-    density: Tensor = -0.5 * ((data - mean).square() / variance + variance.log()).sum(1)
-    return density
-
-
-def _moves(problem: Problem, operator: Tensor, settings: CheckSettings) -> tuple[Tensor, Tensor]:
+def _moves(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor]:
     """Return the evidence gained by moving the images, and by how much, ``(batch,)`` and ``(batch, 2)``."""
-    y = real_view(problem.measurements).double()
-    moments, shape = problem.prior.moments, problem.forward.in_shape
-    if moments is None or len(shape) != 3:
-        return torch.zeros_like(y[:, 0]), torch.zeros(len(y), 2, dtype=y.dtype, device=y.device)
-    noise = noise_variance(problem, _WHO).diag()
-    rows = operator.reshape(-1, *shape)
-    along = [(move * sign, 0) for move in settings.moves for sign in (1, -1)]
-    moves = [(0, 0), *along, *((right, down) for down, right in along)]
-    densities = []
-    for move in moves:
-        matrix = rows.roll(tuple(-size for size in move), (-2, -1)).flatten(1)
-        root = torch.linalg.cholesky(matrix @ moments.times(matrix.T) + noise)
-        left = torch.linalg.solve_triangular(
-            root, (y - matrix @ moments.mean.flatten().to(matrix)).T, upper=False
-        )
-        densities.append(-0.5 * left.square().sum(0) - root.diagonal().log().sum())
-    best = torch.stack(densities, 1).max(1)
-    return best.values - densities[0], torch.tensor(moves, dtype=y.dtype, device=y.device)[best.indices]
+    nothing = real_view(measurements)[:, :1].double() * 0
+    gains = nothing if seen is None else torch.cat([nothing, seen.move_gains(seen.scaled(measurements))], 1)
+    shifts = [(0, 0)] if seen is None else [(0, 0), *seen.shifts]
+    best = gains.max(1)
+    return best.values, torch.tensor(shifts, dtype=gains.dtype, device=gains.device)[best.indices]

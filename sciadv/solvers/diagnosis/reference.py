@@ -88,7 +88,21 @@ def measured_reference(problem: Problem, n: int | None, *, seed: int) -> Problem
         Seed of the noise.
     """
     images = require_residual(problem.prior, "the diagnosis").reference
-    images = images if n is None else evenly(images, n)
+    return measured_images(problem, images if n is None else evenly(images, n), seed=seed)
+
+
+def measured_images(problem: Problem, images: Tensor, *, seed: int) -> Problem:
+    """Return the problem with measurements of images ``(n, *in_shape)``, which are its truth.
+
+    Parameters
+    ----------
+    problem
+        Its operator and noise.
+    images
+        What is measured.
+    seed
+        Seed of the noise.
+    """
     images = images.to(problem.measurements.device, problem.prior.dtype)
     generator = as_generator(seed, problem.measurements.device)
     with torch.no_grad():

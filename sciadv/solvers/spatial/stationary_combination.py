@@ -23,8 +23,8 @@ from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solution import Solution, Status
 from sciadv.solvers.beyond_range.whitening import is_linear_gaussian
-from sciadv.solvers.classical.tv import TV, gradient
-from sciadv.solvers.diagnosis.reference import kept_tensors
+from sciadv.solvers.classical.tv import TV
+from sciadv.solvers.diagnosis.reference import kept_tensors, measured_images
 from sciadv.solvers.latent.progress import Run
 from sciadv.solvers.latent.scoring import noise_threshold, score
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
@@ -33,7 +33,7 @@ from sciadv.solvers.spatial.stationary_completion import completed
 from sciadv.solvers.spatial.stationary_error import StationaryError
 from sciadv.solvers.spatial.stationary_lmmse import StationaryLMMSE
 from sciadv.solvers.spatial.stationary_prior import require_stationary
-from sciadv.types import Count, NotNegative, Positive, as_generator
+from sciadv.types import Count, NotNegative, Positive
 
 _LINEAR, _RANGE, _TV = "stationary-lmmse", "stationary-error", "tv"
 #: Changes with what the numbers mean: older files are then made again.
@@ -139,13 +139,7 @@ class SpatialEstimates:
     def total_variation(self, factor: float) -> Tensor:
         """Return the estimate of a factor."""
         if factor not in self._varied:
-            reference = self.reference
-            length = gradient(reference).square().sum(0).sqrt().mean()
-            solver = TV(
-                weight=factor * 2 / float(length.clamp_min(1e-12)),
-                bounds=(float(reference.min()), float(reference.max())),
-                n_iterations=self.settings.tv_iterations,
-            )
+            solver = TV.of_images(self.reference, factor, n_iterations=self.settings.tv_iterations)
             self._varied[factor] = solver.solve(self.problem, seed=self.run.seed, monitor=self.run).x
         return self._varied[factor]
 
@@ -197,15 +191,12 @@ def reference_products(problem: Problem, settings: SpatialSettings, run: Run) ->
     reference = SpatialEstimates(problem, settings, run).reference
     n = max(1, min(len(reference), settings.reference_pixels // prod(problem.forward.in_shape)))
     truth = mirrored(reference[:n], problem.forward.in_shape[1:])
-    truth = truth.to(problem.measurements.device, problem.prior.dtype)
-    draw = as_generator(settings.seed, problem.measurements.device)
-    with torch.no_grad():
-        y = problem.likelihood.sample(problem.forward(truth), generator=draw)
-    posed = replace(problem.with_measurements(y), truth=truth)
+    posed = measured_images(problem, truth, seed=settings.seed)
 
     def make() -> dict[str, Tensor]:
         inner = Run(settings.seed, run)
-        products = error_products(SpatialEstimates(posed, settings, inner).make(settings.names), truth)
+        made = SpatialEstimates(posed, settings, inner).make(settings.names)
+        products = error_products(made, truth)
         if inner.was_interrupted:
             raise KeyboardInterrupt
         return {"products": products}

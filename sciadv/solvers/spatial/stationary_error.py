@@ -113,12 +113,12 @@ class StationaryError:
         """Encode the starts and take the better one of each measurement."""
         search = self._posed(problem)
         images = self._start_images(problem)
-        beliefs = [_encoded(problem, image) for image in images.unbind(1)]
+        beliefs = torch.stack([self._encoded(problem, image) for image in images.unbind(1)])
         founds = [self._scored(search, q) for q in beliefs]
         best = torch.stack([found.objective for found in founds]).argmin(0)
         rows = every_row(best)
-        q = torch.stack(beliefs)[best, rows]
-        found = self._scored(search, q)
+        q = beliefs[best, rows]
+        found = Found.join(founds).take(best * len(rows) + rows)
         belief = Belief(q, torch.zeros_like(q), torch.zeros_like(q), torch.zeros_like(images[:, 0]))
         return State(search, run, found, rows, belief, self.n_iterations)
 
@@ -203,31 +203,26 @@ class StationaryError:
     def _scored(self, search: Posed, q: Tensor) -> Found:
         """Return misfit and objective at the means."""
         still = torch.zeros_like(q[:1, 0])
-        rows = torch.split(every_row(q), search.n_at_once)
-        parts = []
-        for part in rows:
-            begun = torch.stack([q[part, 0], q[part, 1].clamp(self.least_deviation, 0.0)], 1)
-            parts.append(_gradient(search, begun, still, part)[0])
-        return Found(*(torch.cat([getattr(one, name) for one in parts]) for name in vars(parts[0])))
+        parts = torch.split(every_row(q), search.n_at_once)
+        return Found.join([_gradient(search, q[part], still, part)[0] for part in parts])
 
+    def _encoded(self, problem: Problem, images: Tensor) -> Tensor:
+        """Return means and log deviations ``(batch, 2, n_latent)`` of the encoder's q(z | image).
 
-def _encoded(problem: Problem, images: Tensor) -> Tensor:
-    """Return means and log deviations ``(batch, 2, n_latent)`` of the encoder's q(z | image).
-
-    Raises
-    ------
-    InputError
-        The prior has no encoder.
-    """
-    prior = problem.prior
-    means = [prior.encode(image[None].clamp(0, 1)) for image in images]
-    posterior = getattr(prior.encoder, "posterior", None)
-    if posterior is None:
-        mean = torch.cat(means)
-        return torch.stack([mean, torch.zeros_like(mean)], 1)
-    with torch.no_grad():
-        spreads = [0.5 * posterior(image[None].clamp(0, 1))[1] for image in images]
-    return torch.stack([torch.cat(means), torch.cat(spreads).clamp(-3.0, 0.0)], 1)
+        Raises
+        ------
+        InputError
+            The prior has no encoder.
+        """
+        prior = problem.prior
+        means = [prior.encode(image[None].clamp(0, 1)) for image in images]
+        posterior = getattr(prior.encoder, "posterior", None)
+        if posterior is None:
+            mean = torch.cat(means)
+            return torch.stack([mean, torch.zeros_like(mean)], 1)
+        with torch.no_grad():
+            spreads = [0.5 * posterior(image[None].clamp(0, 1))[1] for image in images]
+        return torch.stack([torch.cat(means), torch.cat(spreads).clamp(self.least_deviation, 0.0)], 1)
 
 
 def _gradient(search: Posed, q: Tensor, noise: Tensor, rows: Tensor) -> tuple[Found, Tensor, Tensor]:

@@ -65,18 +65,6 @@ class NoCorrection(Correction):
         """Return a copy of the expression."""
         return np.array(dense(expression))
 
-    def measure(self, expression: Matrix) -> NDArray[np.float32]:
-        """Return the expression itself."""
-        return dense(expression)
-
-    def to_expression(
-        self,
-        expression: Matrix,  # noqa: ARG002  # the measurements are all of it
-        measured: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return the measurements themselves."""
-        return measured
-
     def prior(self, own: int, label: int) -> Prior:  # noqa: ARG002  # there is no label
         """Return the prior whose latent is the expression."""
         return Prior(_Same(self.n_batches + 1), len(self.components.mean), _Row(own), name="no correction")

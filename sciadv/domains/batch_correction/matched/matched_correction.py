@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
+from sciadv.domains.batch_correction.cells import Matrix
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
@@ -121,18 +121,6 @@ class ResidualCorrection(Correction):
     def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
         """Return the expression with the batch's part of each gene taken out."""
         return self.genes.remove(expression, self.weights(expression, groups.batch), groups.batch)
-
-    def measure(self, expression: Matrix) -> NDArray[np.float32]:
-        """Return the expression itself."""
-        return dense(expression)
-
-    def to_expression(
-        self,
-        expression: Matrix,  # noqa: ARG002  # the measurements are all of it
-        measured: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return the measurements themselves."""
-        return measured
 
     def prior(self, own: int, label: int) -> Prior:  # noqa: ARG002  # labels are not read
         """Return the model of genes as a prior; latents are corrected expression and weights of clusters."""
