@@ -96,11 +96,14 @@ class SeenThrough:
         """Return measurements in standard deviations of the noise ``(batch, measurements)``."""
         return real_view(measurements).double() / self.deviation
 
+    def white(self, data: Tensor) -> Tensor:
+        """Return scaled data as independent standard normal numbers, the least varying first."""
+        values, vectors = self.spectrum
+        return ((data - self.matrix @ self.mean) @ vectors) / (values + 1).sqrt()
+
     def move_gains(self, data: Tensor) -> Tensor:
         """Return the evidence that scaled data gain by each of the shifts ``(batch, shifts)``."""
-        values, vectors = self.spectrum
-        white = ((data - self.matrix @ self.mean) @ vectors) / (values + 1).sqrt()
-        stated = -0.5 * (white.square().sum(1) + (values + 1).log().sum())
+        stated = -0.5 * (self.white(data).square().sum(1) + (self.spectrum[0] + 1).log().sum())
         gains = data.new_empty(len(data), len(self.shifts))
         for i, (factor, mean) in enumerate(self.moved):
             left = torch.linalg.solve_triangular(factor, (data - mean).T, upper=False)
@@ -112,9 +115,8 @@ class SeenThrough:
         data = self.scaled(measurements)
         values, vectors = self.spectrum
         left = data - self.matrix @ self.mean
-        white = (left @ vectors) / (values + 1).sqrt()
         moves = self.move_gains(data).asinh()
-        parts = [self._bands(white), self._gains(data), moves, moves.sort(1).values[:, -1:]]
+        parts = [self._bands(self.white(data)), self._gains(data), moves, moves.sort(1).values[:, -1:]]
         inverse = vectors / (values + 1) @ vectors.T
         score = left @ inverse
         parts.append(_tails(score / inverse.diagonal().sqrt()))
