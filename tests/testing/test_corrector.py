@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sciadv.domains.batch_correction.combat import LinearCorrection
-from sciadv.domains.batch_correction.corrector import CORRECTIONS
+from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS
 from sciadv.testing import check_corrector
 
 METHODS = ("adversarial", "linear", "residual")

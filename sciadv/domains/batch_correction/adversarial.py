@@ -20,6 +20,8 @@ from sciadv.domains.batch_correction.correction_game import (
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
+from sciadv.domains.batch_correction.query.decoder_columns import fit_batch_columns
+from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.games.updates import Update
 from sciadv.prior import Prior
 from sciadv.trainings.correction.correction_training import CorrectionTraining
@@ -62,19 +64,21 @@ def correction_training(
 
 
 class _InEveryBatch(nn.Module):
-    """``(z, e) -> decoder(z, b) + spread e`` for each batch b, and last the mean of these rows."""
+    """``(z, e) -> decoder(z, b) + spread e`` for each batch b, and last the mean of the rows of the fit."""
 
-    def __init__(self, nets: CorrectionNets, spread: float) -> None:
+    def __init__(self, nets: CorrectionNets, spread: float, n_fitted: int) -> None:
         super().__init__()
         self.nets = nets
         self.spread = spread
+        self.n_fitted = n_fitted
 
     def forward(self, latent: Tensor) -> Tensor:
         z = latent[:, : self.nets.n_latent]
         deviation = self.spread * latent[:, self.nets.n_latent :]
         first = torch.zeros(len(z), dtype=torch.long, device=z.device)
         rows = torch.stack([self.nets.decode(z, first + b) for b in range(self.nets.n_batches)], 1)
-        return torch.cat([rows, rows.mean(1, keepdim=True)], 1) + deviation[:, None]
+        mean = rows[:, : self.n_fitted].mean(1, keepdim=True)
+        return torch.cat([rows, mean], 1) + deviation[:, None]
 
 
 class _Code(nn.Module):
@@ -98,8 +102,8 @@ class AdversarialCorrection(Correction):
     """Principal components in, a code without the batch out; expression moves as the decoder says.
 
     With z the code of a cell of batch b, its expression is changed by ``mean_c x(z, c) - x(z, b)``, the
-    decoder's x for the mean of all batches minus that for its own: what the code does not describe, noise
-    included, stays as measured.
+    decoder's x for the mean of all batches of the fit minus that for its own: what the code does not
+    describe, noise included, stays as measured.
 
     Parameters
     ----------
@@ -109,6 +113,8 @@ class AdversarialCorrection(Correction):
         The trained networks.
     settings
         How they were made.
+    n_fitted
+        Batches of the fit, which come first; None for all.
     """
 
     method = "adversarial"
@@ -116,10 +122,18 @@ class AdversarialCorrection(Correction):
     needs_batch = False
     needs_labels = False
 
-    def __init__(self, components: Components, nets: CorrectionNets, settings: AdversarialSettings) -> None:
+    def __init__(
+        self,
+        components: Components,
+        nets: CorrectionNets,
+        settings: AdversarialSettings,
+        *,
+        n_fitted: int | None = None,
+    ) -> None:
         self.components = components
         self.nets = nets.eval().requires_grad_(False)
         self.settings = settings
+        self.n_fitted = nets.n_batches if n_fitted is None else n_fitted
 
     @classmethod
     def fit(cls, expression: Matrix, groups: Groups, plan: FitPlan) -> AdversarialCorrection:
@@ -172,6 +186,23 @@ class AdversarialCorrection(Correction):
         """Return the expression, moved by the change of its principal components."""
         return dense(expression) + self.components.to_genes(measured - self.components.scores(expression))
 
+    def adapted(
+        self,
+        expression: Matrix,
+        groups: Groups,
+        reference: Reference,  # noqa: ARG002  # the decoder holds what the other batches are
+        plan: FitPlan,
+    ) -> AdversarialCorrection:
+        """Return it with the decoder's columns of further batches, by least squares; all else stays.
+
+        The encoder takes no batch, so that cells of further batches keep their codes: `embed` is not adapted.
+        """
+        x = torch.as_tensor(self.components.scores(expression), device=plan.device)
+        nets = self.nets.extended(groups.n_batches).eval().requires_grad_(False)
+        batch = groups.on(plan.device)[0] + self.nets.n_batches
+        fit_batch_columns(nets, x, batch, n_new=groups.n_batches)
+        return AdversarialCorrection(self.components, nets, self.settings, n_fitted=self.n_fitted)
+
     def prior(self, own: int, label: int) -> Prior:  # noqa: ARG002  # the decoder takes no label
         """Return the decoder as a prior; its latents are the code and the cell's own deviation from it.
 
@@ -179,18 +210,21 @@ class AdversarialCorrection(Correction):
         ``1 / sqrt(2 weight)``, and is the same in every batch.
         """
         spread = (2 * self.settings.error_weight) ** -0.5
-        generator = _InEveryBatch(self.nets, spread)
+        generator = _InEveryBatch(self.nets, spread, self.n_fitted)
         n_latent = self.nets.n_latent + self.components.loadings.shape[1]
         return Prior(generator, n_latent, _Code(self.nets, own, spread), name="correction")
 
     def _shift(self, z: Tensor, batch: Tensor) -> Tensor:
-        every = [self.nets.decode(z, torch.full_like(batch, b)) for b in range(self.nets.n_batches)]
+        every = [self.nets.decode(z, torch.full_like(batch, b)) for b in range(self.n_fitted)]
         return torch.stack(every).mean(0) - self.nets.decode(z, batch)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and plain values from which it can be built again."""
         tensors = {f"nets.{name}": value for name, value in self.nets.state_dict().items()}
-        return tensors | self.components.tensors(), {"settings": asdict(self.settings)}
+        return tensors | self.components.tensors(), {
+            "settings": asdict(self.settings),
+            "n_fitted": self.n_fitted,
+        }
 
     @classmethod
     def restore(
@@ -214,4 +248,4 @@ class AdversarialCorrection(Correction):
         )
         prefix = "nets."
         nets.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-        return cls(components, nets.to(device), settings)
+        return cls(components, nets.to(device), settings, n_fitted=facts.get("n_fitted"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, final
 
 import numpy as np
@@ -14,6 +14,7 @@ from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.errors import InputError
 from sciadv.prior import Prior
 
@@ -45,10 +46,20 @@ class LocationScale:
 
     def remove(self, x: Tensor, batch: Tensor, labels: Tensor) -> Tensor:
         """Return ``mean + label + s (x_standardised - gamma_b) / sqrt(delta_b)``."""
-        kept = self.mean + (self.label[labels.clamp(min=0)] if len(self.label) else 0.0)
-        z = torch.where(self.s > 0, (x - kept) / self.s, torch.zeros_like(x))
+        kept, z = self.standardised(x, labels)
         z = (z - self.gamma[batch]) / self.delta[batch].sqrt()
         return z * self.s + kept
+
+    def standardised(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what cells have in every batch, and ``(x - that) / s``, 0 for a gene that does not vary."""
+        kept = self.mean + (self.label[labels.clamp(min=0)] if len(self.label) else 0.0)
+        return kept, torch.where(self.s > 0, (x - kept) / self.s, torch.zeros_like(x))
+
+    def extended(self, x: Tensor, batch: Tensor, labels: Tensor, *, n_new: int) -> LocationScale:
+        """Return the model with further batches, numbered from 0 in `batch`; mean, label and s stay."""
+        _, z = self.standardised(x, labels)
+        gamma, delta = batch_parts(z, batch, n_new)
+        return replace(self, gamma=torch.cat([self.gamma, gamma]), delta=torch.cat([self.delta, delta]))
 
 
 def fit_location_scale(
@@ -100,12 +111,24 @@ def fit_location_scale(
     own = torch.cat([torch.zeros_like(mean)[None], beta[n_batches:]]) if n_labels else beta[:0]
     variance = (x - design @ beta).square().mean(0)
     s = variance.sqrt()
-    kept = mean + (own[labels] if n_labels else 0.0)
-    z = torch.where(s > 0, (x - kept) / s, torch.zeros_like(x))
+    nothing = torch.zeros(n_batches, len(mean)).to(mean)
+    _, z = LocationScale(mean, s, own, nothing, nothing).standardised(x, labels)
+    gamma, delta = batch_parts(z, batch, n_batches, tolerance=tolerance, max_iterations=max_iterations)
+    return LocationScale(mean, s, own, gamma, delta)
+
+
+def batch_parts(
+    z: Tensor, batch: Tensor, n_batches: int, *, tolerance: float = 1e-6, max_iterations: int = 1000
+) -> tuple[Tensor, Tensor]:
+    """Return location and squared scale ``(batches, genes)`` of standardised expression ``(cells, genes)``.
+
+    Each batch is shrunk by itself, towards what its genes have in common.
+    """
+    in_batch = torch.nn.functional.one_hot(batch, n_batches).to(z)
+    n = in_batch.sum(0)
     gamma_hat = in_batch.T @ z / n[:, None]
     squares = in_batch.T @ (z - gamma_hat[batch]).square()
-    gamma, delta = _shrink(gamma_hat, squares, n[:, None], tolerance=tolerance, max_iterations=max_iterations)
-    return LocationScale(mean, s, own, gamma, delta)
+    return _shrink(gamma_hat, squares, n[:, None], tolerance=tolerance, max_iterations=max_iterations)
 
 
 def _shrink(
@@ -204,6 +227,20 @@ class LinearCorrection(Correction):
         x = torch.as_tensor(dense(expression), device=device).double()
         corrected: NDArray[np.float32] = self.model.remove(x, *groups.on(device)).float().cpu().numpy()
         return corrected
+
+    def adapted(
+        self,
+        expression: Matrix,
+        groups: Groups,
+        reference: Reference,  # noqa: ARG002  # its moments are the model's mean and s
+        plan: FitPlan,
+    ) -> LinearCorrection:
+        """Return it with locations and scales of further batches, standardised as the fit was."""
+        x = torch.as_tensor(dense(expression), device=plan.device).double()
+        batch, labels = groups.on(plan.device)
+        return LinearCorrection(
+            self.model.extended(x, batch, labels, n_new=groups.n_batches), self.components
+        )
 
     def prior(self, own: int, label: int) -> Prior:
         """Return ComBat's model as a prior: standardised expression is the latent."""

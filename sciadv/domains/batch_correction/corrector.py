@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
@@ -13,24 +14,29 @@ from numpy.typing import NDArray
 
 from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, as_text
 from sciadv.domains.batch_correction.cells import Cells, Matrix, encode, give_back, read_cells, require_batch
-from sciadv.domains.batch_correction.choice.lesson import AUTO, REASONS, Wanted, make_lesson
+from sciadv.domains.batch_correction.choice.lesson import AUTO, Wanted, make_lesson
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.correction_files import SavedCorrection, load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
-from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
-from sciadv.domains.batch_correction.groups import Groups, check_size, known_names, label_codes, listed
+from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS, Correction, FitPlan, Lesson
+from sciadv.domains.batch_correction.groups import (
+    Groups,
+    check_further,
+    check_size,
+    known_names,
+    label_codes,
+    listed,
+)
+from sciadv.domains.batch_correction.query.fitted_cells import Reference, require_reference
 from sciadv.domains.batch_correction.reading.keys import is_anndata
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.registry.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
 
 #: What is to be kept, by key: one value a cell.
 Kept = Mapping[str, Iterable[object]] | None
-#: The ways to correct, by name; other packages register theirs by entry points.
-CORRECTIONS: Registry[type[Correction]] = Registry(
-    "method", "sciadv.domains.batch_correction", names=by_attribute("method"), group="sciadv.corrections"
-)
+#: A value for each cell, or None.
+Column = Iterable[object] | None
 
 
 @final
@@ -124,6 +130,7 @@ class BatchCorrector:
         self.n_genes = 0
         self.takes_counts = False
         self.correction: Correction | None = None
+        self.reference: Reference | None = None
         #: What to beware of, in sentences, and why `auto` chose what it did.
         self.notes: tuple[str, ...] = ()
         self.reasons: dict[str, Any] = {}
@@ -137,8 +144,8 @@ class BatchCorrector:
         self,
         data: Any,
         *,
-        batch: Iterable[object] | None = None,
-        labels: Iterable[object] | None = None,
+        batch: Column = None,
+        labels: Column = None,
         keep: Kept = None,
         monitor: TrainingMonitor | None = None,
     ) -> BatchCorrector:
@@ -168,8 +175,8 @@ class BatchCorrector:
         self,
         data: Any,
         *,
-        batch: Iterable[object] | None = None,
-        labels: Iterable[object] | None = None,
+        batch: Column = None,
+        labels: Column = None,
         keep: Kept = None,
         monitor: TrainingMonitor | None = None,
     ) -> Lesson:
@@ -194,6 +201,9 @@ class BatchCorrector:
         """Take over a correction that was fitted to what `begin` returned; returns the corrector."""
         cells = lesson.cells
         self.correction = correction
+        z = correction.embed(lesson.expression, lesson.groups)
+        codes = np.full(len(z), -1, np.int64)
+        self.reference = Reference.of(z, lesson.groups.batch, codes, (), seed=lesson.plan.seed)
         self.batches = known_names(cells.batch)
         self.labels = known_names(cells.labels)
         self.genes = cells.genes
@@ -207,8 +217,8 @@ class BatchCorrector:
         self,
         data: Any,
         *,
-        batch: Iterable[object] | None = None,
-        labels: Iterable[object] | None = None,
+        batch: Column = None,
+        labels: Column = None,
         keep: Kept = None,
     ) -> Any:
         """Correct cells of the batches that were fitted, seen or not.
@@ -245,8 +255,8 @@ class BatchCorrector:
         self,
         data: Any,
         *,
-        batch: Iterable[object] | None = None,
-        labels: Iterable[object] | None = None,
+        batch: Column = None,
+        labels: Column = None,
         keep: Kept = None,
         monitor: TrainingMonitor | None = None,
     ) -> Any:
@@ -257,22 +267,29 @@ class BatchCorrector:
             data, batch=batch, labels=labels, keep=keep
         )
 
-    def embed(
-        self, data: Any, *, batch: Iterable[object] | None = None, labels: Iterable[object] | None = None
-    ) -> NDArray[np.float32]:
+    def embed(self, data: Any, *, batch: Column = None, labels: Column = None) -> NDArray[np.float32]:
         """Return coordinates ``(cells, n)`` without the batch; the adversarial method needs none for it."""
         correction = self.fitted()
         _, expression, groups = self.prepare(data, batch, labels, needs_batch=correction.needs_batch)
         return correction.embed(expression, groups)
 
-    def uncorrected(self, data: Any) -> NDArray[np.float32]:
-        """Return principal components ``(cells, n)`` of the expression as it is, to compare `embed` with.
+    def adapt(self, data: Any, *, batch: Column = None, labels: Column = None) -> BatchCorrector:
+        """Return a corrector that knows the further batches of these cells too; only their part is estimated.
 
-        Raises
-        ------
-        InputError
-            As `transform`.
+        Cells of the batches that were fitted are corrected as before. Takes what `transform` takes; raises
+        an `InputError` where a batch is known already or has too few cells.
         """
+        cells, expression, groups = self.prepare(data, batch, labels, needs_batch=True, is_further=True)
+        fitted = self.fitted()
+        names = require_batch(cells)
+        adapted = copy(self)
+        adapted.batches += check_further(names, self.batches, method=fitted.method, least=fitted.least_cells)
+        plan = FitPlan(self.settings, self.seed, as_device(self.device))
+        adapted.correction = fitted.adapted(expression, groups, require_reference(self.reference), plan)
+        return adapted
+
+    def uncorrected(self, data: Any) -> NDArray[np.float32]:
+        """Return principal components ``(cells, n)`` of the expression as it is, to compare `embed` with."""
         _, expression, _ = self.prepare(data, None, None, needs_batch=False)
         return Components.fit(expression, self.settings.n_components, seed=self.seed).scores(expression)
 
@@ -284,8 +301,7 @@ class BatchCorrector:
         InputError
             `fit` was not called, or the folder cannot be written.
         """
-        tensors, facts = self.fitted().state()
-        return save_correction(folder, SavedCorrection({**self.card(), "correction": facts}, tensors))
+        return save_correction(folder, SavedCorrection.of(self.card(), self.fitted(), self.reference))
 
     @staticmethod
     def load(folder: Path | str, *, device: str = "cpu") -> BatchCorrector:
@@ -297,7 +313,13 @@ class BatchCorrector:
             The folder has no such files, or they are broken.
         """
         target = as_device(device)
-        return load_correction(folder, lambda saved: _built(saved, str(target)))
+
+        def build(saved: SavedCorrection) -> BatchCorrector:
+            corrector = BatchCorrector(**saved.arguments(), device=str(target))
+            vars(corrector).update(saved.fitted(CORRECTIONS.find, target))
+            return corrector
+
+        return load_correction(folder, build)
 
     def card(self) -> dict[str, Any]:
         """Return what it was fitted on and how, as plain values."""
@@ -336,13 +358,14 @@ class BatchCorrector:
     def prepare(
         self,
         data: Any,
-        batch: Iterable[object] | None,
-        labels: Iterable[object] | None,
+        batch: Column,
+        labels: Column,
         *,
         needs_batch: bool,
         keep: Kept = None,
+        is_further: bool = False,
     ) -> tuple[Cells, Matrix, Groups]:
-        """Read cells as the fitted correction takes them, with their normalised expression."""
+        """Read cells as the fitted correction takes them; further batches are numbered by themselves."""
         correction = self.fitted()
         cells = read_cells(
             data,
@@ -360,38 +383,9 @@ class BatchCorrector:
                 "the corrector was fitted on counts, but these values are not whole numbers; give raw counts"
             )
         codes = np.full(cells.n_cells, -1, np.int64)
+        batches = known_names(cells.batch) if is_further else self.batches
         if needs_batch:
-            codes = encode(require_batch(cells), self.batches, what="batch")
+            codes = encode(require_batch(cells), batches, what="batch")
         numbers = label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
         expression = cells.normalised(self.target_counts) if self.takes_counts else cells.expression
-        return cells, expression, Groups(codes, numbers, len(self.batches), len(self.labels))
-
-
-def _built(saved: SavedCorrection, device: str) -> BatchCorrector:
-    """Return the corrector of a card and tensors."""
-    card = saved.card
-    method = card["method"]
-    corrector = BatchCorrector(
-        card["batch_key"],
-        label_key=card["label_key"] or None,
-        keep=card.get("keep", ()),
-        method=method,
-        seed=card["seed"],
-        device=device,
-        target_counts=card.get("target_counts", 1e4),
-    )
-    corrector.batches = tuple(card["batches"])
-    corrector.labels = tuple(card["labels"])
-    corrector.genes = None if card["genes"] is None else tuple(card["genes"])
-    corrector.n_genes = card["n_genes"]
-    corrector.takes_counts = card["takes_counts"]
-    corrector.notes = tuple(card.get("notes", ()))
-    corrector.reasons = {key: card[key] for key in REASONS if key in card}
-    corrector.correction = CORRECTIONS.find(method).restore(
-        saved.tensors,
-        card["correction"],
-        n_batches=len(corrector.batches),
-        n_labels=len(corrector.labels),
-        device=as_device(device),
-    )
-    return corrector
+        return cells, expression, Groups(codes, numbers, len(batches), len(self.labels))

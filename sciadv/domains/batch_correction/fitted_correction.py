@@ -14,8 +14,10 @@ from torch import Tensor
 from sciadv.domains.batch_correction.cells import Cells, Matrix, dense
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
+from sciadv.registry.registry import Registry, by_attribute
 from sciadv.trainings.protocol import TrainingMonitor
 
 
@@ -97,6 +99,27 @@ class Correction(ABC):
             Batch and label of each cell.
         """
 
+    @abstractmethod
+    def adapted(self, expression: Matrix, groups: Groups, reference: Reference, plan: FitPlan) -> Correction:
+        """Return the correction with further batches, of which alone parameters are estimated.
+
+        Parameters
+        ----------
+        expression
+            Of cells of the further batches, normalised as for the fit.
+        groups
+            Their batches, numbered from 0, and labels.
+        reference
+            Cells of the fit, without their batch.
+        plan
+            How to fit.
+
+        Returns
+        -------
+        Correction
+            The batches that were fitted come first and are corrected as before.
+        """
+
     def measure(self, expression: Matrix) -> NDArray[np.float32]:
         """Return the numbers ``(cells, measurements)`` by which it sees expression: itself, or others."""
         return dense(expression)
@@ -126,6 +149,12 @@ class Correction(ABC):
             ``z -> (batches + 1, measurements)``: a row for each batch, and last the one without the batch's
             part.
         """
+
+
+#: The ways to correct, by name; other packages register theirs by entry points.
+CORRECTIONS: Registry[type[Correction]] = Registry(
+    "method", "sciadv.domains.batch_correction", names=by_attribute("method"), group="sciadv.corrections"
+)
 
 
 @final

@@ -104,6 +104,29 @@ def check_batches(names: Names, batches: tuple[str, ...], *, key: str, method: s
         )
 
 
+def check_further(names: Names, known: tuple[str, ...], *, method: str, least: int) -> tuple[str, ...]:
+    """Return the batches of cells, all of which must be new and have the cells that a method needs.
+
+    Raises
+    ------
+    InputError
+        A batch is known already, or too small.
+    """
+    found, counts = np.unique(names, return_counts=True)
+    old = sorted(set(found.tolist()) & set(known))
+    if old:
+        raise InputError(
+            f"the corrector knows these batches already: {', '.join(map(repr, old[:5]))}; give cells of "
+            f"further batches only, and transform the others"
+        )
+    small = [f"{name!r} has {n}" for name, n in zip(found.tolist(), counts, strict=True) if n < least]
+    if small:
+        raise InputError(
+            f"the {method} method needs {least} cells of a further batch, but {', '.join(small[:5])}"
+        )
+    return known_names(names)
+
+
 def check_size(cells: Cells) -> None:
     """Refuse cells whose corrected expression does not fit, with the estimate: it is dense, in float64."""
     check_memory(

@@ -54,6 +54,8 @@ class CorrectionNets(nn.Module):
         self, n_components: int, n_batches: int, n_labels: int, *, n_latent: int = 20, n_hidden: int = 128
     ) -> None:
         super().__init__()
+        self.n_components = n_components
+        self.n_hidden = n_hidden
         self.n_batches = n_batches
         self.n_labels = n_labels
         self.n_latent = n_latent
@@ -71,6 +73,23 @@ class CorrectionNets(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # forked: the only way to seed torch's initialisers
             return CorrectionNets(n_components, n_batches, n_labels, n_latent=n_latent, n_hidden=n_hidden)
+
+    def extended(self, n_new: int) -> CorrectionNets:
+        """Return copies for further batches, whose columns and logits are zero; the rest is the same."""
+        nets = CorrectionNets(
+            self.n_components,
+            self.n_batches + n_new,
+            self.n_labels,
+            n_latent=self.n_latent,
+            n_hidden=self.n_hidden,
+        )
+        state = self.state_dict()
+        for name, value in nets.state_dict().items():
+            known = torch.zeros_like(value)
+            known[tuple(slice(size) for size in state[name].shape)] = state[name]
+            state[name] = known
+        nets.load_state_dict(state)
+        return nets.to(next(self.parameters()).device)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of ``q(z | x)``, ``(batch, n_latent)`` each."""

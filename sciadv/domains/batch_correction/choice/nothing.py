@@ -13,6 +13,7 @@ from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.prior import Prior
 
 
@@ -64,6 +65,16 @@ class NoCorrection(Correction):
     def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:  # noqa: ARG002
         """Return a copy of the expression."""
         return np.array(dense(expression))
+
+    def adapted(
+        self,
+        expression: Matrix,  # noqa: ARG002  # nothing is estimated
+        groups: Groups,
+        reference: Reference,  # noqa: ARG002
+        plan: FitPlan,  # noqa: ARG002
+    ) -> NoCorrection:
+        """Return the same for further batches."""
+        return NoCorrection(self.components, self.n_batches + groups.n_batches)
 
     def prior(self, own: int, label: int) -> Prior:  # noqa: ARG002  # there is no label
         """Return the prior whose latent is the expression."""

@@ -92,11 +92,14 @@ class Shared:
         The same: equally weighted cells whose mean would be as sure.
     present
         The same: whether the batch takes part in the cluster.
+    is_shared
+        ``(clusters,)``: whether two batches or more take part, or one beside others that are known.
     """
 
     n: Array
     n_effective: Array
     present: NDArray[np.bool_]
+    is_shared: NDArray[np.bool_]
 
     @staticmethod
     def of(
@@ -104,6 +107,7 @@ class Shared:
         batch: NDArray[np.int64],
         n_batches: int,
         *,
+        beside: Array | None = None,
         least_share: float = 0.2,
         least: float = 3.0,
     ) -> Shared:
@@ -117,6 +121,9 @@ class Shared:
             ``(cells,)``.
         n_batches
             How many.
+        beside
+            `n` of other batches, which were counted before, ``(clusters, other batches)``: a batch then takes
+            part only where one of these does.
         least_share
             A batch takes part if the share of its cells in the cluster is at least this part of the largest
             share that a batch has there.
@@ -125,9 +132,15 @@ class Shared:
         """
         n = np.stack([weights[batch == b].sum(0) for b in range(n_batches)], 1)
         squares = np.stack([(weights[batch == b] ** 2).sum(0) for b in range(n_batches)], 1)
-        share = n / np.bincount(batch, minlength=n_batches).clip(min=1)
-        present = (share > least_share * share.max(1, keepdims=True)) & (n >= least)
-        return Shared(n, n**2 / squares.clip(min=1e-12), present)
+        every = n if beside is None else np.concatenate([n, beside], 1)
+        share = every / every.sum(0).clip(min=1)
+        takes_part = (share > least_share * share.max(1, keepdims=True)) & (every >= least)
+        others = takes_part[:, n_batches:]
+        is_shared = takes_part.sum(1) > 1 if beside is None else others.any(1)
+        present = takes_part[:, :n_batches]
+        if beside is not None:
+            present = present & is_shared[:, None]
+        return Shared(n, n**2 / squares.clip(min=1e-12), present, is_shared)
 
 
 def in_strata(weights: Array, strata: NDArray[np.int64]) -> Array:

@@ -5,7 +5,7 @@ Expression that is nowhere negative is multiplied: a gene that a cell has none o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -22,7 +22,31 @@ from sciadv.domains.batch_correction.matched.clusters import (
     in_strata,
     over_strata,
 )
-from sciadv.domains.batch_correction.matched.presence import Presence
+from sciadv.domains.batch_correction.matched.presence import Seen, seen_genes
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class GeneEvidence:
+    """What the model was found from, and what a further batch is compared with.
+
+    Parameters
+    ----------
+    n
+        Cells of each batch in each cluster ``(clusters, batches)``, as sums of weights.
+    variance
+        Of a gene within cluster and batch ``(genes,)``.
+    seen
+        Which genes each batch has.
+    """
+
+    n: Array
+    variance: Array
+    seen: Seen
+
+    def joined(self, other: GeneEvidence) -> GeneEvidence:
+        """Return both with the batches of the other one last; the variance is of this one."""
+        return GeneEvidence(np.concatenate([self.n, other.n], 1), self.variance, self.seen.joined(other.seen))
 
 
 @final
@@ -42,6 +66,8 @@ class GeneModel:
         ``(batches, clusters, genes)``: what a cluster has beside that, as far as it is sure.
     is_positive
         Whether expression is multiplied, rather than shifted.
+    evidence
+        What it was found from.
     most
         Largest factor; the least is its inverse.
     """
@@ -51,6 +77,7 @@ class GeneModel:
     of_batch: Array
     own: Array
     is_positive: bool
+    evidence: GeneEvidence
     most: float = 10.0
 
     def change(self, weights: Array, batch: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -90,7 +117,7 @@ class GeneModel:
 
         Means of clusters and of batches are those of least squares over the clusters that batches share, so
         that other shares of the cell types are no part of the batch. What remains of a cluster in a batch is
-        shrunk by empirical Bayes. Genes that a batch has in other cells than the others (`Presence`) are
+        shrunk by empirical Bayes. Genes that a batch has in other cells than the others (`Seen`) are
         compared among the cells that have them; those that a batch has none of stay as they are.
         """
         n_clusters = weights.shape[1]
@@ -99,8 +126,9 @@ class GeneModel:
         n_batches = groups.n_batches
         shared = Shared.of(weights, batch, n_batches)
         m, variance = _moments(expression, weights, batch, shared)
-        presence = Presence.of(expression, weights, batch, shared)
-        m[..., presence.differs] = presence.among[..., presence.differs]
+        seen, among = seen_genes(expression, weights, batch, shared)
+        differs = seen.differs()
+        m[..., differs] = among[..., differs]
         w = np.where(shared.present, shared.n, 0.0)
         total = w.sum(1).clip(min=1e-12)
         over_batches = np.einsum("kb,kbg->kg", w, m) / total[:, None]
@@ -109,32 +137,83 @@ class GeneModel:
         of_batch = np.linalg.pinv(system, rcond=1e-9, hermitian=True) @ left
         n_cells = np.bincount(batch, minlength=n_batches)
         of_batch -= n_cells @ of_batch / n_cells.sum()
-        of_batch[:, presence.is_absent] = 0.0
+        of_batch[:, seen.is_absent] = 0.0
         mean = np.einsum("kb,kbg->kg", w, m - of_batch[None]) / total[:, None]
         own = _shrunk(m - mean[:, None] - of_batch[None], variance, shared)
-        own[..., presence.is_absent] = 0.0
+        own[..., seen.is_absent] = 0.0
         own = over_strata(own, w, n_clusters)
         mean = over_strata(mean, w.sum(1), n_clusters)
         values = expression if isinstance(expression, np.ndarray) else expression.data
         is_positive = bool((values >= 0).all())
-        return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), is_positive)
+        evidence = GeneEvidence(shared.n.reshape(-1, n_clusters, n_batches).sum(0), variance, seen)
+        return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), is_positive, evidence)
+
+    def extended(self, expression: Matrix, weights: Array, batch: NDArray[np.int64], n_new: int) -> GeneModel:
+        """Return the model with further batches; those that it knows stay as they are.
+
+        Parameters
+        ----------
+        expression
+            Of the cells of the further batches ``(cells, genes)``.
+        weights
+            Of the clusters ``(cells, clusters)``.
+        batch
+            ``(cells,)``, numbers of the further batches, from 0.
+        n_new
+            How many.
+
+        Notes
+        -----
+        A batch's part is that of least squares with the means of clusters fixed. A gene that some batch has
+        none of, or that the further batches have in other cells than those before, stays as it is.
+        """
+        known = self.evidence
+        own_n = np.stack([weights[batch == b].sum(0) for b in range(n_new)], 1)
+        own = Shared.of(weights, batch, n_new, beside=known.n)
+        m, _ = _moments(expression, weights, batch, own)
+        seen, among = seen_genes(expression, weights, batch, own)
+        evidence = known.joined(GeneEvidence(own_n, known.variance, seen))
+        did_differ = known.seen.differs()
+        stays = evidence.seen.is_absent | (evidence.seen.differs() & ~did_differ)
+        m[..., did_differ] = among[..., did_differ]
+        w = np.where(own.present, own.n, 0.0)
+        left = m - self.mean[:, None]
+        of_batch = np.einsum("kb,kbg->bg", w, left) / w.sum(0)[:, None].clip(min=1e-12)
+        of_batch[:, stays] = 0.0
+        beside = _shrunk(left - of_batch[None], known.variance, own)
+        beside[..., stays] = 0.0
+        return replace(
+            self,
+            of_batch=np.concatenate([self.of_batch, of_batch]),
+            own=np.concatenate([self.own, beside.transpose(1, 0, 2)]),
+            evidence=evidence,
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file holds of it."""
+        seen = self.evidence.seen
+        expected = {} if seen.expected is None else {"genes.expected": torch.as_tensor(seen.expected)}
         return {
             "genes.centres": torch.as_tensor(self.clusters.centres),
             "genes.width": torch.tensor(self.clusters.width, dtype=torch.float64),
             "genes.mean": torch.as_tensor(self.mean),
             "genes.of_batch": torch.as_tensor(self.of_batch),
             "genes.own": torch.as_tensor(self.own),
+            "genes.n": torch.as_tensor(self.evidence.n),
+            "genes.variance": torch.as_tensor(self.evidence.variance),
+            "genes.share": torch.as_tensor(seen.share),
+            "genes.has": torch.as_tensor(seen.has),
+            **expected,
         }
 
     @staticmethod
     def from_tensors(tensors: dict[str, Tensor], *, is_positive: bool) -> GeneModel:
         """Build it from what `tensors` returned, among others."""
-        mean, of_batch, own = (tensors[f"genes.{name}"].numpy() for name in ("mean", "of_batch", "own"))
-        clusters = SoftClusters(tensors["genes.centres"].numpy(), float(tensors["genes.width"]))
-        return GeneModel(clusters, mean, of_batch, own, is_positive)
+        found = {name.removeprefix("genes."): one.numpy() for name, one in tensors.items()}
+        clusters = SoftClusters(found["centres"], float(found["width"]))
+        seen = Seen(found["share"], found.get("expected"), found["has"])
+        evidence = GeneEvidence(found["n"], found["variance"], seen)
+        return GeneModel(clusters, found["mean"], found["of_batch"], found["own"], is_positive, evidence)
 
 
 def _moments(
@@ -158,6 +237,6 @@ def _shrunk(left: Array, variance: Array, shared: Shared) -> Array:
     chance = 1 / shared.n_effective.clip(min=1e-12)
     signal = ((left / scale) ** 2).mean(2) - chance
     kept = np.where(shared.present & (signal > 0), signal / (signal + chance).clip(min=1e-12), 0.0)
-    kept[shared.present.sum(1) < 2] = 0.0
+    kept[~shared.is_shared] = 0.0
     shrunk: Array = left * kept[..., None]
     return shrunk

@@ -17,6 +17,7 @@ from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.matched.clusters import Array, SoftClusters, n_leading
 from sciadv.domains.batch_correction.matched.expression import GeneModel
 from sciadv.domains.batch_correction.matched.shift import MatchedShift
+from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.prior import Prior
 
 
@@ -121,6 +122,20 @@ class ResidualCorrection(Correction):
     def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
         """Return the expression with the batch's part of each gene taken out."""
         return self.genes.remove(expression, self.weights(expression, groups.batch), groups.batch)
+
+    def adapted(
+        self, expression: Matrix, groups: Groups, reference: Reference, plan: FitPlan
+    ) -> ResidualCorrection:
+        """Return it with further batches, each moved onto the reference, which stays in place."""
+        scores = self.components.scores(expression)
+        onto = np.asarray(reference.embedding, np.float64)
+        shift = self.shift
+        n_known = len(shift.translation)
+        for b in range(groups.n_batches):
+            shift = shift.extended(scores[groups.batch == b], onto, reference.batch, seed=plan.seed)
+        weights = self.genes.clusters.weights(shift(scores, groups.batch + n_known))
+        genes = self.genes.extended(expression, weights, groups.batch, groups.n_batches)
+        return ResidualCorrection(self.components, shift, genes)
 
     def prior(self, own: int, label: int) -> Prior:  # noqa: ARG002  # labels are not read
         """Return the model of genes as a prior; latents are corrected expression and weights of clusters."""

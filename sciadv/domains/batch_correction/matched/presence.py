@@ -14,73 +14,95 @@ from sciadv.domains.batch_correction.matched.clusters import Array, Shared
 
 @final
 @dataclass(frozen=True, eq=False)
-class Presence:
-    """Genes that batches have in different shares of their cells, for another reason than depth.
+class Seen:
+    """In which share of the cells of each batch a gene is expressed, beside what counting alone would show.
 
     Parameters
     ----------
-    differs
-        ``(genes,)``: the shares of cells that express the gene differ between batches.
-    is_absent
-        ``(genes,)``: some batch has none of it, and others have.
-    among
-        ``(clusters, batches, genes)``: mean expression of the cells that express it.
+    share
+        ``(batches, genes)``: share of the cells with the gene over the share that is `expected`.
+    expected
+        ``(batches, genes)``: share of the cells that would have a count if all of them expressed the gene;
+        None where expression is not that of counts.
+    has
+        ``(batches, genes)``: whether any cell has the gene.
     """
 
-    differs: NDArray[np.bool_]
-    is_absent: NDArray[np.bool_]
-    among: Array
+    share: Array
+    expected: Array | None
+    has: NDArray[np.bool_]
 
-    @staticmethod
-    def of(
-        expression: Matrix,
-        weights: Array,
-        batch: NDArray[np.int64],
-        shared: Shared,
-        *,
-        by: float = 0.2,
-        seen: float = 0.5,
-    ) -> Presence:
-        """Compare the cells without a gene with those that counting alone would leave without.
+    @property
+    def is_absent(self) -> NDArray[np.bool_]:
+        """Which genes some batch has none of, and others have, ``(genes,)``."""
+        absent: NDArray[np.bool_] = np.asarray(self.has.any(0)) & ~np.asarray(self.has.all(0))
+        return absent
 
-        Where a cell that expresses a gene has n counts in the mean, zeros left out, its rate r is that of the
-        zero-truncated Poisson, ``r / (1 - exp(-r)) = n``, and a share of ``exp(-r)`` of such cells is zero by
-        chance. What there are more of do not express it.
+    def differs(self, *, by: float = 0.2, seen: float = 0.5) -> NDArray[np.bool_]:
+        """Return of which genes the shares of cells that express them differ between batches ``(genes,)``.
 
         Parameters
         ----------
-        expression
-            ``(cells, genes)``; what is no log-normalised count says nothing of this.
-        weights
-            ``(cells, clusters)``.
-        batch
-            ``(cells,)``.
-        shared
-            Cells of each batch in each cluster.
         by
             Difference of the shares of expressing cells above which they differ.
         seen
             Share of expressing cells that must have a count, in every batch, for this to be known.
         """
-        n_genes = expression.shape[1]
-        has, total, counted = _sums(expression, weights, batch, shared)
-        n = shared.n.clip(min=1e-12)[..., None]
-        of_batch = has.sum(0)
-        is_absent = (of_batch == 0).any(0) & (of_batch > 0).any(0)
-        if counted is None:
-            nothing = np.zeros(n_genes, bool)
-            return Presence(nothing, is_absent, np.zeros((*shared.n.shape, n_genes)))
-        some = has.clip(min=1e-12)
-        mean = counted / some
-        rate = mean
-        for _ in range(30):
-            rate = mean * (1 - np.exp(-rate))
-        shown = 1 - np.exp(-rate)
-        cells = shared.n.sum(0)[:, None].clip(min=1e-12)
-        expected = (n * shown).sum(0) / cells
-        share = (of_batch / cells) / expected.clip(min=1e-12)
-        differs = (share.max(0) - share.min(0) > by) & (expected.min(0) > seen) & ~is_absent
-        return Presence(differs, is_absent, np.where(has > 0, total / some * shown, 0.0))
+        if self.expected is None:
+            return np.zeros(self.share.shape[1], bool)
+        spread = self.share.max(0) - self.share.min(0)
+        found: NDArray[np.bool_] = (spread > by) & (self.expected.min(0) > seen) & ~self.is_absent
+        return found
+
+    def joined(self, other: Seen) -> Seen:
+        """Return both with the batches of the other one last."""
+        known = self.expected is not None and other.expected is not None
+        return Seen(
+            np.concatenate([self.share, other.share]),
+            np.concatenate([self.expected, other.expected]) if known else None,
+            np.concatenate([self.has, other.has]),
+        )
+
+
+def seen_genes(
+    expression: Matrix, weights: Array, batch: NDArray[np.int64], shared: Shared
+) -> tuple[Seen, Array]:
+    """Compare the cells without a gene with those that counting alone would leave without.
+
+    Where a cell that expresses a gene has n counts in the mean, zeros left out, its rate r is that of the
+    zero-truncated Poisson, ``r / (1 - exp(-r)) = n``, and a share of ``exp(-r)`` of such cells is zero by
+    chance. What there are more of do not express it.
+
+    Parameters
+    ----------
+    expression
+        ``(cells, genes)``; what is no log-normalised count says nothing of this.
+    weights
+        ``(cells, clusters)``.
+    batch
+        ``(cells,)``.
+    shared
+        Cells of each batch in each cluster.
+
+    Returns
+    -------
+    What was seen, and the mean expression of the cells that express a gene ``(clusters, batches, genes)``.
+    """
+    has, total, counted = _sums(expression, weights, batch, shared)
+    n = shared.n.clip(min=1e-12)[..., None]
+    of_batch = has.sum(0)
+    cells = shared.n.sum(0)[:, None].clip(min=1e-12)
+    if counted is None:
+        return Seen(of_batch / cells, None, of_batch > 0), np.zeros_like(total)
+    some = has.clip(min=1e-12)
+    mean = counted / some
+    rate = mean
+    for _ in range(30):
+        rate = mean * (1 - np.exp(-rate))
+    shown = 1 - np.exp(-rate)
+    expected = (n * shown).sum(0) / cells
+    share = (of_batch / cells) / expected.clip(min=1e-12)
+    return Seen(share, expected, of_batch > 0), np.where(has > 0, total / some * shown, 0.0)
 
 
 def _sums(

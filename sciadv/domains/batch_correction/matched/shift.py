@@ -19,7 +19,7 @@ from sciadv.domains.batch_correction.matched.clusters import (
     n_leading,
     over_strata,
 )
-from sciadv.domains.batch_correction.matched.translation import translations
+from sciadv.domains.batch_correction.matched.translation import translation_onto, translations
 
 
 @final
@@ -95,6 +95,44 @@ class MatchedShift:
             z = rounds[-1](z, batch)
         return MatchedShift(translation, tuple(rounds))
 
+    def extended(
+        self,
+        scores: NDArray[np.floating],
+        onto: Array,
+        onto_batch: NDArray[np.int64],
+        *,
+        seed: int,
+    ) -> MatchedShift:
+        """Return the shift with one batch more, found with the cells that it is laid onto staying in place.
+
+        Parameters
+        ----------
+        scores
+            Cells of the further batch ``(cells, components)``, not moved.
+        onto
+            Cells of the batches that are known, moved ``(other cells, components)``.
+        onto_batch
+            Their batches ``(other cells,)``.
+        seed
+            Seed of the clusters.
+        """
+        z = np.asarray(scores, np.float64)
+        leading = self.rounds[0].clusters.centres.shape[1]
+        moved_onto = translation_onto(z, onto, n_leading=leading, seed=seed)
+        z = z + moved_onto
+        n_batches = int(onto_batch.max()) + 1
+        of = np.concatenate([np.full(len(z), n_batches), onto_batch])
+        groups = Groups(of, np.zeros_like(of), n_batches + 1, 1)
+        anchors = np.arange(n_batches + 1) < n_batches
+        rounds = []
+        for one in self.rounds:
+            every = np.concatenate([z, onto])
+            weights = one.clusters.weights(every)
+            moves = _moves(every, weights, groups, anchors=anchors)[:, n_batches:]
+            z = z + weights[: len(z)] @ moves[:, 0]
+            rounds.append(Round(one.clusters, np.concatenate([one.moves, moves], 1)))
+        return MatchedShift(np.concatenate([self.translation, moved_onto[None]]), tuple(rounds))
+
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file holds of it."""
         return {
@@ -118,13 +156,15 @@ def _moves(
     weights: Array,
     groups: Groups,
     *,
+    anchors: NDArray[np.bool_] | None = None,
     most: float = 50.0,
 ) -> Array:
     """Return how far clusters move in each batch, onto the mean of the batches that share them.
 
     A move is shortened by the part that sampling alone explains (the positive part of James and Stein's
     factor), so that batches which differ by chance stay where they are. In the mean, a batch counts by its
-    cells there, but by `most` of them at most. The moves of a cluster are the mean over those of its strata.
+    cells there, but by `most` of them at most, and only if it is one of the `anchors` ``(batches,)``, where
+    there are some. The moves of a cluster are the mean over those of its strata.
 
     References
     ----------
@@ -140,13 +180,14 @@ def _moves(
     square = np.stack([w @ z**2 for w, z in parts], 1) / n
     there = np.where(shared.present, shared.n, 0.0)
     variance = (there[..., None] * (square - mean**2)).sum(1).sum(1) / there.sum(1).clip(min=1e-12)
-    share = np.where(shared.present, np.minimum(shared.n, most), 0.0)
+    aims = shared.present if anchors is None else shared.present & anchors
+    share = np.where(aims, np.minimum(shared.n, most), 0.0)
     share = share / share.sum(1, keepdims=True).clip(min=1e-12)
     moves = (share[..., None] * mean).sum(1, keepdims=True) - mean
     sure = shared.n_effective.clip(min=1e-12)
     of_mean = share**2 / sure
     chance = variance[:, None] * ((1 - share) ** 2 / sure + of_mean.sum(1, keepdims=True) - of_mean)
     kept = (1 - chance / (moves**2).sum(2).clip(min=1e-12)).clip(min=0)
-    is_shared = shared.present & (shared.present.sum(1, keepdims=True) > 1)
+    is_shared = shared.present & (aims.sum(1, keepdims=True) > aims)
     shortened = moves * np.where(is_shared, kept, 0.0)[..., None]
     return over_strata(shortened, np.where(is_shared, shared.n, 0.0), n_clusters)

@@ -59,16 +59,44 @@ def translations(
         of = groups.labels[batch == b]
         n = int(np.clip(len(of) // cells_a_cluster, 2, most_clusters))
         own.append(_clusters(scores[batch == b], of, n, n_leading=n_leading, seed=seed))
-    radius = float(np.concatenate([c.radius for c in own]).mean())
-    spread = float(np.mean([c.share @ _from_mean(c, n_leading) for c in own]))
+    sizes = _sizes(own, n_leading)
     found = {
-        (i, j): _between(own[i], own[j], n_leading=n_leading, radius=radius, spread=spread)
+        (i, j): _between(own[i], own[j], n_leading=n_leading, **sizes)
         for i, j in combinations(range(n_batches), 2)
     }
     offsets = _joined(found, n_batches, scores.shape[1])
     n_cells = np.bincount(batch, minlength=n_batches)
     centred: Array = offsets - (n_cells @ offsets) / n_cells.sum()
     return centred
+
+
+def translation_onto(
+    cells: Array,
+    onto: Array,
+    *,
+    n_leading: int,
+    seed: int,
+    n_clusters: int = 10,
+    cells_a_cluster: int = 25,
+) -> Array:
+    """Return what to add to the cells of one batch ``(components,)``, the others staying where they are.
+
+    Parameters
+    ----------
+    cells, onto
+        ``(cells, components)`` each.
+    n_leading
+        Components by which clusters are compared.
+    seed
+        Seed of the clusters.
+    n_clusters, cells_a_cluster
+        Clusters of either: at most so many, and with so many cells each.
+    """
+    own = []
+    for one in (cells, onto):
+        n = int(np.clip(len(one) // cells_a_cluster, 2, n_clusters))
+        own.append(_clusters(one, np.zeros(len(one), np.int64), n, n_leading=n_leading, seed=seed))
+    return _between(own[0], own[1], n_leading=n_leading, **_sizes(own, n_leading))[1]
 
 
 def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int, seed: int) -> _Clusters:
@@ -91,6 +119,14 @@ def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int
         np.array([m[:, :n_leading].var(0).sum() for m in members]),
         np.array(stratum),
     )
+
+
+def _sizes(own: list[_Clusters], n_leading: int) -> dict[str, float]:
+    """Return the mean squared radius of clusters, and their mean squared distance from their batch's mean."""
+    return {
+        "radius": float(np.concatenate([c.radius for c in own]).mean()),
+        "spread": float(np.mean([c.share @ _from_mean(c, n_leading) for c in own])),
+    }
 
 
 def _from_mean(clusters: _Clusters, n_leading: int) -> Array:

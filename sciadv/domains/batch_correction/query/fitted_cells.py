@@ -1,0 +1,86 @@
+"""What a corrector keeps of the cells that it was fitted on: coordinates without the batch, and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sciadv.errors import InputError
+
+
+def require_reference(reference: Reference | None) -> Reference:
+    """Return the reference.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if reference is None:
+        raise InputError(
+            "the corrector was saved without the cells that further batches are laid onto; fit it anew"
+        )
+    return reference
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Cells of a fit.
+
+    Parameters
+    ----------
+    embedding
+        ``(cells, n)``, without the batch.
+    batch
+        ``(cells,)``, numbers.
+    labels
+        ``(cells,)``, numbers of the names; -1 for unknown.
+    names
+        Names of the labels.
+    """
+
+    embedding: NDArray[np.float32]
+    batch: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(
+        embedding: NDArray[np.float32],
+        batch: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        names: tuple[str, ...],
+        *,
+        seed: int,
+        most_cells: int = 20_000,
+    ) -> Reference:
+        """Keep cells, drawn at random where there are more than `most_cells`."""
+        rng = np.random.default_rng(seed)
+        n = len(embedding)
+        kept = np.sort(rng.choice(n, min(n, most_cells), replace=False))
+        return Reference(embedding[kept], batch[kept], labels[kept], names)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a card holds of it, as plain values."""
+        return {"labels": list(self.names)}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what a file holds of it beside `facts`."""
+        return {
+            "reference.embedding": torch.as_tensor(self.embedding),
+            "reference.batch": torch.as_tensor(self.batch),
+            "reference.labels": torch.as_tensor(self.labels),
+        }
+
+    @staticmethod
+    def from_tensors(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Reference:
+        """Build it from what `tensors`, among others, and `facts` returned."""
+        parts = ("embedding", "batch", "labels")
+        embedding, batch, labels = (tensors[f"reference.{name}"].numpy() for name in parts)
+        return Reference(embedding, batch, labels, tuple(facts["labels"]))
