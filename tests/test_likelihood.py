@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from sciadv import Gaussian, Poisson, StudentT, Tolerance
 from sciadv.errors import InputError
-from sciadv.likelihood import as_data, real_view
+from sciadv.likelihood import NegativeBinomial, as_data, real_view
 
 LIKELIHOODS = {
     "gaussian": Gaussian(0.3),
     "gaussian-per-datum": Gaussian(torch.tensor([0.1, 0.5, 1.0, 2.0])),
     "gaussian-unknown": Gaussian(None),
     "poisson": Poisson(0.5),
+    "negative-binomial": NegativeBinomial(torch.tensor([0.1, 0.5, 1.0, 2.0])),
     "tolerance": Tolerance(0.4),
     "student-t": StudentT(0.3, freedom=3.0),
 }
@@ -66,6 +67,32 @@ def test_poisson_energy_is_half_the_deviance():
     log_density = scipy.stats.poisson(rate).logpmf(y.numpy()).sum(1)
     saturated = scipy.stats.poisson(np.maximum(y.numpy(), 1e-300)).logpmf(y.numpy()).sum(1)
     np.testing.assert_allclose(likelihood.energy(prediction, y).numpy(), saturated - log_density, rtol=1e-8)
+
+
+def test_negative_binomial_energy_is_half_the_deviance():
+    (prediction, y), likelihood = _data(3), LIKELIHOODS["negative-binomial"]
+    r = 1 / likelihood.overdispersion.double().numpy()
+
+    def log_density(mean):
+        return scipy.stats.nbinom(r, r / (r + mean)).logpmf(y.numpy()).sum(1)
+
+    expected = log_density(np.maximum(y.numpy(), 1e-12)) - log_density(prediction.numpy())
+    np.testing.assert_allclose(likelihood.energy(prediction, y).numpy(), expected, rtol=1e-6)
+
+
+def test_a_count_that_was_not_measured_says_nothing():
+    (prediction, y), likelihood = _data(3), NegativeBinomial(0.5)
+    without = likelihood.energy(prediction[:, 1:], y[:, 1:])
+    y[:, 0] = -1
+    likelihood.check_data(y)
+    torch.testing.assert_close(likelihood.energy(prediction, y), without)
+    assert bool((likelihood.gradient(prediction, y)[:, 0] == 0).all())
+    assert bool((likelihood.curvature(prediction, y)[:, 0] == 0).all())
+    torch.testing.assert_close(
+        likelihood.misfit(prediction, y), likelihood.misfit(prediction[:, 1:], y[:, 1:])
+    )
+    with pytest.raises(InputError, match="negative at 3 of 12 data"):
+        likelihood.check_data(y - 0.5 * (y == -1))
 
 
 def test_unknown_sigma_is_the_known_one_at_its_estimate():

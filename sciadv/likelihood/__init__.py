@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sciadv.likelihood.base import Likelihood, as_data, real_view
 from sciadv.likelihood.gaussian import Gaussian
+from sciadv.likelihood.negative_binomial import NegativeBinomial
 from sciadv.likelihood.poisson import Poisson
 from sciadv.likelihood.student_t import StudentT
 from sciadv.likelihood.tolerance import Tolerance
@@ -22,6 +23,7 @@ __all__ = [
     "LIKELIHOODS",
     "Gaussian",
     "Likelihood",
+    "NegativeBinomial",
     "Poisson",
     "StudentT",
     "Tolerance",
