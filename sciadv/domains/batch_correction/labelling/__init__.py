@@ -1,0 +1,1 @@
+"""Labels of further cells, carried over from those of the fit."""
