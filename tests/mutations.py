@@ -260,11 +260,11 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         "domains/batch_correction",
         ("domains/batch_correction/test_cells.py", "domains/batch_correction/test_linear.py"),
     ): [
-        ("cells", "(target_counts / total)", "(2 * target_counts / total)"),
-        ("cells", "np.log1p(self.expression * factor)", "np.log(0.5 + self.expression * factor)"),
-        ("combat", "delta_hat = squares / (n - 1)", "delta_hat = squares / n"),
-        ("combat", "(t2 * n * gamma_hat + delta * g)", "(t2 * gamma_hat + delta * g)"),
-        ("combat", "(2 * v + m**2) / v", "(v + m**2) / v"),
+        ("reading/cells", "(target_counts / total)", "(2 * target_counts / total)"),
+        ("reading/cells", "np.log1p(self.expression * factor)", "np.log(0.5 + self.expression * factor)"),
+        ("linear/combat", "delta_hat = squares / (n - 1)", "delta_hat = squares / n"),
+        ("linear/combat", "(t2 * n * gamma_hat + delta * g)", "(t2 * gamma_hat + delta * g)"),
+        ("linear/combat", "(2 * v + m**2) / v", "(v + m**2) / v"),
     ],
 }
 

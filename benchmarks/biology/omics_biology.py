@@ -191,7 +191,7 @@ def _is_flagged(cells: Simulation, condition: Names) -> bool:
             corrector.fit(cells.counts, batch=cells.batch, keep={"condition": condition})
         except InputError:
             return True
-    return bool(corrector.notes)
+    return bool(corrector.card()["notes"])
 
 
 def cases(*, is_quick: bool) -> dict[str, Callable[[Method, int], Row]]:

@@ -24,9 +24,11 @@ from benchmarks.parts import keep_part, read_part
 from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector, has_scib
 from sciadv.domains.batch_correction.assessment.assess import assess
 from sciadv.domains.batch_correction.assessment.scib import scib_scores
-from sciadv.domains.batch_correction.cells import LAYER, read_cells
 from sciadv.domains.batch_correction.components import Components
+from sciadv.domains.batch_correction.reading.cells import LAYER
+from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
+from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError
 from sciadv.files.h5ad import read_h5ad
 
@@ -86,7 +88,7 @@ def load_task(name: str, *, is_quick: bool, seed: int) -> Task:
     if is_quick:
         labels, counts = np.unique(np.asarray(adata.obs["label"], dtype=np.str_), return_counts=True)
         adata = adata[_drawn(adata, labels[np.argsort(-counts)[:QUICK_LABELS]], seed)].copy()
-    expression = read_cells(adata, batch_key=None).normalised()
+    expression = read_cells(adata, Columns()).normalised()
     components = Components.fit(expression, N_COORDINATES, seed=seed).scores(expression)
     batch, labels = (np.asarray(adata.obs[key], dtype=np.str_) for key in ("batch", "label"))
     return Task(name, adata, batch, labels, components)

@@ -88,7 +88,7 @@ def correct(
             f"{adata.n_obs} cells x {adata.n_vars} genes in {len(corrector.batches)} batches, corrected by "
             f"the {corrector.fitted_method} method"
         )
-        if reason := corrector.reasons.get("chosen_because"):
+        if reason := corrector.card().get("chosen_because"):
             say(f"because {reason}")
         try:
             with interruption.may_stop():
@@ -148,9 +148,11 @@ def _report(request: Request, corrector: BatchCorrector, adata: Any, corrected: 
     from rich.table import Table
 
     from sciadv.domains.batch_correction.assessment.assess import assess
-    from sciadv.domains.batch_correction.cells import EMBEDDING, read_cells
+    from sciadv.domains.batch_correction.reading.cells import EMBEDDING
+    from sciadv.domains.batch_correction.reading.columns import Columns
+    from sciadv.domains.batch_correction.reading.read import read_cells
 
-    cells = read_cells(adata, batch_key=request.batch, label_key=request.label)
+    cells = read_cells(adata, Columns((request.batch,), request.label))
     assert cells.batch is not None  # the fit has read it
     embeddings = {"before": corrector.uncorrected(adata), "after": corrected.obsm[EMBEDDING]}
     progress_console().print("assessing the correction", style="dim")

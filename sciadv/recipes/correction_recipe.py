@@ -15,6 +15,7 @@ from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector,
 from sciadv.domains.batch_correction.adversarial import AdversarialCorrection, correction_training
 from sciadv.domains.batch_correction.assessment.probes import probe_accuracy
 from sciadv.domains.batch_correction.fitted_correction import Lesson
+from sciadv.domains.batch_correction.reading.columns import Given
 from sciadv.errors import InputError
 from sciadv.files.cards import write_card
 from sciadv.files.h5ad import read_h5ad
@@ -98,7 +99,7 @@ def _lesson(spec: CorrectionRecipe, device: str) -> tuple[BatchCorrector, Lesson
         )
         digest = hashlib.sha256(np.ascontiguousarray(cells.counts).tobytes()).hexdigest()
         facts = {"data": "SIMULATED counts", "data_sha256": digest}
-        return corrector, corrector.begin(cells.counts, batch=cells.batch), facts
+        return corrector, corrector.begin(cells.counts, Given(cells.batch)), facts
     path = Path(source.path).expanduser()
     corrector = BatchCorrector(
         source.batch,

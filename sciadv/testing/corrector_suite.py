@@ -17,6 +17,7 @@ from sciadv.domains.batch_correction import (
     simulate_counts,
 )
 from sciadv.domains.batch_correction.batch_problem import OwnBatch, cell_problem
+from sciadv.domains.batch_correction.reading.columns import Given
 from sciadv.errors import InputError
 from sciadv.testing.forward_suite import check_forward
 from sciadv.testing.promise import require
@@ -106,7 +107,7 @@ def _check_kinds(
 
 def _check_gap(corrector: BatchCorrector, given: SimulatedCounts, corrected: NDArray[Any]) -> None:
     """Check that the mean expression of the batches comes nearer within each cell type."""
-    _, expression, _ = corrector.prepare(given.counts, None, None, needs_batch=False)
+    _, expression, _ = corrector.learnt().prepare(given.counts, Given(), needs_batch=False)
 
     def gap(x: NDArray[Any]) -> float:
         means = [

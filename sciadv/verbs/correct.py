@@ -9,8 +9,9 @@ from typing import Any
 from sciadv.arguments.values import as_seed, shown
 from sciadv.catalogue import entry_spec
 from sciadv.domains.batch_correction.batch_problem import OwnBatch, expression_in
-from sciadv.domains.batch_correction.cells import give_back
 from sciadv.domains.batch_correction.corrector import BatchCorrector
+from sciadv.domains.batch_correction.reading.cells import give_back
+from sciadv.domains.batch_correction.reading.columns import Given
 from sciadv.errors import InputError
 from sciadv.problem import Problem
 from sciadv.schema import CorrectionSpec
@@ -99,7 +100,7 @@ def _solved(problem: Problem, cells: Any, *, seed: int) -> Any:
             f"sciadv.domains.batch_correction.batch_problem.cell_problem"
         )
     corrector = forward.corrector
-    read, expression, groups = corrector.prepare(cells, None, None, needs_batch=False)
+    read, expression, groups = corrector.learnt().prepare(cells, Given(), needs_batch=False)
     correction = corrector.fitted()
     solution = solve(problem.with_measurements(correction.measure(expression)), seed=seed)
     return give_back(
@@ -107,5 +108,5 @@ def _solved(problem: Problem, cells: Any, *, seed: int) -> Any:
         expression_in(corrector, cells, solution.x),
         correction.embed(expression, forward.groups(groups)),
         genes=read.genes,
-        facts=corrector.facts(),
+        facts=corrector.learnt().facts(),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciadv.domains.batch_correction.combat import LinearCorrection
 from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS
+from sciadv.domains.batch_correction.linear.combat import LinearCorrection
 from sciadv.testing import check_corrector
 
 METHODS = ("adversarial", "linear", "residual")
@@ -24,7 +24,7 @@ def test_it_passes(method):
 def test_a_correction_that_depends_on_the_company_is_found(monkeypatch):
     correct = LinearCorrection.correct
 
-    def with_mean(self, expression, groups):
+    def with_mean(self, expression, groups, *, to=None):
         corrected = correct(self, expression, groups)
         return corrected + 0.1 * np.asarray(expression).mean().astype(np.float32)
 

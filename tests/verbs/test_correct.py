@@ -97,7 +97,7 @@ def broken_cells(cells, what: str):
         ("complex", "expression is a matrix of numbers"),
         ("dates", "must be an array of numbers"),
         ("nothing", "must be an array of numbers"),
-        ("overflow", "NaN or Inf"),
+        ("overflow", "values are Inf"),
         ("index", "broken sparse matrix"),
     ],
 )

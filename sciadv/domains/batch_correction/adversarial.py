@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.correction_game import (
     AdversarialSettings,
@@ -22,6 +21,7 @@ from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.domains.batch_correction.query.decoder_columns import fit_batch_columns
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
+from sciadv.domains.batch_correction.reading.cells import Matrix, dense
 from sciadv.games.updates import Update
 from sciadv.prior import Prior
 from sciadv.trainings.correction.correction_training import CorrectionTraining
@@ -170,12 +170,12 @@ class AdversarialCorrection(Correction):
         embedding: NDArray[np.float32] = torch.cat(codes).cpu().numpy()
         return embedding
 
-    def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
+    def correct(self, expression: Matrix, groups: Groups, *, to: int | None = None) -> NDArray[np.float32]:
         """Return the expression, moved by what the decoder says of the batch."""
         codes = torch.as_tensor(self.embed(expression, groups), device=self._device)
         numbers, _ = groups.on(self._device)
         pairs = zip(torch.split(codes, _CHUNK), torch.split(numbers, _CHUNK), strict=True)
-        shift = torch.cat([self._shift(z, b) for z, b in pairs]).cpu().numpy()
+        shift = torch.cat([self._shift(z, b, to) for z, b in pairs]).cpu().numpy()
         return dense(expression) + self.components.to_genes(shift)
 
     def measure(self, expression: Matrix) -> NDArray[np.float32]:
@@ -214,9 +214,12 @@ class AdversarialCorrection(Correction):
         n_latent = self.nets.n_latent + self.components.loadings.shape[1]
         return Prior(generator, n_latent, _Code(self.nets, own, spread), name="correction")
 
-    def _shift(self, z: Tensor, batch: Tensor) -> Tensor:
+    def _shift(self, z: Tensor, batch: Tensor, to: int | None) -> Tensor:
+        own = self.nets.decode(z, batch)
+        if to is not None:
+            return self.nets.decode(z, torch.full_like(batch, to)) - own
         every = [self.nets.decode(z, torch.full_like(batch, b)) for b in range(self.n_fitted)]
-        return torch.stack(every).mean(0) - self.nets.decode(z, batch)
+        return torch.stack(every).mean(0) - own
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and plain values from which it can be built again."""

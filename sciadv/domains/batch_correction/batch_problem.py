@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.arguments.values import as_number
-from sciadv.domains.batch_correction.cells import encode
 from sciadv.domains.batch_correction.corrector import BatchCorrector
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.reading.columns import Given
 from sciadv.errors import InputError
 from sciadv.forward.base import LinearForward
 from sciadv.likelihood import Gaussian
@@ -122,9 +122,10 @@ def cell_problem(
     InputError
         As `BatchCorrector.transform`.
     """
-    n_cells = corrector.prepare(cells, None, None, needs_batch=False)[0].n_cells
+    learnt = corrector.learnt()
+    n_cells = learnt.prepare(cells, Given(), needs_batch=False)[0].n_cells
     labels = None if label is None else [label] * n_cells
-    _, expression, groups = corrector.prepare(cells, [own] * n_cells, labels, needs_batch=True)
+    _, expression, groups = learnt.prepare(cells, Given([own] * n_cells, labels), needs_batch=True)
     correction = corrector.fitted()
     row = int(groups.batch[0])
     number = int(groups.labels[0])
@@ -161,7 +162,8 @@ def expression_in(
     InputError
         There is no such batch, or as `BatchCorrector.transform`.
     """
-    row = -1 if batch is None else int(encode(np.array([batch]), corrector.batches, what="batch")[0])
-    _, expression, _ = corrector.prepare(cells, None, None, needs_batch=False)
+    learnt = corrector.learnt()
+    row = -1 if batch is None else learnt.batch_number(batch)
+    _, expression, _ = learnt.prepare(cells, Given(), needs_batch=False)
     measured: NDArray[np.float32] = x[:, row].detach().cpu().numpy().astype(np.float32)
     return corrector.fitted().to_expression(expression, measured)

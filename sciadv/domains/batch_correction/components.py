@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.cells import Matrix
+from sciadv.domains.batch_correction.reading.cells import Matrix
 from sciadv.types import as_random_state
 
 
@@ -27,27 +27,43 @@ class Components:
         ``(genes, components)``, orthonormal columns.
     scale
         Standard deviation of the first component, so that its scores have 1.
+    variance
+        ``(components,)``, of the scores before they are scaled.
+    noise
+        Variance of what the components leave of a gene.
     """
 
     mean: NDArray[np.float32]
     loadings: NDArray[np.float32]
     scale: float
+    variance: NDArray[np.float64]
+    noise: float
 
     @staticmethod
     def fit(expression: Matrix, n_components: int, *, seed: int) -> Components:
         """Find the components of a matrix ``(cells, genes)``, which may be sparse and is not centred.
 
-        There are at most one fewer than cells and than genes.
+        There are at most one fewer than cells and than genes. NaN is a value that was not measured: it is
+        left out, by way of its expectation given the others and the components (regularised iterative PCA).
+
+        References
+        ----------
+        J. Josse, F. Husson, Handling missing values in exploratory multivariate data analysis methods,
+        J. Société Française de Statistique 153(2), 2012.
         """
         from sklearn.decomposition import PCA
 
         n = min(n_components, min(expression.shape) - 1)
-        pca = PCA(n, svd_solver="arpack", random_state=as_random_state(seed)).fit(expression)
+        has_gaps = isinstance(expression, np.ndarray) and bool(np.isnan(expression).any())
+        full = _filled(expression, n, seed=seed) if has_gaps else expression
+        pca = PCA(n, svd_solver="arpack", random_state=as_random_state(seed)).fit(full)
         scale = float(np.sqrt(pca.explained_variance_[0]))
         return Components(
             mean=pca.mean_.astype(np.float32),
             loadings=np.ascontiguousarray(pca.components_.T, dtype=np.float32),
             scale=scale if scale > 0 else 1.0,
+            variance=np.asarray(pca.explained_variance_, np.float64),
+            noise=float(pca.noise_variance_),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -56,19 +72,58 @@ class Components:
             "components.mean": torch.as_tensor(self.mean),
             "components.loadings": torch.as_tensor(self.loadings),
             "components.scale": torch.tensor(self.scale, dtype=torch.float64),
+            "components.variance": torch.as_tensor(self.variance),
+            "components.noise": torch.tensor(self.noise, dtype=torch.float64),
         }
 
     @staticmethod
     def from_tensors(tensors: dict[str, Tensor]) -> Components:
         """Build them from what `tensors` returned, among others."""
         mean, loadings = (tensors[f"components.{name}"].numpy() for name in ("mean", "loadings"))
-        return Components(mean, loadings, float(tensors["components.scale"]))
+        scale, noise = (float(tensors[f"components.{name}"]) for name in ("scale", "noise"))
+        return Components(mean, loadings, scale, tensors["components.variance"].numpy(), noise)
 
     def scores(self, expression: Matrix) -> NDArray[np.float32]:
-        """Return the scores ``(cells, components)``."""
+        """Return the scores ``(cells, components)``; those of a cell with NaN are the likeliest.
+
+        The likeliest under normal components and noise of their variances, given what was measured.
+        """
+        if isinstance(expression, np.ndarray) and np.isnan(expression).any():
+            return self._likeliest(expression)
         scores = (expression @ self.loadings - self.mean @ self.loadings) / self.scale
         return np.asarray(scores, np.float32)
+
+    def _likeliest(self, expression: NDArray[np.float32]) -> NDArray[np.float32]:
+        scores = np.empty((len(expression), len(self.variance)), np.float32)
+        penalty = np.diag(self.noise / self.variance.clip(min=1e-12))
+        for row, x in enumerate(np.asarray(expression, np.float64) - self.mean):
+            seen = ~np.isnan(x)
+            own = self.loadings[seen]
+            system = own.T @ own + (0.0 if seen.all() else penalty)
+            scores[row] = np.linalg.lstsq(system, own.T @ x[seen], rcond=None)[0] / self.scale
+        return scores
 
     def to_genes(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return differences of scores ``(cells, components)`` as differences of expression."""
         return np.asarray(self.scale * scores @ self.loadings.T, np.float32)
+
+
+def _filled(
+    expression: NDArray[np.float32], n: int, *, seed: int, tolerance: float = 1e-4, most: int = 200
+) -> NDArray[np.float64]:
+    """Return expression with its gaps at their expectation under `n` components, each shrunk by the noise."""
+    from sklearn.decomposition import PCA
+
+    x = np.asarray(expression, np.float64)
+    gaps = np.isnan(x)
+    filled = np.where(gaps, np.nanmean(x, 0), x)
+    spread = np.nanstd(x)
+    for _ in range(most):
+        pca = PCA(n, svd_solver="arpack", random_state=as_random_state(seed)).fit(filled)
+        kept = (1 - pca.noise_variance_ / pca.explained_variance_.clip(min=1e-12)).clip(min=0)
+        expected = pca.mean_ + (pca.transform(filled) * kept) @ pca.components_
+        change = np.abs(expected - filled)[gaps].max()
+        filled[gaps] = expected[gaps]
+        if change < tolerance * spread:
+            break
+    return filled

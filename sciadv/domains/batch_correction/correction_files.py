@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, final
 
-import torch
 from torch import Tensor
 
-from sciadv.domains.batch_correction.choice.lesson import REASONS
-from sciadv.domains.batch_correction.fitted_correction import Correction
-from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.errors import SciadvError, WeightsError
 from sciadv.files.folders import as_path
 from sciadv.files.publishing import publish
@@ -34,58 +30,6 @@ class SavedCorrection:
 
     card: dict[str, Any]
     tensors: dict[str, Tensor]
-
-    @staticmethod
-    def of(card: dict[str, Any], correction: Correction, reference: Reference | None) -> SavedCorrection:
-        """Return the card and the tensors of a fitted corrector."""
-        tensors, facts = correction.state()
-        if reference is not None:
-            tensors = tensors | reference.tensors()
-            facts = {**facts, "reference": reference.facts()}
-        return SavedCorrection({**card, "correction": facts}, tensors)
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what the corrector was made with."""
-        card = self.card
-        return {
-            "batch_key": card["batch_key"],
-            "label_key": card["label_key"] or None,
-            "keep": card.get("keep", ()),
-            "method": card["method"],
-            "seed": card["seed"],
-            "target_counts": card.get("target_counts", 1e4),
-        }
-
-    def fitted(self, find: Callable[[str], type[Correction]], device: torch.device) -> dict[str, Any]:
-        """Return what the fit found, by the names that a corrector has for it.
-
-        Parameters
-        ----------
-        find
-            Finds a method by its name.
-        device
-            Where the correction computes.
-        """
-        card = self.card
-        batches, labels = (tuple(card[name]) for name in ("batches", "labels"))
-        facts = card["correction"].get("reference")
-        return {
-            "batches": batches,
-            "labels": labels,
-            "genes": None if card["genes"] is None else tuple(card["genes"]),
-            "n_genes": card["n_genes"],
-            "takes_counts": card["takes_counts"],
-            "notes": tuple(card.get("notes", ())),
-            "reasons": {key: card[key] for key in REASONS if key in card},
-            "reference": None if facts is None else Reference.from_tensors(self.tensors, facts),
-            "correction": find(card["method"]).restore(
-                self.tensors,
-                card["correction"],
-                n_batches=len(batches),
-                n_labels=len(labels),
-                device=device,
-            ),
-        }
 
 
 def save_correction(folder: Path | str, saved: SavedCorrection) -> Path:

@@ -4,55 +4,58 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
-from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
 
-from sciadv.arguments.values import as_count, as_number, as_one_of, as_seed, as_text
-from sciadv.domains.batch_correction.cells import Cells, Matrix, encode, give_back, read_cells, require_batch
+from sciadv.arguments.values import as_count, as_flag, as_number, as_one_of, as_seed, as_text
 from sciadv.domains.batch_correction.choice.lesson import AUTO, Wanted, make_lesson
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction_files import SavedCorrection, load_correction, save_correction
+from sciadv.domains.batch_correction.correction_files import load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS, Correction, FitPlan, Lesson
-from sciadv.domains.batch_correction.groups import (
-    Groups,
-    check_further,
-    check_size,
-    known_names,
-    label_codes,
-    listed,
-)
-from sciadv.domains.batch_correction.query.fitted_cells import Reference, require_reference
+from sciadv.domains.batch_correction.learnt import Learnt
+from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.keys import is_anndata
+from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device
 
-#: What is to be kept, by key: one value a cell.
-Kept = Mapping[str, Iterable[object]] | None
-#: A value for each cell, or None.
+#: A value for each cell, or none; and several of them by key.
 Column = Iterable[object] | None
+Values = Mapping[str, Iterable[object]] | None
+
+
+_OUTPUTS = ("default", "pandas")
 
 
 @final
-class BatchCorrector:
+class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
     """Takes out of expression what belongs to the batch and keeps what belongs to the cell.
 
     Parameters
     ----------
     batch_key
-        Column of an AnnData's ``obs`` that says the batch; several are joined.
+        Column that says the batch, of an AnnData's ``obs`` or of a data frame; several are joined.
     label_key
         Column with labels (cell types) that the correction should keep apart; missing ones are unknown.
         None corrects without labels.
     keep
         Columns whose differences are to be kept (condition, sex): only cells that agree in them are compared.
         Refused where they are confounded with the batch.
+    covariates
+        Columns of numbers (run order, age of a reagent) whose effect within batches is removed.
+    layer
+        Layer of an AnnData with the expression; None for ``X``.
+    is_counts
+        Whether the numbers are counts or proportional to them, so that they are scaled and logged; None lets
+        the numbers say so, and asks where they do not.
     method
         "residual" (components moved where cells of other batches match), "linear" (ComBat), "adversarial" (a
         conditional autoencoder against a batch discriminator), "nothing", or "auto": nothing where batches do
@@ -78,9 +81,11 @@ class BatchCorrector:
 
     Notes
     -----
-    `data` is an AnnData; or a data frame, array, tensor or scipy sparse matrix of cells by genes, with
-    `batch` (and `labels`) given beside it. Whole numbers are taken as counts and log-normalised
-    (``log(1 + 1e4 x / total)``); anything else is taken as normalised already.
+    `data` is an AnnData; a data frame of cells by genes, which may hold the columns that are named beside
+    the genes; or an array, tensor or scipy sparse matrix with `batch` (and `labels`) given beside it.
+    Counts, whole or not, and scaled counts (CPM, TPM) are log-normalised (``log(1 + 1e4 x / total)``); log
+    expression stays as it is, with NaN where nothing was measured. It is an estimator of scikit-learn, for
+    `clone`, `set_output` and pipelines.
 
     References
     ----------
@@ -103,6 +108,9 @@ class BatchCorrector:
         *,
         label_key: str | None = None,
         keep: str | Sequence[str] = (),
+        covariates: str | Sequence[str] = (),
+        layer: str | None = None,
+        is_counts: bool | None = None,
         method: str = "auto",
         settings: AdversarialSettings | None = None,
         seed: int = 0,
@@ -110,43 +118,50 @@ class BatchCorrector:
         auto_below: int = 500,
         target_counts: float = 1e4,
     ) -> None:
-        if method not in (AUTO, *CORRECTIONS):
-            raise UnknownNameError("method", str(method), [AUTO, *CORRECTIONS])
-        several = [as_text(key, "batch_key") for key in ([] if isinstance(batch_key, str) else batch_key)]
-        self.batch_key = several or as_text(batch_key, "batch_key")
-        self.keep = tuple(as_text(key, "keep") for key in ((keep,) if isinstance(keep, str) else keep))
-        self.label_key = None if label_key is None else as_text(label_key, "label_key")
+        self.batch_key = batch_key
+        self.label_key = label_key
+        self.keep = keep
+        self.covariates = covariates
+        self.layer = layer
+        self.is_counts = is_counts
         self.method = method
-        self.settings = AdversarialSettings() if settings is None else settings
-        as_one_of(self.settings, "settings", AdversarialSettings, "an AdversarialSettings")
-        self.seed = as_seed(seed)
+        self.settings = settings
+        self.seed = seed
         self.device = device
-        self.auto_below = as_count(auto_below, "auto_below", least=0)
-        self.target_counts = as_number(target_counts, "target_counts", above=0)
-        #: After `fit`: names of batches and labels, the genes (None for arrays), and the correction.
-        self.batches: tuple[str, ...] = ()
-        self.labels: tuple[str, ...] = ()
-        self.genes: tuple[str, ...] | None = None
-        self.n_genes = 0
-        self.takes_counts = False
-        self.correction: Correction | None = None
-        self.reference: Reference | None = None
-        #: What to beware of, in sentences, and why `auto` chose what it did.
-        self.notes: tuple[str, ...] = ()
-        self.reasons: dict[str, Any] = {}
+        self.auto_below = auto_below
+        self.target_counts = target_counts
+        self._learnt: Learnt | None = None
+        self._output = _OUTPUTS[0]
+        self._check()
 
-    @property
-    def fitted_method(self) -> str:
-        """Which method was fitted; `InputError` before."""
-        return self.fitted().method
+    def _check(self) -> tuple[Columns, AdversarialSettings]:
+        """Check what was given, and return what is read and the settings."""
+        if self.method not in (AUTO, *CORRECTIONS):
+            raise UnknownNameError("method", str(self.method), [AUTO, *CORRECTIONS])
+        columns = Columns.of(
+            batch_key=self.batch_key,
+            label_key=self.label_key,
+            keep=self.keep,
+            covariates=self.covariates,
+            layer=self.layer,
+            is_counts=self.is_counts,
+        )
+        settings = AdversarialSettings() if self.settings is None else self.settings
+        as_one_of(settings, "settings", AdversarialSettings, "an AdversarialSettings")
+        as_seed(self.seed)
+        as_count(self.auto_below, "auto_below", least=0)
+        as_number(self.target_counts, "target_counts", above=0)
+        return columns, settings
 
     def fit(
         self,
         data: Any,
+        y: object = None,  # noqa: ARG002  # scikit-learn's pipelines give it
         *,
         batch: Column = None,
         labels: Column = None,
-        keep: Kept = None,
+        keep: Values = None,
+        covariates: Values = None,
         monitor: TrainingMonitor | None = None,
     ) -> BatchCorrector:
         """Learn what the batches differ in; returns the corrector.
@@ -154,9 +169,9 @@ class BatchCorrector:
         Parameters
         ----------
         data
-            The cells.
-        batch, labels, keep
-            ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData.
+            The cells; `y` is not read.
+        batch, labels, keep, covariates
+            ``(cells,)``, the last two by key; from the columns if left out. A Series goes by its index.
         monitor
             Is called after each step of a training.
 
@@ -168,30 +183,17 @@ class BatchCorrector:
         GameError
             The training diverged.
         """
-        lesson = self.begin(data, batch=batch, labels=labels, keep=keep, monitor=monitor)
+        lesson = self.begin(data, Given(batch, labels, keep, covariates), monitor=monitor)
         return self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
 
     def begin(
-        self,
-        data: Any,
-        *,
-        batch: Column = None,
-        labels: Column = None,
-        keep: Kept = None,
-        monitor: TrainingMonitor | None = None,
+        self, data: Any, given: Given | None = None, *, monitor: TrainingMonitor | None = None
     ) -> Lesson:
         """Read and check cells, and return what a correction learns from; `fit` without the fit."""
-        plan = FitPlan(self.settings, self.seed, as_device(self.device), monitor)
-        cells = read_cells(
-            data,
-            batch_key=self.batch_key,
-            label_key=self.label_key,
-            keep_keys=self.keep,
-            batch=batch,
-            labels=labels,
-            keep=keep,
-        )
-        wanted = Wanted(self.method, self.batch_key, CORRECTIONS.find, self.auto_below, self.target_counts)
+        columns, settings = self._check()
+        plan = FitPlan(settings, self.seed, as_device(self.device), monitor)
+        cells = read_cells(data, columns, given)
+        wanted = Wanted(self.method, columns, CORRECTIONS.find, self.auto_below, self.target_counts)
         lesson = make_lesson(cells, wanted, plan, data.obs if is_anndata(data) else None)
         for note in lesson.notes:
             warnings.warn(note, stacklevel=3)
@@ -199,27 +201,20 @@ class BatchCorrector:
 
     def finish(self, lesson: Lesson, correction: Correction) -> BatchCorrector:
         """Take over a correction that was fitted to what `begin` returned; returns the corrector."""
-        cells = lesson.cells
-        self.correction = correction
-        z = correction.embed(lesson.expression, lesson.groups)
-        codes = np.full(len(z), -1, np.int64)
-        self.reference = Reference.of(z, lesson.groups.batch, codes, (), seed=lesson.plan.seed)
-        self.batches = known_names(cells.batch)
-        self.labels = known_names(cells.labels)
-        self.genes = cells.genes
-        self.n_genes = cells.n_genes
-        self.takes_counts = cells.is_counts
-        self.notes = lesson.notes
-        self.reasons = lesson.facts
+        self._learnt = Learnt.of(lesson, correction, target_counts=self.target_counts)
         return self
 
-    def transform(
+    def transform(  # noqa: PLR0913  # one keyword a choice of the user
         self,
         data: Any,
         *,
         batch: Column = None,
         labels: Column = None,
-        keep: Kept = None,
+        keep: Values = None,
+        covariates: Values = None,
+        to: str | None = None,
+        key_added: str | None = None,
+        copy: bool = True,
     ) -> Any:
         """Correct cells of the batches that were fitted, seen or not.
 
@@ -227,50 +222,72 @@ class BatchCorrector:
         ----------
         data
             The cells: the same genes, by name, or the same columns.
-        batch, labels, keep
-            ``(cells,)``; read from ``obs`` if left out and `data` is an AnnData. Labels and what is kept are
-            read only by the linear method that was fitted with some.
+        batch, labels, keep, covariates
+            As of `fit`. Labels and what is kept are read only by the linear method that was fitted with some.
+        to
+            Batch as which all cells are given; None for what batches share. Its own cells stay as they are.
+        key_added
+            Where an AnnData gets what is new: ``layers[key_added]``, ``obsm["X_" + key_added]`` and
+            ``uns[key_added]``; None for ``layers["corrected"]``, ``obsm["X_sciadv"]`` and ``uns["sciadv"]``.
+        copy
+            Whether an AnnData is copied, or written into and given back.
 
         Returns
         -------
-        The corrected log-normalised expression ``(cells, genes)`` in the kind of `data`. For an AnnData a
-        copy with it in ``layers["corrected"]`` and the embedding in ``obsm["X_sciadv"]``; ``X`` stays.
+        The corrected log-normalised expression ``(cells, genes)`` in the kind of `data`. An AnnData has the
+        embedding too; ``X`` stays.
 
         Raises
         ------
         InputError
             Genes are missing, a batch or label was not fitted, or counts do not come as counts.
         """
-        cells, expression, groups = self.prepare(data, batch, labels, keep=keep, needs_batch=True)
-        correction = self.fitted()
-        return give_back(
-            data,
-            correction.correct(expression, groups),
-            correction.embed(expression, groups),
-            genes=cells.genes,
-            facts=self.facts(),
-        )
+        learnt = self.learnt()
+        seen = learnt.prepare(data, Given(batch, labels, keep, covariates), needs_batch=True)
+        key = None if key_added is None else as_text(key_added, "key_added")
+        aim = None if to is None else learnt.batch_number(to)
+        found = learnt.corrected(data, seen, to=aim, key=key, copy=as_flag(copy, "copy"))
+        return self._in_kind(found)
+
+    def _in_kind(self, corrected: Any) -> Any:
+        """Return what was corrected, arrays as data frames if that is wanted."""
+        if self._output == "default" or not isinstance(corrected, np.ndarray | torch.Tensor):
+            return corrected
+        frame = import_module("pandas").DataFrame
+        return frame(np.asarray(corrected), columns=self.get_feature_names_out())
 
     def correct(
+        self,
+        data: Any,
+        y: object = None,  # noqa: ARG002  # as `fit`
+        *,
+        batch: Column = None,
+        labels: Column = None,
+        keep: Values = None,
+        covariates: Values = None,
+        monitor: TrainingMonitor | None = None,
+    ) -> Any:
+        """Fit on cells and correct them: `fit`, then `transform`."""
+        lesson = self.begin(data, Given(batch, labels, keep, covariates), monitor=monitor)
+        self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
+        seen = (lesson.cells, lesson.expression, lesson.groups)
+        return self._in_kind(self.learnt().corrected(data, seen))
+
+    fit_transform = correct  # as scikit-learn calls it
+
+    def embed(
         self,
         data: Any,
         *,
         batch: Column = None,
         labels: Column = None,
-        keep: Kept = None,
-        monitor: TrainingMonitor | None = None,
-    ) -> Any:
-        """Fit on cells and correct them: `fit`, then `transform`."""
-        batch = listed(batch, data)
-        labels = listed(labels, data)
-        return self.fit(data, batch=batch, labels=labels, keep=keep, monitor=monitor).transform(
-            data, batch=batch, labels=labels, keep=keep
-        )
-
-    def embed(self, data: Any, *, batch: Column = None, labels: Column = None) -> NDArray[np.float32]:
+        keep: Values = None,
+        covariates: Values = None,
+    ) -> NDArray[np.float32]:
         """Return coordinates ``(cells, n)`` without the batch; the adversarial method needs none for it."""
         correction = self.fitted()
-        _, expression, groups = self.prepare(data, batch, labels, needs_batch=correction.needs_batch)
+        given = Given(batch, labels, keep, covariates)
+        _, expression, groups = self.learnt().prepare(data, given, needs_batch=correction.needs_batch)
         return correction.embed(expression, groups)
 
     def adapt(self, data: Any, *, batch: Column = None, labels: Column = None) -> BatchCorrector:
@@ -279,29 +296,19 @@ class BatchCorrector:
         Cells of the batches that were fitted are corrected as before. Takes what `transform` takes; raises
         an `InputError` where a batch is known already or has too few cells.
         """
-        cells, expression, groups = self.prepare(data, batch, labels, needs_batch=True, is_further=True)
-        fitted = self.fitted()
-        names = require_batch(cells)
-        adapted = copy(self)
-        adapted.batches += check_further(names, self.batches, method=fitted.method, least=fitted.least_cells)
-        plan = FitPlan(self.settings, self.seed, as_device(self.device))
-        adapted.correction = fitted.adapted(expression, groups, require_reference(self.reference), plan)
-        return adapted
+        plan = FitPlan(self._check()[1], self.seed, as_device(self.device))
+        learnt = self.learnt().adapted(data, Given(batch, labels), plan)
+        return BatchCorrector.of(learnt, device=self.device)
 
     def uncorrected(self, data: Any) -> NDArray[np.float32]:
         """Return principal components ``(cells, n)`` of the expression as it is, to compare `embed` with."""
-        _, expression, _ = self.prepare(data, None, None, needs_batch=False)
-        return Components.fit(expression, self.settings.n_components, seed=self.seed).scores(expression)
+        _, settings = self._check()
+        _, expression, _ = self.learnt().prepare(data, Given(), needs_batch=False)
+        return Components.fit(expression, settings.n_components, seed=self.seed).scores(expression)
 
     def save(self, folder: Path | str) -> Path:
-        """Write ``weights.safetensors`` and ``card.json`` to a folder, both or none; it is made if need be.
-
-        Raises
-        ------
-        InputError
-            `fit` was not called, or the folder cannot be written.
-        """
-        return save_correction(folder, SavedCorrection.of(self.card(), self.fitted(), self.reference))
+        """Write ``weights.safetensors`` and ``card.json`` to a folder, both or none."""
+        return save_correction(folder, self.learnt().saved())
 
     @staticmethod
     def load(folder: Path | str, *, device: str = "cpu") -> BatchCorrector:
@@ -312,80 +319,75 @@ class BatchCorrector:
         WeightsError
             The folder has no such files, or they are broken.
         """
-        target = as_device(device)
+        on = as_device(device)
+        learnt = load_correction(folder, lambda saved: Learnt.restored(saved, CORRECTIONS.find, on))
+        return BatchCorrector.of(learnt, device=str(on))
 
-        def build(saved: SavedCorrection) -> BatchCorrector:
-            corrector = BatchCorrector(**saved.arguments(), device=str(target))
-            vars(corrector).update(saved.fitted(CORRECTIONS.find, target))
-            return corrector
-
-        return load_correction(folder, build)
+    @staticmethod
+    def of(learnt: Learnt, *, device: str = "cpu") -> BatchCorrector:
+        """Return the corrector of what was learnt."""
+        columns = learnt.columns
+        corrector = BatchCorrector(
+            columns.batch,
+            label_key=columns.label,
+            keep=columns.keep,
+            covariates=columns.covariates,
+            layer=columns.layer,
+            method=learnt.correction.method,
+            seed=learnt.seed,
+            device=device,
+            target_counts=learnt.target_counts,
+        )
+        corrector._learnt = learnt  # of its own class
+        return corrector
 
     def card(self) -> dict[str, Any]:
         """Return what it was fitted on and how, as plain values."""
-        return {
-            "method": self.fitted_method,
-            "batch_key": self.batch_key,
-            "label_key": self.label_key or "",
-            "keep": list(self.keep),
-            "seed": self.seed,
-            "target_counts": self.target_counts,
-            "n_genes": self.n_genes,
-            "takes_counts": self.takes_counts,
-            "batches": list(self.batches),
-            "labels": list(self.labels),
-            "genes": None if self.genes is None else list(self.genes),
-            "notes": list(self.notes),
-            **self.reasons,
-        }
+        return self.learnt().card()
 
-    def facts(self) -> dict[str, str | int]:
-        """Return the short facts of the card, as an AnnData's ``uns`` holds them."""
-        return {key: value for key, value in self.card().items() if isinstance(value, str | int)}
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:  # noqa: ARG002
+        """Return the names of genes, as scikit-learn asks for them; ``x0``, ``x1``, … for arrays."""
+        learnt = self.learnt()
+        return np.array(learnt.genes or [f"x{i}" for i in range(learnt.n_genes)], dtype=object)
 
-    def fitted(self) -> Correction:
-        """Return the correction that was fitted.
+    def set_output(self, *, transform: str | None = None) -> BatchCorrector:
+        """Say what `transform` gives for arrays: "default" (their kind) or "pandas"; as in scikit-learn.
+
+        Raises
+        ------
+        UnknownNameError
+            It is another kind.
+        """
+        if transform not in (None, *_OUTPUTS):
+            raise UnknownNameError("output", str(transform), list(_OUTPUTS))
+        self._output = transform or self._output
+        return self
+
+    @property
+    def fitted_method(self) -> str:
+        """Which method was fitted; `InputError` before."""
+        return self.fitted().method
+
+    @property
+    def batches(self) -> tuple[str, ...]:
+        """The batches that were fitted."""
+        return self.learnt().batches
+
+    def learnt(self) -> Learnt:
+        """Return what was learnt.
 
         Raises
         ------
         InputError
             `fit` was not called.
         """
-        if self.correction is None:
+        if self._learnt is None:
             raise InputError("the corrector has not seen any cells yet; call fit or correct first")
-        return self.correction
+        return self._learnt
 
-    def prepare(
-        self,
-        data: Any,
-        batch: Column,
-        labels: Column,
-        *,
-        needs_batch: bool,
-        keep: Kept = None,
-        is_further: bool = False,
-    ) -> tuple[Cells, Matrix, Groups]:
-        """Read cells as the fitted correction takes them; further batches are numbered by themselves."""
-        correction = self.fitted()
-        cells = read_cells(
-            data,
-            batch_key=self.batch_key if needs_batch else None,
-            label_key=self.label_key if correction.needs_labels else None,
-            batch=batch if needs_batch else None,
-            labels=labels if correction.needs_labels else None,
-            keep_keys=self.keep if correction.needs_labels else (),
-            keep=keep if correction.needs_labels else None,
-        ).only(self.genes, self.n_genes)
-        cells = replace(cells, labels=cells.strata)
-        check_size(cells)
-        if self.takes_counts and not cells.is_counts:
-            raise InputError(
-                "the corrector was fitted on counts, but these values are not whole numbers; give raw counts"
-            )
-        codes = np.full(cells.n_cells, -1, np.int64)
-        batches = known_names(cells.batch) if is_further else self.batches
-        if needs_batch:
-            codes = encode(require_batch(cells), batches, what="batch")
-        numbers = label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
-        expression = cells.normalised(self.target_counts) if self.takes_counts else cells.expression
-        return cells, expression, Groups(codes, numbers, len(batches), len(self.labels))
+    def fitted(self) -> Correction:
+        """Return the correction that was fitted; `InputError` before."""
+        return self.learnt().correction
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._learnt is not None

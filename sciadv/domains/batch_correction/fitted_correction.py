@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.cells import Cells, Matrix, dense
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
+from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, dense
+from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
 from sciadv.registry.registry import Registry, by_attribute
@@ -88,7 +89,7 @@ class Correction(ABC):
         """Return coordinates ``(cells, n)`` in which batches lie on top of each other."""
 
     @abstractmethod
-    def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
+    def correct(self, expression: Matrix, groups: Groups, *, to: int | None = None) -> NDArray[np.float32]:
         """Return the expression with the batch's part removed, ``(cells, genes)``.
 
         Parameters
@@ -97,6 +98,8 @@ class Correction(ABC):
             Normalised, as it was for the fit.
         groups
             Batch and label of each cell.
+        to
+            Number of a batch as which the cells are given, rather than as none.
         """
 
     @abstractmethod
@@ -166,6 +169,8 @@ class Lesson:
     ----------
     cells
         The cells.
+    columns
+        Where it was read what they are.
     expression
         Normalised, ``(cells, genes)``.
     groups
@@ -181,6 +186,7 @@ class Lesson:
     """
 
     cells: Cells
+    columns: Columns
     expression: Matrix
     groups: Groups
     correction: type[Correction]

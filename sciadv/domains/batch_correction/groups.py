@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import torch
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.arguments.memory import check_memory
-from sciadv.domains.batch_correction.cells import Cells, encode
+from sciadv.domains.batch_correction.reading.cells import Cells, encode
 from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
 from sciadv.errors import InputError
 
@@ -60,22 +58,6 @@ def label_codes(cells: Cells, known: tuple[str, ...], *, is_needed: bool) -> Cod
             f"of every cell; give them all, leave the labels out, or take the adversarial method"
         )
     return codes
-
-
-def listed(values: Iterable[object] | None, data: object) -> Any:
-    """Return values that can be read twice; what cannot be read at all stays, to be refused with its name.
-
-    Of values that may have no end, one more is read than there are cells in `data`.
-    """
-    is_column = not isinstance(values, str | bytes) and getattr(values, "ndim", 1) == 1
-    if not isinstance(values, Iterable) or not is_column:
-        return values
-    shape = getattr(data, "shape", ())
-    if isinstance(shape, tuple) and shape:
-        n_cells = int(shape[0])
-    else:
-        n_cells = len(data) if isinstance(data, list | tuple) else 0
-    return list(values if isinstance(values, Sized) else islice(values, n_cells + 1))
 
 
 def known_names(names: Names | None) -> tuple[str, ...]:

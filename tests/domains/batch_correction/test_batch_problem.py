@@ -9,6 +9,7 @@ import torch
 import sciadv
 from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector
 from sciadv.domains.batch_correction.batch_problem import OwnBatch, cell_problem, expression_in
+from sciadv.domains.batch_correction.reading.columns import Given
 from sciadv.errors import InputError
 from sciadv.testing import check_forward
 
@@ -32,14 +33,14 @@ def test_the_solution_is_the_correction_and_its_own_batch_is_the_cell(adversaria
     expected = adversarial.transform(some, batch=["batch 2"] * 8)
     np.testing.assert_allclose(expression_in(adversarial, some, solution.x), expected, atol=1e-4)
     own = expression_in(adversarial, some, solution.x, batch="batch 2")
-    _, measured, _ = adversarial.prepare(some, None, None, needs_batch=False)
+    _, measured, _ = adversarial.learnt().prepare(some, Given(), needs_batch=False)
     np.testing.assert_allclose(own, measured, atol=1e-4)
 
 
 def test_another_batch_differs_by_what_the_decoder_gives_both(adversarial, some) -> None:
     solution = sciadv.solve(cell_problem(adversarial, some, own="batch 2"))
     correction = adversarial.fitted()
-    _, expression, _ = adversarial.prepare(some, None, None, needs_batch=False)
+    _, expression, _ = adversarial.learnt().prepare(some, Given(), needs_batch=False)
     with torch.no_grad():
         z = correction.nets.posterior(torch.as_tensor(correction.measure(expression)))[0]
         there, here = (correction.nets.decode(z, torch.full((8,), b)) for b in (0, 1))
@@ -51,7 +52,7 @@ def test_the_most_probable_answer_explains_the_cell_and_is_near_the_correction(a
     solution = sciadv.solve(cell_problem(adversarial, some, own="batch 2", latent_weight=1.0))
     assert float(solution.misfit.max()) < 3
     corrected = adversarial.transform(some, batch=["batch 2"] * 8)
-    _, expression, _ = adversarial.prepare(some, None, None, needs_batch=False)
+    _, expression, _ = adversarial.learnt().prepare(some, Given(), needs_batch=False)
     moved = np.linalg.norm(corrected - expression)
     gap = np.linalg.norm(expression_in(adversarial, some, solution.x) - corrected)
     assert gap < moved  # the gap of amortised inference, less than the correction itself

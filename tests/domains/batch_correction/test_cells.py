@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 
-from sciadv.domains.batch_correction.cells import Cells, dense, read_cells
-from sciadv.domains.batch_correction.combat import fit_location_scale
+from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.linear.combat import fit_location_scale
+from sciadv.domains.batch_correction.linear.group_moments import GroupMoments
+from sciadv.domains.batch_correction.reading.cells import Cells, dense
+from sciadv.domains.batch_correction.reading.columns import Columns
+from sciadv.domains.batch_correction.reading.kinds import COUNTS as WHOLE
+from sciadv.domains.batch_correction.reading.kinds import LOGGED
+from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError
 
 COUNTS = np.array([[1.0, 3.0, 0.0], [10.0, 0.0, 30.0]], np.float32)
@@ -15,35 +22,33 @@ COUNTS = np.array([[1.0, 3.0, 0.0], [10.0, 0.0, 30.0]], np.float32)
 
 @pytest.mark.parametrize("as_kind", [np.asarray, sparse.csr_array])
 def test_counts_are_normalised_to_ten_thousand_and_logged(as_kind) -> None:
-    found = dense(Cells(as_kind(COUNTS), is_counts=True).normalised())
+    found = dense(Cells(as_kind(COUNTS), WHOLE).normalised())
     total = COUNTS.sum(1, keepdims=True)
     np.testing.assert_allclose(found, np.log1p(COUNTS * (1e4 / total)), rtol=1e-6)
     np.testing.assert_allclose(np.expm1(found).sum(1), 1e4, rtol=1e-5)
 
 
 def test_whole_numbers_are_counts_and_others_stay_as_they_are() -> None:
-    assert read_cells(COUNTS, batch_key=None).is_counts
-    normalised = read_cells(COUNTS + 0.5, batch_key=None)
-    assert not normalised.is_counts
+    assert read_cells(COUNTS, Columns()).kind == WHOLE
+    normalised = read_cells(COUNTS + 0.5, Columns(is_counts=False))
+    assert normalised.kind == LOGGED
     np.testing.assert_array_equal(normalised.normalised(), COUNTS + 0.5)
 
 
 def test_a_cell_without_counts_is_refused() -> None:
     with pytest.raises(InputError, match="1 of 2 cells have no counts"):
-        read_cells(COUNTS * [[0], [1]], batch_key=None).normalised()
+        read_cells(COUNTS * [[0], [1]], Columns()).normalised()
 
 
 def test_shrinkage_is_the_empirical_bayes_of_johnson_written_out() -> None:
     """One iteration to the fixed point, gene by gene, as equations 3 and 4 of their supplement have it."""
-    import torch
-
     draw = np.random.default_rng(0)
     x = draw.normal(size=(40, 6)) * draw.uniform(0.5, 2, 6)
     batch = np.repeat([0, 1], [25, 15])
     x[batch == 1] += draw.normal(size=6)
-    model = fit_location_scale(
-        torch.as_tensor(x), torch.as_tensor(batch), torch.full((40,), -1), n_batches=2, n_labels=0
-    )
+    groups = Groups(batch, np.full(40, -1), 2, 0)
+    moments = GroupMoments.of(x, groups, torch.device("cpu"))
+    model = fit_location_scale(moments, n_batches=2, n_labels=0)
     s = np.sqrt(np.mean((x - np.stack([x[batch == b].mean(0) for b in (0, 1)])[batch]) ** 2, 0))
     z = (x - np.average([x[batch == b].mean(0) for b in (0, 1)], axis=0, weights=[25, 15])) / s
     for b in (0, 1):

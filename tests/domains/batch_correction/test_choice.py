@@ -17,7 +17,7 @@ def test_auto_changes_nothing_where_batches_were_drawn_at_random() -> None:
     batch = np.random.default_rng(0).choice(["a", "b"], 600)
     corrector = BatchCorrector().fit(cells.counts, batch=batch)
     assert corrector.fitted_method == "nothing"
-    assert "do not differ" in corrector.reasons["chosen_because"]
+    assert "do not differ" in corrector.card()["chosen_because"]
     np.testing.assert_array_equal(corrector.embed(cells.counts), corrector.uncorrected(cells.counts))
     x = np.log1p(1e4 * cells.counts / cells.counts.sum(1, keepdims=True))
     np.testing.assert_allclose(corrector.transform(cells.counts, batch=batch), x, rtol=1e-5)
@@ -27,7 +27,7 @@ def test_auto_matches_cells_where_batches_hold_other_types_and_tells_what_it_com
     cells = simulate(chain(2, 300), seed=0, n_genes=200)
     corrector = BatchCorrector().fit(cells.counts, batch=cells.batch)
     assert corrector.fitted_method == "residual"
-    assert [row[0] for row in corrector.reasons["compared"]] == ["nothing", "linear", "residual"]
+    assert [row[0] for row in corrector.card()["compared"]] == ["nothing", "linear", "residual"]
     assert BatchCorrector.load(corrector.save(tmp_path / "c")).card() == corrector.card()
 
 

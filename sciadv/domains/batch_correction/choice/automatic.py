@@ -10,13 +10,13 @@ from typing import final
 
 import numpy as np
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.choice.evidence import Probed, batch_p_value, kept_within, probe
 from sciadv.domains.batch_correction.choice.nothing import NoCorrection
-from sciadv.domains.batch_correction.combat import LinearCorrection
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Codes, Groups
+from sciadv.domains.batch_correction.linear.combat import LinearCorrection
 from sciadv.domains.batch_correction.matched.matched_correction import ResidualCorrection
+from sciadv.domains.batch_correction.reading.cells import Matrix, dense
 
 
 @final

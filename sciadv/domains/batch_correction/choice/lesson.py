@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from sciadv.domains.batch_correction.cells import Cells, encode, require_batch
 from sciadv.domains.batch_correction.choice.automatic import choose
 from sciadv.domains.batch_correction.choice.confounding import Design, aliased_columns
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
@@ -17,6 +16,9 @@ from sciadv.domains.batch_correction.groups import (
     known_names,
     label_codes,
 )
+from sciadv.domains.batch_correction.reading.cells import Cells, encode, require_batch
+from sciadv.domains.batch_correction.reading.columns import Columns
+from sciadv.domains.batch_correction.reading.keys import JOIN
 from sciadv.errors import InputError
 
 #: Lets the evidence choose the method.
@@ -34,8 +36,8 @@ class Wanted:
     ----------
     method
         Name of a method, or `AUTO`.
-    batch_key
-        Column, or columns, of the batch.
+    columns
+        Where it is read what cells are.
     find
         Finds a method by its name.
     few
@@ -45,7 +47,7 @@ class Wanted:
     """
 
     method: str
-    batch_key: str | Sequence[str]
+    columns: Columns
     find: Callable[[str], type[Correction]]
     few: int
     target_counts: float
@@ -74,31 +76,30 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
     batches = known_names(names)
     is_auto = wanted.method == AUTO
     least = 3 if is_auto else wanted.find(wanted.method).least_cells
-    check_batches(names, batches, key=str(wanted.batch_key), method=wanted.method, least=least)
+    check_batches(names, batches, key=JOIN.join(wanted.columns.batch), method=wanted.method, least=least)
     if min(cells.n_cells, cells.n_genes) < 3:
         raise InputError(f"{cells.n_genes} genes of {cells.n_cells} cells are too few; give more")
     check_size(cells)
-    notes = _design_notes(cells, wanted.batch_key, obs)
+    notes = _design_notes(cells, wanted.columns.batch, obs)
     cells = replace(cells, labels=cells.strata)
     known = known_names(cells.labels)
     codes = label_codes(cells, known, is_needed=wanted.method == "linear" and bool(known))
     groups = Groups(encode(names, batches, what="batch"), codes, len(batches), len(known))
     expression = cells.normalised(wanted.target_counts)
     if not is_auto:
-        return Lesson(cells, expression, groups, wanted.find(wanted.method), plan, notes)
+        return Lesson(cells, wanted.columns, expression, groups, wanted.find(wanted.method), plan, notes)
     choice = choose(expression, groups, plan, few=wanted.few)
     facts = dict(zip(REASONS, (choice.reason, choice.p_value, choice.rows()), strict=True))
-    return Lesson(cells, expression, groups, choice.correction, plan, notes, facts)
+    return Lesson(cells, wanted.columns, expression, groups, choice.correction, plan, notes, facts)
 
 
-def _design_notes(cells: Cells, batch_key: str | Sequence[str], obs: Any) -> tuple[str, ...]:
+def _design_notes(cells: Cells, used: tuple[str, ...], obs: Any) -> tuple[str, ...]:
     batch = require_batch(cells)
     keys = dict(cells.keep)
     if cells.labels is not None:
         keys["labels"] = cells.labels
     notes = [note for key, values in keys.items() for note in Design.of(key, batch, values).check()]
     if obs is not None:
-        used = (batch_key,) if isinstance(batch_key, str) else tuple(batch_key)
         aliased = aliased_columns(obs, batch, used=(*used, *keys))
         if aliased:
             notes.append(

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
+from sciadv.domains.batch_correction.reading.cells import Matrix, dense
 from sciadv.prior import Prior
 
 
@@ -62,7 +62,13 @@ class NoCorrection(Correction):
         """Return the principal components."""
         return self.components.scores(expression)
 
-    def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:  # noqa: ARG002
+    def correct(
+        self,
+        expression: Matrix,
+        groups: Groups,  # noqa: ARG002  # every batch is as it is
+        *,
+        to: int | None = None,  # noqa: ARG002
+    ) -> NDArray[np.float32]:
         """Return a copy of the expression."""
         return np.array(dense(expression))
 

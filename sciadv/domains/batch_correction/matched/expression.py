@@ -6,14 +6,13 @@ Expression that is nowhere negative is multiplied: a gene that a cell has none o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.matched.clusters import (
     Array,
@@ -23,6 +22,7 @@ from sciadv.domains.batch_correction.matched.clusters import (
     over_strata,
 )
 from sciadv.domains.batch_correction.matched.presence import Seen, seen_genes
+from sciadv.domains.batch_correction.reading.cells import Matrix, dense
 
 
 @final
@@ -93,15 +93,25 @@ class GeneModel:
         return np.asarray(factor.clip(1 / self.most, self.most), np.float32)
 
     def remove(
-        self, expression: Matrix, weights: Array, batch: NDArray[np.int64], *, chunk: int = 4096
+        self,
+        expression: Matrix,
+        weights: Array,
+        batch: NDArray[np.int64],
+        *,
+        to: int | None = None,
+        chunk: int = 4096,
     ) -> NDArray[np.float32]:
-        """Return expression ``(cells, genes)`` without the batch's part."""
+        """Return expression ``(cells, genes)`` without the batch's part, or with that of batch `to`."""
         corrected = np.empty(expression.shape, np.float32)
         for start in range(0, len(batch), chunk):
             rows = slice(start, start + chunk)
-            change = self.change(weights[rows], batch[rows])
+            own = self.change(weights[rows], batch[rows])
+            aim = None if to is None else self.change(weights[rows], np.full_like(batch[rows], to))
             x = dense(expression[rows])
-            corrected[rows] = x * change if self.is_positive else x + change
+            if self.is_positive:
+                corrected[rows] = x * (own if aim is None else own / aim)
+            else:
+                corrected[rows] = x + (own if aim is None else own - aim)
         return corrected
 
     @staticmethod
@@ -144,7 +154,7 @@ class GeneModel:
         own = over_strata(own, w, n_clusters)
         mean = over_strata(mean, w.sum(1), n_clusters)
         values = expression if isinstance(expression, np.ndarray) else expression.data
-        is_positive = bool((values >= 0).all())
+        is_positive = not bool((values < 0).any())
         evidence = GeneEvidence(shared.n.reshape(-1, n_clusters, n_batches).sum(0), variance, seen)
         return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), is_positive, evidence)
 
@@ -219,16 +229,32 @@ class GeneModel:
 def _moments(
     expression: Matrix, weights: Array, batch: NDArray[np.int64], shared: Shared
 ) -> tuple[Array, Array]:
-    """Return means ``(clusters, batches, genes)``, and variances within cluster and batch ``(genes,)``."""
+    """Return means ``(clusters, batches, genes)``, and variances within cluster and batch ``(genes,)``.
+
+    Both are those of the cells in which a gene was measured; where there are none, the mean is that of the
+    batch in all clusters.
+    """
     means = []
     left = np.zeros(expression.shape[1])
+    n_seen: Any = 0
     for b in range(shared.n.shape[1]):
-        x = expression[batch == b]
+        x, n, seen = _measured(expression[batch == b], weights[batch == b])
         w = weights[batch == b]
         square = x.multiply(x) if hasattr(x, "multiply") else x.astype(np.float64) ** 2
-        means.append(np.asarray((x.T @ w).T, np.float64) / shared.n[:, b, None].clip(min=1e-12))
-        left += np.asarray(square.sum(0), np.float64).ravel() - shared.n[:, b] @ means[-1] ** 2
-    return np.stack(means, 1), left.clip(min=0) / len(batch)
+        total = np.asarray((x.T @ w).T, np.float64)
+        of_batch = total.sum(0) / n.sum(0).clip(min=1e-12)
+        means.append(np.where(n > 1e-9, total / n.clip(min=1e-12), of_batch))
+        left += np.asarray(square.sum(0), np.float64).ravel() - (n * means[-1] ** 2).sum(0)
+        n_seen = n_seen + seen
+    return np.stack(means, 1), left.clip(min=0) / np.maximum(n_seen, 1)
+
+
+def _measured(x: Matrix, weights: Array) -> tuple[Matrix, Array, Any]:
+    """Return expression with 0 where there is none, cells that have it by cluster and gene, and by gene."""
+    if not isinstance(x, np.ndarray) or not np.isnan(x).any():
+        return x, weights.sum(0)[:, None], x.shape[0]
+    seen = ~np.isnan(x)
+    return np.nan_to_num(x), weights.T @ seen, seen.sum(0)
 
 
 def _shrunk(left: Array, variance: Array, shared: Shared) -> Array:

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sciadv.domains.batch_correction.cells import Matrix
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
@@ -18,6 +17,7 @@ from sciadv.domains.batch_correction.matched.clusters import Array, SoftClusters
 from sciadv.domains.batch_correction.matched.expression import GeneModel
 from sciadv.domains.batch_correction.matched.shift import MatchedShift
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
+from sciadv.domains.batch_correction.reading.cells import Matrix
 from sciadv.prior import Prior
 
 
@@ -119,9 +119,10 @@ class ResidualCorrection(Correction):
         """Return the moved principal components."""
         return self.shift(self.components.scores(expression), groups.batch).astype(np.float32)
 
-    def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
+    def correct(self, expression: Matrix, groups: Groups, *, to: int | None = None) -> NDArray[np.float32]:
         """Return the expression with the batch's part of each gene taken out."""
-        return self.genes.remove(expression, self.weights(expression, groups.batch), groups.batch)
+        weights = self.weights(expression, groups.batch)
+        return self.genes.remove(expression, weights, groups.batch, to=to)
 
     def adapted(
         self, expression: Matrix, groups: Groups, reference: Reference, plan: FitPlan

@@ -8,8 +8,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.matched.clusters import Array, Shared
+from sciadv.domains.batch_correction.reading.cells import Matrix, dense
 
 
 @final

@@ -10,23 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.errors import InputError
-
-
-def require_reference(reference: Reference | None) -> Reference:
-    """Return the reference.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
-    if reference is None:
-        raise InputError(
-            "the corrector was saved without the cells that further batches are laid onto; fit it anew"
-        )
-    return reference
-
 
 @final
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,10 @@ Names = NDArray[Any]
 UNKNOWN = ""
 #: Between the names of several keys.
 JOIN = " | "
+#: Texts that more often mean a missing value than a name.
+_MEANS_MISSING = frozenset(
+    {"nan", "na", "n/a", "<na>", "nat", "none", "null", "missing", "unknown", "?", "-"}
+)
 
 
 def is_anndata(data: object) -> bool:
@@ -83,23 +87,31 @@ def as_kept(key: str, values: Iterable[object], n_cells: int) -> Names:
     return names
 
 
-def columns_of(data: Any, keys: str | Sequence[str]) -> NDArray[Any]:
-    """Return a column of ``obs``, or several joined; missing where one of them is."""
+def columns_of(frame: Any, keys: str | Sequence[str]) -> NDArray[Any]:
+    """Return a column of a data frame such as ``obs``, or several joined; missing where one of them is.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such column.
+    """
     if isinstance(keys, str):
-        return _column(data, keys)
-    parts = [_column(data, key) for key in keys]
+        return _column(frame, keys)
+    if len(keys) == 1:
+        return _column(frame, keys[0])
+    parts = [_column(frame, key) for key in keys]
     joined = [
-        None if any(map(_is_missing, each)) else JOIN.join(map(str, each))
+        None if any(map(_is_missing, each)) else JOIN.join(map(_name, each))
         for each in zip(*parts, strict=True)
     ]
     return np.array(joined, dtype=object)
 
 
-def _column(data: Any, key: str) -> NDArray[Any]:
-    columns = [str(name) for name in data.obs.columns]
+def _column(frame: Any, key: str) -> NDArray[Any]:
+    columns = [str(name) for name in frame.columns]
     if key not in columns:
         raise UnknownNameError("column of obs", key, columns)
-    values: NDArray[Any] = np.asarray(data.obs[key], dtype=object)
+    values: NDArray[Any] = np.asarray(frame[key], dtype=object)
     return values
 
 
@@ -123,21 +135,61 @@ def as_batch(batch: Iterable[object], n_cells: int) -> Names:
 def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
     """Return values as names ``(cells,)``, missing ones (None, NaN) as `UNKNOWN`.
 
+    Whole numbers are written without a fraction, so that 1, 1.0 and "1" are one name.
+
     Raises
     ------
     InputError
-        They are not one for each cell.
+        They are not one for each cell, a text means that the value is missing, or two names differ only in
+        how they are written.
     """
     is_column = isinstance(values, Iterable) and not isinstance(values, str | bytes) and not is_frame(values)
     if not is_column or getattr(values, "ndim", 1) != 1:
         raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}")
     given = values if isinstance(values, Sized) else islice(values, n_cells + 1)  # it may have no end
-    found = np.array([UNKNOWN if _is_missing(value) else str(value) for value in given], dtype=np.str_)
+    found = np.array([_name(value) for value in given], dtype=np.str_)
     if len(found) != n_cells:
         raise InputError(
             f"there are {len(found)} {what} for {n_cells} cells; give one for each, in their order"
         )
+    _check_spelling(found, what)
     return found
+
+
+def _name(value: object) -> str:
+    if _is_missing(value):
+        return UNKNOWN
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _check_spelling(names: Names, what: str) -> None:
+    """Ask about names that mean that there is none, and about those written in two ways."""
+    found = sorted(set(names.tolist()) - {UNKNOWN})
+    if missing := [name for name in found if name.strip().lower() in _MEANS_MISSING]:
+        n = int(np.isin(names, missing).sum())
+        raise InputError(
+            f"{n} of {len(names)} {what} are the text {', '.join(map(repr, missing))}; is it a name, or is "
+            f"the value missing? Put None where it is missing, or give the group a name of its own"
+        )
+    seen: dict[object, str] = {}
+    for name in found:
+        other = seen.setdefault(_spelt(name), name)
+        if other != name:
+            raise InputError(
+                f"{what} have {other!r} and {name!r}, which differ only in how they are written; make them "
+                f"one, or name them apart"
+            )
+
+
+def _spelt(name: str) -> object:
+    """Return what is left of a name without spaces around it and, for a number, its fraction of 0."""
+    text = name.strip()
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _is_missing(value: object) -> bool:

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sciadv.domains.batch_correction.cells import Matrix, dense
 from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.linear.group_moments import GroupMoments
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
+from sciadv.domains.batch_correction.reading.cells import Matrix, dense
 from sciadv.errors import InputError
 from sciadv.prior import Prior
 
@@ -44,46 +45,42 @@ class LocationScale:
         """Return ``mean + label``, what a cell of a label has in every batch; -1 for no label."""
         return self.mean + self.label[label] if label >= 0 and len(self.label) else self.mean
 
-    def remove(self, x: Tensor, batch: Tensor, labels: Tensor) -> Tensor:
-        """Return ``mean + label + s (x_standardised - gamma_b) / sqrt(delta_b)``."""
+    def remove(self, x: Tensor, batch: Tensor, labels: Tensor, *, to: int | None = None) -> Tensor:
+        """Return ``mean + label + s (x_standardised - gamma_b) / sqrt(delta_b)``, or that of a batch."""
         kept, z = self.standardised(x, labels)
         z = (z - self.gamma[batch]) / self.delta[batch].sqrt()
+        if to is not None:
+            z = z * self.delta[to].sqrt() + self.gamma[to]
         return z * self.s + kept
 
     def standardised(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return what cells have in every batch, and ``(x - that) / s``, 0 for a gene that does not vary."""
         kept = self.mean + (self.label[labels.clamp(min=0)] if len(self.label) else 0.0)
-        return kept, torch.where(self.s > 0, (x - kept) / self.s, torch.zeros_like(x))
+        return kept, torch.where(self.s > 0, (x - kept) / self.s, 0.0 * x)
 
-    def extended(self, x: Tensor, batch: Tensor, labels: Tensor, *, n_new: int) -> LocationScale:
-        """Return the model with further batches, numbered from 0 in `batch`; mean, label and s stay."""
-        _, z = self.standardised(x, labels)
-        gamma, delta = batch_parts(z, batch, n_new)
+    def extended(self, moments: GroupMoments, *, n_new: int) -> LocationScale:
+        """Return the model with further batches, numbered from 0 in `moments`; mean, label and s stay."""
+        gamma, delta = _batch_parts(self, moments, n_new)
         return replace(self, gamma=torch.cat([self.gamma, gamma]), delta=torch.cat([self.delta, delta]))
 
 
 def fit_location_scale(
-    x: Tensor,
-    batch: Tensor,
-    labels: Tensor,
+    moments: GroupMoments,
     *,
     n_batches: int,
     n_labels: int,
-    tolerance: float = 1e-6,
-    max_iterations: int = 1000,
+    rounding: float = 1e-13,
 ) -> LocationScale:
     """Fit ComBat's model by parametric empirical Bayes.
 
     Parameters
     ----------
-    x
-        ``(cells, genes)``, normalised expression.
-    batch, labels
-        ``(cells,)``, numbers from 0; `labels` is read only if `n_labels` > 0.
+    moments
+        Of normalised expression, by batch and label; labels are read only if `n_labels` > 0.
     n_batches, n_labels
         How many there are.
-    tolerance, max_iterations
-        The iteration ends when no location or scale changes by more than this part of it, or after so many.
+    rounding
+        Variance that a gene has by rounding alone, in units of its largest squared mean.
 
     Raises
     ------
@@ -96,59 +93,73 @@ def fit_location_scale(
     empirical Bayes methods, Biostatistics 8(1), 2007, Eqs. 2.1 to 2.4 and supplement, with the pooled
     variance over n as in sva and scanpy.
     """
-    in_batch = torch.nn.functional.one_hot(batch, n_batches).to(x)
-    n = in_batch.sum(0)
+    n = moments.n
+    in_batch = torch.nn.functional.one_hot(moments.batch, n_batches).to(n)
     design = in_batch
     if n_labels > 1:
-        design = torch.cat([in_batch, torch.nn.functional.one_hot(labels, n_labels).to(x)[:, 1:]], 1)
+        design = torch.cat([in_batch, torch.nn.functional.one_hot(moments.label, n_labels).to(n)[:, 1:]], 1)
     if int(torch.linalg.matrix_rank(design)) < design.shape[1]:
         raise InputError(
             "labels and batches are confounded: the effects of both cannot be separated; "
             "correct without labels, or merge labels that only one batch has"
         )
-    beta = torch.linalg.solve(design.T @ design, design.T @ x)
-    mean = (n / n.sum()) @ beta[:n_batches]
+    n_batch = in_batch.T @ n
+    beta = _least_squares(design, n, moments.mean)
+    mean = (n_batch * beta[:n_batches]).sum(0) / n.sum(0)
     own = torch.cat([torch.zeros_like(mean)[None], beta[n_batches:]]) if n_labels else beta[:0]
-    variance = (x - design @ beta).square().mean(0)
-    s = variance.sqrt()
-    nothing = torch.zeros(n_batches, len(mean)).to(mean)
-    _, z = LocationScale(mean, s, own, nothing, nothing).standardised(x, labels)
-    gamma, delta = batch_parts(z, batch, n_batches, tolerance=tolerance, max_iterations=max_iterations)
-    return LocationScale(mean, s, own, gamma, delta)
+    left = moments.deviations + n * (moments.mean - design @ beta).square()
+    variance = left.sum(0) / n.sum(0)
+    is_constant = variance <= rounding * moments.mean.square().amax(0)
+    s = torch.where(is_constant, 0.0, variance.sqrt())
+    nothing = torch.zeros_like(n_batch)
+    model = LocationScale(mean, s, own, nothing, nothing)
+    gamma, delta = _batch_parts(model, moments, n_batches)
+    return replace(model, gamma=gamma, delta=delta)
 
 
-def batch_parts(
-    z: Tensor, batch: Tensor, n_batches: int, *, tolerance: float = 1e-6, max_iterations: int = 1000
-) -> tuple[Tensor, Tensor]:
-    """Return location and squared scale ``(batches, genes)`` of standardised expression ``(cells, genes)``.
+def _batch_parts(model: LocationScale, moments: GroupMoments, n_batches: int) -> tuple[Tensor, Tensor]:
+    """Return location and squared scale ``(batches, genes)`` of what the model leaves of groups of cells.
 
     Each batch is shrunk by itself, towards what its genes have in common.
     """
-    in_batch = torch.nn.functional.one_hot(batch, n_batches).to(z)
-    n = in_batch.sum(0)
-    gamma_hat = in_batch.T @ z / n[:, None]
-    squares = in_batch.T @ (z - gamma_hat[batch]).square()
-    return _shrink(gamma_hat, squares, n[:, None], tolerance=tolerance, max_iterations=max_iterations)
+    in_batch = torch.nn.functional.one_hot(moments.batch, n_batches).to(moments.n)
+    n = in_batch.T @ moments.n
+    _, z = model.standardised(moments.mean, moments.label)
+    gamma_hat = in_batch.T @ (moments.n * z) / n.clamp(min=1)
+    deviations = torch.where(model.s > 0, moments.deviations / model.s.square(), 0.0)
+    squares = in_batch.T @ (deviations + moments.n * (z - gamma_hat[moments.batch]).square())
+    return _shrink(gamma_hat, squares, n)
+
+
+def _least_squares(design: Tensor, n: Tensor, mean: Tensor) -> Tensor:
+    """Return coefficients ``(columns, genes)`` of group means, each with the weight of its cells."""
+    right = design.T @ (n * mean)
+    if bool((n == n[:, :1]).all()):
+        same: Tensor = torch.linalg.solve(design.T @ (n[:, :1] * design), right)
+        return same
+    system = torch.einsum("gp,gk,gq->kpq", design, n, design)
+    found: Tensor = (torch.linalg.pinv(system, hermitian=True) @ right.T[..., None])[..., 0].T
+    return found
 
 
 def _shrink(
-    gamma_hat: Tensor, squares: Tensor, n: Tensor, *, tolerance: float, max_iterations: int
+    gamma_hat: Tensor, squares: Tensor, n: Tensor, *, tolerance: float = 1e-6, max_iterations: int = 1000
 ) -> tuple[Tensor, Tensor]:
     """Return the posterior means of location and squared scale, all batches and genes at once.
 
     The prior of a batch's locations is ``N(g, t2)``, that of its squared scales inverse gamma (a, b); their
-    moments are those of the estimates over the genes. `squares` are sums over the batch's cells of
-    ``(z - gamma_hat)^2``, all that the iteration needs of the cells.
+    moments are those of the estimates over the genes that two cells of the batch have. `squares` are sums
+    over the batch's cells of ``(z - gamma_hat)^2``, all that the iteration needs of the cells. It ends when
+    no location or scale changes by more than `tolerance` of it.
     """
-    delta_hat = squares / (n - 1)
-    g = gamma_hat.mean(1, keepdim=True)
-    t2 = gamma_hat.var(1, correction=0, keepdim=True)
-    m = delta_hat.mean(1, keepdim=True)
-    v = delta_hat.var(1, keepdim=True)
+    is_known = n > 1
+    delta_hat = squares / (n - 1).clamp(min=1)
+    g, t2 = _mean_and_variance(gamma_hat, is_known, correction=0)
+    m, v = _mean_and_variance(delta_hat, is_known, correction=1)
     a = (2 * v + m**2) / v
     b = (m * v + m**3) / v
     gamma = gamma_hat
-    delta = delta_hat
+    delta = torch.where(is_known, delta_hat, m)
     for _ in range(max_iterations):
         new = (t2 * n * gamma_hat + delta * g) / (t2 * n + delta)
         scale = (0.5 * (squares + n * (new - gamma_hat).square()) + b) / (n / 2 + a - 1)
@@ -158,6 +169,14 @@ def _shrink(
         if change < tolerance:
             break
     return gamma, delta
+
+
+def _mean_and_variance(values: Tensor, of: Tensor, *, correction: int) -> tuple[Tensor, Tensor]:
+    """Return both over the genes of each batch for which `of` is true, ``(batches, 1)``."""
+    n = of.sum(1, keepdim=True)
+    mean = (values * of).sum(1, keepdim=True) / n
+    variance = ((values - mean).square() * of).sum(1, keepdim=True) / (n - correction)
+    return mean, variance
 
 
 def _relative(new: Tensor, old: Tensor) -> float:
@@ -195,6 +214,19 @@ class _Standardised(nn.Module):
         return torch.where(model.s.to(x) > 0, z, torch.zeros_like(z))
 
 
+def _removed(
+    model: LocationScale, expression: Matrix, groups: Groups, *, to: int | None = None, chunk: int = 4096
+) -> NDArray[np.float32]:
+    """Return corrected expression ``(cells, genes)``; no more than a chunk of it is in float64."""
+    device = model.mean.device
+    corrected = np.empty(expression.shape, np.float32)
+    for start in range(0, len(corrected), chunk):
+        rows = np.arange(start, min(start + chunk, len(corrected)))
+        x = torch.as_tensor(dense(expression[rows]), device=device).double()
+        corrected[rows] = model.remove(x, *groups.only(rows).on(device), to=to).float().cpu().numpy()
+    return corrected
+
+
 @final
 class LinearCorrection(Correction):
     """ComBat, with principal components of what it gives as the embedding."""
@@ -211,22 +243,18 @@ class LinearCorrection(Correction):
     @classmethod
     def fit(cls, expression: Matrix, groups: Groups, plan: FitPlan) -> LinearCorrection:
         """Fit on normalised expression ``(cells, genes)``; every cell has a label if there are any."""
-        x = torch.as_tensor(dense(expression), device=plan.device).double()
-        batch, labels = groups.on(plan.device)
-        model = fit_location_scale(x, batch, labels, n_batches=groups.n_batches, n_labels=groups.n_labels)
-        corrected = model.remove(x, batch, labels).float().cpu().numpy()
+        moments = GroupMoments.of(expression, groups, plan.device)
+        model = fit_location_scale(moments, n_batches=groups.n_batches, n_labels=groups.n_labels)
+        corrected = _removed(model, expression, groups)
         return cls(model, Components.fit(corrected, plan.settings.n_components, seed=plan.seed))
 
     def embed(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
         """Return the principal components of the corrected expression."""
         return self.components.scores(self.correct(expression, groups))
 
-    def correct(self, expression: Matrix, groups: Groups) -> NDArray[np.float32]:
+    def correct(self, expression: Matrix, groups: Groups, *, to: int | None = None) -> NDArray[np.float32]:
         """Return the expression with each batch's location and scale removed."""
-        device = self.model.mean.device
-        x = torch.as_tensor(dense(expression), device=device).double()
-        corrected: NDArray[np.float32] = self.model.remove(x, *groups.on(device)).float().cpu().numpy()
-        return corrected
+        return _removed(self.model, expression, groups, to=to)
 
     def adapted(
         self,
@@ -236,11 +264,8 @@ class LinearCorrection(Correction):
         plan: FitPlan,
     ) -> LinearCorrection:
         """Return it with locations and scales of further batches, standardised as the fit was."""
-        x = torch.as_tensor(dense(expression), device=plan.device).double()
-        batch, labels = groups.on(plan.device)
-        return LinearCorrection(
-            self.model.extended(x, batch, labels, n_new=groups.n_batches), self.components
-        )
+        moments = GroupMoments.of(expression, groups, plan.device)
+        return LinearCorrection(self.model.extended(moments, n_new=groups.n_batches), self.components)
 
     def prior(self, own: int, label: int) -> Prior:
         """Return ComBat's model as a prior: standardised expression is the latent."""

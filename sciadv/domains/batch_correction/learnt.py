@@ -1,0 +1,238 @@
+"""What a corrector has learnt, and how it sees further cells; it goes to a file and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from sciadv.arguments.values import as_text
+from sciadv.domains.batch_correction.choice.lesson import REASONS
+from sciadv.domains.batch_correction.correction_files import SavedCorrection
+from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
+from sciadv.domains.batch_correction.groups import (
+    Groups,
+    check_further,
+    check_size,
+    known_names,
+    label_codes,
+)
+from sciadv.domains.batch_correction.query.fitted_cells import Reference
+from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, encode, give_back, require_batch
+from sciadv.domains.batch_correction.reading.columns import Columns, Given
+from sciadv.domains.batch_correction.reading.kinds import KINDS, Kind
+from sciadv.domains.batch_correction.reading.read import read_cells
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A correction with what it was fitted to.
+
+    Parameters
+    ----------
+    correction
+        Takes out the batch.
+    columns
+        What was read, and where it stood.
+    kind
+        What the numbers were.
+    batches, labels
+        Their names, in the order of the correction's numbers.
+    genes
+        Their names; None for arrays.
+    n_genes
+        How many.
+    target_counts
+        Counts that a cell is scaled to before the logarithm.
+    seed
+        Seed of the fit.
+    reference
+        Cells of the fit, onto which further batches are laid.
+    notes
+        What to beware of, in sentences.
+    reasons
+        Why the method was chosen.
+    """
+
+    correction: Correction
+    columns: Columns
+    kind: Kind
+    batches: tuple[str, ...]
+    labels: tuple[str, ...]
+    genes: tuple[str, ...] | None
+    n_genes: int
+    target_counts: float
+    seed: int
+    reference: Reference
+    notes: tuple[str, ...] = ()
+    reasons: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(lesson: Lesson, correction: Correction, *, target_counts: float) -> Learnt:
+        """Put a correction together with the cells that it was fitted to."""
+        cells = lesson.cells
+        z = correction.embed(lesson.expression, lesson.groups)
+        unknown = np.full(len(z), -1, np.int64)
+        reference = Reference.of(z, lesson.groups.batch, unknown, (), seed=lesson.plan.seed)
+        return Learnt(
+            correction,
+            lesson.columns,
+            cells.kind,
+            known_names(cells.batch),
+            known_names(cells.labels),
+            cells.genes,
+            cells.n_genes,
+            target_counts,
+            lesson.plan.seed,
+            reference,
+            lesson.notes,
+            lesson.facts,
+        )
+
+    def adapted(self, data: Any, given: Given, plan: FitPlan) -> Learnt:
+        """Return it with the further batches of these cells, of which alone something is estimated.
+
+        Raises
+        ------
+        InputError
+            A batch is known already or has too few cells; or as `prepare`.
+        """
+        cells, expression, groups = self.prepare(data, given, needs_batch=True, is_further=True)
+        fitted = self.correction
+        new = check_further(
+            require_batch(cells), self.batches, method=fitted.method, least=fitted.least_cells
+        )
+        correction = fitted.adapted(expression, groups, self.reference, plan)
+        return replace(self, correction=correction, batches=self.batches + new)
+
+    def prepare(
+        self, data: Any, given: Given, *, needs_batch: bool, is_further: bool = False
+    ) -> tuple[Cells, Matrix, Groups]:
+        """Read cells as the correction takes them, with their normalised expression.
+
+        Further batches, which were not fitted, are numbered by themselves.
+
+        Raises
+        ------
+        InputError
+            Genes are missing, a batch or label was not fitted, or the numbers are of another kind.
+        """
+        correction = self.correction
+        cells = read_cells(
+            data,
+            self.columns,
+            given,
+            expected=self.kind,
+            reads_batch=needs_batch,
+            reads_labels=correction.needs_labels,
+        ).only(self.genes, self.n_genes)
+        cells = replace(cells, labels=cells.strata)
+        check_size(cells)
+        codes = np.full(cells.n_cells, -1, np.int64)
+        batches = known_names(cells.batch) if is_further else self.batches
+        if needs_batch:
+            codes = encode(require_batch(cells), batches, what="batch")
+        numbers = label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
+        groups = Groups(codes, numbers, len(batches), len(self.labels))
+        return cells, cells.normalised(self.target_counts), groups
+
+    def corrected(
+        self,
+        data: Any,
+        seen: tuple[Cells, Matrix, Groups],
+        *,
+        to: int | None = None,
+        key: str | None = None,
+        copy: bool = True,
+    ) -> Any:
+        """Correct cells, as `prepare` has read them from data, and return them in its kind."""
+        cells, expression, groups = seen
+        corrected = self.correction.correct(expression, groups, to=to)
+        embedding = self.correction.embed(expression, groups)
+        return give_back(
+            data, corrected, embedding, genes=cells.genes, facts=self.facts(), key=key, copy=copy
+        )
+
+    def card(self) -> dict[str, Any]:
+        """Return what it was fitted on and how, as plain values."""
+        columns = self.columns
+        return {
+            "method": self.correction.method,
+            "batch_key": list(columns.batch),
+            "label_key": columns.label or "",
+            "keep": list(columns.keep),
+            "covariates": list(columns.covariates),
+            "layer": columns.layer or "",
+            "seed": self.seed,
+            "target_counts": self.target_counts,
+            "n_genes": self.n_genes,
+            "numbers": self.kind.name,
+            "batches": list(self.batches),
+            "labels": list(self.labels),
+            "genes": None if self.genes is None else list(self.genes),
+            "notes": list(self.notes),
+            **self.reasons,
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what an AnnData's ``uns`` holds of the card: all but the genes, which it has itself."""
+        return {
+            **{key: value for key, value in self.card().items() if key not in {"genes", "compared"}},
+            "sciadv_version": version("sciadv"),
+        }
+
+    def batch_number(self, name: str) -> int:
+        """Return the number of a batch.
+
+        Raises
+        ------
+        InputError
+            There is no such batch.
+        """
+        return int(encode(np.array([as_text(name, "to")]), self.batches, what="batch")[0])
+
+    def saved(self) -> SavedCorrection:
+        """Return what files hold of it."""
+        tensors, facts = self.correction.state()
+        card = {**self.card(), "correction": {**facts, "reference": self.reference.facts()}}
+        return SavedCorrection(card, tensors | self.reference.tensors())
+
+    @staticmethod
+    def restored(
+        saved: SavedCorrection, find: Callable[[str], type[Correction]], device: torch.device
+    ) -> Learnt:
+        """Build it from what `saved` returned; `find` finds a method by its name."""
+        card = saved.card
+        batches, labels = (tuple(card[name]) for name in ("batches", "labels"))
+        correction = find(card["method"]).restore(
+            saved.tensors,
+            card["correction"],
+            n_batches=len(batches),
+            n_labels=len(labels),
+            device=device,
+        )
+        return Learnt(
+            correction,
+            Columns(
+                batch=tuple(card["batch_key"]),
+                label=card["label_key"] or None,
+                keep=tuple(card["keep"]),
+                covariates=tuple(card["covariates"]),
+                layer=card["layer"] or None,
+            ),
+            KINDS[card["numbers"]],
+            batches,
+            labels,
+            None if card["genes"] is None else tuple(card["genes"]),
+            card["n_genes"],
+            card["target_counts"],
+            card["seed"],
+            Reference.from_tensors(saved.tensors, card["correction"]["reference"]),
+            tuple(card["notes"]),
+            {key: card[key] for key in REASONS if key in card},
+        )

@@ -1,0 +1,1 @@
+"""The linear correction: ComBat, fitted to the moments of groups of cells."""
