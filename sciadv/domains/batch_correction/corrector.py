@@ -287,7 +287,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """Return coordinates ``(cells, n)`` without the batch; the adversarial method needs none for it."""
         correction = self.fitted()
         given = Given(batch, labels, keep, covariates)
-        _, expression, groups = self.learnt().prepare(data, given, needs_batch=correction.needs_batch)
+        _, expression, groups = self.learnt().prepare(data, given, needs_batch=self.learnt().needs_batch)
         return correction.embed(expression, groups)
 
     def adapt(self, data: Any, *, batch: Column = None, labels: Column = None) -> BatchCorrector:

@@ -16,6 +16,7 @@ from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, dense
 from sciadv.domains.batch_correction.reading.columns import Columns
+from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
 from sciadv.registry.registry import Registry, by_attribute
@@ -171,6 +172,8 @@ class Lesson:
         The cells.
     columns
         Where it was read what they are.
+    effects
+        Of covariates, which are removed; None where there are none.
     expression
         Normalised, ``(cells, genes)``.
     groups
@@ -187,6 +190,7 @@ class Lesson:
 
     cells: Cells
     columns: Columns
+    effects: CovariateEffects | None
     expression: Matrix
     groups: Groups
     correction: type[Correction]

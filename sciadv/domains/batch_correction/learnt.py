@@ -24,6 +24,7 @@ from sciadv.domains.batch_correction.groups import (
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, encode, give_back, require_batch
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
+from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.domains.batch_correction.reading.kinds import KINDS, Kind
 from sciadv.domains.batch_correction.reading.read import read_cells
 
@@ -53,6 +54,8 @@ class Learnt:
         Seed of the fit.
     reference
         Cells of the fit, onto which further batches are laid.
+    effects
+        Of covariates, which are removed first; None where there are none.
     notes
         What to beware of, in sentences.
     reasons
@@ -69,6 +72,7 @@ class Learnt:
     target_counts: float
     seed: int
     reference: Reference
+    effects: CovariateEffects | None
     notes: tuple[str, ...] = ()
     reasons: dict[str, Any] = field(default_factory=dict)
 
@@ -90,6 +94,7 @@ class Learnt:
             target_counts,
             lesson.plan.seed,
             reference,
+            lesson.effects,
             lesson.notes,
             lesson.facts,
         )
@@ -107,8 +112,19 @@ class Learnt:
         new = check_further(
             require_batch(cells), self.batches, method=fitted.method, least=fitted.least_cells
         )
+        effects = self.effects
+        if effects is not None:
+            assert cells.covariates is not None  # they were required
+            further = effects.further(expression, cells.covariates, groups.batch, groups.n_batches)
+            expression = further.remove(expression, cells.covariates, groups.batch)
+            effects = effects.joined(further)
         correction = fitted.adapted(expression, groups, self.reference, plan)
-        return replace(self, correction=correction, batches=self.batches + new)
+        return replace(self, correction=correction, batches=self.batches + new, effects=effects)
+
+    @property
+    def needs_batch(self) -> bool:
+        """Whether an embedding depends on the batch, so that it must be known."""
+        return self.correction.needs_batch or self.effects is not None
 
     def prepare(
         self, data: Any, given: Given, *, needs_batch: bool, is_further: bool = False
@@ -130,6 +146,7 @@ class Learnt:
             expected=self.kind,
             reads_batch=needs_batch,
             reads_labels=correction.needs_labels,
+            reads_covariates=self.effects is not None and needs_batch,
         ).only(self.genes, self.n_genes)
         cells = replace(cells, labels=cells.strata)
         check_size(cells)
@@ -139,7 +156,11 @@ class Learnt:
             codes = encode(require_batch(cells), batches, what="batch")
         numbers = label_codes(cells, self.labels, is_needed=correction.needs_labels and needs_batch)
         groups = Groups(codes, numbers, len(batches), len(self.labels))
-        return cells, cells.normalised(self.target_counts), groups
+        expression = cells.normalised(self.target_counts)
+        if self.effects is not None and needs_batch and not is_further:
+            assert cells.covariates is not None  # they were required
+            expression = self.effects.remove(expression, cells.covariates, groups.batch)
+        return cells, expression, groups
 
     def corrected(
         self,
@@ -200,7 +221,8 @@ class Learnt:
         """Return what files hold of it."""
         tensors, facts = self.correction.state()
         card = {**self.card(), "correction": {**facts, "reference": self.reference.facts()}}
-        return SavedCorrection(card, tensors | self.reference.tensors())
+        effects = {} if self.effects is None else self.effects.tensors()
+        return SavedCorrection(card, tensors | self.reference.tensors() | effects)
 
     @staticmethod
     def restored(
@@ -233,6 +255,7 @@ class Learnt:
             card["target_counts"],
             card["seed"],
             Reference.from_tensors(saved.tensors, card["correction"]["reference"]),
+            CovariateEffects.from_tensors(saved.tensors),
             tuple(card["notes"]),
             {key: card[key] for key in REASONS if key in card},
         )

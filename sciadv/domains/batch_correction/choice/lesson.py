@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, final
 
+import numpy as np
+
 from sciadv.domains.batch_correction.choice.automatic import choose
 from sciadv.domains.batch_correction.choice.confounding import Design, aliased_columns
+from sciadv.domains.batch_correction.choice.nothing import NoCorrection
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
 from sciadv.domains.batch_correction.groups import (
     Groups,
@@ -18,6 +21,7 @@ from sciadv.domains.batch_correction.groups import (
 )
 from sciadv.domains.batch_correction.reading.cells import Cells, encode, require_batch
 from sciadv.domains.batch_correction.reading.columns import Columns
+from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.domains.batch_correction.reading.keys import JOIN
 from sciadv.errors import InputError
 
@@ -86,11 +90,20 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
     codes = label_codes(cells, known, is_needed=wanted.method == "linear" and bool(known))
     groups = Groups(encode(names, batches, what="batch"), codes, len(batches), len(known))
     expression = cells.normalised(wanted.target_counts)
+    effects = None
+    if cells.covariates is not None:
+        effects = CovariateEffects.fit(
+            expression, cells.covariates, groups.batch, groups.n_batches, seed=plan.seed
+        )
+        expression = effects.remove(expression, cells.covariates, groups.batch)
+        if np.isinf(effects.penalty):
+            notes = (*notes, "the covariates predict nothing of cells that were left out, and change nothing")
+    lesson = Lesson(cells, wanted.columns, effects, expression, groups, NoCorrection, plan, notes)
     if not is_auto:
-        return Lesson(cells, wanted.columns, expression, groups, wanted.find(wanted.method), plan, notes)
+        return replace(lesson, correction=wanted.find(wanted.method))
     choice = choose(expression, groups, plan, few=wanted.few)
     facts = dict(zip(REASONS, (choice.reason, choice.p_value, choice.rows()), strict=True))
-    return Lesson(cells, wanted.columns, expression, groups, choice.correction, plan, notes, facts)
+    return replace(lesson, correction=choice.correction, facts=facts)
 
 
 def _design_notes(cells: Cells, used: tuple[str, ...], obs: Any) -> tuple[str, ...]:

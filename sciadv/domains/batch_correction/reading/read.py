@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sciadv.arguments.values import as_tensor
 from sciadv.domains.batch_correction.reading.cells import Cells, Matrix
@@ -32,6 +33,7 @@ def read_cells(
     expected: Kind | None = None,
     reads_batch: bool = True,
     reads_labels: bool = True,
+    reads_covariates: bool = True,
 ) -> Cells:
     """Read and check cells.
 
@@ -47,8 +49,8 @@ def read_cells(
         the names of the cells is put into their order.
     expected
         What the numbers are expected to be; where nothing else tells, they are.
-    reads_batch, reads_labels
-        Whether the batch, and labels with what is kept, are read at all.
+    reads_batch, reads_labels, reads_covariates
+        Whether the batch, labels with what is kept, and covariates are read at all.
 
     Raises
     ------
@@ -80,7 +82,12 @@ def read_cells(
     batch = found(beside.batch, columns.batch, "batch") if reads_batch else None
     labels = found(beside.labels, columns.label, "labels") if reads_labels else None
     keep = several(beside.keep, columns.keep) if reads_labels else {}
-    numbers = several(beside.covariates, columns.covariates)
+    numbers = several(beside.covariates, columns.covariates) if reads_covariates else {}
+    if reads_covariates and set(numbers) != set(columns.covariates):
+        raise InputError(
+            f"the covariates {', '.join(map(repr, columns.covariates))} are needed, but "
+            f"{', '.join(map(repr, numbers)) or 'none'} came; give them by covariates="
+        )
     return Cells(
         expression=expression,
         kind=_checked_kind(expression, is_counts=columns.is_counts, expected=expected),
@@ -88,7 +95,7 @@ def read_cells(
         batch=None if batch is None else as_batch(batch, n_cells),
         labels=None if labels is None else as_names(labels, n_cells, what="labels"),
         keep={key: as_kept(key, own, n_cells) for key, own in keep.items()},
-        covariates=_as_covariates(numbers, n_cells) if numbers else None,
+        covariates=_as_covariates(numbers, columns.covariates, n_cells) if numbers else None,
     )
 
 
@@ -110,7 +117,9 @@ def _parts(data: Any, columns: Columns) -> tuple[Any, tuple[str, ...] | None, An
     return genes_only.to_numpy(), tuple(str(name) for name in genes_only.columns), data if beside else None
 
 
-def _as_covariates(numbers: Mapping[str, Iterable[object]], n_cells: int) -> Any:
+def _as_covariates(
+    numbers: Mapping[str, Iterable[object]], keys: tuple[str, ...], n_cells: int
+) -> NDArray[np.float64]:
     """Return covariates as an array ``(cells, covariates)``.
 
     Raises
@@ -119,9 +128,9 @@ def _as_covariates(numbers: Mapping[str, Iterable[object]], n_cells: int) -> Any
         One is no number for each cell.
     """
     found = []
-    for key, values in numbers.items():
+    for key in keys:
         try:
-            column = np.array(list(values), dtype=object).astype(np.float64)
+            column = np.array(list(numbers[key]), dtype=object).astype(np.float64)
         except (TypeError, ValueError):
             column = np.full(1, np.nan)
         if column.shape != (n_cells,) or not np.isfinite(column).all():
