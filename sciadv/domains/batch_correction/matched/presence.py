@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.domains.batch_correction.matched.clusters import Array, Shared
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.cells import Matrix
 
 
 @final
@@ -112,35 +112,51 @@ def _sums(
 
     There are no counts if the expression is not that of log-normalised ones.
     """
+    from scipy import sparse
+
     shape = (*shared.n.shape, expression.shape[1])
     has = np.zeros(shape)
     total = np.zeros(shape)
     counted: Array | None = np.zeros(shape)
     for b in range(shared.n.shape[1]):
         of_batch = batch == b
-        x = dense(expression[of_batch])
-        w = weights[of_batch].T.astype(np.float32)
-        has[:, b] = w @ (x > 0)
-        total[:, b] = w @ np.where(x > 0, x, 0)
-        counts = None if counted is None else counts_of(x)
+        rows = sparse.csr_matrix(expression[of_batch])
+        x = rows.maximum(0) if (rows.data < 0).any() else rows
+        w = weights[of_batch].astype(np.float32)
+        has[:, b] = (x.sign().T @ w).T
+        total[:, b] = (x.T @ w).T
+        counts = None if counted is None else counts_of(rows)
         if counts is None:
             counted = None
         elif counted is not None:
-            counted[:, b] = w @ counts
+            counted[:, b] = (counts.T @ w).T
     return has, total, counted
 
 
-def counts_of(x: NDArray[np.float32], *, tolerance: float = 0.02) -> NDArray[np.float32] | None:
-    """Return the counts ``(cells, genes)`` whose log-normalised expression this is; None if it is not.
+def counts_of(x: Any, *, tolerance: float = 0.02) -> Any:
+    """Return the counts whose log-normalised expression this is; None if it is not.
 
     The least positive value of a cell is taken for one count, and all others must be whole multiples of it.
+
+    Parameters
+    ----------
+    x
+        ``(cells, genes)``, a sparse matrix in rows, and so is what is returned.
+    tolerance
+        Distance from a whole number that is one, in parts of it.
     """
-    if (x < 0).any():
+    if (x.data < 0).any():
         return None
-    least = np.where(x > 0, x, np.inf).min(1)
-    unit = np.where(np.isfinite(least), np.expm1(least), 1.0)
-    counts = np.expm1(x) / unit[:, None]
+    x = x.copy()
+    x.eliminate_zeros()
+    if x.nnz == 0:
+        return x
+    n = np.diff(x.indptr)
+    least = np.minimum.reduceat(x.data, x.indptr[:-1][n > 0])
+    counts = np.expm1(x.data) / np.repeat(np.expm1(least), n[n > 0])
     whole = np.rint(counts)
     is_near = np.abs(counts - whole) <= tolerance * np.maximum(counts, 1)
-    found: NDArray[np.float32] = whole.astype(np.float32)
-    return found if is_near[counts < 50].all() else None
+    if not is_near[counts < 50].all():
+        return None
+    x.data = whole.astype(np.float32)
+    return x

@@ -117,8 +117,9 @@ class MatchedShift:
             Seed of the clusters.
         """
         z = np.asarray(scores, np.float64)
-        leading = self.rounds[0].clusters.centres.shape[1]
-        moved_onto = translation_onto(z, onto, n_leading=leading, seed=seed)
+        last = self.rounds[-1].clusters
+        own = last.weights(onto).argmax(1)
+        moved_onto = translation_onto(z, onto, own, n_leading=last.centres.shape[1], seed=seed)
         z = z + moved_onto
         n_batches = int(onto_batch.max()) + 1
         of = np.concatenate([np.full(len(z), n_batches), onto_batch])

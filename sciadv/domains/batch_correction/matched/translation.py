@@ -73,10 +73,11 @@ def translations(
 def translation_onto(
     cells: Array,
     onto: Array,
+    clusters: NDArray[np.int64],
     *,
     n_leading: int,
     seed: int,
-    n_clusters: int = 10,
+    most_clusters: int = 10,
     cells_a_cluster: int = 25,
 ) -> Array:
     """Return what to add to the cells of one batch ``(components,)``, the others staying where they are.
@@ -85,18 +86,20 @@ def translation_onto(
     ----------
     cells, onto
         ``(cells, components)`` each.
+    clusters
+        Clusters of the others ``(other cells,)``, numbers.
     n_leading
         Components by which clusters are compared.
     seed
-        Seed of the clusters.
-    n_clusters, cells_a_cluster
-        Clusters of either: at most so many, and with so many cells each.
+        Seed of the batch's clusters.
+    most_clusters, cells_a_cluster
+        Clusters of the batch: at most so many, and with so many cells each.
     """
-    own = []
-    for one in (cells, onto):
-        n = int(np.clip(len(one) // cells_a_cluster, 2, n_clusters))
-        own.append(_clusters(one, np.zeros(len(one), np.int64), n, n_leading=n_leading, seed=seed))
-    return _between(own[0], own[1], n_leading=n_leading, **_sizes(own, n_leading))[1]
+    n = int(np.clip(len(cells) // cells_a_cluster, 2, most_clusters))
+    own = _clusters(cells, np.zeros(len(cells), np.int64), n, n_leading=n_leading, seed=seed)
+    members = [onto[clusters == one] for one in np.unique(clusters)]
+    others = _described(members, np.zeros(len(members), np.int64), n_leading)
+    return _between(own, others, n_leading=n_leading, **_sizes([own, others], n_leading))[1]
 
 
 def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int, seed: int) -> _Clusters:
@@ -113,11 +116,17 @@ def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int
         found = [own[labels == j] for j in range(k) if (labels == j).any()]
         members += found
         stratum += [one] * len(found)
+    return _described(members, np.array(stratum), n_leading)
+
+
+def _described(members: list[Array], stratum: NDArray[np.int64], n_leading: int) -> _Clusters:
+    """Return centres, shares and radii of clusters, each given by its cells."""
+    n = np.array([len(m) for m in members])
     return _Clusters(
         np.stack([m.mean(0) for m in members]),
-        np.array([len(m) for m in members]) / len(cells),
+        n / n.sum(),
         np.array([m[:, :n_leading].var(0).sum() for m in members]),
-        np.array(stratum),
+        stratum,
     )
 
 
