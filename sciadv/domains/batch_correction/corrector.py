@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, final
@@ -19,9 +20,10 @@ from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.correction_files import load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS, Correction, FitPlan, Lesson
+from sciadv.domains.batch_correction.labelling.label_transfer import PredictedLabels
 from sciadv.domains.batch_correction.learnt import Learnt
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
-from sciadv.domains.batch_correction.reading.keys import is_anndata
+from sciadv.domains.batch_correction.reading.keys import is_anndata, names_of
 from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.trainings.protocol import TrainingMonitor
@@ -87,12 +89,6 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     expression stays as it is, with NaN where nothing was measured. It is an estimator of scikit-learn, for
     `clone`, `set_output` and pipelines.
 
-    References
-    ----------
-    Y. Ganin et al., Domain-adversarial training of neural networks, JMLR 17, 2016. W. E. Johnson, C. Li,
-    A. Rabinovic, Adjusting batch effects in microarray expression data using empirical Bayes methods,
-    Biostatistics 8(1), 2007.
-
     Examples
     --------
     >>> from sciadv.domains.batch_correction import simulate_counts
@@ -153,7 +149,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         as_number(self.target_counts, "target_counts", above=0)
         return columns, settings
 
-    def fit(
+    def fit(  # noqa: PLR0913  # one keyword a choice of the user
         self,
         data: Any,
         y: object = None,  # noqa: ARG002  # scikit-learn's pipelines give it
@@ -162,6 +158,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         labels: Column = None,
         keep: Values = None,
         covariates: Values = None,
+        reference_labels: Column = None,
         monitor: TrainingMonitor | None = None,
     ) -> BatchCorrector:
         """Learn what the batches differ in; returns the corrector.
@@ -172,6 +169,8 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             The cells; `y` is not read.
         batch, labels, keep, covariates
             ``(cells,)``, the last two by key; from the columns if left out. A Series goes by its index.
+        reference_labels
+            Labels for `predict_labels`, which the correction does not read; those of `labels` if left out.
         monitor
             Is called after each step of a training.
 
@@ -184,6 +183,8 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             The training diverged.
         """
         lesson = self.begin(data, Given(batch, labels, keep, covariates), monitor=monitor)
+        if reference_labels is not None:
+            lesson = replace(lesson, known=names_of(reference_labels, data, "reference_labels"))
         return self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
 
     def begin(
@@ -300,6 +301,27 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         learnt = self.learnt().adapted(data, Given(batch, labels), plan)
         return BatchCorrector.of(learnt, device=self.device)
 
+    def intervals(
+        self, data: Any, *, batch: Column = None, labels: Column = None, level: float = 0.9
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return bounds ``(cells, genes)`` between which corrected expression lies with probability `level`.
+
+        Genes that the data lack, and NaN, count as not measured. The first call learns a model of counts from
+        its cells, all of them measured, which `save` keeps; see `uncertainty.rates`.
+        """
+        level = as_number(level, "level", least=0, below=1)
+        given = Given(batch, labels)
+        if self.learnt().counts is None:
+            self._learnt = self.learnt().with_counts(data, given)
+        return self.learnt().intervals(data, given, level=level)
+
+    def predict_labels(self, data: Any, *, batch: Column = None, labels: Column = None) -> PredictedLabels:
+        """Return labels as those of the fit, how likely each is right, and what is unlike all of the fit.
+
+        Takes what `transform` takes; cells of further batches once `adapt` has seen them.
+        """
+        return self.learnt().predict_labels(data, Given(batch, labels))
+
     def uncorrected(self, data: Any) -> NDArray[np.float32]:
         """Return principal components ``(cells, n)`` of the expression as it is, to compare `embed` with."""
         _, settings = self._check()
@@ -312,13 +334,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     @staticmethod
     def load(folder: Path | str, *, device: str = "cpu") -> BatchCorrector:
-        """Read what `save` wrote; no code is run from it.
-
-        Raises
-        ------
-        WeightsError
-            The folder has no such files, or they are broken.
-        """
+        """Read what `save` wrote, running no code; `WeightsError` where files lack or are broken."""
         on = as_device(device)
         learnt = load_correction(folder, lambda saved: Learnt.restored(saved, CORRECTIONS.find, on))
         return BatchCorrector.of(learnt, device=str(on))
@@ -351,13 +367,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return np.array(learnt.genes or [f"x{i}" for i in range(learnt.n_genes)], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> BatchCorrector:
-        """Say what `transform` gives for arrays: "default" (their kind) or "pandas"; as in scikit-learn.
-
-        Raises
-        ------
-        UnknownNameError
-            It is another kind.
-        """
+        """Say what `transform` gives for arrays: "default" (their kind) or "pandas"; as in scikit-learn."""
         if transform not in (None, *_OUTPUTS):
             raise UnknownNameError("output", str(transform), list(_OUTPUTS))
         self._output = transform or self._output
@@ -374,13 +384,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self.learnt().batches
 
     def learnt(self) -> Learnt:
-        """Return what was learnt.
-
-        Raises
-        ------
-        InputError
-            `fit` was not called.
-        """
+        """Return what was learnt; `InputError` before `fit`."""
         if self._learnt is None:
             raise InputError("the corrector has not seen any cells yet; call fit or correct first")
         return self._learnt

@@ -17,6 +17,7 @@ from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, dense
 from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
+from sciadv.domains.batch_correction.reading.keys import Names
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
 from sciadv.registry.registry import Registry, by_attribute
@@ -186,6 +187,8 @@ class Lesson:
         What to beware of, in sentences.
     facts
         Why the method was chosen, for the card.
+    known
+        Labels to carry over to further cells ``(cells,)``, which the correction need not read; None for none.
     """
 
     cells: Cells
@@ -197,3 +200,4 @@ class Lesson:
     plan: FitPlan
     notes: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    known: Names | None = None

@@ -40,6 +40,10 @@ class Groups:
         """Return those of some cells, by their places."""
         return Groups(self.batch[cells], self.labels[cells], self.n_batches, self.n_labels)
 
+    def after(self, n_known: int) -> Groups:
+        """Return them numbered after batches that are known."""
+        return Groups(self.batch + n_known, self.labels, self.n_batches + n_known, self.n_labels)
+
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return both as tensors."""
         return torch.as_tensor(self.batch, device=device), torch.as_tensor(self.labels, device=device)

@@ -9,6 +9,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sciadv.arguments.values import as_text
 from sciadv.domains.batch_correction.choice.lesson import REASONS
@@ -21,12 +22,17 @@ from sciadv.domains.batch_correction.groups import (
     known_names,
     label_codes,
 )
+from sciadv.domains.batch_correction.labelling.label_transfer import LabelTransfer, PredictedLabels
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, encode, give_back, require_batch
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
-from sciadv.domains.batch_correction.reading.kinds import KINDS, Kind
+from sciadv.domains.batch_correction.reading.kinds import COUNTS, KINDS, Kind
 from sciadv.domains.batch_correction.reading.read import read_cells
+from sciadv.domains.batch_correction.uncertainty.corrected_intervals import corrected_intervals
+from sciadv.domains.batch_correction.uncertainty.count_model import CountModel, CountSettings
+from sciadv.domains.batch_correction.uncertainty.measured_counts import read_measured
+from sciadv.errors import InputError
 
 
 @final
@@ -60,6 +66,8 @@ class Learnt:
         What to beware of, in sentences.
     reasons
         Why the method was chosen.
+    counts
+        Model of counts, where intervals were asked for.
     """
 
     correction: Correction
@@ -75,14 +83,14 @@ class Learnt:
     effects: CovariateEffects | None
     notes: tuple[str, ...] = ()
     reasons: dict[str, Any] = field(default_factory=dict)
+    counts: CountModel | None = None
 
     @staticmethod
     def of(lesson: Lesson, correction: Correction, *, target_counts: float) -> Learnt:
         """Put a correction together with the cells that it was fitted to."""
         cells = lesson.cells
         z = correction.embed(lesson.expression, lesson.groups)
-        unknown = np.full(len(z), -1, np.int64)
-        reference = Reference.of(z, lesson.groups.batch, unknown, (), seed=lesson.plan.seed)
+        reference = Reference.of(z, lesson.groups.batch, lesson.known, seed=lesson.plan.seed)
         return Learnt(
             correction,
             lesson.columns,
@@ -119,12 +127,91 @@ class Learnt:
             expression = further.remove(expression, cells.covariates, groups.batch)
             effects = effects.joined(further)
         correction = fitted.adapted(expression, groups, self.reference, plan)
-        return replace(self, correction=correction, batches=self.batches + new, effects=effects)
+        counts = self.counts
+        if counts is not None:
+            placed = correction.embed(expression, groups.after(len(self.batches)))
+            counts = counts.extended(cells.expression, placed, groups.batch, len(new))
+        return replace(
+            self,
+            correction=correction,
+            batches=self.batches + new,
+            effects=effects,
+            counts=counts,
+        )
 
     @property
     def needs_batch(self) -> bool:
         """Whether an embedding depends on the batch, so that it must be known."""
         return self.correction.needs_batch or self.effects is not None
+
+    def with_counts(self, data: Any, given: Given) -> Learnt:
+        """Return it with a model of the counts of these cells.
+
+        Raises
+        ------
+        InputError
+            The cells have no counts, covariates were corrected for; or as `prepare`.
+        """
+        cells, expression, groups = self.prepare(data, given, needs_batch=True)
+        if cells.kind != COUNTS:
+            raise InputError(
+                f"intervals are those of counts, but these are {cells.kind.name}; give raw counts"
+            )
+        if self.effects is not None:
+            raise InputError(
+                "a correction with covariates has no intervals: the model of counts does not know these"
+            )
+        embedding = self.correction.embed(expression, groups)
+        model = CountModel.fit(
+            cells.expression,
+            embedding,
+            groups.batch,
+            groups.n_batches,
+            settings=CountSettings(),
+            seed=self.seed,
+        )
+        return replace(self, counts=model)
+
+    def intervals(
+        self, data: Any, given: Given, *, level: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return lower and upper bounds of corrected expression ``(cells, genes)``.
+
+        Parameters
+        ----------
+        data, given
+            Cells whose counts the model explains; they may lack genes, and have NaN.
+        level
+            Probability that a value lies within.
+
+        Raises
+        ------
+        InputError
+            There is no model of counts, or the cells have no counts.
+        """
+        if self.counts is None:
+            raise InputError("there is no model of counts yet; give with_counts cells to learn it from")
+        names, counts = read_measured(
+            data,
+            self.columns,
+            given,
+            genes=self.genes,
+            n_genes=self.n_genes,
+        )
+        batch = encode(names, self.batches, what="batch")
+        return corrected_intervals(
+            self.counts,
+            counts,
+            batch,
+            level=level,
+            target_counts=self.target_counts,
+            seed=self.seed,
+        )
+
+    def predict_labels(self, data: Any, given: Given) -> PredictedLabels:
+        """Return what the labels of the fit say of cells."""
+        _, expression, groups = self.prepare(data, given, needs_batch=self.needs_batch)
+        return LabelTransfer.of(self.reference).predict(self.correction.embed(expression, groups))
 
     def prepare(
         self, data: Any, given: Given, *, needs_batch: bool, is_further: bool = False
@@ -222,7 +309,8 @@ class Learnt:
         tensors, facts = self.correction.state()
         card = {**self.card(), "correction": {**facts, "reference": self.reference.facts()}}
         effects = {} if self.effects is None else self.effects.tensors()
-        return SavedCorrection(card, tensors | self.reference.tensors() | effects)
+        counts = {} if self.counts is None else self.counts.tensors()
+        return SavedCorrection(card, tensors | self.reference.tensors() | effects | counts)
 
     @staticmethod
     def restored(
@@ -258,4 +346,5 @@ class Learnt:
             CovariateEffects.from_tensors(saved.tensors),
             tuple(card["notes"]),
             {key: card[key] for key in REASONS if key in card},
+            CountModel.from_tensors(saved.tensors, n_batches=len(batches)),
         )

@@ -85,6 +85,7 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
         raise InputError(f"{cells.n_genes} genes of {cells.n_cells} cells are too few; give more")
     check_size(cells)
     notes = _design_notes(cells, wanted.columns.batch, obs)
+    given_labels = cells.labels
     cells = replace(cells, labels=cells.strata)
     known = known_names(cells.labels)
     codes = label_codes(cells, known, is_needed=wanted.method == "linear" and bool(known))
@@ -98,7 +99,9 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
         expression = effects.remove(expression, cells.covariates, groups.batch)
         if np.isinf(effects.penalty):
             notes = (*notes, "the covariates predict nothing of cells that were left out, and change nothing")
-    lesson = Lesson(cells, wanted.columns, effects, expression, groups, NoCorrection, plan, notes)
+    lesson = Lesson(
+        cells, wanted.columns, effects, expression, groups, NoCorrection, plan, notes, known=given_labels
+    )
     if not is_auto:
         return replace(lesson, correction=wanted.find(wanted.method))
     choice = choose(expression, groups, plan, few=wanted.few)

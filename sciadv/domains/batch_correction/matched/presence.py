@@ -120,7 +120,8 @@ def _sums(
     counted: Array | None = np.zeros(shape)
     for b in range(shared.n.shape[1]):
         of_batch = batch == b
-        rows = sparse.csr_matrix(expression[of_batch])
+        some = expression[of_batch]
+        rows = sparse.csr_matrix(np.nan_to_num(some) if isinstance(some, np.ndarray) else some)
         x = rows.maximum(0) if (rows.data < 0).any() else rows
         w = weights[of_batch].astype(np.float32)
         has[:, b] = (x.sign().T @ w).T

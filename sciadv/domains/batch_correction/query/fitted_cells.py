@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -37,17 +39,21 @@ class Reference:
     def of(
         embedding: NDArray[np.float32],
         batch: NDArray[np.int64],
-        labels: NDArray[np.int64],
-        names: tuple[str, ...],
+        labels: Names | None,
         *,
         seed: int,
         most_cells: int = 20_000,
     ) -> Reference:
-        """Keep cells, drawn at random where there are more than `most_cells`."""
+        """Keep cells, drawn at random where there are more than `most_cells`; labels are names."""
         rng = np.random.default_rng(seed)
         n = len(embedding)
         kept = np.sort(rng.choice(n, min(n, most_cells), replace=False))
-        return Reference(embedding[kept], batch[kept], labels[kept], names)
+        names: tuple[str, ...] = ()
+        codes = np.full(n, -1, np.int64)
+        if labels is not None:
+            names = tuple(np.unique(labels[labels != UNKNOWN]).tolist())
+            codes = np.where(labels == UNKNOWN, -1, np.searchsorted(np.array(names), labels))
+        return Reference(embedding[kept], batch[kept], codes[kept], names)
 
     def facts(self) -> dict[str, Any]:
         """Return what a card holds of it, as plain values."""

@@ -192,6 +192,17 @@ def _spelt(name: str) -> object:
         return text
 
 
+def names_of(values: Iterable[object], data: Any, what: str) -> Names:
+    """Return values as names ``(cells,)`` in the order of the cells of data.
+
+    Raises
+    ------
+    InputError
+        They are not one for each cell.
+    """
+    return as_names(in_order(values, cell_names(data), what), int(data.shape[0]), what=what)
+
+
 def _is_missing(value: object) -> bool:
     """Whether a value is None, NaN, or pandas' NA or NaT."""
     is_nan = isinstance(value, float | np.floating) and bool(np.isnan(value))

@@ -61,7 +61,7 @@ def read_cells(
         another length.
     """
     beside = Given() if given is None else given
-    matrix, genes, obs = _parts(data, columns)
+    matrix, genes, obs = parts_of(data, columns)
     expression = _as_matrix(matrix)
     if genes is not None and len(set(genes)) < len(genes):
         raise InputError("gene names repeat; make them unique (adata.var_names_make_unique())")
@@ -99,7 +99,7 @@ def read_cells(
     )
 
 
-def _parts(data: Any, columns: Columns) -> tuple[Any, tuple[str, ...] | None, Any]:
+def parts_of(data: Any, columns: Columns) -> tuple[Any, tuple[str, ...] | None, Any]:
     """Return the matrix, the names of its genes, and the data frame with the columns."""
     if is_anndata(data):
         genes = tuple(str(name) for name in data.var_names)
