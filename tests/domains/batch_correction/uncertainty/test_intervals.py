@@ -118,7 +118,7 @@ def test_what_has_no_intervals_is_refused_in_words(corrector, cells) -> None:
     logged = BatchCorrector(method="linear", is_counts=False).fit(np.log1p(cells.counts), batch=cells.batch)
     with pytest.raises(InputError, match="intervals are those of counts"):
         logged.intervals(np.log1p(cells.counts), batch=cells.batch)
-    varied = BatchCorrector(method="linear").fit(
+    varied = BatchCorrector(covariates="order", method="linear").fit(
         cells.counts, batch=cells.batch, covariates={"order": np.arange(len(cells.batch))}
     )
     with pytest.raises(InputError, match="covariates has no intervals"):
