@@ -132,7 +132,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     def _check(self) -> tuple[Columns, AdversarialSettings]:
         """Check what was given, and return what is read and the settings."""
-        if self.method not in (AUTO, *CORRECTIONS):
+        if self.method != AUTO and str(self.method) not in CORRECTIONS:
             raise UnknownNameError("method", str(self.method), [AUTO, *CORRECTIONS])
         columns = Columns.of(
             batch_key=self.batch_key,
