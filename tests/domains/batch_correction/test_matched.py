@@ -9,8 +9,9 @@ from scipy import sparse
 from benchmarks.biology.measures import least_purity, overlap
 from benchmarks.biology.simulations import chain, simulate, with_absent_gene
 from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
-from sciadv.domains.batch_correction.matched.clusters import Shared, in_strata, over_strata
+from sciadv.domains.batch_correction.matched.clusters import Shared, SoftClusters, in_strata, over_strata
 from sciadv.domains.batch_correction.matched.presence import counts_of
+from sciadv.domains.batch_correction.matched.spread import Spread
 
 
 def log_normalised(counts):
@@ -108,3 +109,17 @@ def test_it_is_the_same_after_saving(tmp_path, counts) -> None:
     np.testing.assert_array_equal(
         again.transform(x, batch=cells.batch), corrector.transform(x, batch=cells.batch)
     )
+
+
+def test_the_spread_within_clusters_is_made_that_of_the_others_and_means_stay() -> None:
+    rng = np.random.default_rng(0)
+    clusters = SoftClusters(np.array([[-5.0, 0.0], [5.0, 0.0]]), 1.0)
+    sides = np.where(np.arange(2000) % 2, 5.0, -5.0)[:, None] * np.array([1.0, 0.0, 0.0])
+    onto = sides + rng.normal(0, [1.0, 1.0, 0.6], (2000, 3))
+    own = sides[:1000] + rng.normal(0, [1.0, 0.5, 0.4], (1000, 3))
+    spread = Spread.between(clusters, own, onto)
+    np.testing.assert_allclose(spread.factor, [1.0, 2.0, 1.5], rtol=0.06)
+    moved = spread(own, clusters.weights(own))
+    np.testing.assert_allclose(moved.mean(0), own.mean(0), atol=0.02)
+    few = Spread.between(clusters, own[:4], onto)
+    assert np.abs(np.log(few.factor)).max() < 0.5

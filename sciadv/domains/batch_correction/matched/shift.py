@@ -19,6 +19,7 @@ from sciadv.domains.batch_correction.matched.clusters import (
     n_leading,
     over_strata,
 )
+from sciadv.domains.batch_correction.matched.spread import Spread
 from sciadv.domains.batch_correction.matched.translation import translation_onto, translations
 
 
@@ -43,16 +44,31 @@ class Round:
 @final
 @dataclass(frozen=True, eq=False)
 class MatchedShift:
-    """Translations ``(batches, components)``, then rounds of moves."""
+    """Translations ``(batches, components)``, then rounds of moves, then the spread of further batches.
+
+    Parameters
+    ----------
+    translation
+        ``(batches, components)``.
+    rounds
+        One after the other.
+    spreads
+        Of the batches that were not fitted, in the clusters of the last round.
+    """
 
     translation: Array
     rounds: tuple[Round, ...]
+    spreads: tuple[Spread, ...] = ()
 
     def __call__(self, scores: NDArray[np.floating], batch: NDArray[np.int64]) -> Array:
         """Return cells ``(cells, components)`` of batches, by their numbers, where their matches lie."""
         moved: Array = np.asarray(scores, np.float64) + self.translation[batch]
         for one in self.rounds:
             moved = one(moved, batch)
+        n_fitted = len(self.translation) - len(self.spreads)
+        for b, spread in enumerate(self.spreads, n_fitted):
+            of_batch = batch == b
+            moved[of_batch] = spread(moved[of_batch], self.rounds[-1].clusters.weights(moved[of_batch]))
         return moved
 
     @staticmethod
@@ -132,7 +148,9 @@ class MatchedShift:
             moves = _moves(every, weights, groups, anchors=anchors)[:, n_batches:]
             z = z + weights[: len(z)] @ moves[:, 0]
             rounds.append(Round(one.clusters, np.concatenate([one.moves, moves], 1)))
-        return MatchedShift(np.concatenate([self.translation, moved_onto[None]]), tuple(rounds))
+        spread = Spread.between(last, z, onto)
+        translation = np.concatenate([self.translation, moved_onto[None]])
+        return MatchedShift(translation, tuple(rounds), (*self.spreads, spread))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file holds of it."""
@@ -141,6 +159,15 @@ class MatchedShift:
             "shift.centres": torch.as_tensor(np.stack([one.clusters.centres for one in self.rounds])),
             "shift.widths": torch.as_tensor(np.array([one.clusters.width for one in self.rounds])),
             "shift.moves": torch.as_tensor(np.stack([one.moves for one in self.rounds])),
+            **self._spread_tensors(),
+        }
+
+    def _spread_tensors(self) -> dict[str, Tensor]:
+        if not self.spreads:
+            return {}
+        return {
+            "shift.means": torch.as_tensor(np.stack([one.means for one in self.spreads])),
+            "shift.factors": torch.as_tensor(np.stack([one.factor for one in self.spreads])),
         }
 
     @staticmethod
@@ -149,7 +176,11 @@ class MatchedShift:
         names = ("translation", "centres", "widths", "moves")
         translation, centres, widths, moves = (tensors[f"shift.{name}"].numpy() for name in names)
         rounds = (Round(SoftClusters(c, float(w)), m) for c, w, m in zip(centres, widths, moves, strict=True))
-        return MatchedShift(translation, tuple(rounds))
+        parts = (
+            tensors[f"shift.{name}"].numpy() for name in ("means", "factors") if f"shift.{name}" in tensors
+        )
+        spreads = tuple(Spread(means, factor) for means, factor in zip(*parts, strict=True))
+        return MatchedShift(translation, tuple(rounds), spreads)
 
 
 def _moves(
