@@ -14,7 +14,7 @@ import numpy as np
 from sciadv.errors import InputError, OutputError
 from sciadv.files.arrays import MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO
 from sciadv.files.reading import opened, parsing, reason, require_bytes
-from sciadv.files.sparse import require_compressed
+from sciadv.files.sparse import require_pointers, require_within
 from sciadv.files.writing import write_file
 
 MAX_NUMBERS_OF_OBJECTS = 100_000
@@ -36,14 +36,35 @@ def read_h5ad(path: Path) -> Any:
     with opened(path, advice="give an .h5ad file") as file:
         size = os.fstat(file.fileno()).st_size
     read = _reader()
+    check_h5ad(path, size, is_read_whole=True)
+    with parsing(path, "an .h5ad file", _ADVICE):
+        return read(path)
+
+
+def check_h5ad(path: Path, size: int, *, is_read_whole: bool = False) -> None:
+    """Check a file before anndata reads it, whole or in parts.
+
+    Parameters
+    ----------
+    path
+        The file.
+    size
+        Its size in bytes.
+    is_read_whole
+        Whether all of it has to fit into the memory.
+
+    Raises
+    ------
+    InputError
+        As `read_h5ad`.
+    """
+    _reader()
     with parsing(path, "an .h5ad file", _ADVICE):
         import h5py
 
         _probe(path, size)
-
         with h5py.File(path, "r") as content:
-            _check(path, content, size)
-        return read(path)
+            _check(path, content, size, is_read_whole=is_read_whole)
 
 
 def _probe(path: Path, size: int) -> None:
@@ -109,7 +130,7 @@ def _reader() -> Callable[[Path], Any]:
     return found
 
 
-def _check(path: Path, content: Any, size: int) -> None:
+def _check(path: Path, content: Any, size: int, *, is_read_whole: bool) -> None:
     """Check every object of an open file, without reading its numbers."""
     import h5py
 
@@ -119,7 +140,8 @@ def _check(path: Path, content: Any, size: int) -> None:
             if item.is_virtual or item.external:
                 raise InputError(f"{path} takes {name} from other files, which are not read; copy it in")
             total += int(np.prod(item.shape or (), dtype=object)) * item.dtype.itemsize
-            require_bytes(path, total)
+            if is_read_whole:
+                require_bytes(path, total)
         elif item.attrs.get("encoding-type") in _SPARSE:
             _check_sparse(path, item, _SPARSE[item.attrs["encoding-type"]])
     if total > _most_unpacked(size):
@@ -149,12 +171,15 @@ def _objects(path: Path, root: Any) -> Iterator[tuple[str, Any]]:
                 waiting.append(item)
 
 
-def _check_sparse(path: Path, group: Any, axis: int) -> None:
+def _check_sparse(path: Path, group: Any, axis: int, *, chunk: int = 2**24) -> None:
     """Check pointers and indices of a sparse matrix."""
     shape = [int(n) for n in group.attrs["shape"]]
     if len(shape) != 2 or min(shape) < 0:
         raise ValueError(f"{group.name} has the shape {shape}")
     if group["data"].shape != group["indices"].shape:
         raise ValueError(f"{group.name} has {group['indices'].shape} indices for {group['data'].shape} data")
-    indices, indptr = group["indices"][()], group["indptr"][()]
-    require_compressed(path, indices, indptr, n_major=shape[axis], n_minor=shape[1 - axis])
+    indices = group["indices"]
+    n_minor = shape[1 - axis]
+    require_pointers(path, group["indptr"][()], n_major=shape[axis], n_values=len(indices))
+    for start in range(0, len(indices), chunk):
+        require_within(path, "indices", indices[start : start + chunk], n_minor)

@@ -47,25 +47,30 @@ def checked_sparse(path: Path, kind: str, arrays: Arrays) -> Any:
     return _MAKERS[kind](path, arrays, data, shape, make)
 
 
-def require_compressed(path: Path, indices: Array, indptr: Array, *, n_major: int, n_minor: int) -> None:
-    """Check the indices and pointers of a matrix compressed along rows (or columns).
+def require_pointers(path: Path, indptr: Array, *, n_major: int, n_values: int) -> None:
+    """Check the pointers of a matrix compressed along rows (or columns).
 
     Raises
     ------
     InputError
-        A pointer or an index is outside, or pointers fall.
+        They do not rise from 0 to the number of values, or are not as many as there are rows, and one.
     """
-    for what, array in (("indices", indices), ("indptr", indptr)):
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise _wrong(path, f"{what} is no row of whole numbers")
+    if indptr.ndim != 1 or indptr.dtype.kind not in "iu":
+        raise _wrong(path, "indptr is no row of whole numbers")
     if len(indptr) != n_major + 1:
         raise _wrong(path, f"indptr has {len(indptr)} numbers, but needs {n_major + 1}")
-    if int(indptr[0]) != 0 or int(indptr[-1]) != len(indices) or (np.diff(indptr) < 0).any():
-        raise _wrong(path, f"indptr does not rise from 0 to the {len(indices)} numbers there are")
-    _require_within(path, "indices", indices, n_minor)
+    if int(indptr[0]) != 0 or int(indptr[-1]) != n_values or (np.diff(indptr) < 0).any():
+        raise _wrong(path, f"indptr does not rise from 0 to the {n_values} numbers there are")
 
 
-def _require_within(path: Path, what: str, indices: Array, n: int) -> None:
+def require_within(path: Path, what: str, indices: Array, n: int) -> None:
+    """Check that indices lie between 0 and `n`.
+
+    Raises
+    ------
+    InputError
+        One is outside, or they are no whole numbers.
+    """
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         raise _wrong(path, f"{what} is no row of whole numbers")
     if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= n):
@@ -88,7 +93,8 @@ def _make_compressed(
     n_major, n_minor = shape if is_rows else shape[::-1]
     if data.shape != indices.shape:
         raise _wrong(path, f"it has {len(indices)} indices for data of shape {data.shape}")
-    require_compressed(path, indices, indptr, n_major=n_major, n_minor=n_minor)
+    require_pointers(path, indptr, n_major=n_major, n_values=len(indices))
+    require_within(path, "indices", indices, n_minor)
     return make((data, indices, indptr), shape=shape)
 
 
@@ -101,7 +107,8 @@ def _make_blocks(
     height, width = data.shape[1:]
     if shape[0] % height or shape[1] % width:
         raise _wrong(path, f"blocks of {height} x {width} do not fill {shape[0]} x {shape[1]}")
-    require_compressed(path, indices, indptr, n_major=shape[0] // height, n_minor=shape[1] // width)
+    require_pointers(path, indptr, n_major=shape[0] // height, n_values=len(indices))
+    require_within(path, "indices", indices, shape[1] // width)
     return make((data, indices, indptr), shape=shape)
 
 
@@ -111,8 +118,8 @@ def _make_coordinates(
     row, column = _get(path, arrays, "row"), _get(path, arrays, "col")
     if not row.shape == column.shape == data.shape:
         raise _wrong(path, f"row, col and data have shapes {row.shape}, {column.shape} and {data.shape}")
-    _require_within(path, "row", row, shape[0])
-    _require_within(path, "col", column, shape[1])
+    require_within(path, "row", row, shape[0])
+    require_within(path, "col", column, shape[1])
     return make((data, (row, column)), shape=shape)
 
 

@@ -73,6 +73,8 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Cells below which "auto" takes nothing or the linear method.
     target_counts
         Counts that a cell is scaled to before the logarithm.
+    most_cells
+        Cells that a fit learns from, at most, drawn evenly from the batches.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         device: str = "cpu",
         auto_below: int = 500,
         target_counts: float = 1e4,
+        most_cells: int = 50_000,
     ) -> None:
         self.batch_key = batch_key
         self.label_key = label_key
@@ -126,6 +129,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         self.device = device
         self.auto_below = auto_below
         self.target_counts = target_counts
+        self.most_cells = most_cells
         self._learnt: Learnt | None = None
         self._output = _OUTPUTS[0]
         self._check()
@@ -147,6 +151,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         as_seed(self.seed)
         as_count(self.auto_below, "auto_below", least=0)
         as_number(self.target_counts, "target_counts", above=0)
+        as_count(self.most_cells, "most_cells", least=100)
         return columns, settings
 
     def fit(  # noqa: PLR0913  # one keyword a choice of the user
@@ -194,7 +199,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         columns, settings = self._check()
         plan = FitPlan(settings, self.seed, as_device(self.device), monitor)
         cells = read_cells(data, columns, given)
-        wanted = Wanted(self.method, columns, CORRECTIONS.find, self.auto_below, self.target_counts)
+        wanted = Wanted(self.method, columns, self.auto_below, self.target_counts, self.most_cells)
         lesson = make_lesson(cells, wanted, plan, data.obs if is_anndata(data) else None)
         for note in lesson.notes:
             warnings.warn(note, stacklevel=3)
@@ -254,8 +259,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         """Return what was corrected, arrays as data frames if that is wanted."""
         if self._output == "default" or not isinstance(corrected, np.ndarray | torch.Tensor):
             return corrected
-        frame = import_module("pandas").DataFrame
-        return frame(np.asarray(corrected), columns=self.get_feature_names_out())
+        return import_module("pandas").DataFrame(corrected, columns=self.get_feature_names_out())
 
     def correct(
         self,
@@ -269,9 +273,12 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         monitor: TrainingMonitor | None = None,
     ) -> Any:
         """Fit on cells and correct them: `fit`, then `transform`."""
-        lesson = self.begin(data, Given(batch, labels, keep, covariates), monitor=monitor)
+        given = Given(batch, labels, keep, covariates)
+        lesson = self.begin(data, given, monitor=monitor)
         self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
         seen = (lesson.cells, lesson.expression, lesson.groups)
+        if lesson.n_given > lesson.cells.n_cells:
+            seen = self.learnt().prepare(data, given, needs_batch=True)
         return self._in_kind(self.learnt().corrected(data, seen))
 
     fit_transform = correct  # as scikit-learn calls it
@@ -380,7 +387,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     @property
     def batches(self) -> tuple[str, ...]:
-        """The batches that were fitted."""
+        """Those that were fitted."""
         return self.learnt().batches
 
     def learnt(self) -> Learnt:

@@ -171,6 +171,8 @@ class Lesson:
     ----------
     cells
         The cells.
+    n_given
+        Of how many they were drawn.
     columns
         Where it was read what they are.
     effects
@@ -192,6 +194,7 @@ class Lesson:
     """
 
     cells: Cells
+    n_given: int
     columns: Columns
     effects: CovariateEffects | None
     expression: Matrix

@@ -113,6 +113,24 @@ def check_further(names: Names, known: tuple[str, ...], *, method: str, least: i
     return known_names(names)
 
 
+def drawn_evenly(batch: Names, most: int, *, seed: int) -> Codes | None:
+    """Return places of at most so many cells, sorted, the same number of every batch that has so many.
+
+    None stands for all cells, where they are no more.
+    """
+    if len(batch) <= most:
+        return None
+    rng = np.random.default_rng(seed)
+    names, counts = np.unique(batch, return_counts=True)
+    left = most
+    rows = []
+    for place, at in enumerate(np.argsort(counts, kind="stable")):
+        n = min(int(counts[at]), left // (len(names) - place))
+        rows.append(rng.choice(np.flatnonzero(batch == names[at]), n, replace=False))
+        left -= n
+    return np.sort(np.concatenate(rows))
+
+
 def check_size(cells: Cells) -> None:
     """Refuse cells whose corrected expression does not fit, with the estimate: it is dense, in float64."""
     check_memory(

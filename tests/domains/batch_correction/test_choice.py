@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.biology.simulations import chain, simulate
 from sciadv.domains.batch_correction import BatchCorrector
+from sciadv.domains.batch_correction.assessment.evidence import Probed, batch_p_value, kept_within, probe
 from sciadv.domains.batch_correction.choice.confounding import Design, aliased_columns
-from sciadv.domains.batch_correction.choice.evidence import Probed, batch_p_value, kept_within, probe
 from sciadv.errors import InputError
 
 

@@ -40,7 +40,7 @@ def test_it_writes_the_corrected_cells_and_a_report(file, tmp_path, monkeypatch)
     assert np.isfinite(found.layers["corrected"]).all()
     assert found.obsm["X_sciadv"].shape[0] == 300
     assert found.uns["sciadv"]["method"] == "linear"
-    page = (tmp_path / "report.html").read_text()
+    page = (tmp_path / "corrected.html").read_text()
     assert "batch found by a fresh probe" in page
     assert "sciadv correct" in page
     picture = base64.b64decode(re.search(r"base64,([^\"]+)", page).group(1))
@@ -76,11 +76,103 @@ def test_ctrl_c_during_the_report_writes_one_of_this_run_without_the_assessment(
     def interrupted(*arguments: object) -> str:
         raise KeyboardInterrupt
 
-    (tmp_path / "report.html").write_text("of an older run")
-    monkeypatch.setattr("sciadv.cli.correct_command._report", interrupted)
+    (tmp_path / "corrected.html").write_text("of an older run")
+    monkeypatch.setattr("sciadv.cli.correction_page.assess_cells", interrupted)
     out = tmp_path / "corrected.h5ad"
     words = correct(file, "--batch", "batch", "--seed", "7", "-o", out)
     assert "interrupted: the report is without the assessment" in words
-    page = (tmp_path / "report.html").read_text()
+    page = (tmp_path / "corrected.html").read_text()
     assert "--seed 7" in page
     assert "The assessment was interrupted." in page
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr("sciadv.domains.batch_correction.assessment.scib.has_scib", lambda: False)
+    monkeypatch.setattr("sciadv.domains.batch_correction.assessment.flat_maps.find_spec", lambda name: None)
+
+
+@pytest.mark.parametrize("options", [(), ("--to", "batch 2"), ("--embedding-only",)])
+def test_a_file_too_large_for_the_memory_is_corrected_as_a_small_one(
+    file, tmp_path, monkeypatch, plain, options
+) -> None:
+    from anndata import read_h5ad
+
+    small, large = tmp_path / "small.h5ad", tmp_path / "large.h5ad"
+    common = ("--batch", "batch", "--method", "residual", *options)
+    correct(file, *common, "-o", small, "--no-report")
+    monkeypatch.setattr("sciadv.cli.correct_request.Request.is_large", lambda self: True)
+    monkeypatch.setattr("sciadv.cli.correct_request.Request._parts.__kwdefaults__", {"n": 70})
+    correct(file, *common, "-o", large, "--no-report")
+    one, other = read_h5ad(small), read_h5ad(large)
+    np.testing.assert_allclose(other.obsm["X_sciadv"], one.obsm["X_sciadv"], atol=1e-4)
+    np.testing.assert_array_equal(other.X, one.X)
+    assert list(other.uns["sciadv"]["batches"]) == list(one.uns["sciadv"]["batches"])
+    assert ("corrected" in other.layers) == ("--embedding-only" not in options)
+    if "corrected" in one.layers:
+        np.testing.assert_allclose(np.asarray(other.layers["corrected"]), one.layers["corrected"], atol=1e-4)
+
+
+def test_a_sparse_file_gets_a_sparse_layer(adata, tmp_path, monkeypatch, plain) -> None:
+    from anndata import read_h5ad
+    from scipy import sparse
+
+    thin = adata.copy()
+    thin.X = sparse.csr_matrix(np.where(np.quantile(adata.X, 0.7) < adata.X, adata.X, 0))
+    thin.write_h5ad(tmp_path / "thin.h5ad")
+    out = tmp_path / "out.h5ad"
+    common = ("--batch", "batch", "--method", "residual", "--no-report")
+    correct(tmp_path / "thin.h5ad", *common, "-o", tmp_path / "dense.h5ad")
+    monkeypatch.setattr("sciadv.cli.correct_request.Request.is_large", lambda self: True)
+    correct(tmp_path / "thin.h5ad", *common, "-o", out)
+    found = read_h5ad(out).layers["corrected"]
+    assert sparse.issparse(found)
+    expected = read_h5ad(tmp_path / "dense.h5ad").layers["corrected"]
+    np.testing.assert_allclose(found.toarray(), expected, atol=1e-4)
+
+
+def test_a_saved_corrector_takes_further_cells(adata, tmp_path, plain) -> None:
+    from anndata import read_h5ad
+
+    known = adata[adata.obs["batch"] != "batch 3"].copy()
+    known.write_h5ad(tmp_path / "known.h5ad")
+    new = adata[adata.obs["batch"] == "batch 3"].copy()
+    new.write_h5ad(tmp_path / "new.h5ad")
+    saved, out = tmp_path / "saved", tmp_path / "out.h5ad"
+    common = ("--batch", "batch", "--method", "linear", "--no-report", "--save", saved)
+    correct(tmp_path / "known.h5ad", *common, "-o", tmp_path / "one.h5ad")
+
+    def transform(*arguments: object) -> str:
+        result = CliRunner().invoke(app, ["transform", *map(str, arguments)], env={"COLUMNS": "200"})
+        return " ".join((result.stdout + result.stderr).split())
+
+    assert "wrote" in transform(saved, tmp_path / "known.h5ad", "-o", out)
+    expected = read_h5ad(tmp_path / "one.h5ad").layers["corrected"]
+    np.testing.assert_array_equal(read_h5ad(out).layers["corrected"], expected)
+    assert "which the corrector has not seen" in transform(saved, tmp_path / "new.h5ad", "-o", out)
+    assert "3 batches" in transform(saved, tmp_path / "new.h5ad", "-o", out, "--adapt")
+
+
+def test_the_command_of_a_report_does_the_same_again(file, tmp_path, plain) -> None:
+    out = tmp_path / "one.h5ad"
+    options = ("--batch", "batch", "--keep", "cell_type", "--counts", "--method", "linear", "--to", "batch 1")
+    correct(file, *options, "-o", out)
+    page = (tmp_path / "one.html").read_text()
+    command = re.search(r"<pre>sciadv correct (.*?)</pre>", page, re.DOTALL).group(1)
+    for part in ("--batch batch", "--keep cell_type", "--counts", "--method linear", "batch 1"):
+        assert part in command
+    assert "Genes changed most" in page
+
+
+def test_genes_made_out_of_nothing_are_named(file, tmp_path) -> None:
+    from sciadv.domains.batch_correction.assessment.genes import GeneChanges
+
+    before = np.zeros((40, 3), np.float32)
+    before[:, 0] = 1
+    after = before.copy()
+    after[:20, 1] = 0.5
+    batch = np.repeat([0, 1], 20)
+    found = GeneChanges.of(before, after, batch, ("a", "b", "c"))
+    assert found.alarms()[0].startswith("1 of 3 genes are expressed after the correction")
+    assert "b (in 100% of a batch)" in found.alarms()[0]
+    assert found.most_changed(1)[0][0] == "b"

@@ -84,6 +84,7 @@ def test_without_a_shared_label_nothing_can_be_judged(known) -> None:
     assert [row[0] for row in found.rows()] == [
         "batch found by a fresh probe (share of held-out cells)",
         "the same by chance",
+        "neighbours within its batch that a cell keeps",
     ]
 
 

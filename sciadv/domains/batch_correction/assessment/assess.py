@@ -8,7 +8,9 @@ from functools import partial
 from typing import final
 
 import numpy as np
+from sklearn.cluster import KMeans
 
+from sciadv.domains.batch_correction.assessment.evidence import kept_within, probe
 from sciadv.domains.batch_correction.assessment.probes import (
     Embedding,
     batch_unpredictability,
@@ -16,8 +18,10 @@ from sciadv.domains.batch_correction.assessment.probes import (
     probe_accuracy,
 )
 from sciadv.domains.batch_correction.assessment.scib import SCORES, scib_scores
+from sciadv.domains.batch_correction.groups import Codes
 from sciadv.domains.batch_correction.reading.keys import Names
 from sciadv.errors import InputError
+from sciadv.types import as_random_state
 
 
 @final
@@ -47,8 +51,11 @@ _WORDS = {
     "probe": "batch found by a fresh probe (share of held-out cells)",
     "chance": "the same by chance",
     "unpredictability": "batch unpredictability within labels (1: no better than chance)",
+    "in_clusters": "batch unpredictability within clusters (1: by chance)",
+    "in_clusters_sd": "the same, standard deviation if batches were drawn by chance",
     "transfer": "labels carried over from the other batches (accuracy)",
     "transfer_balanced": "the same, mean over labels",
+    "kept": "neighbours within its batch that a cell keeps",
     **{key: f"scIB: {words}" for key, words in SCORES.items()},
 }
 
@@ -83,7 +90,15 @@ def assess(
     """
     numbers: dict[str, dict[str, float]] = {name: {} for name in embeddings}
     notes = _add(numbers, {name: partial(_probe, z, batch, seed=seed) for name, z in embeddings.items()})
+    numbers_of_batch = np.unique(batch, return_inverse=True)[1].astype(np.int64)
+    first = next(iter(embeddings.values()))
+    for name, z in embeddings.items():
+        numbers[name]["kept"] = kept_within(z, first, numbers_of_batch)
     if labels is None:
+        found = partial(
+            _in_clusters, numbers_of_batch, _clusters([*embeddings.values()][-1], seed=seed), seed=seed
+        )
+        notes += _add(numbers, {name: partial(found, z) for name, z in embeddings.items()})
         return Assessment(numbers, (*notes, "without labels, whether biology was kept cannot be measured"))
     for score in (partial(_unpredictability, seed=seed), _transfer):
         notes += _add(numbers, {name: partial(score, z, batch, labels) for name, z in embeddings.items()})
@@ -121,6 +136,21 @@ def _probe(z: Embedding, batch: Names, *, seed: int) -> dict[str, float]:
 
 def _unpredictability(z: Embedding, batch: Names, labels: Names, *, seed: int) -> dict[str, float]:
     return {"unpredictability": batch_unpredictability(z, batch, labels, seed=seed)}
+
+
+def _clusters(z: Embedding, *, seed: int, n: int = 10) -> Codes:
+    """Return the cluster of each cell by its coordinates."""
+    found = KMeans(min(n, len(z)), n_init=3, random_state=as_random_state(seed)).fit_predict(z)
+    clusters: Codes = found.astype(np.int64)
+    return clusters
+
+
+def _in_clusters(batch: Codes, clusters: Codes, z: Embedding, *, seed: int) -> dict[str, float]:
+    """Measure how well the batch is hidden within clusters, beside what permuted batches give."""
+    probed = probe(z, batch, clusters, seed=seed)
+    if probed is None:
+        raise InputError("no cluster has cells of two batches, so that within clusters nothing is measured")
+    return {"in_clusters": probed.relative, "in_clusters_sd": probed.spread}
 
 
 def _transfer(z: Embedding, batch: Names, labels: Names) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from sciadv.domains.batch_correction.choice.evidence import Probed, batch_p_value, kept_within, probe
+from sciadv.domains.batch_correction.assessment.evidence import Probed, batch_p_value, kept_within, probe
 from sciadv.domains.batch_correction.choice.nothing import NoCorrection
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Codes, Groups

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -11,11 +10,12 @@ import numpy as np
 from sciadv.domains.batch_correction.choice.automatic import choose
 from sciadv.domains.batch_correction.choice.confounding import Design, aliased_columns
 from sciadv.domains.batch_correction.choice.nothing import NoCorrection
-from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
+from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS, FitPlan, Lesson
 from sciadv.domains.batch_correction.groups import (
     Groups,
     check_batches,
     check_size,
+    drawn_evenly,
     known_names,
     label_codes,
 )
@@ -42,19 +42,19 @@ class Wanted:
         Name of a method, or `AUTO`.
     columns
         Where it is read what cells are.
-    find
-        Finds a method by its name.
     few
         Cells below which `AUTO` takes nothing or the linear method.
     target_counts
         Counts that a cell is scaled to before the logarithm.
+    most_cells
+        Cells that are learnt from, at most.
     """
 
     method: str
     columns: Columns
-    find: Callable[[str], type[Correction]]
     few: int
     target_counts: float
+    most_cells: int
 
 
 def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson:
@@ -79,12 +79,18 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
     names = require_batch(cells)
     batches = known_names(names)
     is_auto = wanted.method == AUTO
-    least = 3 if is_auto else wanted.find(wanted.method).least_cells
+    least = 3 if is_auto else CORRECTIONS.find(wanted.method).least_cells
     check_batches(names, batches, key=JOIN.join(wanted.columns.batch), method=wanted.method, least=least)
     if min(cells.n_cells, cells.n_genes) < 3:
         raise InputError(f"{cells.n_genes} genes of {cells.n_cells} cells are too few; give more")
-    check_size(cells)
     notes = _design_notes(cells, wanted.columns.batch, obs)
+    n_given = cells.n_cells
+    rows = drawn_evenly(names, wanted.most_cells, seed=plan.seed)
+    if rows is not None:
+        notes = (*notes, f"fitted to {len(rows)} of the {n_given} cells, drawn evenly from the batches")
+        cells = cells.drawn(rows)
+        names = require_batch(cells)
+    check_size(cells)
     given_labels = cells.labels
     cells = replace(cells, labels=cells.strata)
     known = known_names(cells.labels)
@@ -100,10 +106,19 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
         if np.isinf(effects.penalty):
             notes = (*notes, "the covariates predict nothing of cells that were left out, and change nothing")
     lesson = Lesson(
-        cells, wanted.columns, effects, expression, groups, NoCorrection, plan, notes, known=given_labels
+        cells,
+        n_given,
+        wanted.columns,
+        effects,
+        expression,
+        groups,
+        NoCorrection,
+        plan,
+        notes,
+        known=given_labels,
     )
     if not is_auto:
-        return replace(lesson, correction=wanted.find(wanted.method))
+        return replace(lesson, correction=CORRECTIONS.find(wanted.method))
     choice = choose(expression, groups, plan, few=wanted.few)
     facts = dict(zip(REASONS, (choice.reason, choice.p_value, choice.rows()), strict=True))
     return replace(lesson, correction=choice.correction, facts=facts)

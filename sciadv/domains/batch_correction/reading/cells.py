@@ -63,6 +63,17 @@ class Cells:
             parts.insert(0, np.where(self.labels == UNKNOWN, "unknown", self.labels))
         return np.array([JOIN.join(each) for each in zip(*parts, strict=True)], dtype=np.str_)
 
+    def drawn(self, rows: NDArray[np.int64]) -> Cells:
+        """Return the cells of these places."""
+        return replace(
+            self,
+            expression=self.expression[rows],
+            batch=None if self.batch is None else self.batch[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            keep={key: values[rows] for key, values in self.keep.items()},
+            covariates=None if self.covariates is None else self.covariates[rows],
+        )
+
     @property
     def n_cells(self) -> int:
         """How many cells."""
