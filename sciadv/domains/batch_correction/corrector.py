@@ -182,8 +182,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Raises
         ------
         InputError
-            The data are no expression, there is one batch only, a batch is too small, or batches are
-            confounded with labels or with what is to be kept.
+            The data are no expression, there are too few batches or cells, or the design is confounded.
         GameError
             The training diverged.
         """
