@@ -59,10 +59,8 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Whether the numbers are counts or proportional to them, so that they are scaled and logged; None lets
         the numbers say so, and asks where they do not.
     method
-        "residual" (components moved where cells of other batches match), "linear" (ComBat), "adversarial" (a
-        conditional autoencoder against a batch discriminator), "nothing", or "auto": nothing where batches do
-        not differ, else the smallest change of the first two that hides the batch from held-out cells; below
-        500 cells linear.
+        "residual" (matching cells are moved), "linear" (ComBat), "adversarial" (an autoencoder against a
+        batch discriminator), "nothing", or "auto": the smallest change that hides the batch.
     settings
         Of the adversarial method.
     seed
