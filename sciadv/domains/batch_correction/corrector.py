@@ -320,10 +320,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self.learnt().intervals(data, given, level=level)
 
     def predict_labels(self, data: Any, *, batch: Column = None, labels: Column = None) -> PredictedLabels:
-        """Return labels as those of the fit, how likely each is right, and what is unlike all of the fit.
-
-        Takes what `transform` takes; cells of further batches once `adapt` has seen them.
-        """
+        """Return labels as those of the fit, how likely each is right, and what is unlike all of the fit."""
         return self.learnt().predict_labels(data, Given(batch, labels))
 
     def uncorrected(self, data: Any) -> NDArray[np.float32]:
