@@ -9,8 +9,12 @@ from scipy import sparse
 from benchmarks.biology.measures import least_purity, overlap
 from benchmarks.biology.simulations import chain, simulate, with_absent_gene
 from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
+from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.matched.clusters import Shared, SoftClusters, in_strata, over_strata
+from sciadv.domains.batch_correction.matched.islands import bridges
 from sciadv.domains.batch_correction.matched.presence import counts_of
+from sciadv.domains.batch_correction.matched.scatter import Scatter
+from sciadv.domains.batch_correction.matched.shift import Round
 from sciadv.domains.batch_correction.matched.spread import Spread
 
 
@@ -89,6 +93,81 @@ def test_strata_are_clusters_of_their_own_and_averaged_by_their_cells() -> None:
     np.testing.assert_array_equal(apart, [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]])
     values = np.array([[1.0], [2.0], [3.0], [6.0]])
     np.testing.assert_allclose(over_strata(values, np.array([1.0, 1.0, 0.0, 3.0]), 2), [[1.0], [5.0]])
+
+
+def types_of(rng, centres, n=60):
+    """Cells ``(types * n, 8)`` about centres, and their types."""
+    return (centres[:, None] + 0.1 * rng.normal(size=(len(centres), n, 8))).reshape(-1, 8)
+
+
+def in_two_batches(rng, first, second):
+    z = np.concatenate([types_of(rng, first), types_of(rng, second)])
+    batch = np.repeat([0, 1], [60 * len(first), 60 * len(second)])
+    return z, Groups(batch, np.zeros_like(batch), 2, 1)
+
+
+def bridged(z, groups, nearest):
+    shared = Shared.of(np.eye(nearest.max() + 1)[nearest], groups.batch, 2)
+    return bridges(z, nearest, shared, groups, n_leading=8)
+
+
+def test_a_type_that_a_batch_shifts_past_others_is_joined_to_itself() -> None:
+    rng = np.random.default_rng(0)
+    types = 3 * np.eye(8)[:3]
+    shifted = types.copy()
+    shifted[2, 4] += 2.5  # farther than the width of a cluster, along no other type
+    z, groups = in_two_batches(rng, types, shifted)
+    nearest = np.repeat([0, 1, 2, 0, 1, 3], 60)
+    moves = bridged(z, groups, nearest)
+    assert moves is not None
+    moved = z + moves[nearest, groups.batch]
+    of_type = np.isin(nearest, [2, 3])
+    gap = moved[of_type & (groups.batch == 0)].mean(0) - moved[of_type & (groups.batch == 1)].mean(0)
+    assert np.abs(gap).max() < 1e-9
+    assert (moves[:2] == 0).all()
+
+
+def test_types_of_one_batch_each_are_not_joined() -> None:
+    rng = np.random.default_rng(1)
+    types = 3 * np.eye(8)[:4]
+    z, groups = in_two_batches(rng, types[[0, 1, 2]], types[[0, 1, 3]])
+    assert bridged(z, groups, np.repeat([0, 1, 2, 0, 1, 3], 60)) is None
+
+
+def test_types_of_different_labels_are_not_joined() -> None:
+    rng = np.random.default_rng(0)
+    types = 3 * np.eye(8)[:3]
+    shifted = types.copy()
+    shifted[2, 4] += 2.5
+    z, groups = in_two_batches(rng, types, shifted)
+    nearest = np.repeat([0, 1, 2, 0, 1, 3], 60)
+    labelled = Groups(groups.batch, nearest.astype(np.int64), 2, 4)
+    assert bridged(z, labelled, nearest) is None
+
+
+def test_batches_of_other_noise_scatter_alike_and_keep_their_means() -> None:
+    rng = np.random.default_rng(0)
+    batch = np.repeat([0, 1], 400)
+    z = np.zeros((800, 12))
+    z[:, 0] = np.where(np.arange(800) % 2, 3.0, -3.0)
+    z += rng.normal(size=z.shape) * np.where(batch == 1, 0.6, 0.2)[:, None]
+    clusters = SoftClusters(np.array([[-3.0], [3.0]]), 0.5)
+    groups = Groups(batch, np.zeros_like(batch), 2, 1)
+    even = Scatter.fit(z, clusters, groups, n_leading=1)(z, batch)
+    scatter = [even[batch == b, 1:].std() for b in (0, 1)]
+    assert scatter[0] == pytest.approx(scatter[1], rel=0.05)
+    for b in (0, 1):
+        one = (batch == b) & (z[:, 0] > 0)
+        assert np.abs(even[one].mean(0) - z[one].mean(0)).max() < 0.05
+
+
+def test_what_a_batch_has_for_itself_moves_with_what_it_shares_nearby() -> None:
+    rng = np.random.default_rng(0)
+    first = np.array([[0.0] * 8, [4.0] + [0.0] * 7])
+    z, groups = in_two_batches(rng, first + np.array([0, 0.3] + [0.0] * 6), first[:1])
+    moves = Round.between(z, SoftClusters(first, 0.3), groups).moves
+    np.testing.assert_allclose(moves[1, 0], moves[0, 0])
+    assert moves[0, 0, 1] < -0.1
 
 
 def test_counts_are_read_off_their_log_normalised_expression() -> None:

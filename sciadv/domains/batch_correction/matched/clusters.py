@@ -47,6 +47,10 @@ class SoftClusters:
         nearest = squared_distances(leading, centres).min(1).mean()
         return SoftClusters(centres, float(np.sqrt(max(nearest, 1e-12) / n_leading)))
 
+    def widened(self, factor: float) -> SoftClusters:
+        """Return clusters whose weights fall off over a distance that is so many times as long."""
+        return SoftClusters(self.centres, factor * self.width)
+
     def weights(self, scores: Array) -> Array:
         """Return the weights ``(cells, clusters)`` of cells; each cell's sum to 1."""
         squared = squared_distances(scores[:, : self.centres.shape[1]], self.centres)

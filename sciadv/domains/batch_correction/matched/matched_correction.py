@@ -104,7 +104,7 @@ class ResidualCorrection(Correction):
         clusters = SoftClusters.fit(
             moved,
             balance,
-            n_clusters=len(shift.rounds[-1].moves),
+            n_clusters=len(shift.after[-1].moves),
             n_leading=n_leading(np.asarray(scores, np.float64)),
             seed=plan.seed,
         )
