@@ -112,7 +112,7 @@ class Shared:
         n_batches: int,
         *,
         beside: Array | None = None,
-        least_share: float = 0.2,
+        least_share: float = 0.1,
         least: float = 3.0,
     ) -> Shared:
         """Count cells.

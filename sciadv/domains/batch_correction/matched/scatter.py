@@ -1,7 +1,7 @@
 """How far cells scatter about their clusters: more in a batch that was measured with fewer counts.
 
 Cells that scatter more are hardly ever neighbours of others, and cells that scatter less are neighbours of
-all; so batches whose means agree are still told apart by their noise, until they scatter alike.
+all; so batches whose means agree are still separated by their noise, until they scatter alike.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Round:
         return moved
 
     @staticmethod
-    def between(scores: Array, clusters: SoftClusters, groups: Groups, *, smooth: float = 3.0) -> Round:
+    def between(scores: Array, clusters: SoftClusters, groups: Groups, *, smooth: float = 2.0) -> Round:
         """Find the moves of clusters onto the mean of the batches that share them."""
         return Round(clusters, smooth, _moves(scores, clusters, groups))
 
@@ -196,8 +196,10 @@ class MatchedShift:
             Seed of the clusters.
         """
         z = np.asarray(scores, np.float64)
-        leading = self.before[0].clusters.centres.shape[1]
-        moved_onto = translation_onto(z, onto, n_leading=leading, seed=seed)
+        last = self.after[-1].clusters
+        nearest = last.weights(onto).argmax(1)
+        leading = last.centres.shape[1]
+        moved_onto = translation_onto(z, onto, nearest, n_leading=leading, seed=seed)
         z = z + moved_onto
         new = int(onto_batch.max()) + 1
         own = np.full(len(z), new)
@@ -214,7 +216,7 @@ class MatchedShift:
         before, z = laid(self.before, z)
         scatter = self.scatter.extended(np.concatenate([z, onto]), of)
         after, z = laid(self.after, scatter(z, own))
-        spread = Spread.between(self.after[-1].clusters, z, onto)
+        spread = Spread.between(last, z, onto)
         translation = np.concatenate([self.translation, moved_onto[None]])
         return MatchedShift(translation, before, scatter, after, (*self.spreads, spread))
 
