@@ -86,7 +86,7 @@ class Round:
 @final
 @dataclass(frozen=True, eq=False)
 class MatchedShift:
-    """Translations, rounds of moves, the scatter made alike, rounds again, then the spread of further batches.
+    """Translations, rounds of moves, the scatter made alike, rounds again; the spread of further batches.
 
     Parameters
     ----------
