@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.any_generator import any_generator
-from benchmarks.biology import omics_biology, omics_queries
+from benchmarks.biology import omics_biology, omics_queries, omics_scale
 from benchmarks.contract import (
     Bar,
     Bench,
@@ -53,6 +53,7 @@ BENCHES: dict[str, Bench] = {
     "omics": omics.BENCH,
     "omics-biology": omics_biology.BENCH,
     "omics-queries": omics_queries.BENCH,
+    "omics-scale": omics_scale.BENCH,
     "out-of-distribution": out_of_distribution.BENCH,
     "own": own.BENCH,
     "phase-retrieval": phase_retrieval.BENCH,
