@@ -1,6 +1,6 @@
-"""What a correction costs: cells in files up to a million, by the command as a user runs it, with its peak memory.
+"""What a correction costs: files of up to a million cells, by the command, with its peak memory.
 
-Cells are SIMULATED: Poisson counts of types in batches whose capture of each gene differs, about 7 % of them not 0.
+Cells are SIMULATED: Poisson counts of types in batches whose capture of each gene differs, most of them 0.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def draw(figure: Figure, rows: list[Row]) -> None:
 
 THRESHOLDS = (
     Threshold(
-        "a million cells x 2,000 genes: peak memory [bytes]",
+        "a million cells: peak memory [bytes]",
         "peak_bytes",
         "file of 1000000 cells",
         "<=",

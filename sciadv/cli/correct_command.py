@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from sciadv.cli.correct_request import Request
+from sciadv.cli.correction_page import assess_cells, correction_page, some_cells
 from sciadv.cli.edge import (
     EXIT_INTERRUPTED,
     Interruption,
@@ -92,9 +93,10 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop(), live_progress() as monitor:
             corrector.fit(cells, monitor=monitor)
-            corrected = request.corrected(corrector, cells)
+            shown = cells if rows is None else some_cells(cells)
+            corrected = request.corrected(corrector, shown)
         _say_fitted(corrector, cells if rows is None else rows)
-        page = _page(request, corrector, cells, corrected, interruption) if report else None
+        page = _page(request, corrector, shown, corrected, interruption) if report else None
         came_late = write_whole(lambda: request.write(corrector, corrected, page, rows=rows))
         if save is not None:
             corrector.save(save)
@@ -157,8 +159,6 @@ def _page(
     request: Request, corrector: BatchCorrector, cells: Any, corrected: Any, interruption: Interruption
 ) -> str:
     """Return the report; if it is interrupted, without the assessment."""
-    from sciadv.cli.correction_page import assess_cells, correction_page
-
     try:
         with interruption.may_stop():
             return correction_page(request, corrector, assess_cells(corrector, cells, corrected))

@@ -25,11 +25,14 @@ class Assessed:
     maps: bytes
 
 
-def assess_cells(corrector: BatchCorrector, cells: Any, corrected: Any, *, most: int = 10_000) -> Assessed:
-    """Measure cells before and after, print the table, and draw the maps; `most` cells are looked at."""
-    import torch
+def some_cells(cells: Any, *, most: int = 10_000) -> Any:
+    """Return `most` of the cells of an AnnData, evenly spaced, or all: those that a report measures."""
+    places = np.linspace(0, cells.n_obs - 1, min(cells.n_obs, most)).round().astype(int)
+    return cells[places].copy()
 
-    from sciadv.data.splits import evenly
+
+def assess_cells(corrector: BatchCorrector, cells: Any, corrected: Any) -> Assessed:
+    """Measure cells before and after, print the table, and draw the maps."""
     from sciadv.domains.batch_correction.assessment.assess import assess
     from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
     from sciadv.domains.batch_correction.assessment.genes import GeneChanges
@@ -40,13 +43,12 @@ def assess_cells(corrector: BatchCorrector, cells: Any, corrected: Any, *, most:
     from sciadv.report.plotting import plot_maps
 
     n_cells = cells.n_obs
-    looked_at = evenly(torch.arange(n_cells), most).numpy()
-    cells, corrected = cells[looked_at].copy(), corrected[looked_at]
+    cells, corrected = some_cells(cells), some_cells(corrected)
     learnt = corrector.learnt()
     read, expression, groups = learnt.prepare(cells, Given(), needs_batch=True)
     names = np.array(learnt.batches)[groups.batch]
     label = learnt.columns.label
-    labels = None if label is None else as_names(columns_of(cells.obs, label), len(looked_at), what="labels")
+    labels = None if label is None else as_names(columns_of(cells.obs, label), cells.n_obs, what="labels")
     embeddings = {"before": corrector.uncorrected(cells), "after": np.asarray(corrected.obsm[EMBEDDING])}
     progress_console().print("assessing the correction", style="dim")
     assessment = assess(embeddings, names, labels, seed=learnt.seed)
@@ -59,8 +61,8 @@ def assess_cells(corrector: BatchCorrector, cells: Any, corrected: Any, *, most:
     if labels is not None:
         words = f"the labels {label!r} were used for the fit, so numbers by label flatter it"
         notes = (words, *notes)
-    if len(looked_at) < n_cells:
-        notes = (*notes, f"measured on {len(looked_at)} of the cells")
+    if cells.n_obs < n_cells:
+        notes = (*notes, f"measured on {cells.n_obs} of the cells")
     assessment = replace(assessment, notes=notes)
     _say(assessment, tuple(embeddings))
     of = {"batch": names} | ({} if labels is None else {"label": labels})

@@ -364,8 +364,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:  # noqa: ARG002
         """Return the names of genes, as scikit-learn asks for them; ``x0``, ``x1``, … for arrays."""
-        learnt = self.learnt()
-        return np.array(learnt.genes or [f"x{i}" for i in range(learnt.n_genes)], dtype=object)
+        return np.array(self.learnt().genes or [f"x{i}" for i in range(self.learnt().n_genes)], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> BatchCorrector:
         """Say what `transform` gives for arrays: "default" (their kind) or "pandas"; as in scikit-learn."""

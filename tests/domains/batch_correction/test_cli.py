@@ -77,7 +77,7 @@ def test_ctrl_c_during_the_report_writes_one_of_this_run_without_the_assessment(
         raise KeyboardInterrupt
 
     (tmp_path / "corrected.html").write_text("of an older run")
-    monkeypatch.setattr("sciadv.cli.correction_page.assess_cells", interrupted)
+    monkeypatch.setattr("sciadv.cli.correct_command.assess_cells", interrupted)
     out = tmp_path / "corrected.h5ad"
     words = correct(file, "--batch", "batch", "--seed", "7", "-o", out)
     assert "interrupted: the report is without the assessment" in words

@@ -47,11 +47,22 @@ class LocationScale:
 
     def remove(self, x: Tensor, batch: Tensor, labels: Tensor, *, to: int | None = None) -> Tensor:
         """Return ``mean + label + s (x_standardised - gamma_b) / sqrt(delta_b)``, or that of a batch."""
-        kept, z = self.standardised(x, labels)
-        z = (z - self.gamma[batch]) / self.delta[batch].sqrt()
-        if to is not None:
-            z = z * self.delta[to].sqrt() + self.gamma[to]
-        return z * self.s + kept
+        corrected = torch.empty_like(x)
+        own_labels = labels.clamp(min=0) if len(self.label) else torch.zeros_like(labels)
+        for b in range(len(self.gamma)):
+            slope = self.delta[b].rsqrt()
+            shift = -self.gamma[b] * slope
+            if to is not None:
+                slope = slope * self.delta[to].sqrt()
+                shift = self.gamma[to] - self.gamma[b] * slope
+            slope = torch.where(self.s > 0, slope, 0.0)
+            of = batch == b
+            for label in range(max(1, len(self.label))):
+                kept = self.kept(label)
+                rows = of & (own_labels == label)
+                start = (kept * (1 - slope) + self.s * shift).to(x)
+                corrected[rows] = torch.addcmul(start, x[rows], slope.to(x))
+        return corrected
 
     def standardised(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return what cells have in every batch, and ``(x - that) / s``, 0 for a gene that does not vary."""
@@ -217,13 +228,13 @@ class _Standardised(nn.Module):
 def _removed(
     model: LocationScale, expression: Matrix, groups: Groups, *, to: int | None = None, chunk: int = 4096
 ) -> NDArray[np.float32]:
-    """Return corrected expression ``(cells, genes)``; no more than a chunk of it is in float64."""
+    """Return corrected expression ``(cells, genes)``, a chunk at a time."""
     device = model.mean.device
     corrected = np.empty(expression.shape, np.float32)
     for start in range(0, len(corrected), chunk):
         rows = np.arange(start, min(start + chunk, len(corrected)))
-        x = torch.as_tensor(dense(expression[rows]), device=device).double()
-        corrected[rows] = model.remove(x, *groups.only(rows).on(device), to=to).float().cpu().numpy()
+        x = torch.as_tensor(dense(expression[rows]), device=device)
+        corrected[rows] = model.remove(x, *groups.only(rows).on(device), to=to).cpu().numpy()
     return corrected
 
 
