@@ -98,13 +98,14 @@ def of_file(n_cells: int, n_genes: int, seed: int, *options: str) -> Row:
         write_cells(path, n_cells, n_genes, seed)
         command = ["correct", str(path), "--batch", "batch", "-o", str(out), "--no-report", *options]
         began = time.perf_counter()
-        child = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "sciadv", *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert child.stderr is not None
-        words = child.stderr.read().decode(errors="replace")
-        _, status, usage = os.wait4(child.pid, 0)
-        if status:
+        ) as child:
+            assert child.stderr is not None
+            words = child.stderr.read().decode(errors="replace")
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
             raise InputError(f"sciadv {' '.join(command[:2])} failed: {words[-500:]}")
         return {
             "cells": n_cells,
