@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -92,15 +93,15 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
     request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop(), live_progress() as monitor:
-            corrector.fit(cells, monitor=monitor)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # notes are said below
+                corrector.fit(cells, monitor=monitor)
             shown = cells if rows is None else some_cells(cells)
             corrected = request.corrected(corrector, shown)
         _say_fitted(corrector, cells if rows is None else rows)
         page = _page(request, corrector, shown, corrected, interruption) if report else None
         came_late = write_whole(lambda: request.write(corrector, corrected, page, rows=rows))
-        if save is not None:
-            corrector.save(save)
-    request.say_written(page=page, saved=save)
+        request.finish(corrector, page=page, saved=save)
     if interruption.happened or interruption.came_late or came_late:
         say_error(f"interrupted after the fit; what is written is whole: {request.out}")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -132,7 +133,7 @@ def transform(
             corrected = request.corrected(corrector, cells) if rows is None else None
         write_whole(lambda: request.write(corrector, corrected, None, rows=rows))
         _say_fitted(corrector, cells if rows is None else rows)
-    request.say_written(page=None, saved=None)
+        request.finish(corrector, page=None, saved=None)
 
 
 @contextmanager
@@ -176,3 +177,5 @@ def _say_fitted(corrector: BatchCorrector, cells: Any) -> None:
     )
     if reason := card.get("chosen_because"):
         say(f"because {reason}")
+    for note in card["notes"]:
+        say(f"note: {note}")

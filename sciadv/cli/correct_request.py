@@ -147,10 +147,11 @@ class Request:
             whole = None if self.is_embedding_only else correction.correct(expression, groups, to=aim)
             yield correction.embed(expression, groups), whole
 
-    def say_written(self, *, page: str | None, saved: Path | None) -> None:
-        """Say what was written, and where."""
+    def finish(self, corrector: BatchCorrector, *, page: str | None, saved: Path | None) -> None:
+        """Save the corrector, if that is wanted, and say what was written, and where."""
         what = "" if self.is_embedding_only else "layers['corrected']: log expression; "
         beside = "" if page is None else f" and {self.report}"
         say(f"wrote {self.out} ({what}obsm['X_sciadv']: embedding; X as it was){beside}")
         if saved is not None:
+            corrector.save(saved)
             say(f"saved the corrector in {saved}; sciadv transform {saved} takes further cells")

@@ -32,7 +32,7 @@ from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.domains.batch_correction.uncertainty.corrected_intervals import corrected_intervals
 from sciadv.domains.batch_correction.uncertainty.count_model import CountModel, CountSettings
 from sciadv.domains.batch_correction.uncertainty.measured_counts import read_measured
-from sciadv.errors import InputError
+from sciadv.errors import InputError, UnknownNameError
 
 
 @final
@@ -299,10 +299,12 @@ class Learnt:
 
         Raises
         ------
-        InputError
+        UnknownNameError
             There is no such batch.
         """
-        return int(encode(np.array([as_text(name, "to")]), self.batches, what="batch")[0])
+        if as_text(name, "to") not in self.batches:
+            raise UnknownNameError("batch", name, list(self.batches))
+        return self.batches.index(name)
 
     def saved(self) -> SavedCorrection:
         """Return what files hold of it."""

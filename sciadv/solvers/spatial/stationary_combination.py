@@ -18,6 +18,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from sciadv.data.splits import evenly
 from sciadv.data.stationary import StationaryField, StationaryStatistics, mirrored
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
@@ -37,7 +38,7 @@ from sciadv.types import Count, NotNegative, Positive
 
 _LINEAR, _RANGE, _TV = "stationary-lmmse", "stationary-error", "tv"
 #: Changes with what the numbers mean: older files are then made again.
-VERSION = "calibration of spatial estimates, version 1"
+VERSION = "calibration of spatial estimates, version 2"
 
 
 @checked
@@ -190,7 +191,7 @@ def reference_products(problem: Problem, settings: SpatialSettings, run: Run) ->
     """
     reference = SpatialEstimates(problem, settings, run).reference
     n = max(1, min(len(reference), settings.reference_pixels // prod(problem.forward.in_shape)))
-    truth = mirrored(reference[:n], problem.forward.in_shape[1:])
+    truth = mirrored(evenly(reference, n), problem.forward.in_shape[1:])
     posed = measured_images(problem, truth, seed=settings.seed)
 
     def make() -> dict[str, Tensor]:

@@ -66,7 +66,7 @@ def test_cells_are_given_as_a_batch_has_them_and_its_own_stay(method, cells) -> 
     np.testing.assert_allclose(found[own], expression[own], atol=1e-5)
     if method != "nothing":
         assert np.abs(found - expression)[~own].mean() > 0.01
-    with pytest.raises(InputError, match="batch 'batch 9', which the corrector has not seen"):
+    with pytest.raises(UnknownNameError, match="no batch is named 'batch 9'"):
         corrector.transform(cells.counts, batch=cells.batch, to="batch 9")
 
 

@@ -58,7 +58,7 @@ def test_a_sparse_matrix_is_what_its_array_is() -> None:
 
 def test_what_nothing_tells_is_asked_about_and_the_user_is_believed() -> None:
     microarray = np.rint(np.random.default_rng(0).normal(8, 2, 40) + np.zeros((50, 1))).clip(2)
-    with pytest.raises(InputError, match=r"say is_counts=True .* or is_counts=False"):
+    with pytest.raises(InputError, match=r"say is_counts=True .* or is_counts=False or --no-counts"):
         read_cells(microarray, Columns())
     assert read_cells(microarray, Columns(is_counts=False)).kind == LOGGED
     assert read_cells(microarray, Columns(is_counts=True)).kind == COUNTS

@@ -192,8 +192,8 @@ def _checked_kind(expression: Matrix, *, is_counts: bool | None, expected: Kind 
     if kind is None:
         raise InputError(
             "nothing tells whether the numbers are proportional to molecules or their logarithms: they lie "
-            f"between {np.nanmin(values):g} and {np.nanmax(values):g}; say is_counts=True (they are scaled "
-            f"and logged) or is_counts=False (they stay as they are)"
+            f"between {np.nanmin(values):g} and {np.nanmax(values):g}; say is_counts=True or --counts "
+            f"(they are scaled and logged), or is_counts=False or --no-counts (they stay as they are)"
         )
     if expected is not None and kind.is_linear != expected.is_linear:
         raise InputError(
