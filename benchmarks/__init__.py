@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.any_generator import any_generator
-from benchmarks.biology import omics_biology, omics_queries, omics_scale
+from benchmarks.biology import omics, omics_biology, omics_queries, omics_scale
 from benchmarks.contract import (
     Bar,
     Bench,
@@ -20,7 +20,7 @@ from benchmarks.contract import (
     versions,
     write_outputs,
 )
-from benchmarks.design import gene_oscillator, nanotexture_friction, omics
+from benchmarks.design import gene_oscillator, nanotexture_friction
 from benchmarks.own import own
 from benchmarks.priors import games, prior_recipes, priors
 from benchmarks.reconstruct import (

@@ -67,3 +67,26 @@ def false_calls(x: Array, kind: Names, one: str, other: str, is_flat: NDArray[np
         p = ttest_ind(x[kind == one], x[kind == other], equal_var=False).pvalue
     called = false_discovery_control(np.nan_to_num(p, nan=1.0)) < 0.05
     return float(called[is_flat].mean())
+
+
+def carried_over(z: Array, batch: Names, labels: Names, *, n: int) -> Names:
+    """Return the label of each cell that most of its n nearest neighbours in other batches have."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    guess: Names = labels.copy()
+    for one in np.unique(batch):
+        own = batch == one
+        guess[own] = KNeighborsClassifier(n).fit(z[~own], labels[~own]).predict(z[own])
+    return guess
+
+
+def drug_effect(z: Array, batch: Names, labels: Names, *, n: int = 25) -> float:
+    """Return how often a condition is found from the other batches, the mean over conditions."""
+    guess = carried_over(z, batch, labels, n=n)
+    return float(np.mean([(guess == labels)[labels == one].mean() for one in np.unique(labels)]))
+
+
+def shared_labels_found(z: Array, batch: Names, labels: Names, *, n: int = 5) -> float:
+    """Return how often the label is found from the other batches, of the samples whose label others have."""
+    is_shared = np.isin(labels, [one for one in np.unique(labels) if len(set(batch[labels == one])) > 1])
+    return float((carried_over(z, batch, labels, n=n) == labels)[is_shared].mean())

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.biology.held_out_counts import by_gene, by_own_count, by_rates, coverage
+from benchmarks.biology.omics_sets import read_set
 from benchmarks.contract import Bench, Row, Settings, Threshold, markdown_table, one_thread
-from benchmarks.design.omics import read_set
 from benchmarks.parts import Part, measure_parts
 from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
 from sciadv.domains.batch_correction.matched.matched_correction import ResidualCorrection

@@ -5,7 +5,7 @@ Run: python problems/pbmc-correction/draw_demo.py
 
 from pathlib import Path
 
-from benchmarks.design.omics import read_set
+from benchmarks.biology.omics_sets import read_set
 from sciadv import BatchCorrector
 from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
 from sciadv.report.plotting import plot_maps
