@@ -67,6 +67,7 @@ def summary(problem: Problem, solution: Solution, run: Run) -> dict[str, object]
         "latent_weight": problem.latent_weight,
         "prior": problem.prior.name,
         "weights_sha256": problem.prior.card.get("weights_sha256", ""),
+        "in_range_recovery": problem.prior.card.get("in_range_recovery", ""),
         "measurements_sha256": run.measurements_sha256,
         "command": run.command,
         "seed": run.seed,
@@ -180,7 +181,7 @@ def _agreeing_restarts(solution: Solution, n: int) -> list[str]:
 
 def _origin(facts: dict[str, object]) -> list[tuple[str, str]]:
     names = ["problem", "forward", "likelihood", "latent_weight", "measurements_sha256", "prior"]
-    names += ["weights_sha256", "seed", "device", "date"]
+    names += ["in_range_recovery", "weights_sha256", "seed", "device", "date"]
     facts_of_run = [(name, facts[name]) for name in names if facts[name] != ""]
     rows = [(name.replace("_", " "), str(fact)) for name, fact in facts_of_run]
     return rows + [(f"{name} version", version) for name, version in versions().items()]

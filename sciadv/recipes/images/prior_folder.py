@@ -13,6 +13,7 @@ from sciadv.metrics.classifier import Classifier
 from sciadv.prior import Prior
 from sciadv.recipes.images.completion import with_statistics
 from sciadv.recipes.images.default_recipe import problem_text
+from sciadv.recipes.images.own_samples import recovery_sentence
 from sciadv.recipes.images.usefulness import try_prior, usefulness_sentence, usefulness_text
 from sciadv.report.plotting import plot_samples
 from sciadv.schema import ImageRecipe, Recipe
@@ -68,6 +69,7 @@ def write_prior(
     whole, measured = with_statistics(prior, data, classifier, seed=spec.seed)
     trials = try_prior(whole, data, seed=spec.seed) if len(data.reference) else ()
     useful = {"usefulness": usefulness_sentence(trials)} if trials else {}
+    measured = measured | {"in_range_recovery": recovery_sentence(whole, seed=spec.seed)}
     spent = {"measuring_cpu_seconds": f"{time.process_time() - began:.0f}"}
     header = _card_header(recipe, spec, whole, data) | facts | spent | measured | useful
     text = _card_text(recipe, whole, header, usefulness_text(trials))
