@@ -13,7 +13,7 @@ from sciadv.metrics.classifier import Classifier
 from sciadv.prior import Prior
 from sciadv.recipes.images.completion import with_statistics
 from sciadv.recipes.images.default_recipe import problem_text
-from sciadv.recipes.images.own_samples import recovery_sentence
+from sciadv.recipes.images.recovered_samples import recovery_sentence
 from sciadv.recipes.images.usefulness import try_prior, usefulness_sentence, usefulness_text
 from sciadv.report.plotting import plot_samples
 from sciadv.schema import ImageRecipe, Recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciadv.recipes.images.own_samples import recovery_sentence
+from sciadv.recipes.images.recovered_samples import recovery_sentence
 from sciadv.testing.solver_suite import linear_problem
 
 
