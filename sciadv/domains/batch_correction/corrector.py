@@ -60,7 +60,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         the numbers say so, and asks where they do not.
     method
         "residual" (matching cells are moved), "linear" (ComBat), "adversarial" (an autoencoder against a
-        batch discriminator), "nothing", or "auto": the smallest change that hides the batch.
+        batch discriminator), "nothing", or "auto": what hides the batch and keeps most neighbours.
     settings
         Of the adversarial method.
     seed

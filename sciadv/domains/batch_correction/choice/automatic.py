@@ -1,4 +1,4 @@
-"""`auto`: nothing where the batches do not differ, else the smallest change that hides the batch.
+"""`auto`: nothing where the batches do not differ, else what hides the batch and keeps most neighbours.
 
 Methods are fitted to one half of the cells and compared on the other, without labels.
 """
@@ -156,17 +156,17 @@ def _compared(
 
 
 def _least(candidates: tuple[Candidate, ...], p: float, *, least_kept: float) -> Choice:
-    """Choose the smallest change that hides the batch and keeps neighbours; else what hides it best."""
+    """Choose what keeps most neighbours of all that hides the batch; else what hides it best."""
     if not candidates:
         reason = "the batches share no kind of cell, so that nothing says what is theirs"
         return Choice(NoCorrection, p, reason)
     fit = [one for one in candidates if one.kept >= least_kept]
-    enough = sorted((one for one in fit if one.probed.is_invariant()), key=lambda one: one.change)
+    enough = [one for one in fit if one.probed.is_invariant()]
     if enough:
-        best = enough[0]
+        best = max(enough, key=lambda one: one.kept)
         reason = (
-            f"the smallest change that hides the batch among cells that match (unpredictability "
-            f"{best.probed.relative:.2f}, 1 by chance) and keeps {best.kept:.0%} of the neighbours"
+            f"of what hides the batch among cells that match (unpredictability "
+            f"{best.probed.relative:.2f}, 1 by chance) it keeps most neighbours, {best.kept:.0%}"
         )
         return Choice(best.correction, p, reason, candidates)
     best = max(fit or list(candidates), key=lambda one: -abs(1 - one.probed.relative))
