@@ -21,6 +21,7 @@ from benchmarks.contract import (
     write_outputs,
 )
 from benchmarks.design import gene_oscillator, nanotexture_friction
+from benchmarks.fairness import fairness
 from benchmarks.own import own
 from benchmarks.priors import games, prior_recipes, priors
 from benchmarks.reconstruct import (
@@ -44,6 +45,7 @@ BENCHES: dict[str, Bench] = {
     "ct-sparse-view": scans.CT_BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
     "digits-uncertainty": digits_uncertainty.BENCH,
+    "fairness": fairness.BENCH,
     "games": games.BENCH,
     "gene-oscillator": gene_oscillator.BENCH,
     "gpr-crosshole": gpr_crosshole.BENCH,

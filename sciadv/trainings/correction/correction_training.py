@@ -14,7 +14,7 @@ from sciadv.games.two_player import TwoPlayerGame
 from sciadv.games.updates import Alternating, Update
 from sciadv.registry.checked import checked
 from sciadv.trainings.players import Players, Side
-from sciadv.types import Count, Decay, NotNegative, Positive
+from sciadv.types import Count, Decay, NotNegative, Positive, PositiveOrInfinite
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class CorrectionSchedule:
     divergence_weight: NotNegative
     n_discriminator: Count = 3
     weight_decay: NotNegative = 1e-4
-    largest_norm: Positive = 5.0
+    largest_norm: PositiveOrInfinite = 5.0
     discriminator_momentum: Decay = 0.5
 
 

@@ -1,0 +1,1 @@
+"""Benches of decisions that hide a protected attribute."""
