@@ -4,7 +4,7 @@ from sciadv.domains.fairness.fair_classifier import FairClassifier
 from sciadv.domains.fairness.fair_curve import FairPoint
 from sciadv.domains.fairness.fair_game import FairSettings
 from sciadv.domains.fairness.gaps import FairnessGaps, fairness_gaps
-from sciadv.domains.fairness.simulate import SimulatedDecisions, simulate_decisions
+from sciadv.domains.fairness.simulated_decisions import SimulatedDecisions, simulate_decisions
 
 __all__ = [
     "FairClassifier",

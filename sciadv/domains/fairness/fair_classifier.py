@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sciadv.arguments.values import as_number, as_one_of, as_seed
 from sciadv.domains.fairness.fair_curve import FairCurve, FairPoint, fit_curve
 from sciadv.domains.fairness.fair_game import FairRows, FairSettings
-from sciadv.domains.fairness.reading import check_lengths, codes_of, read_names, read_table
+from sciadv.domains.fairness.table_columns import check_lengths, codes_of, read_names, read_table
 from sciadv.errors import InputError, UnknownNameError
 
 #: What may be asked for, as fields of `FairnessGaps`, and whether the adversary then sees the label.
@@ -24,9 +24,9 @@ CRITERIA = {"demographic_parity": False, "equalised_odds": True}
 class FairClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Learns two labels from a table so that decisions differ between groups by a stated gap at most.
 
-    An adversary looks for the group in the decision's probability (demographic parity), or in that and the
-    label (equalised odds); a gradient reversal makes the classifier hide it. Classifiers of all strengths of
-    the adversary are trained at once, and the most accurate one is taken whose gap on rows that it did not
+    An adversary predicts the group from the decision's probability (demographic parity), or from that and
+    the label (equalised odds); a gradient reversal makes the classifier hide it. Classifiers of all strengths
+    of the adversary are trained at once, and the most accurate one is taken whose gap on rows that it did not
     see (cross-validation) is at most `gap`. The attribute is needed for the fit only.
 
     Parameters

@@ -21,9 +21,6 @@ from sciadv.games.two_player import Player, Point
 from sciadv.nets.layers import GradientReversal
 from sciadv.trainings.correction.correction_training import CorrectionSchedule, CorrectionTraining
 
-#: Each a factor of 2 from the next.
-STRENGTHS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-
 
 @final
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class FairSettings:
     weight_decay: float = 0.01
     n_hidden: int = 0
     is_balanced: bool = True
-    strengths: tuple[float, ...] = STRENGTHS
+    strengths: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
     n_folds: int = 5
     n_seeds: int = 2
 

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.fairness.reading import check_lengths, codes_of, read_names
+from sciadv.domains.fairness.table_columns import check_lengths, codes_of, read_names
 from sciadv.errors import InputError
 
 Codes = NDArray[np.int64]

@@ -22,7 +22,11 @@ def read_table(table: Any) -> tuple[NDArray[np.float64], tuple[str, ...] | None]
     """
     names = tuple(map(str, table.columns)) if hasattr(table, "columns") else None
     if names is not None:
-        text = [str(n) for n, kind in zip(table.columns, table.dtypes, strict=True) if not _is_number(kind)]
+        text = [
+            str(n)
+            for n, kind in zip(table.columns, table.dtypes, strict=True)
+            if getattr(kind, "kind", "O") not in "biuf"
+        ]
         if text:
             raise InputError(
                 f"columns {', '.join(map(repr, text[:5]))} are no numbers; encode them (OneHotEncoder) first"
@@ -44,10 +48,6 @@ def read_table(table: Any) -> tuple[NDArray[np.float64], tuple[str, ...] | None]
     return x, names
 
 
-def _is_number(kind: Any) -> bool:
-    return getattr(kind, "kind", "O") in "biuf"
-
-
 def read_names(values: Iterable[Any] | None, name: str) -> NDArray[Any]:
     """Return labels or groups ``(rows,)`` as an array without missing values.
 
@@ -62,17 +62,16 @@ def read_names(values: Iterable[Any] | None, name: str) -> NDArray[Any]:
     given = np.asarray(found, dtype=object)
     if given.ndim != 1 or not len(given):
         raise InputError(f"{name} must be one value for each row, but its shape is {given.shape}")
-    n_missing = sum(_is_missing(value) for value in given)
+    n_missing = sum(
+        value is None or bool(value != value)  # noqa: PLR0124  # what NaN and NaT say of themselves
+        for value in given
+    )
     if n_missing:
         raise InputError(f"{n_missing} of {len(given)} values of {name} are missing; leave these rows out")
     kinds = {isinstance(value, str) for value in given}
     if len(kinds) > 1:
         raise InputError(f"{name} mixes text and numbers; give one kind")
     return np.array(given.tolist())
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or bool(value != value)  # noqa: PLR0124  # what NaN and NaT say of themselves
 
 
 def check_lengths(lengths: Mapping[str, int]) -> None:
