@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from benchmarks.contract import PENDING, Bench, Row, Settings, Threshold, markdown_table
 from benchmarks.parts import Part, measure_parts
 from benchmarks.size.posed import Case
-from sciadv.files.folders import entry_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,12 +36,7 @@ def cases(settings: Settings) -> list[Case]:
     if settings.quick:
         return flat
     more = [Case("mask", SMALL, seed=settings.seed + i) for i in (1, 2)]
-    if "pores-3d" in entry_names("priors"):
-        return [*flat, *FEW, *more, *VOLUMES]
-    settings.report(
-        "there is no prior pores-3d, so its rows are missing: train benchmarks/size/pores_3d.toml"
-    )
-    return [*flat, *FEW, *more]
+    return [*flat, *FEW, *more, *VOLUMES]
 
 
 def _measure(case: Case) -> Row:

@@ -194,10 +194,9 @@ def write_spatial_prior(
     learned = learn_stationary(prior, patches.train[:n_learned].float() / 255)
     prior = replace(prior, stationary=replace(learned, reference=patches.reference.float() / 255))
     header = _header(spec, prior, patches) | facts | measured_samples(prior, spec, patches)
-    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_text(recipe.name, header))
+    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_text(recipe.name, header, n_sides=len(prior.out_shape) - 1))
     write_file(out / "recipe.toml", recipe.text)
-    if len(prior.out_shape) == 3:
-        write_file(out / "samples.png", png(plot_samples(prior), dpi=100))
+    write_file(out / "samples.png", png(plot_samples(prior), dpi=100))
 
 
 def measured_samples(prior: Prior, spec: SpatialRecipe, patches: Patches) -> dict[str, str]:
@@ -238,8 +237,9 @@ def _header(spec: SpatialRecipe, prior: Prior, patches: Patches) -> dict[str, st
     }
 
 
-def _text(name: str, header: dict[str, str]) -> str:
+def _text(name: str, header: dict[str, str], *, n_sides: int) -> str:
     """Return the card's body."""
+    large = (1, *{2: (256, 256), 3: (64, 64, 64)}[n_sides])
     table = "\n".join(f"| {key} | {value} |" for key, value in header.items())
     return f"""
 # {name}: {header["title"]}
@@ -247,7 +247,7 @@ def _text(name: str, header: dict[str, str]) -> str:
 ![samples](samples.png)
 
 A generator `x = G(z)`, `z ~ N(0, I)` on a map of latents, with an encoder, of stationary images of any size:
-`sciadv.Prior.load("{name}").at_size((1, 256, 256))`. The file is of the size of the training patches. It
+`sciadv.Prior.load("{name}").at_size({large})`. The file is of the size of the training patches. It
 knows only media like its training data, at their resolution, and reproduces none of them exactly:
 `encoded_error_mean` is the mean square per pixel of held-out patches that the encoder and the generator
 leave, and `stationary.safetensors` has the autocovariance of it, with which the solver `stationary-error`
