@@ -194,7 +194,12 @@ def write_spatial_prior(
     learned = learn_stationary(prior, patches.train[:n_learned].float() / 255)
     prior = replace(prior, stationary=replace(learned, reference=patches.reference.float() / 255))
     header = _header(spec, prior, patches) | facts | measured_samples(prior, spec, patches)
-    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_text(recipe.name, header, n_sides=len(prior.out_shape) - 1))
+    prior.save(
+        out,
+        recipe_sha256=recipe.sha256,
+        header=header,
+        text=_text(recipe.name, header, n_sides=len(prior.out_shape) - 1),
+    )
     write_file(out / "recipe.toml", recipe.text)
     write_file(out / "samples.png", png(plot_samples(prior), dpi=100))
 

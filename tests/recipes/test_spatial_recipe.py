@@ -77,7 +77,7 @@ def test_a_recipe_trains_a_prior_of_any_size(tmp_path, monkeypatch, patch, measu
     larger = prior.at_size(wide)
     assert larger.sample(2, seed=0).shape == (2, *wide)
     assert larger.stationary is not None
-    assert (Path(out) / "samples.png").is_file() == (len(patch) == 2)
+    assert (Path(out) / "samples.png").is_file()
 
 
 def test_patches_larger_than_the_medium_are_refused(tmp_path, monkeypatch) -> None:
