@@ -10,12 +10,12 @@ from benchmarks.biology.measures import least_purity, overlap
 from benchmarks.biology.simulations import chain, simulate, with_absent_gene
 from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.matched.cluster_moments import Moments
 from sciadv.domains.batch_correction.matched.clusters import Shared, SoftClusters, in_strata, over_strata
 from sciadv.domains.batch_correction.matched.islands import bridges
 from sciadv.domains.batch_correction.matched.presence import counts_of
 from sciadv.domains.batch_correction.matched.scatter import Scatter
 from sciadv.domains.batch_correction.matched.shift import Round
-from sciadv.domains.batch_correction.matched.spread import Spread
 
 
 def log_normalised(counts):
@@ -190,15 +190,33 @@ def test_it_is_the_same_after_saving(tmp_path, counts) -> None:
     )
 
 
-def test_the_spread_within_clusters_is_made_that_of_the_others_and_means_stay() -> None:
+def test_moments_over_strata_are_those_without_them() -> None:
     rng = np.random.default_rng(0)
-    clusters = SoftClusters(np.array([[-5.0, 0.0], [5.0, 0.0]]), 1.0)
-    sides = np.where(np.arange(2000) % 2, 5.0, -5.0)[:, None] * np.array([1.0, 0.0, 0.0])
-    onto = sides + rng.normal(0, [1.0, 1.0, 0.6], (2000, 3))
-    own = sides[:1000] + rng.normal(0, [1.0, 0.5, 0.4], (1000, 3))
-    spread = Spread.between(clusters, own, onto)
-    np.testing.assert_allclose(spread.factor, [1.0, 2.0, 1.5], rtol=0.06)
-    moved = spread(own, clusters.weights(own))
-    np.testing.assert_allclose(moved.mean(0), own.mean(0), atol=0.02)
-    few = Spread.between(clusters, own[:4], onto)
-    assert np.abs(np.log(few.factor)).max() < 0.5
+    z = rng.normal(size=(90, 4))
+    batch = rng.integers(0, 3, 90)
+    weights = SoftClusters(rng.normal(size=(5, 2)), 1.0).weights(z)
+    plain = Moments.of(z, weights, batch, 3)
+    merged = Moments.of(z, in_strata(weights, rng.integers(0, 2, 90)), batch, 3).over_strata(5)
+    for name in ("n", "squared_weights", "mean", "square"):
+        np.testing.assert_allclose(getattr(merged, name), getattr(plain, name))
+
+
+def test_a_further_batch_moves_onto_the_fitted_ones_which_stay() -> None:
+    rng = np.random.default_rng(0)
+    first = np.array([[0.0] * 8, [4.0] + [0.0] * 7])
+    shift = np.array([0.0, 0.3] + [0.0] * 6)
+    z, groups = in_two_batches(rng, first, first + shift)
+    of_two = Round.between(z, SoftClusters(first, 0.3), groups)
+    further = of_two.extended(types_of(rng, first - shift))
+    np.testing.assert_array_equal(further.moves[:, :2], of_two.moves)
+    np.testing.assert_allclose(further.moves[:, 2, 1], 0.45, atol=0.03)
+
+
+def test_a_fitted_batch_given_once_more_lies_where_it_lay() -> None:
+    cells = simulate([[120, 120], [120, 120]], seed=4, n_genes=200)
+    corrector = residual(cells)
+    again = cells.batch == "batch 2"
+    adapted = corrector.adapt(cells.counts[again], batch=np.full(again.sum(), "again"))
+    z = corrector.embed(cells.counts[again], batch=cells.batch[again])
+    same = adapted.embed(cells.counts[again], batch=np.full(again.sum(), "again"))
+    assert np.sqrt(((same - z) ** 2).sum(1).mean()) < 0.1 * np.sqrt(z.var(0).sum())

@@ -107,24 +107,30 @@ class Shared:
 
     @staticmethod
     def of(
-        weights: Array,
-        batch: NDArray[np.int64],
-        n_batches: int,
+        weights: Array, batch: NDArray[np.int64], n_batches: int, *, beside: Array | None = None
+    ) -> Shared:
+        """Count the cells of batches, given weights ``(cells, clusters)``; `beside` as `among` has it."""
+        n = np.stack([weights[batch == b].sum(0) for b in range(n_batches)], 1)
+        squares = np.stack([(weights[batch == b] ** 2).sum(0) for b in range(n_batches)], 1)
+        return Shared.among(n, squares, beside=beside)
+
+    @staticmethod
+    def among(
+        n: Array,
+        squares: Array,
         *,
         beside: Array | None = None,
         least_share: float = 0.1,
         least: float = 3.0,
     ) -> Shared:
-        """Count cells.
+        """Return where batches take part, by their cells.
 
         Parameters
         ----------
-        weights
-            ``(cells, clusters)``.
-        batch
-            ``(cells,)``.
-        n_batches
-            How many.
+        n
+            ``(clusters, batches)``: cells, as sums of weights.
+        squares
+            The same: sums of squared weights.
         beside
             `n` of other batches, which were counted before, ``(clusters, other batches)``: a batch then takes
             part only where one of these does.
@@ -134,8 +140,7 @@ class Shared:
         least
             Cells with which it takes part.
         """
-        n = np.stack([weights[batch == b].sum(0) for b in range(n_batches)], 1)
-        squares = np.stack([(weights[batch == b] ** 2).sum(0) for b in range(n_batches)], 1)
+        n_batches = n.shape[1]
         every = n if beside is None else np.concatenate([n, beside], 1)
         share = every / every.sum(0).clip(min=1)
         takes_part = (share > least_share * share.max(1, keepdims=True)) & (every >= least)

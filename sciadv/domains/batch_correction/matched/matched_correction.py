@@ -125,15 +125,18 @@ class ResidualCorrection(Correction):
         return self.genes.remove(expression, weights, groups.batch, to=to)
 
     def adapted(
-        self, expression: Matrix, groups: Groups, reference: Reference, plan: FitPlan
+        self,
+        expression: Matrix,
+        groups: Groups,
+        reference: Reference,  # noqa: ARG002  # the rounds keep what is needed of it
+        plan: FitPlan,
     ) -> ResidualCorrection:
-        """Return it with further batches, each moved onto the reference, which stays in place."""
+        """Return it with further batches, each moved as by a fit in which the reference stays in place."""
         scores = self.components.scores(expression)
-        onto = np.asarray(reference.embedding, np.float64)
         shift = self.shift
         n_known = len(shift.translation)
         for b in range(groups.n_batches):
-            shift = shift.extended(scores[groups.batch == b], onto, reference.batch, seed=plan.seed)
+            shift = shift.extended(scores[groups.batch == b], seed=plan.seed)
         weights = self.genes.clusters.weights(shift(scores, groups.batch + n_known))
         genes = self.genes.extended(expression, weights, groups.batch, groups.n_batches)
         return ResidualCorrection(self.components, shift, genes)

@@ -29,6 +29,8 @@ class Scatter:
         Of cells that were moved onto their matches.
     aim
         ``(clusters,)``: logarithm of the variance of the noise that all batches get.
+    n
+        ``(clusters, fitted batches)``: cells, as sums of weights.
     mean
         ``(clusters, batches, components)``.
     log_factor
@@ -41,6 +43,7 @@ class Scatter:
 
     clusters: SoftClusters
     aim: Array
+    n: Array
     mean: Array
     log_factor: Array
     n_leading: int
@@ -75,18 +78,18 @@ class Scatter:
         mean, log_variance = _moments(scores, clusters, groups.batch, groups.n_batches, noise=noise)
         there = np.where(shared.present, shared.n, 0.0)
         aim = (there * log_variance).sum(1) / there.sum(1).clip(min=1e-12)
-        return Scatter(clusters, aim, mean, _log_factor(aim, log_variance, shared), noise, by_cell)
+        return Scatter(clusters, aim, shared.n, mean, _log_factor(aim, log_variance, shared), noise, by_cell)
 
-    def extended(self, scores: Array, batch: NDArray[np.int64]) -> Scatter:
-        """Return it with one batch more, the last of these cells' batches; the aim stays."""
-        n_batches = self.mean.shape[1] + 1
-        shared = Shared.of(self.clusters.weights(scores), batch, n_batches)
-        mean, log_variance = _moments(scores, self.clusters, batch, n_batches, noise=self.n_leading)
+    def extended(self, scores: Array) -> Scatter:
+        """Return it with one batch more, that of these cells; the aim stays."""
+        own = np.zeros(len(scores), np.int64)
+        shared = Shared.of(self.clusters.weights(scores), own, 1, beside=self.n)
+        mean, log_variance = _moments(scores, self.clusters, own, 1, noise=self.n_leading)
         log_factor = _log_factor(self.aim, log_variance, shared)
         return replace(
             self,
-            mean=np.concatenate([self.mean, mean[:, -1:]], 1),
-            log_factor=np.concatenate([self.log_factor, log_factor[:, -1:]], 1),
+            mean=np.concatenate([self.mean, mean], 1),
+            log_factor=np.concatenate([self.log_factor, log_factor], 1),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -95,6 +98,7 @@ class Scatter:
             "scatter.centres": torch.as_tensor(self.clusters.centres),
             "scatter.width": torch.tensor(self.clusters.width, dtype=torch.float64),
             "scatter.aim": torch.as_tensor(self.aim),
+            "scatter.n": torch.as_tensor(self.n),
             "scatter.mean": torch.as_tensor(self.mean),
             "scatter.log_factor": torch.as_tensor(self.log_factor),
             "scatter.n_leading": torch.tensor(self.n_leading),
@@ -104,10 +108,11 @@ class Scatter:
     @staticmethod
     def from_tensors(tensors: dict[str, Tensor]) -> Scatter:
         """Build it from what `tensors` returned, among others."""
-        aim, mean, log_factor = (tensors[f"scatter.{name}"].numpy() for name in ("aim", "mean", "log_factor"))
+        names = ("aim", "n", "mean", "log_factor")
+        aim, n, mean, log_factor = (tensors[f"scatter.{name}"].numpy() for name in names)
         clusters = SoftClusters(tensors["scatter.centres"].numpy(), float(tensors["scatter.width"]))
         n_leading = int(tensors["scatter.n_leading"])
-        return Scatter(clusters, aim, mean, log_factor, n_leading, float(tensors["scatter.by_cell"]))
+        return Scatter(clusters, aim, n, mean, log_factor, n_leading, float(tensors["scatter.by_cell"]))
 
 
 def _moments(
@@ -129,7 +134,7 @@ def _moments(
 
 def _log_factor(aim: Array, log_variance: Array, shared: Shared) -> Array:
     """Return the logarithm of the factors ``(clusters, batches)`` that lead to the aim."""
-    is_shared = shared.present & (shared.present.sum(1, keepdims=True) > 1)
+    is_shared = shared.present & shared.is_shared[:, None]
     n = np.where(is_shared, shared.n, 0.0)
     found = 0.5 * (aim[:, None] - log_variance)
     of_batch = (n * found).sum(0) / n.sum(0).clip(min=1e-12)

@@ -5,7 +5,7 @@ Then the scatter of batches about their clusters is made the same, and clusters 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.matched.cluster_moments import Moments
 from sciadv.domains.batch_correction.matched.clusters import (
     Array,
     Shared,
@@ -25,8 +26,12 @@ from sciadv.domains.batch_correction.matched.clusters import (
 )
 from sciadv.domains.batch_correction.matched.islands import bridges
 from sciadv.domains.batch_correction.matched.scatter import Scatter
-from sciadv.domains.batch_correction.matched.spread import Spread
-from sciadv.domains.batch_correction.matched.translation import translation_onto, translations
+from sciadv.domains.batch_correction.matched.translation import (
+    BatchClusters,
+    batch_clusters,
+    translation_onto,
+    translations,
+)
 
 
 @final
@@ -42,6 +47,8 @@ class Round:
         The same with a larger width, by which cells follow them, so that neighbours stay so.
     moves
         ``(clusters, batches, components)``: how far each moves in each batch.
+    moments
+        Of the fitted batches before the round, by which further ones are moved.
     is_bridge
         Whether islands move onto their counterparts, rather than clusters onto the mean of batches.
     """
@@ -49,6 +56,7 @@ class Round:
     clusters: SoftClusters
     smooth: float
     moves: Array
+    moments: Moments
     is_bridge: bool = False
 
     def __call__(self, scores: Array, batch: NDArray[np.int64]) -> Array:
@@ -63,7 +71,10 @@ class Round:
     @staticmethod
     def between(scores: Array, clusters: SoftClusters, groups: Groups, *, smooth: float = 2.0) -> Round:
         """Find the moves of clusters onto the mean of the batches that share them."""
-        return Round(clusters, smooth, _moves(scores, clusters, groups))
+        weights = in_strata(clusters.weights(scores), groups.labels)
+        moments = Moments.of(scores, weights, groups.batch, groups.n_batches)
+        moves = _moves(moments, clusters, n_anchors=groups.n_batches)
+        return Round(clusters, smooth, moves, moments.over_strata(len(clusters.centres)))
 
     @staticmethod
     def bridge(scores: Array, clusters: SoftClusters, groups: Groups, *, n_leading: int) -> Round | None:
@@ -71,22 +82,24 @@ class Round:
         weights = clusters.weights(scores)
         shared = Shared.of(weights, groups.batch, groups.n_batches)
         moves = bridges(scores, weights.argmax(1), shared, groups, n_leading=n_leading)
-        return None if moves is None else Round(clusters, 1.0, moves, is_bridge=True)
+        moments = Moments.of(scores, weights, groups.batch, groups.n_batches)
+        return None if moves is None else Round(clusters, 1.0, moves, moments, is_bridge=True)
 
-    def extended(self, scores: Array, groups: Groups) -> Round:
-        """Return it with one batch more, the last of `groups`, found with all others in their places."""
+    def extended(self, scores: Array) -> Round:
+        """Return it with one batch more, that of these cells, moved onto the mean of the fitted ones."""
         if self.is_bridge:
             moves = np.zeros_like(self.moves[:, :1])
         else:
-            anchors = np.arange(groups.n_batches) < groups.n_batches - 1
-            moves = _moves(scores, self.clusters, groups, anchors=anchors)[:, -1:]
+            own = np.zeros(len(scores), np.int64)
+            moments = self.moments.joined(Moments.of(scores, self.clusters.weights(scores), own, 1))
+            moves = _moves(moments, self.clusters, n_anchors=self.moments.n.shape[1])[:, -1:]
         return replace(self, moves=np.concatenate([self.moves, moves], 1))
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class MatchedShift:
-    """Translations, rounds of moves, the scatter made alike, rounds again; the spread of further batches.
+    """Translations, rounds of moves, the scatter made alike, rounds again.
 
     Parameters
     ----------
@@ -96,15 +109,15 @@ class MatchedShift:
         Rounds, one after the other, before and after the scatter is made alike.
     scatter
         Of batches about their clusters.
-    spreads
-        Of the batches that were not fitted, in the clusters of the last round.
+    unmoved
+        Clusters of each fitted batch before the translation.
     """
 
     translation: Array
     before: tuple[Round, ...]
     scatter: Scatter
     after: tuple[Round, ...]
-    spreads: tuple[Spread, ...] = ()
+    unmoved: tuple[BatchClusters, ...]
 
     def __call__(self, scores: NDArray[np.floating], batch: NDArray[np.int64]) -> Array:
         """Return cells ``(cells, components)`` of batches, by their numbers, where their matches lie."""
@@ -112,10 +125,6 @@ class MatchedShift:
         steps: tuple[Round | Scatter, ...] = (*self.before, self.scatter, *self.after)
         for one in steps:
             moved = one(moved, batch)
-        n_fitted = len(self.translation) - len(self.spreads)
-        for b, spread in enumerate(self.spreads, n_fitted):
-            of_batch = batch == b
-            moved[of_batch] = spread(moved[of_batch], self.after[-1].clusters.weights(moved[of_batch]))
         return moved
 
     @staticmethod
@@ -150,8 +159,10 @@ class MatchedShift:
         n_batches = groups.n_batches
         z = np.asarray(scores, np.float64)
         leading = n_leading(z)
-        translation = translations(z, groups, n_leading=leading, seed=seed)
-        balance = (len(z) / n_batches / np.bincount(batch, minlength=n_batches).clip(min=1))[batch]
+        unmoved = batch_clusters(z, groups, n_leading=leading, seed=seed)
+        n_cells = np.bincount(batch, minlength=n_batches)
+        translation = translations(unmoved, n_cells, n_leading=leading)
+        balance = (len(z) / n_batches / n_cells.clip(min=1))[batch]
         n_clusters = int(np.clip(len(z) // cells_a_cluster, 5, most_clusters))
         z = z + translation[batch]
 
@@ -172,53 +183,38 @@ class MatchedShift:
         for i in range(n_rounds):
             after.append(Round.between(z, clustered(n_rounds + i), groups))
             z = after[-1](z, batch)
-        return MatchedShift(translation, tuple(before), scatter, tuple(after))
+        return MatchedShift(translation, tuple(before), scatter, tuple(after), tuple(unmoved))
 
-    def extended(
-        self,
-        scores: NDArray[np.floating],
-        onto: Array,
-        onto_batch: NDArray[np.int64],
-        *,
-        seed: int,
-    ) -> MatchedShift:
-        """Return the shift with one batch more, found with the cells that it is laid onto staying in place.
+    def extended(self, scores: NDArray[np.floating], *, seed: int) -> MatchedShift:
+        """Return the shift with one batch more: the steps of `fit`, in which the fitted batches stay.
 
         Parameters
         ----------
         scores
             Cells of the further batch ``(cells, components)``, not moved.
-        onto
-            Cells of the batches that are known, moved ``(other cells, components)``.
-        onto_batch
-            Their batches ``(other cells,)``.
         seed
             Seed of the clusters.
         """
         z = np.asarray(scores, np.float64)
-        last = self.after[-1].clusters
-        nearest = last.weights(onto).argmax(1)
-        leading = last.centres.shape[1]
-        moved_onto = translation_onto(z, onto, nearest, n_leading=leading, seed=seed)
+        own = np.zeros(len(z), np.int64)
+        leading = self.after[-1].clusters.centres.shape[1]
+        (new,) = batch_clusters(z, Groups(own, own, 1, 1), n_leading=leading, seed=seed)
+        fitted = self.translation[: len(self.unmoved)]
+        moved_onto = translation_onto(self.unmoved, fitted, new, n_leading=leading)
+        of_new = own + len(self.translation)
         z = z + moved_onto
-        new = int(onto_batch.max()) + 1
-        own = np.full(len(z), new)
-        of = np.concatenate([own, onto_batch])
-        groups = Groups(of, np.zeros_like(of), new + 1, 1)
-
-        def laid(rounds: tuple[Round, ...], z: Array) -> tuple[tuple[Round, ...], Array]:
-            found = []
-            for one in rounds:
-                found.append(one.extended(np.concatenate([z, onto]), groups))
-                z = found[-1](z, own)
-            return tuple(found), z
-
-        before, z = laid(self.before, z)
-        scatter = self.scatter.extended(np.concatenate([z, onto]), of)
-        after, z = laid(self.after, scatter(z, own))
-        spread = Spread.between(last, z, onto)
+        before = []
+        for one in self.before:
+            before.append(one.extended(z))
+            z = before[-1](z, of_new)
+        scatter = self.scatter.extended(z)
+        z = scatter(z, of_new)
+        after = []
+        for one in self.after:
+            after.append(one.extended(z))
+            z = after[-1](z, of_new)
         translation = np.concatenate([self.translation, moved_onto[None]])
-        return MatchedShift(translation, before, scatter, after, (*self.spreads, spread))
+        return MatchedShift(translation, tuple(before), scatter, tuple(after), self.unmoved)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file holds of it."""
@@ -231,67 +227,69 @@ class MatchedShift:
             "shift.moves": torch.as_tensor(np.stack([one.moves for one in rounds])),
             "shift.is_bridge": torch.as_tensor(np.array([one.is_bridge for one in rounds])),
             "shift.n_before": torch.tensor(len(self.before)),
-            **self._spread_tensors(),
-        }
-
-    def _spread_tensors(self) -> dict[str, Tensor]:
-        if not self.spreads:
-            return {}
-        return {
-            "shift.means": torch.as_tensor(np.stack([one.means for one in self.spreads])),
-            "shift.factors": torch.as_tensor(np.stack([one.factor for one in self.spreads])),
+            **{
+                f"shift.moments.{name}": torch.as_tensor(
+                    np.stack([getattr(one.moments, name) for one in rounds])
+                )
+                for name in _names(Moments)
+            },
+            **{
+                f"shift.unmoved.{name}": torch.as_tensor(
+                    np.concatenate([getattr(one, name) for one in self.unmoved])
+                )
+                for name in _names(BatchClusters)
+            },
+            "shift.unmoved.n": torch.tensor([len(one.share) for one in self.unmoved]),
         }
 
     @staticmethod
     def from_tensors(tensors: dict[str, Tensor]) -> MatchedShift:
         """Build it from what `tensors` returned, among others."""
+        found = {
+            name.removeprefix("shift."): one.numpy() for name, one in tensors.items() if name[:6] == "shift."
+        }
+        of_rounds = zip(*(found[f"moments.{name}"] for name in _names(Moments)), strict=True)
         names = ("centres", "widths", "smooth", "moves", "is_bridge")
-        each = zip(*(tensors[f"shift.{name}"].numpy() for name in names), strict=True)
+        each = zip(*(found[name] for name in names), of_rounds, strict=True)
         rounds = [
-            Round(SoftClusters(centres, float(width)), float(smooth), moves, bool(is_bridge))
-            for centres, width, smooth, moves, is_bridge in each
+            Round(SoftClusters(centres, float(width)), float(smooth), moves, Moments(*of), bool(is_bridge))
+            for centres, width, smooth, moves, is_bridge, of in each
         ]
-        n = int(tensors["shift.n_before"])
-        translation = tensors["shift.translation"].numpy()
-        parts = (
-            tensors[f"shift.{name}"].numpy() for name in ("means", "factors") if f"shift.{name}" in tensors
+        ends = np.cumsum(found["unmoved.n"])[:-1]
+        of_batches = (np.split(found[f"unmoved.{name}"], ends) for name in _names(BatchClusters))
+        return MatchedShift(
+            found["translation"],
+            tuple(rounds[: int(found["n_before"])]),
+            Scatter.from_tensors(tensors),
+            tuple(rounds[int(found["n_before"]) :]),
+            tuple(BatchClusters(*one) for one in zip(*of_batches, strict=True)),
         )
-        spreads = tuple(Spread(means, factor) for means, factor in zip(*parts, strict=True))
-        scatter = Scatter.from_tensors(tensors)
-        return MatchedShift(translation, tuple(rounds[:n]), scatter, tuple(rounds[n:]), spreads)
 
 
-def _moves(
-    scores: Array,
-    clusters: SoftClusters,
-    groups: Groups,
-    *,
-    anchors: NDArray[np.bool_] | None = None,
-    most: float = 50.0,
-) -> Array:
+def _names(kind: type[Moments | BatchClusters]) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def _moves(moments: Moments, clusters: SoftClusters, *, n_anchors: int, most: float = 50.0) -> Array:
     """Return how far clusters move in each batch, onto the mean of the batches that share them.
 
     A move is shortened by the part that sampling alone explains (the positive part of James and Stein's
     factor), so that batches which differ by chance stay where they are. In the mean, a batch counts by its
-    cells there, but by `most` of them at most, and only if it is one of the `anchors` ``(batches,)``, where
-    there are some. The moves of a cluster are the mean over those of its strata. What a batch does not share
-    moves with what it shares nearby.
+    cells there, but by `most` of them at most, and only if it is one of the first `n_anchors`.
+    The moves of a cluster are the mean over those of its strata. What a batch does not share moves with what
+    it shares nearby.
 
     References
     ----------
     W. James, C. Stein, Estimation with quadratic loss, Berkeley Symposium 4(1), 1961.
     """
     n_clusters = len(clusters.centres)
-    weights = in_strata(clusters.weights(scores), groups.labels)
-    batch = groups.batch
-    shared = Shared.of(weights, batch, groups.n_batches)
-    n = shared.n.clip(min=1e-12)[..., None]
-    parts = [(weights[batch == b].T, scores[batch == b]) for b in range(groups.n_batches)]
-    mean = np.stack([w @ z for w, z in parts], 1) / n
-    square = np.stack([w @ z**2 for w, z in parts], 1) / n
+    n_batches = moments.n.shape[1]
+    shared = Shared.among(moments.n, moments.squared_weights)
+    mean = moments.mean
     there = np.where(shared.present, shared.n, 0.0)
-    variance = (there[..., None] * (square - mean**2)).sum(1).sum(1) / there.sum(1).clip(min=1e-12)
-    aims = shared.present if anchors is None else shared.present & anchors
+    variance = (there[..., None] * (moments.square - mean**2)).sum(1).sum(1) / there.sum(1).clip(min=1e-12)
+    aims = shared.present & (np.arange(n_batches) < n_anchors)
     share = np.where(aims, np.minimum(shared.n, most), 0.0)
     share = share / share.sum(1, keepdims=True).clip(min=1e-12)
     moves = (share[..., None] * mean).sum(1, keepdims=True) - mean
@@ -303,7 +301,7 @@ def _moves(
     shortened = moves * np.where(is_shared, kept, 0.0)[..., None]
     n_shared = np.where(is_shared, shared.n, 0.0)
     found = over_strata(shortened, n_shared, n_clusters)
-    return _filled(found, n_shared.reshape(-1, n_clusters, groups.n_batches).sum(0), clusters.centres)
+    return _filled(found, n_shared.reshape(-1, n_clusters, n_batches).sum(0), clusters.centres)
 
 
 def _filled(moves: Array, n_shared: Array, centres: Array) -> Array:

@@ -7,7 +7,8 @@ and of those that do as well the shortest; batches that share nothing are joined
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -19,7 +20,7 @@ from sciadv.types import as_random_state
 
 
 @dataclass(frozen=True, eq=False)
-class _Clusters:
+class BatchClusters:
     """Centres ``(clusters, components)`` of one batch, shares of cells, mean squared radii, and strata."""
 
     centres: Array
@@ -28,7 +29,7 @@ class _Clusters:
     stratum: NDArray[np.int64]
 
 
-def translations(
+def batch_clusters(
     scores: Array,
     groups: Groups,
     *,
@@ -36,8 +37,8 @@ def translations(
     seed: int,
     most_clusters: int = 10,
     cells_a_cluster: int = 25,
-) -> Array:
-    """Return what to add to each batch ``(batches, components)``; the mean over cells is zero.
+) -> list[BatchClusters]:
+    """Cluster each batch by itself.
 
     Parameters
     ----------
@@ -52,57 +53,62 @@ def translations(
     most_clusters, cells_a_cluster
         Clusters of a batch: at most so many, and with so many cells each.
     """
-    batch = groups.batch
-    n_batches = groups.n_batches
     own = []
-    for b in range(n_batches):
-        of = groups.labels[batch == b]
+    for b in range(groups.n_batches):
+        of_batch = groups.batch == b
+        of = groups.labels[of_batch]
         n = int(np.clip(len(of) // cells_a_cluster, 2, most_clusters))
-        own.append(_clusters(scores[batch == b], of, n, n_leading=n_leading, seed=seed))
+        own.append(_clusters(scores[of_batch], of, n, n_leading=n_leading, seed=seed))
+    return own
+
+
+def translations(own: list[BatchClusters], n_cells: NDArray[np.int64], *, n_leading: int) -> Array:
+    """Return what to add to each batch ``(batches, components)``; the mean over cells is zero.
+
+    Parameters
+    ----------
+    own
+        Clusters of the batches.
+    n_cells
+        ``(batches,)``: cells of each.
+    n_leading
+        Components by which clusters are compared.
+    """
     sizes = _sizes(own, n_leading)
     found = {
         (i, j): _between(own[i], own[j], n_leading=n_leading, **sizes)
-        for i, j in combinations(range(n_batches), 2)
+        for i, j in combinations(range(len(own)), 2)
     }
-    offsets = _joined(found, n_batches, scores.shape[1])
-    n_cells = np.bincount(batch, minlength=n_batches)
+    offsets = _joined(found, len(own), own[0].centres.shape[1])
     centred: Array = offsets - (n_cells @ offsets) / n_cells.sum()
     return centred
 
 
 def translation_onto(
-    cells: Array,
-    onto: Array,
-    clusters: NDArray[np.int64],
-    *,
-    n_leading: int,
-    seed: int,
-    most_clusters: int = 10,
-    cells_a_cluster: int = 25,
+    known: Sequence[BatchClusters], offsets: Array, new: BatchClusters, *, n_leading: int
 ) -> Array:
-    """Return what to add to the cells of one batch ``(components,)``, the others staying where they are.
+    """Return what to add to a further batch ``(components,)``: it joins the known one that it fits best.
 
     Parameters
     ----------
-    cells, onto
-        ``(cells, components)`` each.
-    clusters
-        Clusters of the others ``(other cells,)``, numbers.
+    known
+        Clusters of the known batches; labels of the further one are not known, so theirs are not read.
+    offsets
+        What is added to these ``(batches, components)``.
+    new
+        Clusters of the further batch, without labels.
     n_leading
         Components by which clusters are compared.
-    seed
-        Seed of the batch's clusters.
-    most_clusters, cells_a_cluster
-        Clusters of the batch: at most so many, and with so many cells each.
     """
-    n = int(np.clip(len(cells) // cells_a_cluster, 2, most_clusters))
-    own = _clusters(cells, np.zeros(len(cells), np.int64), n, n_leading=n_leading, seed=seed)
-    members = [onto[clusters == one] for one in np.unique(clusters)]
-    others = _described(members, np.zeros(len(members), np.int64), n_leading)
-    return _between(own, others, n_leading=n_leading, **_sizes([own, others], n_leading))[1]
+    sizes = _sizes([*known, new], n_leading)
+    plain = [replace(one, stratum=np.zeros_like(one.stratum)) for one in known]
+    found = [_between(new, one, n_leading=n_leading, **sizes) for one in plain]
+    best = max(range(len(found)), key=lambda b: found[b][0])
+    onto: Array = offsets[best] + found[best][1]
+    return onto
 
 
-def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int, seed: int) -> _Clusters:
+def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int, seed: int) -> BatchClusters:
     """Cluster the cells of a batch, those of each stratum by themselves."""
     from sklearn.cluster import KMeans
 
@@ -119,10 +125,10 @@ def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int
     return _described(members, np.array(stratum), n_leading)
 
 
-def _described(members: list[Array], stratum: NDArray[np.int64], n_leading: int) -> _Clusters:
+def _described(members: list[Array], stratum: NDArray[np.int64], n_leading: int) -> BatchClusters:
     """Return centres, shares and radii of clusters, each given by its cells."""
     n = np.array([len(m) for m in members])
-    return _Clusters(
+    return BatchClusters(
         np.stack([m.mean(0) for m in members]),
         n / n.sum(),
         np.array([m[:, :n_leading].var(0).sum() for m in members]),
@@ -130,7 +136,7 @@ def _described(members: list[Array], stratum: NDArray[np.int64], n_leading: int)
     )
 
 
-def _sizes(own: list[_Clusters], n_leading: int) -> dict[str, float]:
+def _sizes(own: list[BatchClusters], n_leading: int) -> dict[str, float]:
     """Return the mean squared radius of clusters, and their mean squared distance from their batch's mean."""
     return {
         "radius": float(np.concatenate([c.radius for c in own]).mean()),
@@ -138,15 +144,15 @@ def _sizes(own: list[_Clusters], n_leading: int) -> dict[str, float]:
     }
 
 
-def _from_mean(clusters: _Clusters, n_leading: int) -> Array:
+def _from_mean(clusters: BatchClusters, n_leading: int) -> Array:
     leading = clusters.centres[:, :n_leading]
     squared: Array = ((leading - clusters.share @ leading) ** 2).sum(1)
     return squared
 
 
 def _between(
-    one: _Clusters,
-    other: _Clusters,
+    one: BatchClusters,
+    other: BatchClusters,
     *,
     n_leading: int,
     radius: float,
