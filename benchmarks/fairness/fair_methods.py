@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.fairness.loan_table import Rows
-from sciadv.domains.fairness import FairClassifier
+from sciadv.domains.fairness import FairClassifier, FairSettings
+from sciadv.domains.fairness.fair_curve import fit_curve
+from sciadv.domains.fairness.fair_game import FairRows
 
 #: Probability of a positive decision ``(rows,)``: 0 or 1, or between where decisions are drawn.
 Decisions = NDArray[np.float64]
@@ -98,7 +101,11 @@ def thresholds(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:  # n
 
 
 def plain_adversary(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:
-    """Fit fairlearn's adversary of Zhang, Lemoine, Mitchell to a linear score, at each strength."""
+    """Fit fairlearn's adversary of Zhang, Lemoine, Mitchell, at each strength.
+
+    Its projection of each tensor's gradient would leave a linear score no intercept (accuracy below that of
+    the constant decision); eight hidden units take that over.
+    """
     from fairlearn.adversarial import AdversarialFairnessClassifier
 
     words = {"demographic_parity": "demographic_parity", "equalised_odds": "equalized_odds"}
@@ -106,7 +113,7 @@ def plain_adversary(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:
     def decide(alpha: float) -> Decide:
         model = AdversarialFairnessClassifier(
             backend="torch",
-            predictor_model=[],
+            predictor_model=[8, "leaky_relu"],
             adversary_model=[8, "leaky_relu"],
             constraints=words[criterion],
             learning_rate=0.01,
@@ -123,6 +130,27 @@ def plain_adversary(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:
     return {f"alpha {alpha:g}": decide(alpha) for alpha in ALPHAS}
 
 
+def plain_reversal(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:
+    """Fit the same score as ours with what is plain: one step of an adversary that weighs all rows alike.
+
+    There is no threshold and no mean over seeds, and the strength is a setting.
+    """
+    settings = FairSettings(n_adversary=1, is_balanced=False, n_thresholds=1, n_folds=2, n_seeds=1)
+    numbers = FairRows(*_tensors(rows), is_conditional=criterion == "equalised_odds")
+    curve = fit_curve(numbers, settings, names=["others", "minority"], seed=seed)
+
+    def decide(place: int) -> Decide:
+        return lambda new: (curve.scores(_tensors(new)[0], place) > 0).astype(float)
+
+    return {f"strength {point.strength:g}": decide(i) for i, point in enumerate(curve.points[:-1])}
+
+
+def _tensors(rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return columns of about unit variance (ranks from -1 to 1 have a third), labels and groups."""
+    x = torch.as_tensor(rows.x * 3**0.5, dtype=torch.float32)
+    return x, torch.as_tensor(rows.y), torch.as_tensor(rows.group)
+
+
 def ours(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:
     """Fit `FairClassifier` once and take each gap."""
     fitted = FairClassifier(criterion=criterion, seed=seed).fit(rows.x, rows.y, protected=rows.group)
@@ -137,8 +165,6 @@ def ours(rows: Rows, criterion: str, seed: int) -> dict[str, Decide]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the warnings of other libraries to themselves, and torch's random state as it was."""
-    import torch
-
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         yield
@@ -149,6 +175,7 @@ METHODS: dict[str, FairMethod] = {
     "logistic regression": FairMethod(unconstrained),
     "constant": FairMethod(constant),
     "mixed with the constant": FairMethod(mixed),
+    "plain reversal": FairMethod(plain_reversal),
     "plain adversary": FairMethod(plain_adversary, "fairlearn"),
     "reductions": FairMethod(reductions, "fairlearn"),
     "thresholds of groups": FairMethod(thresholds, "fairlearn"),

@@ -26,8 +26,9 @@ class FairClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     An adversary predicts the group from the decision's probability (demographic parity), or from that and
     the label (equalised odds); a gradient reversal makes the classifier hide it. Classifiers of all strengths
-    of the adversary are trained at once, and the most accurate one is taken whose gap on rows that it did not
-    see (cross-validation) is at most `gap`. The attribute is needed for the fit only.
+    of the adversary are trained at once; of these and of thresholds on their scores the most accurate one is
+    taken whose gap on rows that it did not see (cross-validation) is at most `gap`. The
+    attribute is needed for the fit only.
 
     Parameters
     ----------
@@ -47,8 +48,8 @@ class FairClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     groups_
         Groups of the attribute.
     curve_
-        A `FairPoint` a strength: accuracy and gaps on rows not seen, with standard errors. The last one is
-        a constant decision, whose gap is 0.
+        A `FairPoint` a strength and threshold: accuracy and gaps on rows not seen, with standard errors. The
+        last one is a constant decision, whose gap is 0.
     point_
         The one that was taken.
     message_
@@ -155,7 +156,7 @@ class FairClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         reached = getattr(gaps, self.criterion)
         error = getattr(gaps, f"{self.criterion}_error")
         is_constant = self._place == len(self.curve_) - 1
-        how = "only a constant decision has it" if is_constant else f"strength {self.point_.strength:g}"
+        how = "a constant decision" if is_constant else f"strength {self.point_.strength:g}"
         self.message_ = (
             f"a gap of {self.criterion.replace('_', ' ')} of at most {self.gap:g} was asked; on rows not "
             f"seen it is {reached:.3f} +- {error:.3f}, with accuracy {gaps.accuracy:.3f} +- "
@@ -178,7 +179,7 @@ class FairClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return other._choose()
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Return scores ``(rows,)``, above 0 for the second label."""
+        """Return scores less the threshold ``(rows,)``, above 0 for the second label."""
         curve = self._fitted()
         x, names = read_table(X)
         if x.shape[1] != self.n_features_in_ or (None not in (names, self._names) and names != self._names):
@@ -189,7 +190,10 @@ class FairClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return curve.scores(self._standardised(x), self._place)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return probabilities ``(rows, 2)`` of both labels, in the order of `classes_`."""
+        """Return probabilities ``(rows, 2)`` of both labels, in the order of `classes_`.
+
+        Those of the decision: where a threshold was taken they are moved by it.
+        """
         positive = 1 / (1 + np.exp(-self.decision_function(X)))
         return np.stack([1 - positive, positive], 1)
 

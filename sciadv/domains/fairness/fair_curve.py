@@ -22,17 +22,20 @@ from sciadv.types import as_generator
 @final
 @dataclass(frozen=True)
 class FairPoint:
-    """One strength of the adversary, and what its classifier does on rows that it did not see.
+    """A strength of the adversary with a threshold, and what they do on rows that were not seen.
 
     Parameters
     ----------
     strength
         Weight of the adversary's loss; infinite for a constant decision.
+    threshold
+        Score from which on the decision is positive.
     gaps
         Accuracy and gaps, by cross-validation.
     """
 
     strength: float
+    threshold: float
     gaps: FairnessGaps
 
 
@@ -46,7 +49,7 @@ class FairCurve:
     nets
         Of all members: strengths x (folds, then all rows) x seeds.
     points
-        One a strength, from the weakest; the last is the constant decision.
+        Thresholds of each strength, from the weakest, 0 first; the last point is the constant decision.
     share
         Of positive labels.
     n_folds, n_seeds
@@ -65,12 +68,14 @@ class FairCurve:
         return max(met, key=lambda i: self.points[i].gaps.accuracy)
 
     def scores(self, x: Tensor, place: int) -> NDArray[np.float64]:
-        """Return the scores ``(rows,)`` of a point's classifiers of all rows, averaged over seeds."""
+        """Return scores less the threshold ``(rows,)`` of a point: of all rows' fits, the mean of seeds."""
         if place == len(self.points) - 1:
             return np.full(len(x), math.log(self.share / (1 - self.share)))
+        strengths = list(dict.fromkeys(point.strength for point in self.points))
+        point = self.points[place]
         with torch.no_grad():
-            z = _by_fold(self.nets.scores(x), self.n_folds, self.n_seeds)[place, -1]
-        scores: NDArray[np.float64] = z.double().numpy()
+            z = _by_fold(self.nets.scores(x), self.n_folds, self.n_seeds)[strengths.index(point.strength), -1]
+        scores: NDArray[np.float64] = z.double().numpy() - point.threshold
         return scores
 
 
@@ -118,13 +123,34 @@ def fit_curve(rows: FairRows, settings: FairSettings, *, names: list[object], se
     nets.requires_grad_(False)
     held_out = _by_fold(nets.scores(rows.x), n_folds, n_seeds)[:, fold, torch.arange(len(fold))]
     y, group = rows.y.numpy(), rows.group.numpy()
-    constant = np.full_like(y, int(y.mean() >= 0.5))
-    decisions = [*(held_out > 0).numpy().astype(np.int64), constant]
     points = [
-        FairPoint(strength, gaps_of(y, decision, group, names=names))
-        for strength, decision in zip((*settings.strengths, math.inf), decisions, strict=True)
+        FairPoint(strength, threshold, gaps_of(y, (z > threshold).astype(np.int64), group, names=names))
+        for strength, z in zip(settings.strengths, held_out.double().numpy(), strict=True)
+        for threshold in thresholds_of(z, settings.n_thresholds, is_mostly_positive=bool(y.mean() >= 0.5))
     ]
+    constant = gaps_of(y, np.full_like(y, int(y.mean() >= 0.5)), group, names=names)
+    points.append(FairPoint(math.inf, 0.0, constant))
     return FairCurve(nets, tuple(points), float(y.mean()), n_folds, n_seeds)
+
+
+def thresholds_of(z: NDArray[np.float64], n: int, *, is_mostly_positive: bool) -> list[float]:
+    """Return 0 and thresholds that take decisions in even steps towards the commoner label.
+
+    Parameters
+    ----------
+    z
+        ``(rows,)``, scores.
+    n
+        How many; the next one would leave the constant decision.
+    is_mostly_positive
+        Whether the commoner label is the positive one.
+    """
+    side = -z if is_mostly_positive else z  # decisions for the rarer label are those above
+    rarer = np.sort(side[side > 0])
+    if not len(rarer):
+        return [0.0]
+    steps = [float(np.quantile(rarer, k / n)) for k in range(1, n)]
+    return [0.0, *(-step if is_mostly_positive else step for step in steps)]
 
 
 def _by_fold(scores: Tensor, n_folds: int, n_seeds: int) -> Tensor:

@@ -43,6 +43,8 @@ class FairSettings:
         Whether every group (of every label, where the adversary sees it) weighs alike for the adversary.
     strengths
         Weights of the adversary's loss that are tried, rising.
+    n_thresholds
+        Thresholds of each strength that are tried: from that of the score on towards the constant decision.
     n_folds
         Folds of the cross-validation by which gaps are measured.
     n_seeds
@@ -61,11 +63,12 @@ class FairSettings:
     n_hidden: int = 0
     is_balanced: bool = True
     strengths: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+    n_thresholds: int = 6
     n_folds: int = 5
     n_seeds: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("n_steps", "n_adversary", "n_seeds"):
+        for name in ("n_steps", "n_adversary", "n_thresholds", "n_seeds"):
             as_count(getattr(self, name), name)
         as_count(self.n_folds, "n_folds", least=2)
         as_count(self.n_hidden, "n_hidden", least=0)
