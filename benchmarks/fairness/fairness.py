@@ -221,14 +221,14 @@ def draw(figure: Figure, rows: list[Row]) -> None:
     for axes, criterion in zip(panels, CRITERIA, strict=True):
         curves = [r for r in rows if r["criterion"] == criterion and "setting" in r]
         for number, name in enumerate(dict.fromkeys(r["method"] for r in curves)):
-            shown = sorted((r for r in curves if r["method"] == name), key=lambda r: r[criterion])
+            shown = [r for r in curves if r["method"] == name]
             axes.errorbar(
                 [r[criterion] for r in shown],
                 [r["accuracy"] for r in shown],
                 [r["accuracy_error"] for r in shown],
                 color="black" if name == OURS else f"C{number}",
-                marker="o",
-                markersize=4,
+                marker="o" if len(shown) > 1 else "s",
+                markersize=4 if len(shown) > 1 else 8,
                 linewidth=2 if name == OURS else 1,
                 elinewidth=0.5,
                 label=name,
