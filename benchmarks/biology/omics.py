@@ -312,7 +312,7 @@ def draw(figure: Figure, rows: list[Row]) -> None:
         for axis, key, words in zip(
             axes,
             ("total", "unpredictability"),
-            ("scIB total", "batch unpredictability within label"),
+            ("scIB total", "unpredictability within label"),
             strict=True,
         ):
             bars = axis.barh(
