@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from sciadv.cli.correct_request import Request
@@ -152,8 +151,7 @@ def opened_cells(request: Request, corrector: BatchCorrector) -> Iterator[tuple[
         rows = files.enter_context(open_rows(request.data))
         names = as_batch(columns_of(rows.obs, list(corrector.batch_key)), rows.n_cells)
         drawn = drawn_evenly(names, corrector.most_cells, seed=corrector.seed)
-        places = np.arange(rows.n_cells) if drawn is None else drawn
-        yield rows.sampled(places, layer=request.layer), rows
+        yield rows.sampled(drawn, layer=request.layer), rows
 
 
 def _page(

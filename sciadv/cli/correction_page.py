@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sciadv.cli.correct_request import Request
 from sciadv.cli.edge import output_console, progress_console, say
 
@@ -27,12 +25,16 @@ class Assessed:
 
 def some_cells(cells: Any, *, most: int = 10_000) -> Any:
     """Return `most` of the cells of an AnnData, evenly spaced, or all: those that a report measures."""
+    import numpy as np
+
     places = np.linspace(0, cells.n_obs - 1, min(cells.n_obs, most)).round().astype(int)
     return cells[places].copy()
 
 
 def assess_cells(corrector: BatchCorrector, cells: Any, corrected: Any) -> Assessed:
     """Measure cells before and after, print the table, and draw the maps."""
+    import numpy as np
+
     from sciadv.domains.batch_correction.assessment.assess import assess
     from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
     from sciadv.domains.batch_correction.assessment.genes import GeneChanges

@@ -70,10 +70,12 @@ class H5adRows:
         for start in range(0, self.n_cells, n):
             yield self.read(slice(start, min(start + n, self.n_cells)), layer=layer)
 
-    def sampled(self, rows: NDArray[np.int64], *, layer: str | None = None, n: int = 20_000) -> Any:
-        """Return the cells of these places, which rise; no more than `n` of the file are read at once."""
+    def sampled(self, rows: NDArray[np.int64] | None, *, layer: str | None = None, n: int = 20_000) -> Any:
+        """Return the cells of these places, which rise, or all; `n` of the file are read at once."""
         from anndata import concat
 
+        if rows is None:
+            return self.read(slice(None), layer=layer)
         parts = []
         for start in range(0, self.n_cells, n):
             own = rows[(rows >= start) & (rows < start + n)] - start
