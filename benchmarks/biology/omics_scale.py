@@ -22,6 +22,7 @@ from benchmarks.contract import Bench, Row, Settings, Threshold, markdown_table
 from benchmarks.parts import PENDING, Part, measure_parts
 from sciadv.domains.batch_correction import BatchCorrector
 from sciadv.errors import InputError
+from sciadv.files.formats.h5ad_rows import GrownMatrix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,25 +65,16 @@ def write_cells(path: Path, n_cells: int, n_genes: int, seed: int) -> None:
     from anndata.io import write_elem
 
     population = Population.seeded(n_genes, seed)
-    batches, types, pointers = [], [], [np.zeros(1, np.int64)]
+    batches, types = [], []
     with h5py.File(path, "w") as file:
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-        x = file.create_group("X")
-        x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
-        x.attrs["shape"] = np.array((n_cells, n_genes))
-        options = {"shape": (0,), "maxshape": (None,), "chunks": (2**20,), "compression": "lzf"}
-        data = x.create_dataset("data", dtype=np.float32, **options)
-        indices = x.create_dataset("indices", dtype=np.int32, **options)
+        x = GrownMatrix(file, "X", (n_cells, n_genes), is_sparse=True)
         for start in range(0, n_cells, _CHUNK):
             counts, batch, kind = population.draw(min(_CHUNK, n_cells - start), seed + 1 + start)
-            n = data.shape[0]
-            for dataset, values in ((data, counts.data), (indices, counts.indices)):
-                dataset.resize((n + counts.nnz,))
-                dataset[n:] = values
-            pointers.append(n + counts.indptr[1:].astype(np.int64))
+            x.add(counts)
             batches.append(batch)
             types.append(kind)
-        x.create_dataset("indptr", data=np.concatenate(pointers))
+        x.finish()
         names = pd.Index([f"c{i}" for i in range(n_cells)])
         obs = {"batch": np.concatenate(batches), "type": np.concatenate(types)}
         write_elem(file, "obs", pd.DataFrame(obs, index=names, dtype="category"))

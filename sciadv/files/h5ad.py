@@ -21,7 +21,7 @@ MAX_NUMBERS_OF_OBJECTS = 100_000
 #: Processor time that reading a file may take: so much, and more for a large file.
 SECONDS_TO_PROBE, BYTES_A_SECOND_TO_PROBE = 8, 10_000_000
 _SPARSE = {"csr_matrix": 0, "csc_matrix": 1}
-_ADVICE = "Write one by adata.write_h5ad"
+ADVICE = "Write one by adata.write_h5ad"
 
 
 def read_h5ad(path: Path) -> Any:
@@ -37,7 +37,7 @@ def read_h5ad(path: Path) -> Any:
         size = os.fstat(file.fileno()).st_size
     read = _reader()
     check_h5ad(path, size, is_read_whole=True)
-    with parsing(path, "an .h5ad file", _ADVICE):
+    with parsing(path, "an .h5ad file", ADVICE):
         return read(path)
 
 
@@ -59,7 +59,7 @@ def check_h5ad(path: Path, size: int, *, is_read_whole: bool = False) -> None:
         As `read_h5ad`.
     """
     _reader()
-    with parsing(path, "an .h5ad file", _ADVICE):
+    with parsing(path, "an .h5ad file", ADVICE):
         import h5py
 
         _probe(path, size)
@@ -165,7 +165,7 @@ def _objects(path: Path, root: Any) -> Iterator[tuple[str, Any]]:
                 continue
             seen.add(address)
             if len(seen) > MAX_NUMBERS_OF_OBJECTS:
-                raise InputError(f"{path} has more than {MAX_NUMBERS_OF_OBJECTS} parts. {_ADVICE}")
+                raise InputError(f"{path} has more than {MAX_NUMBERS_OF_OBJECTS} parts. {ADVICE}")
             yield str(item.name), item
             if isinstance(item, h5py.Group):
                 waiting.append(item)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def fixed(values: NDArray[np.float64]) -> nn.Parameter:
+    """Return numbers of a network that no training changes."""
+    return nn.Parameter(torch.as_tensor(values).float(), requires_grad=False)
 
 
 def perceptron(

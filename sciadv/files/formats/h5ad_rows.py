@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.errors import OutputError, UnknownNameError
-from sciadv.files.h5ad import check_h5ad
+from sciadv.files.h5ad import ADVICE, check_h5ad
 from sciadv.files.reading import opened, parsing, reason
-
-_ADVICE = "Write one by adata.write_h5ad"
 
 
 @final
@@ -62,7 +60,7 @@ class H5adRows:
             raise UnknownNameError("layer", layer, sorted(layers))
         found = self.content["X"] if layer is None else layers[layer]
         matrix = sparse_dataset(found) if hasattr(found, "keys") else found
-        with parsing(self.path, "an .h5ad file", _ADVICE):
+        with parsing(self.path, "an .h5ad file", ADVICE):
             return AnnData(matrix[rows], obs=self.obs.iloc[rows].copy(), var=self.var.copy())
 
     def parts(self, n: int, *, layer: str | None = None) -> Iterator[Any]:
@@ -102,7 +100,7 @@ def open_rows(path: Path) -> Iterator[H5adRows]:
     from anndata.io import read_elem
 
     with h5py.File(path, "r") as content:
-        with parsing(path, "an .h5ad file", _ADVICE):
+        with parsing(path, "an .h5ad file", ADVICE):
             obs, var = read_elem(content["obs"]), read_elem(content["var"])
         yield H5adRows(path, content, obs, var)
 
@@ -166,7 +164,7 @@ def _replaced(file: Any, folder: str, name: str) -> Any:
 def _write_parts(file: Any, rows: H5adRows, parts: Any, embedding: str, layer: str) -> None:
     n_cells, n_genes = rows.n_cells, len(rows.var)
     codes: Any = None
-    grown: _GrownMatrix | None = None
+    grown: GrownMatrix | None = None
     place = 0
     for code, corrected in parts:
         if codes is None:
@@ -177,7 +175,7 @@ def _write_parts(file: Any, rows: H5adRows, parts: Any, embedding: str, layer: s
             if corrected is not None:
                 layers = _replaced(file, "layers", layer)
                 is_sparse = bool((corrected == 0).mean() > 0.5)
-                grown = _GrownMatrix(layers, layer, (n_cells, n_genes), is_sparse=is_sparse)
+                grown = GrownMatrix(layers, layer, (n_cells, n_genes), is_sparse=is_sparse)
         codes[place : place + len(code)] = code
         if grown is not None and corrected is not None:
             grown.add(corrected)
@@ -187,7 +185,7 @@ def _write_parts(file: Any, rows: H5adRows, parts: Any, embedding: str, layer: s
 
 
 @final
-class _GrownMatrix:
+class GrownMatrix:
     """A matrix of a file that gets rows one after the other, compressed; dense, or sparse in rows."""
 
     def __init__(self, folder: Any, name: str, shape: tuple[int, int], *, is_sparse: bool) -> None:
@@ -207,8 +205,8 @@ class _GrownMatrix:
         self.data = self.group.create_dataset("data", dtype=np.float32, **options)
         self.indices = self.group.create_dataset("indices", dtype=np.int32, **options)
 
-    def add(self, rows: NDArray[np.float32]) -> None:
-        """Add rows ``(cells, genes)``."""
+    def add(self, rows: Any) -> None:
+        """Add rows ``(cells, genes)``: an array, or where the matrix is sparse a sparse matrix."""
         from scipy.sparse import csr_matrix
 
         if not self.is_sparse:

@@ -16,13 +16,10 @@ from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.matched.clusters import Array, SoftClusters, n_leading
 from sciadv.domains.batch_correction.matched.expression import GeneModel
 from sciadv.domains.batch_correction.matched.shift import MatchedShift
+from sciadv.domains.batch_correction.networks import fixed
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
 from sciadv.domains.batch_correction.reading.cells import Matrix
 from sciadv.prior import Prior
-
-
-def _fixed(values: Array) -> nn.Parameter:
-    return nn.Parameter(torch.as_tensor(values).float(), requires_grad=False)
 
 
 class _InEveryBatch(nn.Module):
@@ -33,9 +30,9 @@ class _InEveryBatch(nn.Module):
         self.is_positive = model.is_positive
         self.most = model.most
         self.n_genes = model.mean.shape[1]
-        self.mean = _fixed(model.mean)
-        self.of_batch = _fixed(model.of_batch)
-        self.own = _fixed(model.own)
+        self.mean = fixed(model.mean)
+        self.of_batch = fixed(model.of_batch)
+        self.own = fixed(model.own)
 
     def forward(self, latent: Tensor) -> Tensor:
         x = latent[:, : self.n_genes]

@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.reading.keys import UNKNOWN, Names
+from sciadv.domains.batch_correction.groups import known_names
+from sciadv.domains.batch_correction.reading.cells import encode
+from sciadv.domains.batch_correction.reading.keys import Names
 
 
 @final
@@ -51,8 +53,8 @@ class Reference:
         names: tuple[str, ...] = ()
         codes = np.full(n, -1, np.int64)
         if labels is not None:
-            names = tuple(np.unique(labels[labels != UNKNOWN]).tolist())
-            codes = np.where(labels == UNKNOWN, -1, np.searchsorted(np.array(names), labels))
+            names = known_names(labels)
+            codes = encode(labels, names, what="label")
         return Reference(embedding[kept], batch[kept], codes[kept], names)
 
     def facts(self) -> dict[str, Any]:

@@ -97,8 +97,6 @@ def columns_of(frame: Any, keys: str | Sequence[str]) -> NDArray[Any]:
     """
     if isinstance(keys, str):
         return _column(frame, keys)
-    if len(keys) == 1:
-        return _column(frame, keys[0])
     parts = [_column(frame, key) for key in keys]
     joined = [
         None if any(map(_is_missing, each)) else JOIN.join(map(_name, each))

@@ -8,16 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciadv.domains.batch_correction.uncertainty.count_model import Array, CountModel
+from sciadv.domains.batch_correction.networks import fixed
+from sciadv.domains.batch_correction.uncertainty.count_model import CountModel
 from sciadv.forward.base import LinearForward
 from sciadv.likelihood import NegativeBinomial
 from sciadv.prior import Prior
 from sciadv.problem import Problem, SolverSettings
 from sciadv.types import Shape
-
-
-def _fixed(values: Array) -> nn.Parameter:
-    return nn.Parameter(torch.as_tensor(values).float(), requires_grad=False)
 
 
 @final
@@ -35,8 +32,8 @@ class ExpectedCounts(nn.Module):
     def __init__(self, model: CountModel, batches: tuple[int, ...]) -> None:
         super().__init__()
         nothing = np.zeros((1, len(model.mean)))
-        self.rows = _fixed(model.mean + np.concatenate([model.of_batch[list(batches)], nothing]))
-        self.loadings = _fixed(model.loadings)
+        self.rows = fixed(model.mean + np.concatenate([model.of_batch[list(batches)], nothing]))
+        self.loadings = fixed(model.loadings)
         self.centre = float(model.log_depth[0])
         self.spread = float(model.log_depth[1])
 
