@@ -22,8 +22,8 @@ from benchmarks.contract import Bench, Row, Settings, Threshold, markdown_table,
 from benchmarks.parts import Part, measure_parts
 from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
 from sciadv.domains.batch_correction.matched.matched_correction import ResidualCorrection
-from sciadv.domains.batch_correction.reading.cells import dense
 from sciadv.domains.batch_correction.reading.columns import Given
+from sciadv.domains.batch_correction.reading.matrices import dense
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.reading.cells import dense
 from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.domains.batch_correction.reading.keys import Names
+from sciadv.domains.batch_correction.reading.matrices import dense
 from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError
 from sciadv.files.h5ad import read_h5ad

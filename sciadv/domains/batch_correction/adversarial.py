@@ -21,7 +21,7 @@ from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.domains.batch_correction.query.decoder_columns import fit_batch_columns
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 from sciadv.games.updates import Update
 from sciadv.prior import Prior
 from sciadv.trainings.correction.correction_training import CorrectionTraining

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.reading.cells import Matrix
+from sciadv.domains.batch_correction.reading.matrices import Matrix, has_gaps
 from sciadv.types import as_random_state
 
 
@@ -54,8 +54,7 @@ class Components:
         from sklearn.decomposition import PCA
 
         n = min(n_components, min(expression.shape) - 1)
-        has_gaps = isinstance(expression, np.ndarray) and bool(np.isnan(expression).any())
-        full = _filled(expression, n, seed=seed) if has_gaps else expression
+        full = _filled(expression, n, seed=seed) if has_gaps(expression) else expression
         pca = PCA(n, svd_solver="arpack", random_state=as_random_state(seed)).fit(full)
         scale = float(np.sqrt(pca.explained_variance_[0]))
         return Components(
@@ -88,7 +87,7 @@ class Components:
 
         The likeliest under normal components and noise of their variances, given what was measured.
         """
-        if isinstance(expression, np.ndarray) and np.isnan(expression).any():
+        if has_gaps(expression):
             return self._likeliest(expression)
         scores = (expression @ self.loadings - self.mean @ self.loadings) / self.scale
         return np.asarray(scores, np.float32)

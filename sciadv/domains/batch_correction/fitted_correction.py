@@ -14,10 +14,11 @@ from torch import Tensor
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
-from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, dense
+from sciadv.domains.batch_correction.reading.cells import Cells
 from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.domains.batch_correction.reading.keys import Names
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
 from sciadv.registry.registry import Registry, by_attribute

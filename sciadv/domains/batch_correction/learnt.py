@@ -24,10 +24,11 @@ from sciadv.domains.batch_correction.groups import (
 )
 from sciadv.domains.batch_correction.labelling.label_transfer import LabelTransfer, PredictedLabels
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
-from sciadv.domains.batch_correction.reading.cells import Cells, Matrix, encode, give_back, require_batch
+from sciadv.domains.batch_correction.reading.cells import Cells, encode, give_back, require_batch
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.domains.batch_correction.reading.kinds import COUNTS, KINDS, Kind
+from sciadv.domains.batch_correction.reading.matrices import Matrix
 from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.domains.batch_correction.uncertainty.corrected_intervals import corrected_intervals
 from sciadv.domains.batch_correction.uncertainty.count_model import CountModel, CountSettings

@@ -10,10 +10,11 @@ from scipy import sparse
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.linear.combat import fit_location_scale
 from sciadv.domains.batch_correction.linear.group_moments import GroupMoments
-from sciadv.domains.batch_correction.reading.cells import Cells, dense
+from sciadv.domains.batch_correction.reading.cells import Cells
 from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.domains.batch_correction.reading.kinds import COUNTS as WHOLE
 from sciadv.domains.batch_correction.reading.kinds import LOGGED
+from sciadv.domains.batch_correction.reading.matrices import dense
 from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError
 

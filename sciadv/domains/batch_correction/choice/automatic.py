@@ -16,7 +16,7 @@ from sciadv.domains.batch_correction.fitted_correction import Correction, FitPla
 from sciadv.domains.batch_correction.groups import Codes, Groups
 from sciadv.domains.batch_correction.linear.combat import LinearCorrection
 from sciadv.domains.batch_correction.matched.matched_correction import ResidualCorrection
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 
 
 @final

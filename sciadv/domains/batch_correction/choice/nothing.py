@@ -13,7 +13,7 @@ from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 from sciadv.prior import Prior
 
 

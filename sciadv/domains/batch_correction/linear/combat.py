@@ -15,7 +15,7 @@ from sciadv.domains.batch_correction.fitted_correction import Correction, FitPla
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.linear.group_moments import GroupMoments
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 from sciadv.errors import InputError
 from sciadv.prior import Prior
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciadv.domains.batch_correction.groups import Groups
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 
 
 @final

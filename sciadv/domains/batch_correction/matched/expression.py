@@ -22,7 +22,7 @@ from sciadv.domains.batch_correction.matched.clusters import (
     over_strata,
 )
 from sciadv.domains.batch_correction.matched.presence import Seen, seen_genes
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense, has_gaps, is_nowhere_negative
 
 
 @final
@@ -153,8 +153,7 @@ class GeneModel:
         own[..., seen.is_absent] = 0.0
         own = over_strata(own, w, n_clusters)
         mean = over_strata(mean, w.sum(1), n_clusters)
-        values = expression if isinstance(expression, np.ndarray) else expression.data
-        is_positive = not bool((values < 0).any())
+        is_positive = is_nowhere_negative(expression)
         evidence = GeneEvidence(shared.n.reshape(-1, n_clusters, n_batches).sum(0), variance, seen)
         return GeneModel(clusters, mean, of_batch, own.transpose(1, 0, 2), is_positive, evidence)
 
@@ -251,7 +250,7 @@ def _moments(
 
 def _measured(x: Matrix, weights: Array) -> tuple[Matrix, Array, Any]:
     """Return expression with 0 where there is none, cells that have it by cluster and gene, and by gene."""
-    if not isinstance(x, np.ndarray) or not np.isnan(x).any():
+    if not has_gaps(x):
         return x, weights.sum(0)[:, None], x.shape[0]
     seen = ~np.isnan(x)
     return np.nan_to_num(x), weights.T @ seen, seen.sum(0)

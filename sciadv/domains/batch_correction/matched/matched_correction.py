@@ -18,7 +18,7 @@ from sciadv.domains.batch_correction.matched.expression import GeneModel
 from sciadv.domains.batch_correction.matched.shift import MatchedShift
 from sciadv.domains.batch_correction.networks import fixed
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
-from sciadv.domains.batch_correction.reading.cells import Matrix
+from sciadv.domains.batch_correction.reading.matrices import Matrix
 from sciadv.prior import Prior
 
 

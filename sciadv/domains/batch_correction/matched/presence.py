@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.domains.batch_correction.matched.clusters import Array, Shared
-from sciadv.domains.batch_correction.reading.cells import Matrix
+from sciadv.domains.batch_correction.reading.matrices import Matrix
 
 
 @final

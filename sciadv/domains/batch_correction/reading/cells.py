@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from sciadv.domains.batch_correction.reading.keys import JOIN, UNKNOWN, Names, is_anndata, is_frame
 from sciadv.domains.batch_correction.reading.kinds import Kind
+from sciadv.domains.batch_correction.reading.matrices import Matrix
 from sciadv.errors import InputError
 
-#: ``(cells, genes)``: an array, or a sparse matrix in rows.
-Matrix = Any
 #: Where an AnnData gets the embedding, the corrected expression, and the facts.
 EMBEDDING = "X_sciadv"
 LAYER = "corrected"
@@ -101,7 +100,7 @@ class Cells:
                 f"them (scanpy.pp.filter_cells) before correcting"
             )
         factor = (target_counts / total).astype(np.float32)[:, None]
-        if _is_array(self.expression):
+        if isinstance(self.expression, np.ndarray):
             return np.log1p(self.expression * factor)
         return self.expression.multiply(factor).tocsr().log1p()
 
@@ -132,16 +131,6 @@ class Cells:
             return self
         columns = np.array([place[gene] for gene in genes])
         return replace(self, expression=self.expression[:, columns], genes=tuple(genes))
-
-
-def _is_array(matrix: Matrix) -> bool:
-    return isinstance(matrix, np.ndarray)
-
-
-def dense(matrix: Matrix) -> NDArray[Any]:
-    """Return a matrix as an array."""
-    array: NDArray[Any] = matrix if _is_array(matrix) else matrix.toarray()
-    return array
 
 
 def require_batch(cells: Cells) -> Names:

@@ -11,7 +11,7 @@ from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense, is_nowhere_negative
 
 Array = NDArray[np.float64]
 Batch = NDArray[np.int64]
@@ -92,8 +92,7 @@ class CovariateEffects:
         }
         best = min(penalties, key=lambda penalty: errors[penalty])
         effects = np.stack([whole.effects(best) for whole in all_sums])
-        values = expression if isinstance(expression, np.ndarray) else expression.data
-        return CovariateEffects(middle, half, effects, best, not bool((values < 0).any()))
+        return CovariateEffects(middle, half, effects, best, is_nowhere_negative(expression))
 
     def further(self, expression: Matrix, covariates: Array, batch: Batch, n_new: int) -> CovariateEffects:
         """Return that of further batches, numbered from 0 in `batch`, at the same penalty."""

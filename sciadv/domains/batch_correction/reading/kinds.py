@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from sciadv.domains.batch_correction.reading.matrices import dense, stored
 from sciadv.errors import InputError
 
 Array = NDArray[np.floating]
@@ -71,7 +72,7 @@ def kind_of(
     whole multiples of the least. Of small counts, one is the most common. Numbers proportional to molecules
     have a long tail, logarithms have none.
     """
-    values = expression if isinstance(expression, np.ndarray) else expression.data
+    values = stored(expression)
     negative = int((values < 0).sum())
     is_missing = np.isnan(values)
     is_whole = bool(((values == np.rint(values)) | is_missing).all())
@@ -100,8 +101,7 @@ def _some_rows(expression: Any, most: int) -> Array:
     """Return cells from all places, as an array, with 0 for what was not measured."""
     n = expression.shape[0]
     rows = np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
-    some = expression[rows]
-    return np.nan_to_num(np.asarray(some if isinstance(some, np.ndarray) else some.toarray(), np.float64))
+    return np.nan_to_num(np.asarray(dense(expression[rows]), np.float64))
 
 
 def _of_fractions(rows: Array, *, may_be_logs: bool) -> Kind | None:

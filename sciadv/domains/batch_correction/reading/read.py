@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciadv.arguments.values import as_tensor
-from sciadv.domains.batch_correction.reading.cells import Cells, Matrix
+from sciadv.domains.batch_correction.reading.cells import Cells
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.keys import (
     as_batch,
@@ -22,6 +22,7 @@ from sciadv.domains.batch_correction.reading.keys import (
     is_frame,
 )
 from sciadv.domains.batch_correction.reading.kinds import Kind, kind_of
+from sciadv.domains.batch_correction.reading.matrices import Matrix, stored
 from sciadv.errors import InputError, UnknownNameError
 
 
@@ -182,7 +183,7 @@ def _checked_kind(expression: Matrix, *, is_counts: bool | None, expected: Kind 
         Numbers are infinite, or missing where none may be; or nothing tells counts from their logarithms.
     """
     is_dense = isinstance(expression, np.ndarray)
-    values = expression if is_dense else expression.data
+    values = stored(expression)
     n_infinite = int(np.isinf(values).sum())
     is_missing = np.isnan(values)
     what = f"of the {expression.shape[0]} x {expression.shape[1]} values"

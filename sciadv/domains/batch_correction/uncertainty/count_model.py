@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciadv.domains.batch_correction.reading.cells import Matrix, dense
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense
 from sciadv.domains.batch_correction.uncertainty.count_regression import CountRegression, overdispersion
 
 Array = NDArray[np.float64]

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.reading.cells import dense, require_batch
+from sciadv.domains.batch_correction.reading.cells import require_batch
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.keys import Names, cell_names, columns_of, in_order
 from sciadv.domains.batch_correction.reading.kinds import COUNTS
+from sciadv.domains.batch_correction.reading.matrices import dense
 from sciadv.domains.batch_correction.reading.read import parts_of, read_cells
 from sciadv.errors import InputError
 
