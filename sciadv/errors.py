@@ -89,6 +89,10 @@ class GeneratorError(InputError, RuntimeError):
     """A generator or encoder fails while it runs."""
 
 
+class MissingPackageError(InputError, ImportError):
+    """A package that an extra installs is not there; the message names the extra."""
+
+
 class WeightsError(SciadvError, ValueError):
     """A weights file is missing, truncated, corrupted or not the one its recipe describes."""
 

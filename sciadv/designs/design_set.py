@@ -13,7 +13,7 @@ from sciadv.candidate_set import CandidateSet, Presentation
 from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.picture import draw_designs
 from sciadv.files.page import versions
-from sciadv.forward import PropertyModel, Quantity
+from sciadv.forward import PropertyModel, Quantity, Variable
 from sciadv.likelihood import Tolerance
 from sciadv.problem import Problem
 from sciadv.solution import Solution
@@ -160,7 +160,7 @@ def _table(problem: Problem, designs: Evaluated, hit: Tensor) -> list[dict[str, 
     rows: list[dict[str, object]] = []
     for i in range(len(designs.x)):
         row: dict[str, object] = {
-            _column(quantity): float(designs.x[i, j]) for j, quantity in enumerate(model.VARIABLES)
+            _column(quantity): float(designs.x[i, j]) for j, quantity in enumerate(model.variables)
         }
         row |= {_column(quantity): float(designs.value(quantity.name)[i]) for quantity in model.PROPERTIES}
         row |= {"hit": bool(hit[i]), "feasible": bool(designs.feasible[i])}
@@ -172,7 +172,7 @@ def _table(problem: Problem, designs: Evaluated, hit: Tensor) -> list[dict[str, 
     return rows
 
 
-def _column(quantity: Quantity) -> str:
+def _column(quantity: Quantity | Variable) -> str:
     return f"{quantity.name} [{quantity.unit}]" if quantity.unit else quantity.name
 
 

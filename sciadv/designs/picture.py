@@ -71,7 +71,7 @@ def _draw_places(axes: Axes, designs: CandidateSet, problem: Problem, good: Tens
                 label=label,
                 zorder=3,
             )
-    names = [f"{q.name} [{q.unit}]" if q.unit else q.name for q in model.VARIABLES]
+    names = [f"{q.name} [{q.unit}]" if q.unit else q.name for q in model.variables]
     axes.set(xscale="log", yscale="log", xlabel=names[0], ylabel=names[min(1, len(names) - 1)])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())

@@ -8,7 +8,7 @@ from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
-from sciadv.forward.design.quantity import PropertyModel, Quantity
+from sciadv.forward.design.quantity import PropertyModel, Quantity, Variable
 from sciadv.forward.design.texture import Texture
 from sciadv.forward.flow.navier_stokes import NavierStokesVorticity
 from sciadv.forward.imaging.block import BlockSum
@@ -70,6 +70,7 @@ __all__ = [
     "Quantity",
     "Texture",
     "Transmission",
+    "Variable",
     "Visibilities",
     "ZeroPad",
     "as_forward",

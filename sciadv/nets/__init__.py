@@ -11,9 +11,10 @@ import inspect
 from torch import nn
 
 from sciadv.errors import InputError
+from sciadv.nets.bounded.box import Box
+from sciadv.nets.bounded.design_decoder import DesignDecoder
 from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
 from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
-from sciadv.nets.design import DesignDecoder
 from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
@@ -27,6 +28,7 @@ NETS: Registry[type[nn.Module]] = Registry("network", "sciadv.nets")
 
 __all__ = [
     "NETS",
+    "Box",
     "CircuitDiscriminator",
     "CircuitGenerator",
     "ConvClassifier",

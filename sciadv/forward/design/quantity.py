@@ -1,4 +1,4 @@
-"""Physical quantities: the names, units and ranges of what a model takes and predicts."""
+"""Physical quantities: the names, units and ranges of what a property model takes and predicts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from sciadv.arguments.values import as_flag, as_number, as_text
+from sciadv.errors import InputError
 from sciadv.forward.base import Forward
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A named number.
+    """A named number that a model predicts.
 
     Parameters
     ----------
@@ -32,17 +34,104 @@ class Quantity:
     high: float = math.inf
 
 
-@runtime_checkable
-class PropertyModel(Protocol):
-    """A forward on rows of named quantities, so that one can design with it.
+@dataclass(frozen=True)
+class Variable:
+    """A number that a designer chooses.
 
-    `PROPERTIES` is all that it can predict, `properties` what it does.
+    Parameters
+    ----------
+    name
+        In the field's words, such as ``wavelength``.
+    unit
+        SI unit; empty for a pure number.
+    low, high
+        Bounds between which designs are searched; left out for one of `choices`.
+    is_log
+        Whether designs are spread evenly in the logarithm; then ``low > 0``.
+    is_whole
+        Whether it is a whole number.
+    choices
+        Names that it stands for, by its value 0, 1, ...; empty for a number.
+    scatter
+        Standard deviation of what is made from what was drawn: a part of the value where `is_log`, in `unit`
+        elsewhere.
+
+    Raises
+    ------
+    InputError
+        The bounds do not grow, a logarithm is to be taken of what is not positive, whole numbers have a
+        logarithm or choices, choices are fewer than two, or what can only be whole scatters.
+
+    Examples
+    --------
+    >>> Variable("height", "m", 1e-9, 1e-7, is_log=True, scatter=0.05).low
+    1e-09
+    >>> Variable("material", choices=("silica", "titania")).high
+    1.0
     """
 
-    VARIABLES: tuple[Quantity, ...]
+    name: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    is_log: bool = False
+    is_whole: bool = False
+    choices: tuple[str, ...] = ()
+    scatter: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        as_text(self.name, "the name of a variable")
+        where = f"of variable {self.name!r}"
+        for flag in ("is_log", "is_whole"):
+            as_flag(getattr(self, flag), f"{flag} {where}")
+        if self.choices:
+            if len(self.choices) < 2 or self.is_log or self.is_whole:
+                raise InputError(f"choices {where} must be two names or more, without is_log and is_whole")
+            object.__setattr__(self, "choices", tuple(str(choice) for choice in self.choices))  # frozen
+            object.__setattr__(self, "low", 0.0)
+            object.__setattr__(self, "high", float(len(self.choices) - 1))
+        low = as_number(self.low, f"low {where}", above=0 if self.is_log else -math.inf)
+        high = as_number(self.high, f"high {where}", above=low)
+        if self.is_whole and (self.is_log or low != round(low) or high != round(high)):
+            raise InputError(f"the bounds {where} must be whole numbers, without is_log")
+        scatter = as_number(self.scatter, f"scatter {where}", least=0)
+        if self.is_discrete and scatter > 0:
+            raise InputError(f"scatter {where} must be 0: it is one of a few values")
+        for name, value in (("low", low), ("high", high), ("scatter", scatter)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether it is a whole number or one of the choices."""
+        return self.is_whole or bool(self.choices)
+
+    def words(self, value: float) -> str:
+        """Return a value as a table shows it: the choice's name, a whole number, or four digits."""
+        if self.choices:
+            return self.choices[round(value)]
+        return str(round(value)) if self.is_whole else f"{value:.4g}"
+
+
+@runtime_checkable
+class PropertyModel(Protocol):
+    """A forward that predicts named properties of candidates, so that one can design with it.
+
+    `PROPERTIES` is all that it can predict, `properties` what it does. `variables` are the numbers of a
+    candidate, in the order of its elements; empty for candidates that only a generator can make, such as
+    images. `n_library` is how many random candidates a search may evaluate before it starts: fewer where a
+    prediction is dear.
+
+    A model may have two methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
+    makes equal, so that they count once. ``verify(x)`` returns ``{property: values}`` from a solver that
+    shares no code with the model; it raises `sciadv.errors.MissingPackageError` where that is not installed.
+    """
+
+    variables: tuple[Variable, ...]
     PROPERTIES: tuple[Quantity, ...]
     LEAP: str
     properties: tuple[str, ...]
+    n_library: int
 
     def with_properties(self, names: Sequence[str]) -> Forward:
         """Return the same model with other predictions; raise `UnknownNameError` for one it does not know."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
-from sciadv.forward.design.quantity import Quantity
+from sciadv.forward.design.quantity import Quantity, Variable
 from sciadv.physics.contact import (
     Contact,
     adhesion_number,
@@ -60,6 +60,10 @@ class Texture(NonlinearForward):
         w [J/m^2]; sinusoidal surfaces only.
     loss_factor
         Part of the elastic energy lost per wavelength, beta; sinusoidal surfaces only.
+    amplitudes, wavelengths
+        Between which textures are designed [m].
+    scatter
+        Standard deviations of what is made, as parts of its amplitude and its wavelength.
     dtype, device
         Of the designs.
 
@@ -80,8 +84,6 @@ class Texture(NonlinearForward):
 
     kind = "texture"
 
-    #: What a design is made of.
-    VARIABLES = (Quantity("amplitude", "m", low=0.0), Quantity("wavelength", "m", low=0.0))
     #: What can be predicted.
     PROPERTIES = (
         Quantity("friction_coefficient", "", low=0.0),
@@ -90,6 +92,7 @@ class Texture(NonlinearForward):
         Quantity("max_slope", "", low=0.0),
     )
     #: Why a property may leap: the words for a change of `regime`.
+    n_library = 4096
     LEAP = "the adhesive jump: between these values partial contact is unstable and closes to full contact"
 
     @checked
@@ -105,6 +108,9 @@ class Texture(NonlinearForward):
         pressure_coefficient: NotNegative = 0.0,
         work_of_adhesion: NotNegative = 0.0,
         loss_factor: NotNegative = 0.0,
+        amplitudes: tuple[float, float] = (2e-9, 2e-7),
+        wavelengths: tuple[float, float] = (2e-7, 1e-5),
+        scatter: tuple[float, float] = (0.05, 0.02),
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -124,6 +130,10 @@ class Texture(NonlinearForward):
             raise InputError("a surface wavy in two directions has no closed form with adhesion or losses")
         self.properties = _known_properties(properties)
         self.surface = surface
+        self.variables = (
+            Variable("amplitude", "m", *amplitudes, is_log=True, scatter=scatter[0]),
+            Variable("wavelength", "m", *wavelengths, is_log=True, scatter=scatter[1]),
+        )
         self.contact_modulus = float(contact_modulus)
         self.nominal_pressure = float(nominal_pressure)
         self.shear_strength = float(shear_strength)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sciadv.games.two_player import Player, Point
-from sciadv.nets.design import DesignDecoder
+from sciadv.nets.bounded.design_decoder import DesignDecoder
 from sciadv.trainings.data_order import step_generator
 from sciadv.trainings.physics.critics import PhysicsDiscriminator, Score, diversity
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.games.updates import Update
-from sciadv.nets.design import DesignDecoder
+from sciadv.nets.bounded.design_decoder import DesignDecoder
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
 from sciadv.trainings.data_order import Stream, step_generator
