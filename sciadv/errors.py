@@ -98,7 +98,7 @@ class WeightsError(SciadvError, ValueError):
 
 
 class SolveError(SciadvError, RuntimeError):
-    """A solution did not reach what was asked; raised only by `Solution.check`."""
+    """A search or a system of equations did not reach what was asked."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
