@@ -8,6 +8,7 @@ from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
+from sciadv.forward.design.coating import Coating
 from sciadv.forward.design.quantity import PropertyModel, Quantity, Variable
 from sciadv.forward.design.texture import Texture
 from sciadv.forward.flow.navier_stokes import NavierStokesVorticity
@@ -46,6 +47,7 @@ __all__ = [
     "Blur",
     "BornScattering",
     "ClosureQuantities",
+    "Coating",
     "CoilSensitivities",
     "CrossholeTravelTime",
     "FaciesSlowness",

@@ -170,6 +170,7 @@ def operator_cases() -> Iterator[Case]:
         "visibilities": {"in_shape": toy.IMAGE, "uv": torch.ones(3, 2)},
         "block-sum": {"in_shape": toy.IMAGE, "block": 2},
         "blur": {"in_shape": toy.IMAGE, "kernel": torch.ones(1, 1)},
+        "coating": {"bands": [(5e-7, 7e-7, 3, 1.0)], "materials": ("SiO2", "MgF2")},
         "gaussian": {"in_shape": toy.IMAGE, "n_measurements": 3, "seed": 0},
         "gaussian-blur": {"in_shape": toy.IMAGE, "sigma": 0.5},
         "gene-circuit": {"in_shape": (62,), "behaviour": "oscillation"},

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from sciadv.arguments.values import as_flag, as_number, as_text
-from sciadv.errors import InputError
+from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import Forward
 
 
@@ -111,6 +111,34 @@ class Variable:
         if self.choices:
             return self.choices[round(value)]
         return str(round(value)) if self.is_whole else f"{value:.4g}"
+
+
+def known_names(what: str, known: Sequence[Quantity], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of properties that a model is asked for.
+
+    Parameters
+    ----------
+    what
+        What the model is of, for a message: ``"coating"``.
+    known
+        What it can predict.
+    names
+        What is asked for.
+
+    Raises
+    ------
+    InputError
+        Nothing is asked for.
+    UnknownNameError
+        There is no such property.
+    """
+    every = [quantity.name for quantity in known]
+    for name in names:
+        if name not in every:
+            raise UnknownNameError(f"property of a {what}", name, every)
+    if not names:
+        raise InputError(f"a {what} needs one property or more of: {', '.join(every)}")
+    return tuple(names)
 
 
 @runtime_checkable

@@ -132,6 +132,22 @@ def spectrum(
     return Spectrum(r.abs().square(), t.abs().square() * films.carried())
 
 
+def reflectance_and_slope(
+    thickness: Tensor, index: Tensor, wavelength: Tensor, illumination: Illumination | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return `reflectance`, and its derivative in every thickness ``(batch, films, wavelengths)``.
+
+    Each wavelength is a problem of its own, so that one backward pass has the whole Jacobian, at the price of
+    one gradient.
+    """
+    films = _Films(thickness.detach(), index.detach(), wavelength, illumination or Illumination())
+    with torch.enable_grad():
+        films.phase.requires_grad_()
+        reflected = films.reflection()[0].abs().square()
+        (slope,) = torch.autograd.grad(reflected.sum(), films.phase)
+    return reflected.detach(), (slope.conj() * films.rate).real
+
+
 class _Films:
     """The media of stacks, with the normal components of their wave vectors over that of vacuum."""
 
@@ -148,8 +164,9 @@ class _Films:
         along = light.ambient_index * torch.as_tensor(light.angle, dtype=thickness.dtype).sin()
         # The principal root has the imaginary part of a wave that decays into the stack.
         self.normal = (self.media.square() - along.to(thickness.device).square()).sqrt()
-        #: Double phase of a passage through each film, exp(2 i k d); (batch, films, wavelengths)
-        self.phase = 2 * math.pi / wavelength * self.normal[:, 1:-1] * thickness[:, :, None]
+        #: Change of a film's phase with its thickness, and the phase; (batch or 1, films, wavelengths)
+        self.rate = 2 * math.pi / wavelength * self.normal[:, 1:-1]
+        self.phase = self.rate * thickness[:, :, None]
         self.is_p = light.polarisation == "p"
         self.tilt = self.normal / self.media.square() if self.is_p else self.normal
 
