@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sciadv.catalogue import load_problem
     from sciadv.constraint import Constraint
+    from sciadv.designs import at_least, at_most
     from sciadv.domains.batch_correction.corrector import BatchCorrector
+    from sciadv.forward.design.quantity import Variable
     from sciadv.likelihood import Gaussian, Likelihood, Poisson, StudentT, Tolerance
     from sciadv.prior import Factory, Prior
     from sciadv.problem import Problem
@@ -39,7 +41,10 @@ __all__ = [
     "Status",
     "StudentT",
     "Tolerance",
+    "Variable",
     "__version__",
+    "at_least",
+    "at_most",
     "design",
     "load_problem",
     "solve",
@@ -61,6 +66,9 @@ _MODULE_OF = {
     "Solution": "sciadv.solution",
     "Status": "sciadv.solution",
     "Tolerance": "sciadv.likelihood",
+    "Variable": "sciadv.forward.design.quantity",
+    "at_least": "sciadv.designs",
+    "at_most": "sciadv.designs",
     "design": "sciadv.verbs.design",
     "load_problem": "sciadv.catalogue",
     "solve": "sciadv.verbs.solve",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
@@ -83,6 +84,8 @@ class CandidateSet:
         What was asked for, by property; empty where the problem itself is the target.
     reachable
         The value nearest to the target that a feasible candidate has, by property.
+    objectives
+        "minimise" or "maximise" by the property that was to be optimised.
     reason
         Why the target cannot be reached, in words; empty where it is.
     files
@@ -110,6 +113,7 @@ class CandidateSet:
     presentation: Presentation
     target: Mapping[str, float] = field(default_factory=dict)
     reachable: Mapping[str, float] = field(default_factory=dict)
+    objectives: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     was_interrupted: bool = False
@@ -129,6 +133,44 @@ class CandidateSet:
     def n_good(self) -> int:
         """Candidates that do what was asked for and are feasible."""
         return int((self.hit & self.feasible).sum())
+
+    def pareto(self) -> CandidateSet:
+        """Return the good candidates that no other one beats in one objective without losing in another.
+
+        Raises
+        ------
+        InputError
+            Nothing was to be optimised, or no candidate does what was asked.
+        """
+        if not self.objectives:
+            raise InputError('nothing was to be optimised: design with a target such as {"mass": "minimise"}')
+        signs = {name: 1 if direction == "minimise" else -1 for name, direction in self.objectives.items()}
+        costs = torch.stack([sign * self.values[name] for name, sign in signs.items()], 1)
+        good = self.hit & self.feasible
+        beaten = ((costs[:, None] >= costs[None]).all(2) & (costs[:, None] > costs[None]).any(2))[
+            :, good
+        ].any(1)
+        return self.take((good & ~beaten).nonzero().squeeze(1))
+
+    def take(self, rows: Tensor) -> CandidateSet:
+        """Return some of the candidates ``(k,)``, in that order; files and the solution are left out.
+
+        Raises
+        ------
+        InputError
+            No rows are taken.
+        """
+        return replace(
+            self,
+            x=self.x[rows],
+            values={name: value[rows] for name, value in self.values.items()},
+            hit=self.hit[rows],
+            feasible=self.feasible[rows],
+            margins=self.margins[rows],
+            table=tuple(self.table[int(row)] for row in rows),
+            files={},
+            solution=None,
+        )
 
     def summary(self) -> dict[str, object]:
         """Return what the report states, as plain values."""

@@ -43,6 +43,8 @@ class Constraint:
         Unit of the values.
     scale
         What counts as 1, in `unit`; ``|at_most|`` if left out, which then must not be 0.
+    on
+        Name of the property that the problem's own forward predicts and this limits, where it is one.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Constraint:
     at_most: float
     unit: str = ""
     scale: float | None = None
+    on: str = ""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -184,13 +184,14 @@ class Prior:
 
     @property
     def device(self) -> torch.device:
-        """Device of the generator's parameters (cpu if it has none)."""
-        return next((p.device for p in self.generator.parameters()), torch.device("cpu"))
+        """Device of the generator's parameters, or else of its buffers (cpu if it has neither)."""
+        return next((one.device for one in self.generator.state_dict().values()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Dtype of the generator's parameters (float32 if it has none)."""
-        return next((p.dtype for p in self.generator.parameters()), torch.float32)
+        """Dtype of the generator's parameters, or else of its buffers (float32 if it has neither)."""
+        held = self.generator.state_dict().values()
+        return next((one.dtype for one in held if one.is_floating_point()), torch.float32)
 
     def __call__(self, z: Tensor) -> Tensor:
         """Generate candidates from flat latents ``(batch, n_latent)``; differentiable in z.
@@ -230,9 +231,8 @@ class Prior:
         n = as_count(n, "n")
         n_bytes = 2.0 * n * (self.n_latent + prod(self.out_shape)) * self.dtype.itemsize
         check_memory(n_bytes, f"{n} draws of prior {self.name!r}", "draw fewer at once", device=self.device)
-        latents = self.sample_latent(n, seed=seed)
         with torch.no_grad():
-            return torch.cat([self(z) for z in torch.split(latents, _DRAWS_CHUNK)])
+            return torch.cat([self(z) for z in torch.split(self.sample_latent(n, seed=seed), _DRAWS_CHUNK)])
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode candidates to flat latents ``(batch, n_latent)``.

@@ -62,7 +62,7 @@ def _solve() -> object:
 def _design() -> object:
     import sciadv
 
-    return sciadv.design("nanotexture-friction", target={"friction_coefficient": 0.1}, n=1)
+    return sciadv.design("nanotexture-friction", target={"friction_coefficient": 0.0475}, n=20)
 
 
 def _correct() -> object:

@@ -1,4 +1,4 @@
-"""Nanotextures for a target friction: our generator with refinement, beside SciPy, one target at a time.
+"""Nanotextures for a target friction: the default search beside a look-up table and SciPy, target by target.
 
 Every design, ours and theirs, is judged by `Reference`: Johnson's contact solved by SciPy's root finder in
 NumPy, which shares no code with the operator that ours are trained and refined with.
@@ -16,20 +16,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+import sciadv
 from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
-from benchmarks.design.nanotexture_peers import Peer, differential_evolution, library_and_search, slsqp
+from benchmarks.design.nanotexture_peers import (
+    LookupTable,
+    Peer,
+    differential_evolution,
+    slsqp,
+    without_generator,
+)
 from benchmarks.design.nanotexture_reference import Reference
 from sciadv.catalogue import load_problem
-from sciadv.designs.evaluated import Evaluated, grid_library
-from sciadv.designs.property_search import propose, refine
-from sciadv.designs.survey import survey
+from sciadv.designs.aim import take_aim
+from sciadv.designs.distinct import box_of
+from sciadv.designs.evaluated import evaluate
+from sciadv.designs.proposals import proposed
+from sciadv.forward import PropertyModel
 from sciadv.problem import Problem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROBLEM = "nanotexture-friction"
-N_TARGETS, N_DESIGNS = 50, 20
+TARGET = "friction_coefficient"
+N_TARGETS, N_DESIGNS, N_GRID = 50, 20, 1000
 Array = npt.NDArray[np.float64]
 
 
@@ -65,20 +75,11 @@ def judge(reference: Reference, x: Array, goals: Sequence[float]) -> Judged:
 
 
 def reachable_range(problem: Problem) -> tuple[float, float]:
-    """Return the least and the largest friction of feasible designs in partial contact.
-
-    From a grid over the bounds, then ever nearer around the designs at both ends.
-    """
-    grid = grid_library(problem, 200)
-    assert grid is not None
-    low, high = _partial_contact(grid)
-    below, above = (
-        survey(problem, torch.tensor([goal]), [grid], seed=0) for goal in (0.9 * low, 1.05 * high)
-    )
-    return _partial_contact(below)[0], _partial_contact(above)[1]
-
-
-def _partial_contact(designs: Evaluated) -> tuple[float, float]:
+    """Return the least and the largest friction of feasible designs in partial contact, by a dense grid."""
+    model = problem.forward
+    assert isinstance(model, PropertyModel)
+    line = torch.linspace(0, 1, N_GRID, dtype=torch.float64)
+    designs = evaluate(problem, box_of(model).from_unit(torch.cartesian_prod(line, line)))
     friction = designs.value("friction_coefficient")[designs.feasible & (designs.regime == 0)]
     return float(friction.min()), float(friction.max())
 
@@ -90,37 +91,37 @@ def fresh_targets(problem: Problem, n: int, *, seed: int) -> list[float]:
     return [float(low * (high / low) ** u) for u in draws]
 
 
-def _ours(problem: Problem, goals: Sequence[float], n: int, reference: Reference, *, seed: int) -> list[Row]:
-    """Measure the generator alone, with refinement in one batch, and with refinement target by target."""
-    each = torch.tensor(goals, dtype=torch.float32)[:, None].repeat_interleave(n, 0)
-    refine(problem, each[:2], seed=seed)  # warm
-    with one_thread(), cpu_seconds() as raw_seconds:
-        z = propose(problem, each, 1, seed=seed)
-        assert z is not None
-        with torch.no_grad():
-            raw = problem.prior(z[:, 0])
+def _raw(problem: Problem, goals: Sequence[float], n: int, reference: Reference, *, seed: int) -> Row:
+    """Measure the trained generator alone."""
     with one_thread(), cpu_seconds() as seconds:
-        solution = refine(problem, each, seed=seed)
-    some = goals[:: max(1, len(goals) // 10)]
-    with one_thread(), cpu_seconds() as alone_seconds:
-        for i, goal in enumerate(some):
-            refine(problem, torch.full((n, 1), goal), seed=seed + i)
-    rows = []
-    for name, designs, spent in (("raw generator", raw, raw_seconds()), ("ours", solution.x, seconds())):
-        shaped = designs.double().reshape(len(goals), n, 2).numpy()
-        rows.append(
-            {
-                "row": name,
-                "is_ours": True,
-                "n_targets": len(goals),
-                "n_designs": n,
-                **judge(reference, shaped, goals).row(),
-                "cpu_ms_per_design": 1000 * spent / len(each),
-            }
-        )
-    rows[1]["cpu_ms_per_design_alone"] = 1000 * alone_seconds() / (len(some) * n)
-    rows[1]["iterations"] = len(solution.history)
-    return rows
+        x = [_proposals(problem, goal, n, seed=seed + i) for i, goal in enumerate(goals)]
+    return _row("raw generator", np.stack(x), goals, reference, seconds(), is_ours=True)
+
+
+def _proposals(problem: Problem, goal: float, n: int, *, seed: int) -> Array:
+    aim = take_aim(problem, {TARGET: goal}, tolerance=0.01)
+    x = proposed(aim, n, seed=seed)
+    assert x is not None
+    return x.double().numpy()
+
+
+def _designed(problem: Problem, goals: Sequence[float], n: int, *, seed: int) -> Array:
+    """Design by the default search, target by target."""
+    sets = [sciadv.design(problem, {TARGET: goal}, n, seed=seed + i) for i, goal in enumerate(goals)]
+    return np.stack([one.x.numpy() for one in sets])
+
+
+def _row(  # a row's parts
+    name: str, x: Array, goals: Sequence[float], reference: Reference, seconds: float, *, is_ours: bool
+) -> Row:
+    return {
+        "row": name,
+        "is_ours": is_ours,
+        "n_targets": len(goals),
+        "n_designs": x.shape[1],
+        **judge(reference, x, goals).row(),
+        "cpu_ms_per_design": 1000 * seconds / (len(goals) * x.shape[1]),
+    }
 
 
 def _peer(peer: Peer, name: str, goals: Sequence[float], reference: Reference, *, seed: int) -> Row:
@@ -128,19 +129,8 @@ def _peer(peer: Peer, name: str, goals: Sequence[float], reference: Reference, *
     with one_thread(), cpu_seconds() as seconds:
         answers = [peer(goal, seed + i) for i, goal in enumerate(goals)]
     x = np.stack([answer.x for answer in answers])
-    n_designs = x.shape[1]
-    evaluations = [answer.n_evaluations for answer in answers]
-    spent = seconds() / (len(goals) * n_designs)
-    return {
-        "row": name,
-        "is_ours": False,
-        "n_targets": len(goals),
-        "n_designs": n_designs,
-        **judge(reference, x, goals).row(),
-        "cpu_ms_per_design": 1000 * spent,
-        "evaluations_median": float(np.median(evaluations)),
-        "evaluations_mean": float(np.mean(evaluations)),
-    }
+    evaluations = float(np.median([answer.n_evaluations for answer in answers]))
+    return _row(name, x, goals, reference, seconds(), is_ours=False) | {"evaluations_median": evaluations}
 
 
 def run(settings: Settings) -> list[Row]:
@@ -149,10 +139,18 @@ def run(settings: Settings) -> list[Row]:
     reference = Reference.of(problem)
     goals = fresh_targets(problem, 15 if settings.quick else N_TARGETS, seed=settings.seed)
     settings.report(f"designing for {len(goals)} targets from {min(goals):.4f} to {max(goals):.4f}")
-    rows = _ours(problem, goals, N_DESIGNS, reference, seed=settings.seed)
-    settings.report("a library of random designs, the nearest of each target, the same refinement")
+    sciadv.design(problem, {TARGET: goals[0]}, 2, seed=settings.seed)  # warm
+    rows = [_raw(problem, goals, N_DESIGNS, reference, seed=settings.seed)]
+    with one_thread(), cpu_seconds() as seconds:
+        ours = _designed(problem, goals, N_DESIGNS, seed=settings.seed)
+    rows.append(_row("ours", ours, goals, reference, seconds(), is_ours=True))
+    settings.report("a look-up table")
+    with one_thread(), cpu_seconds() as seconds:
+        table_ = LookupTable.of(problem)
+        found = np.stack([table_(goal, N_DESIGNS) for goal in goals])
+    rows.append(_row("look-up table, interpolated", found, goals, reference, seconds(), is_ours=False))
     peers: dict[str, Peer] = {
-        "random library, nearest, same refinement": library_and_search(problem, N_DESIGNS),
+        "ours without the generator": without_generator(problem, N_DESIGNS),
         "SLSQP, random starts (SciPy)": partial(slsqp, reference),
         "differential evolution (SciPy)": partial(differential_evolution, reference),
     }

@@ -9,15 +9,14 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
+import sciadv
 from benchmarks.design.nanotexture_reference import Reference
-from sciadv.designs import PropertySearch
+from sciadv.designs.distinct import box_of
 from sciadv.designs.evaluated import evaluate
-from sciadv.nets import DesignDecoder
+from sciadv.forward import PropertyModel
 from sciadv.prior import Prior
 from sciadv.problem import Problem
-from sciadv.solvers import LevenbergMarquardt
 
 #: Relative error at which a method is content.
 _CONTENT = 0.005
@@ -111,35 +110,56 @@ def differential_evolution(reference: Reference, goal: float, seed: int) -> Answ
     return physics.answer()
 
 
-@final
-class _Box(nn.Module):
-    """Latents to designs between bounds, nothing learned: ``x = lower (upper / lower)^Phi(z)``."""
-
-    def __init__(self, generator: DesignDecoder) -> None:
-        super().__init__()
-        self.bounds = generator
-
-    def forward(self, z: Tensor) -> Tensor:
-        places: Tensor = torch.special.ndtr(z)
-        return self.bounds.from_unit(places)
-
-
-def library_and_search(problem: Problem, n: int, *, n_library: int = 1500) -> Peer:
-    """Return the method without training: random designs, the nearest feasible ones, the same refinement."""
-    generator = problem.prior.generator
-    assert isinstance(generator, DesignDecoder)
-    box = Prior(_Box(generator), len(generator.lower), name="box")
-    untrained = replace(problem, prior=box)
-    n_starts = PropertySearch().starts
+def without_generator(problem: Problem, n: int) -> Peer:
+    """Return the default search without a trained generator: the library and the same refinement."""
+    model = problem.forward
+    assert isinstance(model, PropertyModel)
+    untrained = replace(problem, prior=Prior(box_of(model).float(), len(model.variables), name="box"))
 
     def design(goal: float, seed: int) -> Answer:
-        z = box.sample_latent(n_library, seed=seed)
-        library = evaluate(problem, box(z))
-        error = (library.value("friction_coefficient") / goal - 1).abs()
-        nearest = torch.where(library.feasible, error, torch.inf).argsort()[: n * n_starts]
-        starts = z[nearest].reshape(n_starts, n, -1).transpose(0, 1)
-        solver = LevenbergMarquardt(restarts=n_starts, starts=starts, n_iterations=30)
-        solution = solver.solve(untrained.with_measurements(torch.full((n, 1), goal)), seed=seed)
-        return Answer(solution.x.double().numpy(), n_library)
+        found = sciadv.design(untrained, {"friction_coefficient": goal}, n, seed=seed)
+        return Answer(found.x.numpy(), model.n_library)
 
     return design
+
+
+@dataclass(frozen=True, eq=False)
+class LookupTable:
+    """A grid of evaluated designs; a target is interpolated where neighbours along an axis enclose it."""
+
+    x: npt.NDArray[np.float64]
+    friction: npt.NDArray[np.float64]
+    usable: npt.NDArray[np.bool_]
+
+    @staticmethod
+    def of(problem: Problem, n_side: int = 300) -> LookupTable:
+        """Evaluate ``n_side x n_side`` designs."""
+        model = problem.forward
+        assert isinstance(model, PropertyModel)
+        line = torch.linspace(0, 1, n_side, dtype=torch.float64)
+        grid = evaluate(problem, box_of(model).from_unit(torch.cartesian_prod(line, line)))
+        shape = (n_side, n_side)
+        usable = (grid.feasible & (grid.regime == 0)).reshape(shape).numpy()
+        friction = grid.value("friction_coefficient").reshape(shape).numpy()
+        return LookupTable(grid.x.reshape(*shape, 2).log().numpy(), friction, usable)
+
+    def __call__(self, goal: float, n: int) -> npt.NDArray[np.float64]:
+        """Return `n` designs ``(n, 2)`` spread over those interpolated; NaN where there are none."""
+        found = []
+        sides = _neighbours(len(self.friction))
+        for axis in (0, 1):
+            low, high = (np.take(self.friction, rows, axis) for rows in sides)
+            both = np.logical_and(*(np.take(self.usable, rows, axis) for rows in sides))
+            first, second = (np.take(self.x, rows, axis) for rows in sides)
+            inside = both & ((low - goal) * (high - goal) < 0)
+            part = np.log(goal / low[inside]) / np.log(high[inside] / low[inside])
+            found.append(first[inside] + part[:, None] * (second[inside] - first[inside]))
+        every = np.exp(np.concatenate(found))
+        if not len(every):
+            return np.full((n, 2), np.nan)
+        order = np.argsort(every[:, 0])
+        return np.asarray(every[order[np.linspace(0, len(every) - 1, n).round().astype(int)]])
+
+
+def _neighbours(n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return np.arange(n - 1), np.arange(1, n)

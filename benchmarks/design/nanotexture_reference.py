@@ -40,8 +40,8 @@ class Reference:
         InputError
             The problem is another one.
         """
-        model, generator = problem.forward, problem.prior.generator
-        limits = {getattr(c.forward, "properties", ("",))[0]: c.at_most for c in problem.constraints}
+        model = problem.forward
+        limits = {limit.on: limit.at_most for limit in problem.constraints}
         if not isinstance(model, Texture) or set(limits) != {"contact_pressure", "max_slope"}:
             raise InputError(f"{problem.name} is not the nanotexture problem that the reference knows")
         return Reference(
@@ -52,8 +52,8 @@ class Reference:
             model.loss_factor,
             hardness=limits["contact_pressure"],
             max_slope=limits["max_slope"],
-            lower=tuple(np.asarray(generator.settings["lower"])),  # type: ignore[index]  # typed Tensor | Module
-            upper=tuple(np.asarray(generator.settings["upper"])),  # type: ignore[index]  # as above
+            lower=tuple(one.low for one in model.variables),
+            upper=tuple(one.high for one in model.variables),
         )
 
     def __call__(self, amplitude: float, wavelength: float) -> tuple[float, float, float]:

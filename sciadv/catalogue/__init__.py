@@ -131,7 +131,7 @@ def _build_constraint(limit: ConstraintTable, forward: Forward) -> Constraint:
             f"constraint {limit.name!r}: {limit.property} lies in {quantity.low:g} to {quantity.high:g} "
             f"{quantity.unit}, so that at_most = {limit.at_most:g} says nothing or forbids all"
         )
-    return Constraint(limit.name, on, float(limit.at_most), quantity.unit)
+    return Constraint(limit.name, on, float(limit.at_most), quantity.unit, on=limit.property)
 
 
 def entry_spec(name: str | Path) -> ProblemSpec | CorrectionSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,9 @@ def design(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="PROPERTY=VALUE that a design must have; may be repeated.", show_default="the problem's"
+            help="PROPERTY=VALUE, PROPERTY=LOW..HIGH, 'PROPERTY<=VALUE' or PROPERTY=minimise; a unit as in "
+            "'20 MPa'; may be repeated.",
+            show_default="the problem's",
         ),
     ] = None,
     n: Annotated[int, typer.Option("-n", help="How many designs.")] = 20,
@@ -57,13 +60,13 @@ def design(
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _parse_target(text: str) -> tuple[str, float]:
-    """Read ``property=value``."""
-    name, separator, number = text.partition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        value = float("nan")
-    if not separator or not name.strip() or value != value:  # noqa: PLR0124  # NaN is no target
-        raise InputError(f"expected --target PROPERTY=NUMBER, as in friction_coefficient=0.08, got {text!r}")
-    return name.strip(), value
+def _parse_target(text: str) -> tuple[str, str]:
+    """Read ``property=value``, ``property>=value``, ``property<=value`` or ``property=low..high``."""
+    found = re.fullmatch(r"\s*([^=<>]+?)\s*([<>]=?|=)\s*(.+?)\s*", text)
+    if found is None:
+        raise InputError(
+            f"expected --target PROPERTY=VALUE, as in friction_coefficient=0.08, 'pressure<=20 MPa', "
+            f"mass=minimise or length=1..2, got {text!r}"
+        )
+    name, sign, value = found.groups()
+    return name, value if sign == "=" else f"{sign}{value}"

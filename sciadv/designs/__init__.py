@@ -2,5 +2,6 @@
 
 from sciadv.designs.property_search import PropertySearch
 from sciadv.designs.survey import SurveySettings
+from sciadv.designs.wishes import at_least, at_most
 
-__all__ = ["PropertySearch", "SurveySettings"]
+__all__ = ["PropertySearch", "SurveySettings", "at_least", "at_most"]

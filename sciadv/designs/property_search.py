@@ -1,26 +1,29 @@
-"""Design by search: the generator proposes, a latent search refines, and what cannot be is explained."""
+"""Design by search: library and generator propose, a latent search refines, what cannot be is explained."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import final
 
 import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
-from sciadv.designs.design_set import Outcome, design_set
-from sciadv.designs.evaluated import Evaluated, evaluate
-from sciadv.designs.survey import Reach, SurveySettings, find_reach, nearest_designs, survey
-from sciadv.errors import InputError, UnknownNameError, require_at_least
-from sciadv.forward import PropertyModel
-from sciadv.nets import DesignDecoder
+from sciadv.designs.aim import Aim, joined, take_aim
+from sciadv.designs.distinct import count_distinct, farthest_points, places
+from sciadv.designs.evaluated import Evaluated
+from sciadv.designs.fabrication import Parts, inside, linearised_yield, parts_as_made, scatter_of
+from sciadv.designs.optimise import optimise
+from sciadv.designs.proposals import proposed
+from sciadv.designs.shown.certificate import certify
+from sciadv.designs.shown.design_set import Outcome, design_set
+from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
+from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
-from sciadv.solution import Solution, Status
 from sciadv.solvers import LevenbergMarquardt, Monitor
-from sciadv.types import as_generator
+from sciadv.types import Rows, as_generator
 
 
 @final
@@ -28,32 +31,36 @@ from sciadv.types import as_generator
 class PropertySearch:
     """Design candidates whose predicted properties have given values; the designer of property models.
 
+    Random designs between the bounds and, where one was trained for these properties, the generator's
+    proposals are evaluated; the nearest that are far from each other are refined by Levenberg-Marquardt on
+    the demands and limits; from what hits, further searches start until there are enough distinct designs.
+
     Parameters
     ----------
     starts
-        Starts per design; the best answer is kept.
+        Searches per design that is asked for.
     n_proposals
-        Proposals of the generator per start, of which the best is kept.
-    good_start
-        Misfit, in tolerances, below which one proposal is as good a start as another: a rank among them
-        would prefer designs that are alike.
-    far_start
-        Misfit, in tolerances, of the best proposal above which the search is left out: it would not come to
-        the goal.
+        Proposals of the generator per design that is asked for.
     n_iterations
-        Steps per start at most: proposals are near, and a start that has not converged by then does not.
+        Steps per search at most.
     n_attempts
-        Searches at most; the later ones are for the designs that missed.
+        Rounds of searches at most; the later ones start near designs that hit.
     start_spread
-        Standard deviation of the later searches' starts around the latents of hits; divided by the square of
-        the attempt's number.
+        Standard deviation of the later rounds' starts around the latents of hits.
+    apart
+        Two designs are distinct where some variable differs by more than this part of its range.
+    tolerance
+        Part of a target by which a hit may be off, where the problem states none.
+    least_parts, most_parts
+        Parts as made that are evaluated of each design: as many as make all of them together as many as the
+        model's library, within these.
     survey
         How designs are surveyed where no search has met the target.
 
     Raises
     ------
     InputError
-        A count is below 1, or a misfit or spread below 0.
+        A count is below 1, or a spread or part below 0.
 
     Notes
     -----
@@ -62,29 +69,31 @@ class PropertySearch:
     """
 
     starts: int = 2
-    n_proposals: int = 4
-    good_start: float = 10.0
-    far_start: float = 4.0
-    n_iterations: int = 12
+    n_proposals: int = 8
+    n_iterations: int = 25
     n_attempts: int = 5
-    start_spread: float = 0.1
+    start_spread: float = 0.3
+    apart: float = 0.01
+    tolerance: float = 0.01
+    least_parts: int = 16
+    most_parts: int = 128
     survey: SurveySettings = field(default_factory=SurveySettings)
 
     def __post_init__(self) -> None:
-        require_at_least(self, dict.fromkeys(("starts", "n_proposals", "n_iterations", "n_attempts"), 1))
-        require_at_least(self, dict.fromkeys(("good_start", "far_start", "start_spread"), 0))
+        counts = ("starts", "n_proposals", "n_iterations", "n_attempts", "least_parts")
+        require_at_least(self, dict.fromkeys(counts, 1))
+        require_at_least(self, dict.fromkeys(("start_spread", "apart", "tolerance"), 0))
 
     def memory(self, problem: Problem, n: int) -> int:
-        """Estimate the memory of `n` designs [bytes], from the proposals and the models of the search."""
-        n_latent = problem.prior.n_latent
-        proposals = n * self.starts * self.n_proposals * (4 * n_latent + 256)
-        models = n * self.starts * 24 * n_latent**2
-        return 4 * (proposals + models)
+        """Estimate the memory of `n` designs [bytes], from the evaluated designs and the search's models."""
+        n_latent = max(problem.prior.n_latent, problem.prior.out_shape[0])
+        evaluated = n * (self.most_parts + self.n_proposals) * 8 * (n_latent + 32)
+        return 2 * (evaluated + n * self.starts * 24 * n_latent**2)
 
     def __call__(
         self,
         problem: Problem,
-        target: Mapping[str, float],
+        target: Mapping[str, object],
         n: int,
         *,
         seed: int = 0,
@@ -101,231 +110,184 @@ class PropertySearch:
             There is no such property.
         """
         started = time.perf_counter()
-        aimed, goal = _aimed(problem, target)
-        goals = goal.expand(n, -1)
-        starts = propose(aimed, goals, self.starts, seed=seed, settings=self)
-        found: _Found | None = None
-        if starts is None or self._is_near(aimed, goal, starts):
-            found = self._found(aimed, goals, starts, seed=seed, monitor=monitor)
-        if found is None or not (found.was_interrupted or _has_hit(aimed, found.designs, goal)):
-            found = self._surveyed(aimed, goals, found, seed=seed, monitor=monitor)
+        aim = take_aim(problem, target, tolerance=self.tolerance)
+        pool, was_interrupted = self._searched(aim, n, seed=seed, monitor=monitor)
+        reach: Reach | None = None
+        if bool((aim.distance(pool.designs) == 0).any()):
+            chosen = self._chosen(aim, pool, n, seed=seed)
+        elif was_interrupted:
+            chosen = pool.take(aim.distance(pool.designs).argsort()[:n]).designs
+        else:
+            reach = find_reach(aim, pool.designs)
+            chosen = self._nearest(aim, pool.designs, n)
         outcome = Outcome(
-            target=dict(target),
-            reachable=dict(target) if found.reach is None else found.reach.nearest,
-            reason="" if found.reach is None else found.reach.reason,
-            hit=_misfit(aimed, found.designs, goal) <= 1,
-            settings={**found.settings, "design": asdict(self)},
+            aim=aim,
+            reach=reach,
+            n_distinct=self._count(aim, chosen, aim.distance(chosen) == 0),
+            parts=self._parts(aim, chosen, seed=seed),
+            certificate=certify(aim, chosen),
+            settings={"seed": seed, **asdict(self)},
             seconds=time.perf_counter() - started,
-            was_interrupted=found.was_interrupted,
-            solution=found.solution,
+            was_interrupted=was_interrupted,
+            n_evaluated=len(pool.z),
         )
-        return design_set(aimed, found.designs, outcome)
+        return design_set(chosen, outcome)
 
-    def _is_near(self, problem: Problem, goal: Tensor, starts: Tensor) -> bool:
-        """Whether a proposal is feasible and near enough to the goal for a search to come to it."""
-        designs = evaluate(problem, _generated(problem, starts.flatten(0, 1)))
-        is_near = _misfit(problem, designs, goal) <= self.far_start
-        return bool((designs.feasible & is_near).any())
+    def _searched(self, aim: Aim, n: int, *, seed: int, monitor: Monitor | None) -> tuple[Pool, bool]:
+        """Return every design that was evaluated, and whether the search was interrupted."""
+        pool = self._first(aim, n, seed=seed)
+        n_before = -1
+        for attempt in range(self.n_attempts):
+            is_hit = aim.distance(pool.designs) == 0
+            n_found = self._count(aim, pool.designs, is_hit, most=n)
+            if n_found >= n or (attempt > 1 and n_found == n_before > 0):
+                break
+            n_before = n_found
+            try:
+                if not bool(is_hit.any()):
+                    pool = self._zoomed(aim, pool, attempt, seed=seed)
+                z = self._starts(aim, pool, n * self.starts, attempt, seed=seed)
+                found, was_interrupted = self._refined(aim, z, seed=seed + attempt, monitor=monitor)
+            except KeyboardInterrupt:
+                return pool, True
+            pool = pool.and_more(found)
+            if was_interrupted:
+                return pool, True
+        return self._with_robust(aim, pool, n, seed=seed, monitor=monitor)
 
-    def _found(
-        self, problem: Problem, goals: Tensor, starts: Tensor | None, *, seed: int, monitor: Monitor | None
-    ) -> _Found:
-        """Search from the starts and evaluate what was found."""
-        solution = _search(problem, goals, starts, seed=seed, monitor=monitor, settings=self)
-        settings = {"method": solution.method, **solution.settings}
-        designs = evaluate(problem, solution.x)
-        return _Found(designs, settings, was_interrupted=solution.was_interrupted, solution=solution)
-
-    def _surveyed(
-        self, problem: Problem, goals: Tensor, found: _Found | None, *, seed: int, monitor: Monitor | None
-    ) -> _Found:
-        """Survey the designs within the bounds: search again from them, or take the nearest ones."""
-        goal = goals[:1]
-        try:
-            pool = survey(
-                problem, goal[0], [] if found is None else [found.designs], seed=seed, settings=self.survey
-            )
-            if found is None and _has_hit(problem, pool, goal):  # the generator was trained for other physics
-                found = self._found(problem, goals, None, seed=seed, monitor=monitor)
-                if found.was_interrupted or _has_hit(problem, found.designs, goal):
-                    return found
-            reach = find_reach(problem, goal[0], pool, settings=self.survey)
-            nearest = goal.new_tensor(list(reach.nearest.values()))
-            rows = nearest_designs(problem, nearest, pool, len(goals), settings=self.survey)
-        except KeyboardInterrupt:
-            if found is None:
-                raise
-            return replace(found, was_interrupted=True)
-        settings: dict[str, object] = {"method": "designs over the bounds, ever nearer", "seed": seed}
-        return _Found(pool.take(rows), settings, reach=reach)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Designs, the settings of what found them, and why they are not at the target."""
-
-    designs: Evaluated
-    settings: dict[str, object]
-    was_interrupted: bool = False
-    solution: Solution | None = None
-    reach: Reach | None = None
-
-
-def _generated(problem: Problem, z: Tensor) -> Tensor:
-    with torch.no_grad():
-        return problem.prior(z)
-
-
-def _aimed(problem: Problem, target: Mapping[str, float]) -> tuple[Problem, Tensor]:
-    """Return the problem with the asked properties as its predictions, and the target ``(1, properties)``.
-
-    Raises
-    ------
-    InputError
-        No target was given, or one lies outside of what the property can be.
-    UnknownNameError
-        There is no such property.
-    """
-    model = problem.forward
-    if not isinstance(model, PropertyModel):
-        raise InputError(
-            f"{problem.name} cannot be designed: {model} predicts no properties by name; use sciadv solve"
-        )
-    known = {quantity.name: quantity for quantity in model.PROPERTIES}
-    if not target:
-        raise InputError(f"give a target for {problem.name}: a value of {' or '.join(known)}")
-    for name, value in target.items():
-        if name not in known:
-            raise UnknownNameError(f"property of {problem.name}", name, known)
-        quantity = known[name]
-        if not quantity.low < value <= quantity.high:
+    def _with_robust(
+        self, aim: Aim, pool: Pool, n: int, *, seed: int, monitor: Monitor | None
+    ) -> tuple[Pool, bool]:
+        """Search on from hits for designs of which enough parts do what is asked, where that was asked."""
+        hits = pool.take((aim.distance(pool.designs) == 0).nonzero().squeeze(1))
+        if aim.least_yield == 0 or len(hits.z) == 0:
+            return pool, False
+        some = hits.take(farthest_points(places(aim.model, hits.designs.x), n * self.starts))
+        parts = self._parts(aim, some.designs, seed=seed)
+        if parts.n_parts == 0:
             raise InputError(
-                f"the target {name} = {value:g} is not possible: {name} is above {quantity.low:g} and "
-                f"at most {quantity.high:g} {quantity.unit}".rstrip()
+                f"{aim.problem.name} states no scatter of its variables, so that it has no yield"
             )
-    goal = torch.tensor([list(target.values())], dtype=torch.float32, device=problem.prior.device)
-    if tuple(target) == model.properties:
-        return problem, goal
-    forward = model.with_properties(tuple(target))
-    return replace(problem, forward=forward, measurements=goal, truth=None, labels=None), goal
+        narrow = inside(aim, parts, pool.designs.names)
+        try:
+            found, was_interrupted = self._refined(narrow, some.z, seed=seed, monitor=monitor)
+        except KeyboardInterrupt:
+            return pool, True
+        return pool.and_more(found), was_interrupted
+
+    def _first(self, aim: Aim, n: int, *, seed: int) -> Pool:
+        """Evaluate random designs over what is searched, and the generator's proposals."""
+        prior, n_library = aim.search.prior, aim.model.n_library
+        if aim.box is None:
+            z = prior.sample_latent(n_library, seed=seed)
+        else:
+            engine = torch.quasirandom.SobolEngine(prior.n_latent, scramble=True, seed=seed)  # type: ignore[no-untyped-call]  # untyped in torch
+            z = torch.special.ndtri(engine.draw(n_library, dtype=torch.float64).clamp(1e-9, 1 - 1e-9))
+        library = Pool.of(aim, z.to(prior.device, prior.dtype))
+        x = proposed(aim, n * self.n_proposals, seed=seed)
+        if x is None or aim.box is None:
+            return library
+        return library.and_more(Pool.of(aim, aim.box.to_latent(x)))
+
+    def _starts(self, aim: Aim, pool: Pool, k: int, attempt: int, *, seed: int) -> Tensor:
+        """Return latents to search from ``(k, latent)``: the nearest that are far apart, and around hits."""
+        distance = aim.distance(pool.designs)
+        hits = (distance == 0).nonzero().squeeze(1)
+        order = torch.where(distance > 0, distance, torch.inf).argsort()[: 4 * k]
+        order = order[distance[order].isfinite()]
+        rows = order
+        if len(order):
+            rows = order[farthest_points(places(aim.model, pool.designs.x[order]), k)]
+        if attempt == 0 or not len(hits):
+            return pool.z[rows]
+        numbers = as_generator(seed + attempt)
+        some = hits[torch.randint(len(hits), (k,), generator=numbers)]
+        moves = self.start_spread * torch.randn(k, pool.z.shape[1], generator=numbers).to(pool.z)
+        return torch.cat([pool.z[some] + moves, pool.z[rows[: k // 2]]])
+
+    def _zoomed(self, aim: Aim, pool: Pool, attempt: int, *, seed: int) -> Pool:
+        """Return the pool with designs ever nearer around those that come nearest to the aim."""
+        for step in range(self.survey.n_zooms if attempt else 1):
+            z = neighbours_of_nearest(
+                aim, pool.z, pool.designs, step + attempt, seed=seed + step, settings=self.survey
+            )
+            if len(z):
+                pool = pool.and_more(Pool.of(aim, z))
+        return pool
+
+    def _refined(self, aim: Aim, z: Tensor, *, seed: int, monitor: Monitor | None) -> tuple[Pool, bool]:
+        """Search from latents ``(k, latent)`` and evaluate what was found."""
+        solver = LevenbergMarquardt(
+            restarts=1,
+            starts=z[:, None],
+            n_iterations=self.n_iterations,
+        )
+        problem = aim.search.with_measurements(aim.search.measurements.expand(len(z), -1))
+        solution = solver.solve(problem, seed=seed, monitor=monitor)
+        assert solution.z is not None  # a latent search
+        return Pool.of(aim, solution.z), solution.was_interrupted
+
+    def _chosen(self, aim: Aim, pool: Pool, n: int, *, seed: int) -> Evaluated:
+        """Return `n` of the designs that hit, far from each other, or the best by what is to be optimised."""
+        distance = aim.distance(pool.designs)
+        hits = pool.take((distance == 0).nonzero().squeeze(1))
+        if aim.objectives:
+            return optimise(aim, hits.z, hits.designs, n)
+        if len(hits.z) < n:
+            order = distance.argsort()[:n]
+            return pool.designs.take(order)
+        if aim.least_yield > 0:
+            hits = hits.take(self._robust(aim, hits.designs, n, seed=seed))
+        return hits.designs.take(farthest_points(places(aim.model, hits.designs.x), n))
+
+    def _robust(self, aim: Aim, designs: Evaluated, n: int, *, seed: int) -> Tensor:
+        """Return the rows of the designs with the yield that is asked for, or of the `n` with most.
+
+        Those with the largest linearised yield are tried on parts; the yield asked for has to be exceeded by
+        twice its standard error over so many, so that it holds on others.
+        """
+        width = scatter_of(aim, designs.x)
+        likely = linearised_yield(aim, designs, width).argsort(descending=True)[: 4 * n]
+        shares = parts_as_made(aim, designs.take(likely), self.most_parts, seed=seed).yields
+        error = (aim.least_yield * (1 - aim.least_yield) / self.most_parts) ** 0.5
+        enough = likely[shares >= min(1.0, aim.least_yield + 2 * error)]
+        return enough if len(enough) >= n else likely[shares.argsort(descending=True)[:n]]
+
+    def _nearest(self, aim: Aim, designs: Evaluated, n: int) -> Evaluated:
+        """Return feasible designs at the nearest value that can be reached, far from each other."""
+        off = designs.excess(aim.wishes).amax(1)
+        off = torch.where(designs.feasible, off, torch.inf)
+        near = off.argsort()[: max(n, int((off <= off.min() + 1).sum()))]
+        near = near[off[near].isfinite()]
+        return designs.take(near[farthest_points(places(aim.model, designs.x[near]), n)])
+
+    def _count(self, aim: Aim, designs: Evaluated, mask: Tensor, most: int | None = None) -> int:
+        """Count the distinct designs among those of a mask, up to some number where one is enough."""
+        if not bool(mask.any()):
+            return 0
+        x = designs.x[mask]
+        if most is not None:
+            x = x[farthest_points(places(aim.model, x), most)]
+        return count_distinct(places(aim.model, aim.centred(x)), self.apart)
+
+    def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
+        wanted = aim.model.n_library // max(1, len(designs.x))
+        n_parts = min(self.most_parts, max(self.least_parts, wanted))
+        return parts_as_made(aim, designs, n_parts, seed=seed)
 
 
-def refine(
-    problem: Problem,
-    goals: Tensor,
-    *,
-    seed: int = 0,
-    monitor: Monitor | None = None,
-    settings: PropertySearch = PropertySearch(),  # frozen
-) -> Solution:
-    """Search designs for goals ``(n, properties)``, one each, from the generator's proposals.
+@dataclass(frozen=True, eq=False)
+class Pool(Rows):
+    """Evaluated designs with their latents ``(n, latent)``."""
 
-    Where the generator was not trained for these properties, from the prior draws that come nearest.
-    """
-    starts = propose(problem, goals, settings.starts, seed=seed, settings=settings)
-    return _search(problem, goals, starts, seed=seed, monitor=monitor, settings=settings)
+    z: Tensor
+    designs: Evaluated
 
+    @staticmethod
+    def of(aim: Aim, z: Tensor) -> Pool:
+        """Evaluate the designs of latents."""
+        return Pool(z, aim.evaluate(z))
 
-def _search(
-    problem: Problem,
-    goals: Tensor,
-    starts: Tensor | None,
-    *,
-    seed: int,
-    monitor: Monitor | None,
-    settings: PropertySearch,
-) -> Solution:
-    """Search from the starts; what missed, again from near those that came out, the nearest goal's first."""
-    where = "codebook" if starts is None else starts
-    solver = LevenbergMarquardt(restarts=settings.starts, starts=where, n_iterations=settings.n_iterations)
-    solution = solver.solve(problem.with_measurements(goals), seed=seed, monitor=monitor)
-    for attempt in range(1, settings.n_attempts):
-        missed = torch.tensor([status is not Status.EXPLAINED for status in solution.status])
-        if solution.was_interrupted or bool(missed.all()) or not bool(missed.any()):
-            break
-        rows = missed.nonzero().squeeze(1).to(goals.device)
-        spread = settings.start_spread / attempt**2
-        near = _near_hits(goals, rows, solution, n_starts=settings.starts, spread=spread, seed=seed + attempt)
-        solver = replace(solver, starts=near)
-        again = solver.solve(problem.with_measurements(goals[rows]), seed=seed, monitor=monitor)
-        seconds = solution.seconds + again.seconds
-        solution = replace(solution.with_rows(rows, again), seconds=seconds)
-    return solution
-
-
-def _near_hits(
-    goals: Tensor, rows: Tensor, solution: Solution, *, n_starts: int, spread: float, seed: int
-) -> Tensor:
-    """Return starts ``(rows, n_starts, latent)`` around the latents of hits with the nearest goals."""
-    assert solution.z is not None  # a latent search
-    is_hit = torch.tensor([status is Status.EXPLAINED for status in solution.status], device=goals.device)
-    hits = is_hit.nonzero().squeeze(1)
-    distance = torch.cdist(goals[rows].log(), goals[hits].log())
-    moves = spread * torch.randn(len(rows), n_starts, solution.z.shape[1], generator=as_generator(seed))
-    tie = 1e-6 * torch.rand(distance.shape, generator=as_generator(seed)).to(distance)  # not all from one hit
-    nearest = (distance + tie).topk(min(n_starts, len(hits)), largest=False).indices
-    nearest = nearest[:, torch.arange(n_starts, device=nearest.device) % nearest.shape[1]]
-    return solution.z[hits[nearest]] + moves.to(solution.z)
-
-
-def propose(
-    problem: Problem,
-    goals: Tensor,
-    n_starts: int,
-    *,
-    seed: int,
-    settings: PropertySearch = PropertySearch(n_proposals=1),  # frozen
-) -> Tensor | None:
-    """Return latents ``(n, n_starts, latent)`` that ask the generator for goals ``(n, properties)``.
-
-    Parameters
-    ----------
-    problem
-        What is designed.
-    goals
-        A target for each design.
-    n_starts
-        Latents for each design.
-    seed
-        Seed of the draws.
-    settings
-        Draws for each latent returned, `n_proposals`, of which the feasible one that comes nearest is kept;
-        one draw if left out.
-
-    Returns
-    -------
-    Tensor or None
-        None where the generator takes no targets, or not these.
-    """
-    generator = problem.prior.generator
-    model = problem.forward
-    if not isinstance(generator, DesignDecoder) or not isinstance(model, PropertyModel):
-        return None
-    if problem.prior.card.get("targets", "") not in {"", ", ".join(model.properties)}:
-        return None
-    n = n_starts * settings.n_proposals
-    z = problem.prior.sample_latent(len(goals) * n, seed=seed).reshape(len(goals), n, -1)
-    z[..., -generator.n_targets :] = generator.condition(goals)[:, None]
-    if settings.n_proposals == 1:
-        return z
-    x = _generated(problem, z.flatten(0, 1))
-    with torch.no_grad():
-        misfit = problem.likelihood.misfit(problem.forward(x), goals.repeat_interleave(n, 0))
-    score = misfit.clamp_min(settings.good_start)
-    margins = problem.margins(x)
-    if margins is not None:
-        score = torch.where((margins >= 0).all(1), score, torch.inf)
-    best = score.reshape(len(goals), n).topk(n_starts, largest=False).indices
-    return z.gather(1, best[:, :, None].expand(-1, -1, z.shape[2]))
-
-
-def _misfit(problem: Problem, designs: Evaluated, goal: Tensor) -> Tensor:
-    """Return how far evaluated designs are from the goal, in tolerances ``(n,)``."""
-    assert isinstance(problem.forward, PropertyModel)
-    values = torch.stack([designs.value(name) for name in problem.forward.properties], 1)
-    return problem.likelihood.to("cpu").misfit(values, goal.cpu().double().expand(len(values), -1))
-
-
-def _has_hit(problem: Problem, designs: Evaluated, goal: Tensor) -> bool:
-    """Whether a design has the goal and is feasible."""
-    return bool(((_misfit(problem, designs, goal) <= 1) & designs.feasible).any())
+    def and_more(self, other: Pool) -> Pool:
+        """Return both pools as one."""
+        return Pool(torch.cat([self.z, other.z.to(self.z)]), joined([self.designs, other.designs]))

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sciadv.designs.evaluated import Evaluated, evaluate, joined, neighbours, random_library
+from sciadv.designs.aim import Aim
+from sciadv.designs.evaluated import Evaluated
+from sciadv.designs.wishes import Wish
 from sciadv.errors import InputError, require_at_least
-from sciadv.forward import PropertyModel
-from sciadv.problem import Problem
+from sciadv.types import as_generator
 
 
 @dataclass(frozen=True)
 class SurveySettings:
-    """How the designs within the bounds are surveyed where no search has met the target.
+    """How designs are surveyed where no search has met the target.
 
     Parameters
     ----------
-    n_library
-        Designs over the bounds.
     n_zooms
         Rounds of designs around the nearest ones, each nearer than the last.
     n_centres
@@ -32,29 +30,22 @@ class SurveySettings:
         Standard deviation of the first round's distances, as a part of the distance of the bounds.
     shrinkage
         Factor of that from round to round.
-    same_within
-        Relative deviation from a value within which a design counts as having it.
-    near_within
-        Relative deviation from the target within which designs say which constraint prevents it.
 
     Raises
     ------
     InputError
-        A number of designs is below 1, or a width is not positive.
+        A number of designs is below 1, or a width is negative.
     """
 
-    n_library: int = 8192
     n_zooms: int = 5
     n_centres: int = 16
-    n_around: int = 64
+    n_around: int = 32
     width: float = 0.03
     shrinkage: float = 0.3
-    same_within: float = 0.005
-    near_within: float = 0.02
 
     def __post_init__(self) -> None:
-        require_at_least(self, {"n_library": 1, "n_zooms": 0, "n_centres": 1, "n_around": 1})
-        require_at_least(self, {"width": 0, "shrinkage": 0, "same_within": 0, "near_within": 0})
+        require_at_least(self, {"n_zooms": 1, "n_centres": 1, "n_around": 1})
+        require_at_least(self, {"width": 0, "shrinkage": 0})
 
 
 @dataclass(frozen=True)
@@ -65,133 +56,86 @@ class Reach:
     reason: str
 
 
-def survey(
-    problem: Problem,
-    goal: Tensor,
-    seen: Sequence[Evaluated],
-    *,
-    seed: int,
-    settings: SurveySettings = SurveySettings(),  # frozen
-) -> Evaluated:
-    """Evaluate designs over the bounds, then ever nearer around those that come nearest to the goal.
+def neighbours_of_nearest(
+    aim: Aim, z: Tensor, designs: Evaluated, step: int, *, seed: int, settings: SurveySettings
+) -> Tensor:
+    """Return latents ``(n, latent)`` around those of the feasible designs nearest to the aim.
 
-    The nearest below and above are followed apart, so that both edges of a gap are found.
+    The nearest below the first demand and above it are followed apart, so that both edges of a gap are found.
 
     Parameters
     ----------
-    problem
-        What is designed.
-    goal
-        The target ``(properties,)``.
-    seen
-        Designs that a search has found.
+    aim
+        What is asked for.
+    z, designs
+        What was evaluated, with its latents.
+    step
+        Number of the round; the width falls with it.
     seed
-        Seed of the designs.
+        Seed of the draws.
     settings
-        How many designs.
+        How many, how far.
     """
-    library = random_library(problem, settings.n_library, seed=seed)
-    if library is None:
-        drawn = problem.prior.sample(settings.n_library, seed=seed)
-        return joined(seen or [evaluate(problem, drawn)])
-    pool = joined([*seen, library])
-    for step in range(settings.n_zooms):
-        rows = _nearest_on_both_sides(problem, goal, pool, settings.n_centres)
-        if len(rows):
-            width = settings.width * settings.shrinkage**step
-            around = neighbours(problem, pool.x[rows], settings.n_around, width=width, seed=seed + step)
-            pool = joined([pool, around])
-    return pool
+    rows = _nearest_on_both_sides(aim, designs, settings.n_centres)
+    around = z[rows].repeat_interleave(settings.n_around, 0)
+    moves = torch.randn(around.shape, generator=as_generator(seed)).to(around)
+    width = settings.width * settings.shrinkage**step
+    if aim.box is None:
+        return around + width * moves
+    tiny = torch.finfo(around.dtype).eps
+    near: Tensor = torch.special.ndtri((torch.special.ndtr(around) + width * moves).clamp(tiny, 1 - tiny))
+    return near
 
 
-def _nearest_on_both_sides(problem: Problem, goal: Tensor, pool: Evaluated, n: int) -> Tensor:
-    """Return the rows of the feasible designs nearest to the goal, `n` below it and `n` above at most."""
-    deviation = pool.deviations(_asked(problem), goal)
-    worst = deviation.abs().amax(1)
-    is_below = deviation[:, 0] < 0
+def _nearest_on_both_sides(aim: Aim, designs: Evaluated, n: int) -> Tensor:
+    """Return the rows of the feasible designs nearest to the aim, `n` below it and `n` above at most."""
+    worst = designs.excess(aim.wishes).amax(1)
+    first = aim.wishes[0]
+    is_below = designs.value(first.name) < first.goal
     found = []
     for side in (is_below, ~is_below):
-        error, index = torch.where(pool.feasible & side, worst, torch.inf).topk(n, largest=False)
+        n_side = min(n, len(worst))
+        error, index = torch.where(designs.feasible & side, worst, torch.inf).topk(n_side, largest=False)
         found.append(index[error.isfinite()])
     return torch.cat(found)
 
 
-def _asked(problem: Problem) -> tuple[str, ...]:
-    """Return the names of the properties that the problem's forward predicts."""
-    assert isinstance(problem.forward, PropertyModel)
-    return problem.forward.properties
-
-
-def nearest_designs(
-    problem: Problem,
-    goal: Tensor,
-    pool: Evaluated,
-    n: int,
-    *,
-    settings: SurveySettings = SurveySettings(),  # frozen
-) -> Tensor:
-    """Return the rows of `n` feasible designs at the goal, far from each other where there are many."""
-    deviation = pool.deviations(_asked(problem), goal).abs().amax(1)
-    error = torch.where(pool.feasible, deviation, torch.inf)
-    nearest = error.argsort()[: max(n, int((error <= settings.same_within).sum()))]
-    places = pool.x[nearest].log()
-    taken = [0]
-    distance = torch.full((len(nearest),), torch.inf, dtype=torch.float64)
-    for _ in range(min(n, len(nearest)) - 1):
-        distance = torch.minimum(distance, (places - places[taken[-1]]).square().sum(1))
-        taken.append(int(distance.argmax()))
-    return nearest[torch.tensor(taken)]
-
-
-def find_reach(
-    problem: Problem,
-    goal: Tensor,
-    pool: Evaluated,
-    *,
-    settings: SurveySettings = SurveySettings(),  # frozen
-) -> Reach:
-    """Find the feasible value nearest to a goal among evaluated designs, and say what prevents the goal.
+def find_reach(aim: Aim, designs: Evaluated) -> Reach:
+    """Find the feasible values nearest to the aim among evaluated designs, and say what prevents the aim.
 
     Parameters
     ----------
-    problem
-        Its forward predicts the goal's properties.
-    goal
-        The target ``(properties,)``.
-    pool
-        Designs that were evaluated.
-    settings
-        Which designs count as near.
+    aim
+        What is asked for, with a demand at least.
+    designs
+        Designs that were evaluated; none does what is asked.
 
     Raises
     ------
     InputError
         None of the designs is feasible.
     """
-    if not bool(pool.feasible.any()):
-        raise InputError(
-            f"no design within the bounds keeps every constraint of {problem.name}; loosen one of: "
-            f"{', '.join(constraint.name for constraint in problem.constraints)}"
-        )
-    names = _asked(problem)
-    error = pool.deviations(names, goal).abs().amax(1)
-    best = int(torch.where(pool.feasible, error, torch.inf).argmin())
-    nearest = {name: float(pool.value(name)[best]) for name in names}
-    has_it = error <= settings.near_within
-    if bool((has_it & ~pool.feasible).any()) and not bool((has_it & pool.feasible).any()):
-        return Reach(nearest, _broken(problem, pool.margins[has_it]))
-    if len(names) == 1:
-        wanted = float(goal[0].cpu().double())
-        return Reach(nearest, _gap(problem, pool, wanted, near_within=settings.near_within))
+    if not bool(designs.feasible.any()):
+        limits = ", ".join(constraint.name for constraint in aim.problem.constraints)
+        which = f"keeps every constraint of {aim.problem.name}; loosen one of: {limits}"
+        raise InputError(f"no design within the bounds {which if limits else 'has finite properties'}")
+    error = designs.excess(aim.wishes).amax(1)
+    best = int(torch.where(designs.feasible, error, torch.inf).argmin())
+    nearest = {wish.name: float(designs.value(wish.name)[best]) for wish in aim.wishes}
+    nearer = (error <= 0.5 * error[best]) & ~designs.feasible & designs.properties.isfinite().all(1)
+    if bool(nearer.any()):
+        return Reach(nearest, _broken(aim, designs.margins[nearer]))
+    if len(aim.wishes) == 1:
+        return Reach(nearest, _gap(aim, designs, aim.wishes[0]))
     return Reach(nearest, "no design that was evaluated has these values together")
 
 
-def _broken(problem: Problem, margins: Tensor) -> str:
-    """Say which constraints the designs with the target break, the worst first."""
+def _broken(aim: Aim, margins: Tensor) -> str:
+    """Say which constraints the designs near the target break, the worst first."""
     easiest = margins.amax(0).tolist()
     worst = [
         f"{constraint.name} (by {-margin:.1%} or more)"
-        for constraint, margin in zip(problem.constraints, easiest, strict=True)
+        for constraint, margin in zip(aim.problem.constraints, easiest, strict=True)
         if margin < 0
     ]
     if worst:
@@ -199,26 +143,21 @@ def _broken(problem: Problem, margins: Tensor) -> str:
     return "every design breaks one constraint or another"
 
 
-def _gap(problem: Problem, pool: Evaluated, wanted: float, *, near_within: float) -> str:
+def _gap(aim: Aim, designs: Evaluated, wish: Wish) -> str:
     """Say whether the target lies beyond all values, or in a gap between two."""
-    model = problem.forward
-    assert isinstance(model, PropertyModel)
-    values = pool.value(model.properties[0])
-    below = pool.feasible & (values < wanted)
-    above = pool.feasible & (values > wanted)
+    values = designs.value(wish.name)
+    below = designs.feasible & (values < wish.low)
+    above = designs.feasible & (values > wish.high)
     if bool(below.any()) and bool(above.any()):
-        under = torch.where(below, values, -torch.inf).argmax()
-        over = torch.where(above, values, torch.inf).argmin()
-        edges = (
-            f"feasible designs have {float(values[under]):.4g} and {float(values[over]):.4g}, nothing between"
-        )
-        is_leap = int(pool.regime[under]) != int(pool.regime[over])
-        return f"{model.LEAP} ({edges})" if is_leap else edges
-    low = float(values[pool.feasible].min())
-    high = float(values[pool.feasible].max())
-    span = f"feasible designs reach from {low:.4g} to {high:.4g}"
-    is_high = bool(below.any())
-    beyond = values > high * (1 + near_within) if is_high else values < low * (1 - near_within)
+        under = int(torch.where(below, values, -torch.inf).argmax())
+        over = int(torch.where(above, values, torch.inf).argmin())
+        ends = f"{float(values[under]):.4g} and {float(values[over]):.4g}"
+        edges = f"feasible designs have {ends}, nothing between"
+        is_leap = int(designs.regime[under]) != int(designs.regime[over])
+        return f"{aim.model.LEAP} ({edges})" if is_leap else edges
+    low, high = values[designs.feasible].min(), values[designs.feasible].max()
+    span = f"feasible designs reach from {float(low):.4g} to {float(high):.4g}"
+    beyond = values > high if bool(below.any()) else values < low
     if bool(beyond.any()):
-        return f"{span}; beyond, {_broken(problem, pool.margins[beyond])}"
+        return f"{span}; beyond, {_broken(aim, designs.margins[beyond])}"
     return f"{span}, and no design within the bounds goes beyond"

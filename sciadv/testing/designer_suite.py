@@ -22,9 +22,9 @@ Model = Callable[[Tensor], Mapping[str, Tensor]]
 def check_designer(
     designer: Designer,
     problem: Problem,
-    target: Mapping[str, float],
+    target: Mapping[str, object],
     *,
-    bad_targets: Mapping[str, Mapping[str, float]],
+    bad_targets: Mapping[str, Mapping[str, object]],
     model: Model | None = None,
     n: int = 3,
     tolerance: float = 1e-6,
@@ -107,7 +107,7 @@ def _check_values(found: CandidateSet, model: Model, tolerance: float) -> None:
         require(error <= tolerance, f"{name} differs from the model's by {error:.1e} of its size")
 
 
-def _check_refused(designer: Designer, problem: Problem, bad: Mapping[str, float], word: str) -> None:
+def _check_refused(designer: Designer, problem: Problem, bad: Mapping[str, object], word: str) -> None:
     try:
         designer(problem, bad, 1, seed=0)
     except SciadvError as error:
@@ -116,7 +116,7 @@ def _check_refused(designer: Designer, problem: Problem, bad: Mapping[str, float
     raise AssertionError(f"the target {dict(bad)} was not refused")
 
 
-def _check_interrupted(designer: Designer, problem: Problem, target: Mapping[str, float], n: int) -> None:
+def _check_interrupted(designer: Designer, problem: Problem, target: Mapping[str, object], n: int) -> None:
     """Check that a Ctrl-C in the first iteration ends in a set that says so."""
 
     def stop(progress: object) -> None:  # noqa: ARG001  # a monitor takes one

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sciadv.arguments.memory import check_memory
-from sciadv.arguments.values import as_count, as_function, as_number, as_seed, shown
+from sciadv.arguments.values import as_count, as_function, as_seed, shown
 from sciadv.candidate_set import CandidateSet
 from sciadv.catalogue import entry_spec, load_problem
 from sciadv.designs import PropertySearch
+from sciadv.designs.from_script import problem_of
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import entry_names
 from sciadv.forward import FORWARDS, Forward
@@ -32,7 +33,7 @@ class Designer(Protocol):
     def __call__(
         self,
         problem: Problem,
-        target: Mapping[str, float],
+        target: Mapping[str, object],
         n: int,
         *,
         seed: int = 0,
@@ -49,10 +50,10 @@ DESIGNERS: Registry[Callable[[], Designer]] = Registry(
 
 
 def design(
-    problem: Problem | str | Path,
-    *,
-    target: Mapping[str, float] | None = None,
+    problem: Problem | str | Path | object,
+    target: Mapping[str, object] | None = None,
     n: int = 20,
+    *,
     seed: int = 0,
     device: str | None = None,
     monitor: Monitor | None = None,
@@ -62,9 +63,13 @@ def design(
     Parameters
     ----------
     problem
-        A `Problem`, a name of the catalogue that can be designed (`design_names`), or the path of one's own.
+        A `Problem`, a name of the catalogue that can be designed (`design_names`), the path of one's own, or
+        an object with variables, properties and `predict` (see `sciadv.forward.design.scripted`).
     target
-        Value of each property that is asked for, in the problem's units; None for the problem's own target.
+        What is asked for, by property: a number in its SI unit, a text such as "20 MPa", ">= 0.1",
+        "0.05..0.08", "minimise" or "maximise", a pair ``(low, high)``, `sciadv.at_least` or
+        `sciadv.at_most`; ``yield`` is the share of parts as made that do all else. None for the problem's own
+        target.
     n
         How many designs.
     seed
@@ -80,12 +85,12 @@ def design(
     UnknownNameError
         There is no such problem, or it has no such property.
     InputError
-        A target is not a number or lies outside of what the property can be, `n` is below 1, or so many
-        designs would not fit into memory.
+        A target cannot be read, has another kind of unit or lies outside of what the property can be, `n` is
+        below 1, or so many designs would not fit into memory.
 
     Examples
     --------
-    >>> found = design("nanotexture-friction", target={"friction_coefficient": 0.08}, n=2)
+    >>> found = design("nanotexture-friction", {"friction_coefficient": 0.08}, 2)
     >>> found.x.shape, found.n_good
     (torch.Size([2, 2]), 2)
     """
@@ -127,7 +132,7 @@ def _can_be_designed(spec: ProblemSpec | CorrectionSpec) -> bool:
     return kind in DESIGNERS or isinstance(spec.measurements, TargetMeasurements)
 
 
-def _checked_target(target: Mapping[str, float] | None) -> dict[str, float]:
+def _checked_target(target: Mapping[str, object] | None) -> dict[str, object]:
     if target is None:
         return {}
     if not isinstance(target, Mapping):
@@ -135,16 +140,21 @@ def _checked_target(target: Mapping[str, float] | None) -> dict[str, float]:
             f"target must be values by property, such as {{'friction_coefficient': 0.08}}, but it is "
             f"{shown(target)}"
         )
-    return {str(key): as_number(value, f"the target {key}") for key, value in target.items()}
+    return {str(key): value for key, value in target.items()}
 
 
-def _loaded(problem: Problem | str | Path, *, device: str | None, seed: int) -> Problem:
+def _loaded(problem: object, *, device: str | None, seed: int) -> Problem:
     """Return the problem, loaded where it is given by its name or path, on the device."""
     if isinstance(problem, Problem):
         return problem if device is None else problem.to(device)
     where = as_device("cpu" if device is None else device)  # before anything is read
+    if hasattr(problem, "predict"):
+        return problem_of(problem).to(where)
     if not isinstance(problem, str | Path):
-        raise InputError(f"problem must be a Problem, a name or a path, but it is {shown(problem)}")
+        raise InputError(
+            f"problem must be a Problem, a name, a path or an object with variables, properties and predict, "
+            f"but it is {shown(problem)}"
+        )
     is_name = isinstance(problem, str) and "/" not in problem and not problem.endswith(".toml")
     if is_name and problem not in (known := design_names()):
         raise UnknownNameError("problem that can be designed", str(problem), known)

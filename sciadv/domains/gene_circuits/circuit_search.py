@@ -68,7 +68,7 @@ class CircuitSearch:
     def __call__(
         self,
         problem: Problem,
-        target: Mapping[str, float],
+        target: Mapping[str, object],
         n: int,
         *,
         seed: int = 0,

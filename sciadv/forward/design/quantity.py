@@ -106,11 +106,11 @@ class Variable:
         """Whether it is a whole number or one of the choices."""
         return self.is_whole or bool(self.choices)
 
-    def words(self, value: float) -> str:
-        """Return a value as a table shows it: the choice's name, a whole number, or four digits."""
+    def plain(self, value: float) -> object:
+        """Return a value as a table has it: the choice's name, a whole number, or the number."""
         if self.choices:
             return self.choices[round(value)]
-        return str(round(value)) if self.is_whole else f"{value:.4g}"
+        return round(value) if self.is_whole else value
 
 
 def known_names(what: str, known: Sequence[Quantity], names: Sequence[str]) -> tuple[str, ...]:

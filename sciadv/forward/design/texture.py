@@ -19,6 +19,7 @@ from sciadv.physics.contact import (
     adhesion_number,
     elastic_energy,
     full_contact_pressure,
+    largest_partial_load,
     sinusoidal_contact,
 )
 from sciadv.physics.friction import hysteresis_friction, shear_friction
@@ -92,7 +93,7 @@ class Texture(NonlinearForward):
         Quantity("max_slope", "", low=0.0),
     )
     #: Why a property may leap: the words for a change of `regime`.
-    n_library = 4096
+    n_library = 8192
     LEAP = "the adhesive jump: between these values partial contact is unstable and closes to full contact"
 
     @checked
@@ -161,14 +162,19 @@ class Texture(NonlinearForward):
 
     def contact(self, x: Tensor) -> Contact:
         """Return the state of the contact of designs ``(batch, 2)``."""
-        amplitude = x[:, 0]
-        wavelength = x[:, 1]
+        load, full = self._load(x)
         if self.surface == "wavy":
-            full = wavy_full_contact_pressure(amplitude, wavelength, self.contact_modulus)
-            return wavy_contact(self.nominal_pressure / full, full)
-        full = full_contact_pressure(amplitude, wavelength, self.contact_modulus)
-        adhesion = adhesion_number(amplitude, wavelength, self.contact_modulus, self.work_of_adhesion)
-        return sinusoidal_contact(self.nominal_pressure / full, adhesion, full)
+            return wavy_contact(load, full)
+        return sinusoidal_contact(load, self._adhesion(x), full)
+
+    def _load(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the nominal pressure over that which closes the contact, and the latter [Pa]."""
+        closing = wavy_full_contact_pressure if self.surface == "wavy" else full_contact_pressure
+        full = closing(x[:, 0], x[:, 1], self.contact_modulus)
+        return self.nominal_pressure / full, full
+
+    def _adhesion(self, x: Tensor) -> Tensor:
+        return adhesion_number(x[:, 0], x[:, 1], self.contact_modulus, self.work_of_adhesion)
 
     def with_properties(self, names: Sequence[str]) -> Texture:
         """Return the same texture with other predictions.
@@ -185,7 +191,10 @@ class Texture(NonlinearForward):
 
     def regime(self, x: Tensor) -> Tensor:
         """Return 0 for designs in partial contact and 1 for those in full contact; ``(batch,)``."""
-        return self.contact(x).is_full.long()
+        load, _ = self._load(x)
+        if self.surface == "wavy":
+            return (load >= 1).long()
+        return (load > largest_partial_load(self._adhesion(x))).long()
 
     def _hysteresis(self, amplitude: Tensor, wavelength: Tensor) -> Tensor:
         if self.loss_factor == 0:

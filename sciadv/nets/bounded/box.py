@@ -61,18 +61,16 @@ class Box(nn.Module):
         level = torch.minimum((u.detach() * self.levels).floor(), self.levels - 1)
         place = torch.where(self.levels > 0, level / (self.levels - 1).clamp_min(1), u)
         ratio = torch.where(self.is_log, self.upper / self.lower, 1.0)
-        return torch.where(
-            self.is_log, self.lower * ratio**place, self.lower + (self.upper - self.lower) * place
-        )
+        straight = self.lower + (self.upper - self.lower) * place
+        return torch.where(self.is_log, self.lower * ratio**place, straight)
 
     def to_unit(self, x: Tensor) -> Tensor:
         """Return the places of designs ``(batch, variables)`` in [0, 1]; the nearest of what is outside."""
         inside = torch.minimum(torch.maximum(x.to(self.lower), self.lower), self.upper)
         ratio = torch.where(self.is_log, inside / self.lower, 1.0)
         whole = torch.where(self.is_log, self.upper / self.lower, 2.0)
-        place = torch.where(
-            self.is_log, ratio.log() / whole.log(), (inside - self.lower) / (self.upper - self.lower)
-        )
+        straight = (inside - self.lower) / (self.upper - self.lower)
+        place = torch.where(self.is_log, ratio.log() / whole.log(), straight)
         middle = ((place * (self.levels - 1)).round() + 0.5) / self.levels.clamp_min(1)
         return torch.where(self.levels > 0, middle, place)
 

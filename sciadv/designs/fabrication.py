@@ -1,0 +1,193 @@
+"""Designs as they are made: how many parts still do what was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from sciadv.designs.aim import Aim, aimed
+from sciadv.designs.evaluated import Evaluated, evaluate
+from sciadv.designs.wishes import Wish
+from sciadv.types import Rows, as_generator
+
+
+@dataclass(frozen=True, eq=False)
+class Parts(Rows):
+    """What becomes of designs as they are made.
+
+    Parameters
+    ----------
+    yields
+        Share of parts that do what was asked and keep every constraint ``(n,)``; NaN where the model states
+        no scatter.
+    kept
+        Share of parts that keep every constraint and the design's regime ``(n,)``.
+    linear
+        The yields by the properties' first derivatives and independent normal errors ``(n,)``.
+    worst_margin
+        Smallest margin to a limit over the parts, in parts of the limit ``(n,)``; NaN without constraints.
+    spread
+        Standard deviation of each property over the parts ``(n, properties)``.
+    n_parts
+        Parts of each design.
+    """
+
+    yields: Tensor
+    kept: Tensor
+    linear: Tensor
+    worst_margin: Tensor
+    spread: Tensor
+    n_parts: int
+
+    def columns(self) -> dict[str, Tensor]:
+        """Return the columns of a table by name; none where no scatter is stated."""
+        if self.n_parts == 0:
+            return {}
+        return {
+            "yield": self.yields,
+            "kept as made": self.kept,
+            "yield (linearised)": self.linear,
+        }
+
+    def words(self) -> list[str]:
+        """Say what becomes of the parts."""
+        if self.n_parts == 0:
+            return []
+        line = (
+            f"as made, {float(self.yields.mean()):.0%} of the parts do what is asked (the best design "
+            f"{float(self.yields.max()):.0%}), and {float(self.kept.mean()):.0%} keep every constraint and "
+            f"the design's regime"
+        )
+        return [line]
+
+    def facts(self) -> dict[str, object]:
+        """Return what the report states, as plain values."""
+        if self.n_parts == 0:
+            return {"n_parts": 0}
+        facts = {"yield": self.yields, "kept": self.kept, "linearised_yield": self.linear}
+        means: dict[str, object] = {f"mean_{name}": float(value.mean()) for name, value in facts.items()}
+        worst = float(self.worst_margin.min())
+        return means | {"n_parts": self.n_parts} | ({} if worst != worst else {"worst_margin": worst})  # noqa: PLR0124  # NaN without limits
+
+
+def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> Parts:
+    """Evaluate parts of each design with its variables' scatter, normally distributed.
+
+    Parameters
+    ----------
+    aim
+        What the parts are for.
+    designs
+        The designs.
+    n_parts
+        Parts of each.
+    seed
+        Seed of the scatter.
+    """
+    n = len(designs.x)
+    variables = aim.model.variables
+    if not any(one.scatter for one in variables):
+        unknown = torch.full((n,), torch.nan, dtype=torch.float64)
+        return Parts(
+            unknown,
+            unknown,
+            unknown,
+            unknown,
+            torch.zeros_like(designs.properties),
+            0,
+        )
+    width = scatter_of(aim, designs.x)
+    shape = (n, n_parts, designs.x.shape[1])
+    noise = torch.randn(shape, generator=as_generator(seed), dtype=torch.float64)
+    x = designs.x[:, None] + width[:, None] * noise
+    made = evaluate(aim.problem, x.flatten(0, 1))
+    does = made.hits(aim.wishes).reshape(n, n_parts)
+    regime = made.regime.reshape(n, n_parts)
+    same = made.feasible.reshape(n, n_parts) & (regime == designs.regime[:, None])
+    margins = made.margins.reshape(n, n_parts, -1)
+    worst = margins.flatten(1).amin(1) if margins.shape[2] else torch.full((n,), torch.nan).double()
+    spread = made.properties.reshape(n, n_parts, -1).std(1)
+    linear = linearised_yield(aim, designs, width)
+    return Parts(
+        yields=does.double().mean(1),
+        kept=same.double().mean(1),
+        linear=linear,
+        worst_margin=worst,
+        spread=spread,
+        n_parts=n_parts,
+    )
+
+
+def inside(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Aim:
+    """Return the aim with each demand and limit drawn in by what the parts scatter, for robust designs.
+
+    By as many of the median standard deviation as a normal property needs for the yield on one side, and at
+    most to the middle of a demand.
+
+    Parameters
+    ----------
+    aim
+        With the yield that is asked for.
+    parts
+        Of designs that do what is asked.
+    names
+        Of the properties.
+    """
+    share = 0.5 + 0.5 * min(aim.least_yield, 0.999)
+    n_sigma = NormalDist().inv_cdf(share)
+    room = dict(zip(names, (n_sigma * parts.spread.median(0).values).tolist(), strict=True))
+    wishes = tuple(drawn_in(wish, room[wish.name]) for wish in aim.wishes)
+    limits = tuple(
+        replace(limit, at_most=limit.at_most - room[limit.on], scale=limit.size) if limit.on else limit
+        for limit in aim.problem.constraints
+    )
+    return aimed(replace(aim.problem, constraints=limits), wishes, like=aim)
+
+
+def drawn_in(wish: Wish, room: float) -> Wish:
+    """Return a demand whose ends are drawn in, at most to a hundredth of its width around the middle."""
+    low, high = wish.low + room, wish.high - room
+    if low < high:
+        return replace(wish, low=low, high=high, value=None)
+    half = 0.005 * (wish.high - wish.low)
+    return replace(wish, low=wish.goal - half, high=wish.goal + half, value=None)
+
+
+def scatter_of(aim: Aim, x: Tensor) -> Tensor:
+    """Return the standard deviation of each variable of designs ``(n, variables)``, in its unit."""
+    parts = torch.tensor([one.scatter for one in aim.model.variables], dtype=x.dtype)
+    is_part = torch.tensor([one.is_log for one in aim.model.variables])
+    return torch.where(is_part, x.abs() * parts, parts)
+
+
+def linearised_yield(aim: Aim, designs: Evaluated, width: Tensor) -> Tensor:
+    """Return the product of the shares that each demand and limit keeps, by the properties' derivatives.
+
+    Parameters
+    ----------
+    aim
+        What the parts are for.
+    designs
+        The designs.
+    width
+        Standard deviation of each variable ``(n, variables)``.
+    """
+    ends = [(wish.name, wish.low, wish.high) for wish in aim.wishes]
+    ends += [(limit.on, -torch.inf, limit.at_most) for limit in aim.problem.constraints if limit.on]
+    total = torch.ones(len(designs.x), dtype=torch.float64)
+    for name, low, high in ends:
+        value = designs.value(name)
+        slope = derivative(aim, designs.x, name)
+        spread = (slope * width).square().sum(1).sqrt().clamp_min(1e-300)
+        below = torch.special.ndtr((low - value) / spread)
+        total = total * (torch.special.ndtr((high - value) / spread) - below)
+    return total
+
+
+def derivative(aim: Aim, x: Tensor, name: str) -> Tensor:
+    """Return the derivative of a property in the variables of designs ``(n, variables)``."""
+    model = aim.model.with_properties((name,)).to("cpu", torch.float64)
+    return model.vjp(x, torch.ones(len(x), 1, dtype=x.dtype))

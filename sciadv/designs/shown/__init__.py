@@ -1,0 +1,1 @@
+"""How designs are shown: their table, their messages, their picture, their certificate."""

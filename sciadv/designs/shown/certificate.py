@@ -1,0 +1,77 @@
+"""What a solver that shares no code with the model says of designs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sciadv.designs.aim import Aim
+from sciadv.designs.evaluated import Evaluated
+from sciadv.errors import MissingPackageError
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """Values of designs by an independent solver.
+
+    Parameters
+    ----------
+    columns
+        By the column's name ``(n,)``: values, and how far the model's are from them.
+    words
+        Sentences for the user.
+    facts
+        What the report states, as plain values.
+    """
+
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+def certify(aim: Aim, designs: Evaluated) -> Certificate:
+    """Return the certificate of designs, by the model's own `verify` where it has one.
+
+    Parameters
+    ----------
+    aim
+        What was asked for.
+    designs
+        The designs.
+    """
+    verify: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(aim.model, "verify", None)
+    if verify is None:
+        return Certificate()
+    try:
+        found = {name: value.double() for name, value in verify(designs.x).items()}
+    except MissingPackageError as error:
+        return Certificate(
+            words=(f"not verified by an independent solver: {error}",), facts={"reason": str(error)}
+        )
+    columns = {f"{name} (verified)": value for name, value in found.items()}
+    off = {}
+    for name, value in found.items():
+        difference = (designs.value(name) - value).abs()
+        off[name] = float((difference / value.abs().clamp_min(1e-300)).max())
+    still = replaced(designs, found).hits(aim.wishes)
+    said = [f"by an independent solver, {int(still.sum())} of {len(still)} designs still do what is asked"]
+    said += [f"{name}: the model is within {value:.2g} of it" for name, value in off.items()]
+    return Certificate(
+        columns, ("; ".join(said),), {"n_verified": int(still.sum()), "largest_relative_deviations": off}
+    )
+
+
+def replaced(designs: Evaluated, found: Mapping[str, Tensor]) -> Evaluated:
+    """Return designs with other values of some properties; margins stay the model's."""
+    columns = [found.get(name, designs.value(name)).double() for name in designs.names]
+    return Evaluated(
+        designs.x,
+        torch.stack(columns, 1),
+        designs.margins,
+        designs.feasible,
+        designs.regime,
+        designs.names,
+    )

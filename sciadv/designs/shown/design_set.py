@@ -1,0 +1,205 @@
+"""Designs found for a target as a `CandidateSet`: their properties, margins, and what is reported of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from sciadv.candidate_set import CandidateSet, Presentation
+from sciadv.designs.aim import Aim
+from sciadv.designs.evaluated import Evaluated
+from sciadv.designs.fabrication import Parts
+from sciadv.designs.shown.certificate import Certificate
+from sciadv.designs.shown.picture import draw_designs
+from sciadv.designs.survey import Reach
+from sciadv.files.page import versions
+from sciadv.forward import Quantity, Variable
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a search for designs ended.
+
+    Parameters
+    ----------
+    aim
+        What was asked for.
+    reach
+        What can be reached instead, and why; None where the target was met.
+    n_distinct
+        Hits that differ from each other.
+    parts
+        What becomes of the designs as they are made.
+    certificate
+        What an independent solver says of them.
+    settings
+        Of the search, its seed among them.
+    seconds
+        Wall time of the search.
+    n_evaluated
+        Designs that the search evaluated, without those on the way of a refinement.
+    was_interrupted
+        Whether it was stopped before its end.
+    """
+
+    aim: Aim
+    reach: Reach | None
+    n_distinct: int
+    parts: Parts
+    certificate: Certificate
+    settings: dict[str, object]
+    seconds: float
+    n_evaluated: int
+    was_interrupted: bool = False
+
+    @property
+    def asked(self) -> str:
+        """The demands and objectives in words."""
+        return ", ".join(str(wish) for wish in (*self.aim.wishes, *self.aim.objectives))
+
+
+def design_set(designs: Evaluated, outcome: Outcome) -> CandidateSet:
+    """Return evaluated designs with everything that is reported of them.
+
+    Parameters
+    ----------
+    designs
+        The designs.
+    outcome
+        How the search for them ended.
+    """
+    aim, reach = outcome.aim, outcome.reach
+    goals = {wish.name: wish.goal for wish in aim.wishes}
+    return CandidateSet(
+        name=aim.problem.name,
+        x=designs.x,
+        values={name: designs.value(name) for name in designs.names},
+        hit=(designs.excess(aim.wishes) == 0).all(1),
+        feasible=designs.feasible,
+        margins=designs.margins,
+        messages=tuple(_messages(designs, outcome)),
+        table=tuple(_table(designs, outcome)),
+        facts=_facts(designs, outcome),
+        presentation=Presentation(
+            draw=partial(draw_designs, aim=aim),
+            title=f"Designs of {aim.problem.name} for {outcome.asked}",
+            picture_words="the designs over the map of the property, and their values",
+        ),
+        target=goals,
+        reachable=goals if reach is None else reach.nearest,
+        reason="" if reach is None else reach.reason,
+        objectives={wish.name: wish.direction for wish in aim.objectives if wish.direction},
+        was_interrupted=outcome.was_interrupted,
+    )
+
+
+def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
+    """Say how many designs hit the target, how many of them differ, and where there are none, why."""
+    aim, reach = outcome.aim, outcome.reach
+    n, n_good = len(designs.x), int(designs.hits(aim.wishes).sum())
+    tolerance = f" within {100 * aim.tolerance:.2g} %" if any(w.value is not None for w in aim.wishes) else ""
+    lines = [f"{n_good} of {n} designs have {outcome.asked}{tolerance} and keep every constraint"]
+    if reach is not None:
+        nearest = ", ".join(f"{name} = {value:.4g}" for name, value in reach.nearest.items())
+        lines = [
+            f"no design has {outcome.asked}: {reach.reason}",
+            f"the nearest that can be reached is {nearest}; the designs are for that",
+        ]
+    elif n_good > 1 and not aim.objectives:
+        lines.append(_distinct_words(n_good, outcome))
+    if outcome.was_interrupted:
+        lines.append("the search was interrupted; these are the best designs found until then")
+    for wish in aim.objectives:
+        values = designs.value(wish.name)
+        lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
+    lines += _margin_words(designs, outcome)
+    lines += outcome.parts.words()
+    return [*lines, *outcome.certificate.words]
+
+
+def _distinct_words(n_good: int, outcome: Outcome) -> str:
+    """Say how many hits differ, and where they are fewer than were asked for, what fixes them."""
+    aim, n = outcome.aim, outcome.n_distinct
+    apart = outcome.settings["apart"]
+    meaning = f"some variable differs by more than {apart:.0%} of its range"
+    if n >= n_good:
+        return f"all {n_good} hits are distinct: {meaning}"
+    n_fixed = sum(wish.value is not None for wish in aim.wishes)
+    n_free = sum(not one.is_discrete for one in aim.model.variables)
+    counted = f"{n_good} hits, {n} distinct"
+    if n_fixed >= n_free > 0:
+        return f"{counted}: {n_fixed} target(s) fix a design of {n_free} variable(s) ({meaning})"
+    return f"{counted} ({meaning}): the search found no others"
+
+
+def _margin_words(designs: Evaluated, outcome: Outcome) -> list[str]:
+    tightest = _smallest_margins(designs, outcome.aim)
+    below = [
+        f"{name}: at least {margin:.1%} below the limit" for name, margin in tightest.items() if margin >= 0
+    ]
+    return below + [
+        f"{name}: broken by up to {-margin:.1%}" for name, margin in tightest.items() if margin < 0
+    ]
+
+
+def _smallest_margins(designs: Evaluated, aim: Aim) -> dict[str, float]:
+    names = [constraint.name for constraint in aim.problem.constraints]
+    return dict(zip(names, designs.margins.amin(0).tolist(), strict=True))
+
+
+def _facts(designs: Evaluated, outcome: Outcome) -> dict[str, object]:
+    """Return what a report states, as plain values."""
+    aim, reach = outcome.aim, outcome.reach
+    problem = aim.problem
+    hits = designs.hits(aim.wishes)
+    n_good = int(hits.sum())
+    goals = {wish.name: wish.goal for wish in aim.wishes}
+    return {
+        "problem": problem.name,
+        "asked": outcome.asked,
+        "target": goals,
+        "status": "unreachable" if reach else ("reached" if n_good else "missed"),
+        "reason": reach.reason if reach else "",
+        "nearest_reachable": reach.nearest if reach else goals,
+        "n_designs": len(designs.x),
+        "n_hit": int((designs.excess(aim.wishes) == 0).all(1).sum()),
+        "n_feasible": int(designs.feasible.sum()),
+        "n_hit_and_feasible": n_good,
+        "n_distinct": outcome.n_distinct,
+        "smallest_margins": _smallest_margins(designs, aim),
+        "as_made": outcome.parts.facts(),
+        "certificate": outcome.certificate.facts,
+        "was_interrupted": outcome.was_interrupted,
+        "tolerance": aim.tolerance,
+        "forward": repr(problem.forward),
+        "prior": problem.prior.name,
+        "weights_sha256": problem.prior.card.get("weights_sha256", ""),
+        "n_evaluated": outcome.n_evaluated,
+        "seconds": outcome.seconds,
+        "settings": outcome.settings,
+        "versions": versions(),
+    }
+
+
+def _table(designs: Evaluated, outcome: Outcome) -> list[dict[str, object]]:
+    """Return a row per design: variables, properties, hit, feasible, margins, yields; units in the names."""
+    aim = outcome.aim
+    model, parts = aim.model, outcome.parts
+    hit = (designs.excess(aim.wishes) == 0).all(1)
+    rows: list[dict[str, object]] = []
+    for i in range(len(designs.x)):
+        row = {_column(one): one.plain(float(designs.x[i, j])) for j, one in enumerate(model.variables)}
+        row |= {_column(quantity): float(designs.value(quantity.name)[i]) for quantity in model.PROPERTIES}
+        row |= {"hit": bool(hit[i]), "feasible": bool(designs.feasible[i])}
+        row |= {
+            f"margin: {constraint.name}": float(designs.margins[i, j])
+            for j, constraint in enumerate(aim.problem.constraints)
+        }
+        row |= {name: float(column[i]) for name, column in parts.columns().items()}
+        row |= {name: float(column[i]) for name, column in outcome.certificate.columns.items()}
+        rows.append(row)
+    return rows
+
+
+def _column(quantity: Quantity | Variable) -> str:
+    return f"{quantity.name} [{quantity.unit}]" if quantity.unit else quantity.name
