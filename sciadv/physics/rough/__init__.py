@@ -1,0 +1,1 @@
+"""Contact of rough surfaces, by boundary elements on periodic grids; differentiable."""
