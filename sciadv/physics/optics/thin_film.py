@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.physics.optics.lossless import lossless_reflectance
 
 #: Any text in Python, which `Illumination` answers; one of these in a file.
 Polarisation = Annotated[str, Literal["s", "p"]]
@@ -138,9 +139,12 @@ def reflectance_and_slope(
     """Return `reflectance`, and its derivative in every thickness ``(batch, films, wavelengths)``.
 
     Each wavelength is a problem of its own, so that one backward pass has the whole Jacobian, at the price of
-    one gradient.
+    one gradient; where nothing absorbs and no film reflects totally, a third of that, in real arithmetic.
     """
     films = _Films(thickness.detach(), index.detach(), wavelength, illumination or Illumination())
+    if not films.tilt.is_complex():
+        value, slope = lossless_reflectance(films.tilt, films.phase)
+        return value, slope * films.rate
     with torch.enable_grad():
         films.phase.requires_grad_()
         reflected = films.reflection()[0].abs().square()
@@ -154,16 +158,16 @@ class _Films:
     def __init__(self, thickness: Tensor, index: Tensor, wavelength: Tensor, light: Illumination) -> None:
         """Prepare the interfaces' amplitudes and the films' phases."""
         _expect_shapes(thickness, index, wavelength)
-        dtype = torch.promote_types(thickness.dtype, torch.complex64)
-        media = index.to(dtype)
-        like = media[:, :1]
-        ambient = torch.ones_like(like) * light.ambient_index
-        substrate = torch.ones_like(like) * light.substrate_index
+        like = torch.ones_like(index[:, :1])
+        parts = [light.ambient_index * like, index, light.substrate_index * like]
         #: (batch or 1, films + 2, wavelengths)
-        self.media = torch.cat([ambient, media, substrate], 1)
+        self.media = torch.cat(parts, 1)
         along = light.ambient_index * torch.as_tensor(light.angle, dtype=thickness.dtype).sin()
+        square = self.media.square() - along.to(thickness.device).square()
+        if not square.is_complex() and bool((square < 0).any()):  # total reflection
+            square = torch.complex(square, torch.zeros_like(square))
         # The principal root has the imaginary part of a wave that decays into the stack.
-        self.normal = (self.media.square() - along.to(thickness.device).square()).sqrt()
+        self.normal = square.sqrt()
         #: Change of a film's phase with its thickness, and the phase; (batch or 1, films, wavelengths)
         self.rate = 2 * math.pi / wavelength * self.normal[:, 1:-1]
         self.phase = self.rate * thickness[:, :, None]

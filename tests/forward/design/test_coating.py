@@ -23,9 +23,9 @@ def designs(n, n_films, *, seed=0):
     return 3e-7 * torch.rand(n, n_films, generator=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", ["figure_of_merit", "wanted_reflectance", "unwanted_reflectance"])
-def test_coating_keeps_the_promises_of_a_forward(name):
-    check_forward(compose(Coating((5,), properties=(name,), **SETTINGS), Thicknesses((5,), (5,))), seed=1)
+def test_coating_keeps_the_promises_of_a_forward():
+    names = ("figure_of_merit", "wanted_reflectance", "unwanted_reflectance")
+    check_forward(compose(Coating((3,), properties=names, **SETTINGS), Thicknesses((3,), (3,))), seed=1)
 
 
 @pytest.mark.parametrize("polarisation", ["s", "p", "unpolarised"])

@@ -6,9 +6,7 @@ import torch
 
 from sciadv.errors import InputError
 from sciadv.physics.optics.dispersion import refractive_index
-from sciadv.physics.optics.thin_film import Illumination, reflectance, spectrum
-
-NORMAL = Illumination()
+from sciadv.physics.optics.thin_film import Illumination, reflectance, reflectance_and_slope, spectrum
 
 
 def stacks(n_stacks, n_films, n_wavelengths, *, absorption=0.0):
@@ -21,14 +19,16 @@ def stacks(n_stacks, n_films, n_wavelengths, *, absorption=0.0):
 
 
 @pytest.mark.parametrize("absorption", [0.0, 0.3])
+@pytest.mark.parametrize("is_real", [False, True])
 @pytest.mark.parametrize("polarisation", ["s", "p"])
 @pytest.mark.parametrize(
     ("angle", "ambient", "substrate"),
     [(0.0, 1.0, 1.0), (0.7, 1.0, 1.5), (0.4, 1.5, 1.0), (1.2, 1.0, 3.5 + 0.2j), (0.9, 1.6, 1.0)],
 )
-def test_agrees_with_tmm(absorption, polarisation, angle, ambient, substrate):
+def test_agrees_with_tmm(absorption, is_real, polarisation, angle, ambient, substrate):
     tmm = pytest.importorskip("tmm")
     thickness, index, wavelength = stacks(2, 9, 4, absorption=absorption)
+    index = index.real if is_real else index
     got = spectrum(thickness, index, wavelength, Illumination(angle, polarisation, ambient, substrate))
     for stack, films in enumerate(thickness):
         for i, length in enumerate(wavelength):
@@ -113,6 +113,20 @@ def test_gradients_in_thickness_and_index(polarisation):
 
     inputs = (thickness.requires_grad_(), index.clone().requires_grad_())
     assert torch.autograd.gradcheck(both, inputs)
+
+
+@pytest.mark.parametrize("absorption", [0.0, 0.2])
+@pytest.mark.parametrize(("polarisation", "angle"), [("s", 0.0), ("p", 0.9), ("s", 1.3)])
+def test_slopes_are_the_gradients(absorption, polarisation, angle):
+    thickness, index, wavelength = stacks(2, 5, 3, absorption=absorption)
+    index = index if absorption else index.real
+    light = Illumination(angle, polarisation, ambient_index=1.2, substrate_index=1.6)
+    value, slope = reflectance_and_slope(thickness, index, wavelength, light)
+    expected = reflectance(thickness.requires_grad_(), index, wavelength, light)
+    torch.testing.assert_close(value, expected.detach(), atol=1e-13, rtol=0)
+    for i in range(len(wavelength)):
+        (gradient,) = torch.autograd.grad(expected[:, i].sum(), thickness, retain_graph=True)
+        torch.testing.assert_close(slope[:, :, i], gradient, atol=1e-11, rtol=0)
 
 
 def test_single_precision_follows_double():
