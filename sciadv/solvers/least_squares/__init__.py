@@ -1,0 +1,1 @@
+"""Least squares over a box, from functions that give residuals with their derivatives."""
