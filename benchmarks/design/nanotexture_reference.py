@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sciadv.errors import InputError
 from sciadv.forward import Texture
+from sciadv.physics.scalar_contact import scalar_contact
 from sciadv.problem import Problem
 
 
@@ -17,8 +18,7 @@ from sciadv.problem import Problem
 class Reference:
     """Friction, peak pressure and slope of one design after another; SI units, float64.
 
-    Johnson's equilibrium ``sin^2 psi - alpha sqrt(tan psi) = p / p*`` is solved in psi: the branch's end by
-    bounded minimisation, the root by Brent's method. See `sciadv.physics.contact` for the sources.
+    See `sciadv.physics.scalar_contact` for the solver and `sciadv.physics.contact` for the sources.
     """
 
     contact_modulus: float
@@ -63,37 +63,12 @@ class Reference:
         alpha = math.sqrt(
             2 * self.work_of_adhesion * wavelength / (math.pi**2 * self.contact_modulus * amplitude**2)
         )
-        psi = self._half_angle(load, alpha)
-        if psi is None:
-            fraction, peak = 1.0, self.nominal_pressure + full
-        else:
-            fraction = 2 * psi / math.pi
-            peak = full * (2 * math.sin(psi) - alpha * math.sqrt(math.tan(psi)) / math.sin(psi))
+        fraction, peak = scalar_contact(load, alpha)
         r = min(load, 1.0)
         energy = amplitude * full * (0.25 - 0.5 * math.log(r)) * r**2
         friction = self.shear_strength * fraction / self.nominal_pressure
         friction += self.loss_factor * energy / (self.nominal_pressure * wavelength)
-        return friction, peak, 2 * math.pi * amplitude / wavelength
-
-    @staticmethod
-    def _half_angle(load: float, alpha: float) -> float | None:
-        """Return psi of the stable partial contact; None for full contact."""
-        from scipy.optimize import brentq, minimize_scalar
-
-        def excess(psi: float) -> float:
-            return math.sin(psi) ** 2 - alpha * math.sqrt(math.tan(psi)) - load
-
-        start = math.atan(math.sqrt(0.6))  # left of every branch's end
-        end = minimize_scalar(
-            lambda psi: -excess(psi),
-            bounds=(start, math.pi / 2 - 1e-9),
-            method="bounded",
-            options={"xatol": 1e-12},
-        ).x
-        if excess(end) < 0:
-            return None
-        low = math.asin(math.sqrt(min(load, 1.0)))  # without adhesion: less contact
-        return end if low >= end else float(brentq(excess, low, end, xtol=1e-15))
+        return friction, full * peak, 2 * math.pi * amplitude / wavelength
 
     def is_feasible(
         self, peak: npt.NDArray[np.float64], slope: npt.NDArray[np.float64]

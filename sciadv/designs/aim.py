@@ -56,7 +56,7 @@ class Aim:
         """What predicts the properties."""
         return as_property_model(self.problem)
 
-    def evaluate(self, z: Tensor, *, chunk: int = 1024) -> Evaluated:
+    def evaluate(self, z: Tensor, *, chunk: int = 4096) -> Evaluated:
         """Evaluate the designs of latents ``(n, latent)``, some at a time."""
         with torch.no_grad():
             x = torch.cat([self.search.prior(part) for part in torch.split(z, chunk)])

@@ -53,13 +53,17 @@ def count_distinct(where: Tensor, apart: float) -> int:
     return len(kept)
 
 
-def farthest_points(where: Tensor, n: int, *, first: int = 0) -> Tensor:
-    """Return the rows of `n` designs ``(m, d)``, each the farthest from those before it, `first` at first.
+def farthest_points(where: Tensor, n: int, *, others: Tensor | None = None) -> Tensor:
+    """Return the rows of `n` designs ``(m, d)``, each the farthest from those before it and from `others`.
+
+    Without others ``(k, d)`` the first is the first row.
 
     Gonzalez, Clustering to minimize the maximum intercluster distance, Theor. Comput. Sci. 38, 1985.
     """
-    taken = [first]
     distance = torch.full((len(where),), torch.inf, dtype=where.dtype)
+    for one in () if others is None else others:
+        distance = torch.minimum(distance, (where - one).abs().amax(1))
+    taken = [int(distance.argmax())]
     for _ in range(min(n, len(where)) - 1):
         distance = torch.minimum(distance, (where - where[taken[-1]]).abs().amax(1))
         distance[taken[-1]] = -torch.inf

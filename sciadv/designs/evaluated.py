@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sciadv.constraint import Constraint
 from sciadv.designs.wishes import Wish
-from sciadv.forward import Forward, PropertyModel
+from sciadv.forward import PropertyModel
 from sciadv.problem import Problem
 from sciadv.types import Rows
 
@@ -72,10 +72,11 @@ def evaluate(problem: Problem, x: Tensor) -> Evaluated:
         Designs ``(n, *shape)``.
     """
     x = x.detach().to("cpu", torch.float64)
-    model = in_double(problem.forward)
-    assert isinstance(model, PropertyModel)
-    names = tuple(quantity.name for quantity in model.PROPERTIES)
-    properties: Tensor = model.with_properties(names)(x)
+    assert isinstance(problem.forward, PropertyModel)
+    names = tuple(quantity.name for quantity in problem.forward.PROPERTIES)
+    model = problem.forward.with_properties(names).to("cpu", torch.float64)
+    assert isinstance(model, PropertyModel)  # as the one that it is of
+    properties: Tensor = model(x)
     margins = [
         _margin(limit, x, dict(zip(names, properties.unbind(1), strict=True)))
         for limit in problem.constraints
@@ -88,10 +89,8 @@ def evaluate(problem: Problem, x: Tensor) -> Evaluated:
 
 def _margin(limit: Constraint, x: Tensor, values: dict[str, Tensor]) -> Tensor:
     """Return how far each design is below a limit, from the properties where it is one of them."""
-    worst = values[limit.on] if limit.on else in_double(limit.forward)(x).flatten(1).amax(1)
+    if limit.on:
+        worst = values[limit.on]
+    else:
+        worst = copy.deepcopy(limit.forward).to("cpu", torch.float64)(x).flatten(1).amax(1)
     return (limit.at_most - worst) / limit.size
-
-
-def in_double(forward: Forward) -> Forward:
-    """Return a copy of a forward on the CPU in double precision."""
-    return copy.deepcopy(forward).to("cpu", torch.float64)

@@ -29,6 +29,8 @@ class Parts(Rows):
         The yields by the properties' first derivatives and independent normal errors ``(n,)``.
     worst_margin
         Smallest margin to a limit over the parts, in parts of the limit ``(n,)``; NaN without constraints.
+    leapt
+        Share of parts in another regime than the design ``(n,)``.
     spread
         Standard deviation of each property over the parts ``(n, properties)``.
     n_parts
@@ -39,6 +41,7 @@ class Parts(Rows):
     kept: Tensor
     linear: Tensor
     worst_margin: Tensor
+    leapt: Tensor
     spread: Tensor
     n_parts: int
 
@@ -52,8 +55,8 @@ class Parts(Rows):
             "yield (linearised)": self.linear,
         }
 
-    def words(self) -> list[str]:
-        """Say what becomes of the parts."""
+    def words(self, leap: str) -> list[str]:
+        """Say what becomes of the parts, and where some change their regime, by which `leap`."""
         if self.n_parts == 0:
             return []
         line = (
@@ -61,7 +64,7 @@ class Parts(Rows):
             f"{float(self.yields.max()):.0%}), and {float(self.kept.mean()):.0%} keep every constraint and "
             f"the design's regime"
         )
-        return [line]
+        return [line + (f" ({leap})" if leap and float(self.leapt.max()) > 0 else "")]
 
     def facts(self) -> dict[str, object]:
         """Return what the report states, as plain values."""
@@ -91,14 +94,8 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
     variables = aim.model.variables
     if not any(one.scatter for one in variables):
         unknown = torch.full((n,), torch.nan, dtype=torch.float64)
-        return Parts(
-            unknown,
-            unknown,
-            unknown,
-            unknown,
-            torch.zeros_like(designs.properties),
-            0,
-        )
+        spread = torch.zeros_like(designs.properties)
+        return Parts(unknown, unknown, unknown, unknown, unknown, spread, 0)
     width = scatter_of(aim, designs.x)
     shape = (n, n_parts, designs.x.shape[1])
     noise = torch.randn(shape, generator=as_generator(seed), dtype=torch.float64)
@@ -106,7 +103,8 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
     made = evaluate(aim.problem, x.flatten(0, 1))
     does = made.hits(aim.wishes).reshape(n, n_parts)
     regime = made.regime.reshape(n, n_parts)
-    same = made.feasible.reshape(n, n_parts) & (regime == designs.regime[:, None])
+    leapt = regime != designs.regime[:, None]
+    same = made.feasible.reshape(n, n_parts) & ~leapt
     margins = made.margins.reshape(n, n_parts, -1)
     worst = margins.flatten(1).amin(1) if margins.shape[2] else torch.full((n,), torch.nan).double()
     spread = made.properties.reshape(n, n_parts, -1).std(1)
@@ -116,6 +114,7 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
         kept=same.double().mean(1),
         linear=linear,
         worst_margin=worst,
+        leapt=leapt.double().mean(1),
         spread=spread,
         n_parts=n_parts,
     )

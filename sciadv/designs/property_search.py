@@ -13,7 +13,7 @@ from torch import Tensor
 from sciadv.candidate_set import CandidateSet
 from sciadv.designs.aim import Aim, joined, take_aim
 from sciadv.designs.distinct import count_distinct, farthest_points, places
-from sciadv.designs.evaluated import Evaluated
+from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.fabrication import Parts, inside, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
 from sciadv.designs.proposals import proposed
@@ -46,7 +46,10 @@ class PropertySearch:
     n_attempts
         Rounds of searches at most; the later ones start near designs that hit.
     start_spread
-        Standard deviation of the later rounds' starts around the latents of hits.
+        Standard deviation of the second round's starts around the latents of hits; later ones are as many
+        times farther.
+    most_known
+        Hits at most from which other starts are to be far.
     apart
         Two designs are distinct where some variable differs by more than this part of its range.
     tolerance
@@ -73,7 +76,8 @@ class PropertySearch:
     n_iterations: int = 25
     n_attempts: int = 5
     start_spread: float = 0.3
-    apart: float = 0.01
+    most_known: int = 200
+    apart: float = 0.001
     tolerance: float = 0.01
     least_parts: int = 16
     most_parts: int = 128
@@ -193,17 +197,18 @@ class PropertySearch:
         """Return latents to search from ``(k, latent)``: the nearest that are far apart, and around hits."""
         distance = aim.distance(pool.designs)
         hits = (distance == 0).nonzero().squeeze(1)
-        order = torch.where(distance > 0, distance, torch.inf).argsort()[: 4 * k]
+        order = torch.where(distance > 0, distance, torch.inf).argsort()[: 4 * (attempt + 1) * k]
         order = order[distance[order].isfinite()]
+        known = places(aim.model, pool.designs.x[hits[: self.most_known]]) if len(hits) else None
         rows = order
         if len(order):
-            rows = order[farthest_points(places(aim.model, pool.designs.x[order]), k)]
+            rows = order[farthest_points(places(aim.model, pool.designs.x[order]), k, others=known)]
         if attempt == 0 or not len(hits):
             return pool.z[rows]
         numbers = as_generator(seed + attempt)
-        some = hits[torch.randint(len(hits), (k,), generator=numbers)]
-        moves = self.start_spread * torch.randn(k, pool.z.shape[1], generator=numbers).to(pool.z)
-        return torch.cat([pool.z[some] + moves, pool.z[rows[: k // 2]]])
+        some = hits[torch.randint(len(hits), (k // 2,), generator=numbers)]
+        moves = self.start_spread * torch.randn(len(some), pool.z.shape[1], generator=numbers)
+        return torch.cat([pool.z[some] + attempt * moves.to(pool.z), pool.z[rows]])
 
     def _zoomed(self, aim: Aim, pool: Pool, attempt: int, *, seed: int) -> Pool:
         """Return the pool with designs ever nearer around those that come nearest to the aim."""
@@ -238,7 +243,15 @@ class PropertySearch:
             return pool.designs.take(order)
         if aim.least_yield > 0:
             hits = hits.take(self._robust(aim, hits.designs, n, seed=seed))
-        return hits.designs.take(farthest_points(places(aim.model, hits.designs.x), n))
+        chosen = hits.designs.take(self._spread(aim, hits.designs.x, n))
+        exact = evaluate(aim.problem, aim.centred(chosen.x))
+        still = (aim.distance(exact) == 0).nonzero().squeeze(1)
+        return chosen.put(still, exact.take(still))
+
+    def _spread(self, aim: Aim, x: Tensor, n: int) -> Tensor:
+        """Return the rows of `n` designs that are far from each other at the very values asked for."""
+        some = farthest_points(places(aim.model, x), 4 * n)
+        return some[farthest_points(places(aim.model, aim.centred(x[some])), n)]
 
     def _robust(self, aim: Aim, designs: Evaluated, n: int, *, seed: int) -> Tensor:
         """Return the rows of the designs with the yield that is asked for, or of the `n` with most.
@@ -267,7 +280,7 @@ class PropertySearch:
             return 0
         x = designs.x[mask]
         if most is not None:
-            x = x[farthest_points(places(aim.model, x), most)]
+            x = x[self._spread(aim, x, most)]
         return count_distinct(places(aim.model, aim.centred(x)), self.apart)
 
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:

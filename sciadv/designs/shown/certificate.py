@@ -51,6 +51,8 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
         return Certificate(
             words=(f"not verified by an independent solver: {error}",), facts={"reason": str(error)}
         )
+    if not found:
+        return Certificate()
     columns = {f"{name} (verified)": value for name, value in found.items()}
     off = {}
     for name, value in found.items():

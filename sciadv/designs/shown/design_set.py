@@ -113,7 +113,7 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
         values = designs.value(wish.name)
         lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
     lines += _margin_words(designs, outcome)
-    lines += outcome.parts.words()
+    lines += outcome.parts.words(aim.model.LEAP)
     return [*lines, *outcome.certificate.words]
 
 
@@ -121,7 +121,7 @@ def _distinct_words(n_good: int, outcome: Outcome) -> str:
     """Say how many hits differ, and where they are fewer than were asked for, what fixes them."""
     aim, n = outcome.aim, outcome.n_distinct
     apart = outcome.settings["apart"]
-    meaning = f"some variable differs by more than {apart:.0%} of its range"
+    meaning = f"some variable differs by more than {apart:.1%} of its range"
     if n >= n_good:
         return f"all {n_good} hits are distinct: {meaning}"
     n_fixed = sum(wish.value is not None for wish in aim.wishes)

@@ -23,6 +23,7 @@ from sciadv.physics.contact import (
     sinusoidal_contact,
 )
 from sciadv.physics.friction import hysteresis_friction, shear_friction
+from sciadv.physics.scalar_contact import scalar_contact
 from sciadv.physics.wavy import wavy_contact, wavy_full_contact_pressure
 from sciadv.registry.checked import checked
 from sciadv.types import NotNegative, Positive, Shape
@@ -175,6 +176,25 @@ class Texture(NonlinearForward):
 
     def _adhesion(self, x: Tensor) -> Tensor:
         return adhesion_number(x[:, 0], x[:, 1], self.contact_modulus, self.work_of_adhesion)
+
+    def verify(self, x: Tensor) -> dict[str, Tensor]:
+        """Return contact fraction, peak pressure and slope of designs by scalar root finding, one by one.
+
+        Empty for a surface wavy in two directions, which has no other solution here.
+        """
+        if self.surface == "wavy":
+            return {}
+        loads, full = self._load(x.double())
+        alphas = self._adhesion(x.double())
+        pairs = zip(loads.tolist(), alphas.tolist(), strict=True)
+        answers = [scalar_contact(load, alpha) for load, alpha in pairs]
+        found = torch.tensor(answers, dtype=torch.float64)
+        shear = self.shear_strength / self.nominal_pressure * found[:, 0] + self.pressure_coefficient
+        return {
+            "friction_coefficient": shear + self._hysteresis(x[:, 0].double(), x[:, 1].double()),
+            "contact_pressure": full * found[:, 1],
+            "contact_fraction": found[:, 0],
+        }
 
     def with_properties(self, names: Sequence[str]) -> Texture:
         """Return the same texture with other predictions.
