@@ -9,6 +9,7 @@ from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pyl
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
 from sciadv.forward.design.coating import Coating
+from sciadv.forward.design.harmonic_texture import HarmonicTexture
 from sciadv.forward.design.quantity import PropertyModel, Quantity, Variable
 from sciadv.forward.design.texture import Texture
 from sciadv.forward.flow.navier_stokes import NavierStokesVorticity
@@ -57,6 +58,7 @@ __all__ = [
     "GaussianSensing",
     "GeneCircuit",
     "GriddedFourier",
+    "HarmonicTexture",
     "LinearForward",
     "Magnitude",
     "Mask",

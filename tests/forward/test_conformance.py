@@ -20,6 +20,7 @@ def test_every_registered_kind_is_tested(covered_kinds: set[str]):
     elsewhere = {
         "texture",  # in metres: test_texture.py
         "coating",  # in metres: test_coating.py
+        "harmonic-texture",  # in metres: test_harmonic_texture.py
         "acoustic-crosswell",  # with deepwave: test_acoustic.py
         "gridded-fourier",  # with torchkbnufft: test_gridded.py
     }

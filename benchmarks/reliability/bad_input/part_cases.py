@@ -174,6 +174,7 @@ def operator_cases() -> Iterator[Case]:
         "gaussian": {"in_shape": toy.IMAGE, "n_measurements": 3, "seed": 0},
         "gaussian-blur": {"in_shape": toy.IMAGE, "sigma": 0.5},
         "gene-circuit": {"in_shape": (62,), "behaviour": "oscillation"},
+        "harmonic-texture": {"contact_modulus": 3.5e9, "nominal_pressure": 2e7, "shear_strength": 5e6},
         "magnitude": {"linear": BlockSum(toy.IMAGE, 2)},
         "mask": {"mask": torch.ones(toy.IMAGE, dtype=torch.bool)},
         "masked-fourier": {"in_shape": toy.IMAGE, "mask": mask},

@@ -1,0 +1,289 @@
+"""Textured surfaces in many variables: Fourier coefficients to friction, peak pressure, area and slopes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, final
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from sciadv.arguments.memory import check_memory
+from sciadv.errors import InputError, MissingPackageError
+from sciadv.forward.base import NonlinearForward
+from sciadv.forward.design.quantity import Quantity, Variable, known_names
+from sciadv.physics.friction import limited_shear_friction
+from sciadv.physics.rough.harmonics import Harmonics
+from sciadv.physics.rough.rough_contact import rough_contact_pressure
+from sciadv.registry.checked import checked
+from sciadv.types import Count, NotNegative, Positive, Shape
+
+
+@final
+class HarmonicTexture(NonlinearForward):
+    """Friction of a periodic surface of many waves on an elastic half space, per coefficient of its waves.
+
+    The rigid surface is ``h = sum_k a_k cos(2 pi k x / L) + b_k sin(2 pi k x / L)``; its contact is solved by
+    boundary elements on a grid (`sciadv.physics.rough`). Where it touches, it shears at
+    ``tau = tau0 (1 - exp(-mu_l p / tau0))``, and friction is ``<tau> / <p>``.
+
+    Parameters
+    ----------
+    in_shape
+        ``(2 vectors,)``: all ``a_k``, then all ``b_k`` [m], in the order of `Harmonics`. With n harmonics,
+        ``4 n (n + 1)`` numbers in two directions and 2 n in one.
+    directions
+        2, or 1 for ridges.
+    period
+        L, the same in both directions [m].
+    amplitude
+        Largest coefficient of a wave as long as the period [m].
+    decay
+        That of wave vector k is ``amplitude / |k|^decay``.
+    contact_modulus
+        E* [Pa], ``1/E* = (1 - nu1^2)/E1 + (1 - nu2^2)/E2``.
+    nominal_pressure
+        Load over nominal area [Pa].
+    shear_strength
+        tau0 [Pa].
+    local_coefficient
+        mu_l, the coefficient of friction at small pressures.
+    properties
+        What is predicted, in this order: names of `PROPERTIES`.
+    points
+        Of the grid, in each direction: an even number, eight or more a harmonic. See `grid_error`.
+    edge
+        Part of the nominal pressure at which a point counts by 63 % in ``contact_fraction``, see Notes.
+    scatter
+        Standard deviation of every coefficient as made [m].
+    dtype, device
+        Of the designs; contact is computed in double precision.
+
+    Raises
+    ------
+    InputError
+        The shape is none of whole harmonics, or the grid is too coarse for them, or too fine for the memory.
+    UnknownNameError
+        There is no such property.
+
+    Notes
+    -----
+    All properties are differentiable. ``contact_pressure`` is the largest one on the grid, and
+    ``contact_fraction`` is ``<1 - exp(-p / (edge p0))>``: the counted area has no derivative, and this one is
+    smaller by parts of the order of edge squared. A derivative along a direction is made of those of each
+    property in all variables, one further system of equations each: properties are few, variables many.
+
+    Examples
+    --------
+    >>> import torch
+    >>> A = HarmonicTexture((80,), contact_modulus=3.5e9, nominal_pressure=20e6, shear_strength=20e6)
+    >>> design = torch.zeros(1, 80)
+    >>> design[0, 8] = 10e-9  # a wave along the first direction alone: k = (1, 0)
+    >>> A.waves.vectors[8].tolist(), 0.1 < float(A(design)) < 0.3
+    ([1.0, 0.0], True)
+    """
+
+    kind = "harmonic-texture"
+
+    #: What can be predicted.
+    PROPERTIES = (
+        Quantity("friction_coefficient", "", low=0.0),
+        Quantity("contact_pressure", "Pa", low=0.0),  # the peak
+        Quantity("contact_fraction", "", low=0.0, high=1.0),
+        Quantity("rms_slope", "", low=0.0),
+        Quantity("max_slope", "", low=0.0),
+    )
+    LEAP = "none: properties of a texture without adhesion change steadily"
+    n_library = 1024
+
+    @checked
+    def __init__(  # noqa: PLR0913  # the texture's and the materials' numbers
+        self,
+        in_shape: Shape = (80,),
+        *,
+        contact_modulus: Positive,
+        nominal_pressure: Positive,
+        shear_strength: Positive,
+        local_coefficient: Positive = 0.5,
+        directions: Literal[1, 2] = 2,
+        period: Positive = 1e-6,
+        amplitude: Positive = 10e-9,
+        decay: NotNegative = 2.0,
+        properties: Annotated[Sequence[str], Field(min_length=1)] = ("friction_coefficient",),
+        points: Count = 64,
+        edge: Positive = 0.25,
+        scatter: NotNegative = 0.0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(in_shape, (len(properties),), dtype=dtype, device=device)
+        self.properties = known_names("texture", self.PROPERTIES, properties)
+        n_harmonics = _n_harmonics(self.in_shape, directions)
+        if points < 8 * n_harmonics or points % 2:
+            raise InputError(
+                f"{n_harmonics} harmonics need an even number of points, {8 * n_harmonics} or more in each "
+                f"direction, but points is {points}"
+            )
+        check_memory(
+            8 * self.in_shape[0] * points**directions,
+            f"{self.in_shape[0]} waves on {points} points in each direction",
+            "take fewer",
+            device=device,
+        )
+        self.waves = Harmonics(n_harmonics, directions)
+        self.contact_modulus = contact_modulus
+        self.nominal_pressure = nominal_pressure
+        self.shear_strength = shear_strength
+        self.local_coefficient = local_coefficient
+        self.period = period
+        self.points = points
+        self.edge = edge
+        bounds = (amplitude / self.waves.lengths**decay).tolist()
+        names = ["_".join(f"{number:.0f}" for number in vector) for vector in self.waves.vectors.tolist()]
+        every = [f"{wave}_{name}" for wave in ("cosine", "sine") for name in names]
+        self.variables = tuple(
+            Variable(name, "m", -bound, bound, scatter=scatter)
+            for name, bound in zip(every, bounds, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict the properties ``(batch, properties)`` of designs ``(batch, variables)``."""
+        values = self._slopes(x)
+        if any(name not in values for name in self.properties):
+            values |= self._of_pressure(self.pressure(x))
+        return torch.stack([values[name] for name in self.properties], 1)
+
+    def heights(self, x: Tensor, *, points: int | None = None) -> Tensor:
+        """Return the heights of designs [m] on the grid, or one of `points`; ``(batch, points, points)``."""
+        return self.waves.heights(x, points or self.points)
+
+    def pressure(self, x: Tensor) -> Tensor:
+        """Return the contact pressure of designs [Pa] on the grid, ``(batch, points, points)``."""
+        load = x.new_full((len(x),), self.nominal_pressure, dtype=torch.float64)
+        return rough_contact_pressure(
+            self.heights(x.double()),
+            load,
+            spacing=self.period / self.points,
+            contact_modulus=self.contact_modulus,
+        ).to(x.dtype)
+
+    def _of_pressure(self, pressure: Tensor) -> dict[str, Tensor]:
+        """Return what follows from pressures [Pa]."""
+        every = pressure.flatten(1)
+        touching = -torch.expm1(-every / (self.edge * self.nominal_pressure))
+        return {
+            "friction_coefficient": limited_shear_friction(
+                every, self.shear_strength, self.local_coefficient
+            ),
+            "contact_pressure": every.amax(1),
+            "contact_fraction": touching.mean(1),
+        }
+
+    def _slopes(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the slopes: the root mean square in closed form, the largest over the grid."""
+        steepness = 2 * torch.pi / self.period * self.waves.lengths.to(x)
+        found = {"rms_slope": torch.linalg.vector_norm(steepness * x, dim=1) / 2**0.5}
+        if "max_slope" in self.properties:
+            found["max_slope"] = self.waves.slopes(x / self.period, self.points).flatten(1).amax(1)
+        return found
+
+    def jvp(self, x: Tensor, tangent: Tensor) -> Tensor:
+        """Return the derivative along `tangent`, from the gradients of the properties at each design."""
+        different, row = torch.unique(x, dim=0, return_inverse=True)
+        with torch.enable_grad():
+            designs = different.detach().requires_grad_()
+            values = self(designs).sum(0)
+            gradients = [torch.autograd.grad(one, designs, retain_graph=True)[0] for one in values]
+        return torch.einsum("bpv,bv->bp", torch.stack(gradients, 1)[row], tangent)
+
+    def with_properties(self, names: Sequence[str]) -> HarmonicTexture:
+        """Return the same texture with other predictions.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such property.
+        """
+        other = copy.deepcopy(self)
+        other.properties = known_names("texture", self.PROPERTIES, names)
+        other.out_shape = (len(names),)
+        return other
+
+    def with_points(self, points: int) -> HarmonicTexture:
+        """Return the same texture on a grid of `points` in each direction."""
+        other = copy.deepcopy(self)
+        other.points = points
+        return other
+
+    def grid_error(self, x: Tensor) -> Tensor:
+        """Return by which part the predictions change on the doubled grid ``(batch, properties)``.
+
+        An estimate of the error of discretisation, whose order is about 1.5 in the spacing.
+        """
+        with torch.no_grad():
+            coarse: Tensor = self(x)
+            fine: Tensor = self.with_points(2 * self.points)(x)
+        return (coarse - fine).abs() / fine.abs().clamp_min(torch.finfo(fine.dtype).tiny)
+
+    def regime(self, x: Tensor) -> Tensor:
+        """Return 0 for every design ``(batch,)``: there is one regime."""
+        return torch.zeros(len(x), dtype=torch.long, device=x.device)
+
+    def canonical(self, x: Tensor) -> Tensor:
+        """Return the same one of all designs that shifts, mirrors and a swap of directions make equal."""
+        return self.waves.canonical(x)
+
+    def verify(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the contact properties of designs by the boundary elements of Tamaas on the doubled grid.
+
+        Raises
+        ------
+        MissingPackageError
+            It is not installed.
+        """
+        try:
+            import tamaas
+        except ImportError as error:
+            raise MissingPackageError(
+                "textures are verified by the package tamaas; pip install 'sciadv[design]'"
+            ) from error
+        tamaas.set_log_level(tamaas.LogLevel.error)
+        height = self.heights(x.detach().to("cpu", torch.float64), points=2 * self.points)
+        solved = [self._by_tamaas(tamaas, one.numpy()) for one in height]
+        return self._of_pressure(torch.from_numpy(np.stack(solved)))
+
+    def _by_tamaas(self, tamaas: Any, height: Any) -> Any:
+        """Return the pressures [Pa] of one surface by Tamaas; lengths in periods, pressures over E*."""
+        n = height.ndim
+        kinds = (tamaas.model_type.basic_1d, tamaas.model_type.basic_2d)
+        model = tamaas.ModelFactory.createModel(kinds[n - 1], [1.0] * n, list(height.shape))
+        model.E = 1.0
+        model.nu = 0.0
+        solver = tamaas.PolonskyKeerRey(model, height / self.period, 1e-12)
+        solver.max_iter = 20_000
+        solver.solve(self.nominal_pressure / self.contact_modulus)
+        return self.contact_modulus * np.array(model.traction).reshape(height.shape)
+
+    def __repr__(self) -> str:
+        """Show the harmonics, the grid, the properties and the material."""
+        return (
+            f"HarmonicTexture({len(self.waves.vectors)} waves on {self.points} points: "
+            f"{', '.join(self.properties)}; E* {self.contact_modulus:g} Pa, p {self.nominal_pressure:g} Pa)"
+        )
+
+
+def _n_harmonics(in_shape: Shape, directions: int) -> int:
+    """Return the number of harmonics of a design's shape."""
+    total = in_shape[0] if len(in_shape) == 1 else 0
+    n = math.isqrt(total + 1) // 2 if directions == 2 else total // 2
+    if n < 1 or total != (4 * n * (n + 1) if directions == 2 else 2 * n):
+        counts = "4 n (n + 1)" if directions == 2 else "2 n"
+        raise InputError(
+            f"a texture of n harmonics in {directions} direction{'s' * (directions > 1)} has the shape "
+            f"({counts},), but in_shape is {in_shape}"
+        )
+    return n

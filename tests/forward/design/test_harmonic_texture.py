@@ -1,0 +1,175 @@
+"""Textures of many waves: closed forms, symmetries, derivatives, and Tamaas on a doubled grid."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from sciadv.errors import InputError, MissingPackageError, UnknownNameError
+from sciadv.forward import HarmonicTexture, Matrix, NonlinearForward, PropertyModel, compose
+from sciadv.physics.contact import contact_pressure, full_contact_pressure, sinusoidal_contact
+from sciadv.physics.friction import limited_shear_friction
+from sciadv.testing import check_forward
+
+MATERIAL = {"contact_modulus": 3.5e9, "nominal_pressure": 20e6, "shear_strength": 20e6}
+EVERY = tuple(quantity.name for quantity in HarmonicTexture.PROPERTIES)
+
+
+class Coefficients(NonlinearForward):
+    """Places in [0, 1] to coefficients: candidates of an ordinary size for the suite."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 8e-9 * (x - 0.4)
+
+
+def texture(n=2, **settings):
+    settings = {"points": 16 * n, "properties": EVERY, "dtype": torch.float64} | MATERIAL | settings
+    return HarmonicTexture((4 * n * (n + 1),), **settings)
+
+
+def designs(model, count, *, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    bounds = torch.tensor([variable.high for variable in model.variables], dtype=torch.float64)
+    return (2 * torch.rand(count, len(bounds), generator=generator, dtype=torch.float64) - 1) * bounds
+
+
+def test_textures_keep_the_promises_of_a_forward():
+    scale = torch.tensor([1, 1e-8, 1, 1, 1], dtype=torch.float64)  # pressures in 100 MPa
+    in_units = Matrix(torch.diag(scale), dtype=torch.float64)
+    model = compose(texture(1), Coefficients((8,), (8,), dtype=torch.float64))
+    check_forward(compose(in_units, model), seed=2)
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_one_wave_is_westergaards_contact(directions):
+    shape = (8,) if directions == 1 else (24,)
+    model = HarmonicTexture(
+        shape, properties=EVERY, directions=directions, points=256, dtype=torch.float64, **MATERIAL
+    )
+    first = [variable.name for variable in model.variables].index(
+        "cosine_1" if directions == 1 else "cosine_1_0"
+    )
+    x = torch.zeros(1, *shape, dtype=torch.float64)
+    x[0, first] = 20e-9
+    friction, peak, fraction, rms_slope, max_slope = model(x)[0].tolist()
+    full = full_contact_pressure(x[:, first], torch.tensor([1e-6]), 3.5e9)
+    exact = sinusoidal_contact(20e6 / full, torch.zeros_like(full), full)
+    assert peak == pytest.approx(float(exact.peak_pressure), rel=1e-3)
+    assert fraction == pytest.approx(float(exact.fraction), rel=0.02)
+    fine = contact_pressure((torch.arange(2**14).double() + 0.5) / 2**14, 20e6 / full, full)
+    assert friction == pytest.approx(float(limited_shear_friction(fine, 20e6, 0.5)), rel=2e-3)
+    assert rms_slope == pytest.approx(math.sqrt(2) * math.pi * 0.02)
+    assert max_slope == pytest.approx(2 * math.pi * 0.02)
+
+
+def shifted(model, x, along):
+    phase = 2 * math.pi * (model.waves.vectors @ torch.tensor(along, dtype=torch.float64))
+    a, b = x.chunk(2, 1)
+    return torch.cat([a * phase.cos() + b * phase.sin(), b * phase.cos() - a * phase.sin()], 1)
+
+
+def reflected(field, axis):
+    """Return a periodic field seen from the other side: point i is that at -i."""
+    return field.flip(axis).roll(1, axis)
+
+
+def test_shifts_mirrors_and_swaps_change_no_property():
+    model = texture()
+    x = designs(model, 3)
+    height = model.heights(x)
+    moved = shifted(model, x, (3 / 32, 5 / 32))
+    torch.testing.assert_close(model.heights(moved), height.roll((-5, -3), (1, 2)), rtol=0, atol=1e-20)
+    images = [
+        torch.cat([one.real, one.imag], 1) for one in model.waves._images(torch.complex(*x.chunk(2, 1)))
+    ]
+    mirrored = [height, reflected(height, 1), reflected(height, 2), reflected(reflected(height, 1), 2)]
+    fields = [field for one in mirrored for field in (one, one.mT)]
+    assert len(images) == len(fields) == 8
+    for one in images:
+        assert sum(torch.allclose(model.heights(one), field, rtol=0, atol=1e-20) for field in fields) == 1
+    found = model(torch.cat([x, moved, *images])).unflatten(0, (10, 3))
+    torch.testing.assert_close(found, found[:1].expand_as(found), rtol=1e-6, atol=0)
+
+
+def test_one_design_stands_for_all_that_symmetry_makes_equal():
+    model = texture()
+    x = designs(model, 3)
+    chosen = model.canonical(x)
+    torch.testing.assert_close(model(chosen)[:, :4], model(x)[:, :4], rtol=2e-2, atol=0)
+    for image in model.waves._images(torch.complex(*x.chunk(2, 1))):
+        other = shifted(model, torch.cat([image.real, image.imag], 1), (0.123, 0.77))
+        torch.testing.assert_close(model.canonical(other), chosen, rtol=0, atol=1e-17)
+    assert not torch.allclose(model.canonical(1.01 * x), chosen, rtol=1e-3, atol=0)
+
+
+def test_single_precision_is_double_precision_rounded():
+    model = texture()
+    x = designs(model, 2)
+    single = texture(dtype=torch.float32)
+    torch.testing.assert_close(single(x.float()).double(), model(x), rtol=1e-4, atol=0)
+
+
+def test_derivatives_along_and_across_agree_for_repeated_designs():
+    model = texture()
+    x = designs(model, 2).repeat(3, 1)
+    tangent = designs(model, 6, seed=1)
+    along = model.jvp(x, tangent)
+    step = 1e-5
+    difference = (model(x + step * tangent) - model(x - step * tangent)) / (2 * step)
+    torch.testing.assert_close(along, difference, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(along, torch.func.jvp(model, (x,), (tangent,))[1], rtol=1e-8, atol=0)
+
+
+def test_the_grid_error_shrinks_and_is_that_of_the_finest_grid():
+    model = texture(points=32)
+    x = designs(model, 4)
+    coarse, fine = model.grid_error(x), model.with_points(64).grid_error(x)
+    assert bool((fine[:, :3] < coarse[:, :3]).float().mean() > 0.7)
+    assert float(coarse[:, 0].max()) < 0.02
+    torch.testing.assert_close(coarse[:, 3], torch.zeros(4, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_tamaas_verifies_on_the_doubled_grid():
+    pytest.importorskip("tamaas")
+    model = texture()
+    x = designs(model, 3)
+    verified = model.verify(x)
+    fine = model.with_points(64).with_properties(tuple(verified))(x)
+    torch.testing.assert_close(torch.stack(list(verified.values()), 1), fine, rtol=1e-8, atol=0)
+
+
+def test_without_tamaas_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tamaas", None)
+    with pytest.raises(MissingPackageError, match=r"sciadv\[design\]"):
+        texture().verify(designs(texture(), 1))
+
+
+def test_properties_come_in_the_order_asked_for():
+    model = texture()
+    x = designs(model, 2)
+    two = model.with_properties(("max_slope", "friction_coefficient"))
+    torch.testing.assert_close(two(x), model(x)[:, [4, 0]])
+    assert isinstance(model, PropertyModel)
+    assert model.regime(x).tolist() == [0, 0]
+    assert len(model.variables) == 24
+    lengths = model.waves.lengths
+    high = torch.tensor([variable.high for variable in model.variables], dtype=torch.float64)
+    torch.testing.assert_close(high, 10e-9 / lengths**2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"in_shape": (78,)}, InputError, r"n harmonics in 2 directions has the shape \(4 n \(n \+ 1\),\)"),
+        ({"in_shape": (5,), "directions": 1}, InputError, r"in 1 direction has the shape \(2 n,\)"),
+        ({"points": 30}, InputError, "4 harmonics need an even number of points, 32 or more"),
+        ({"points": 65}, InputError, "an even number"),
+        ({"properties": ("friction",)}, UnknownNameError, "no property of a texture is named 'friction'"),
+        ({"contact_modulus": -1.0}, InputError, "contact_modulus"),
+    ],
+)
+def test_what_is_no_texture_is_said(changes, error, words):
+    settings = {"in_shape": (80,)} | MATERIAL | changes
+    with pytest.raises(error, match=words):
+        HarmonicTexture(settings.pop("in_shape"), **settings)
