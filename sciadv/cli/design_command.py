@@ -62,11 +62,11 @@ def design(
 
 def _parse_target(text: str) -> tuple[str, str]:
     """Read ``property=value``, ``property>=value``, ``property<=value`` or ``property=low..high``."""
-    found = re.fullmatch(r"\s*([^=<>]+?)\s*([<>]=?|=)\s*(.+?)\s*", text)
+    found = re.fullmatch(r"\s*([^=<>]+?)\s*([<>]=?|==?)\s*(.+?)\s*", text)
     if found is None:
         raise InputError(
             f"expected --target PROPERTY=VALUE, as in friction_coefficient=0.08, 'pressure<=20 MPa', "
             f"mass=minimise or length=1..2, got {text!r}"
         )
     name, sign, value = found.groups()
-    return name, value if sign == "=" else f"{sign}{value}"
+    return name, value if sign in {"=", "=="} else f"{sign}{value}"

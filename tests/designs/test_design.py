@@ -208,6 +208,11 @@ def test_bad_requests_end_in_one_sentence_and_exit_code_2(arguments, words, tmp_
         ('kind = "texture"', 'kind = "txture"', "texture"),
         ("width = 0.005", "width = -1.0", "width must be a finite number > 0"),
         ("work_of_adhesion = 0.05", "work_of_adhesion = nan", "work_of_adhesion"),
+        (
+            "contact_modulus = 3.5e9",
+            "contact_modulus = 3.5",
+            "softer than any solid; numbers are in SI units",
+        ),
     ],
 )
 def test_bad_problem_files_are_refused_in_words(old, new, words, mine):

@@ -126,6 +126,11 @@ class Texture(NonlinearForward):
         positive = {"contact_modulus": contact_modulus, "nominal_pressure": nominal_pressure}
         positive["shear_strength"] = shear_strength
         _expect(positive, is_positive=True)
+        if contact_modulus < 100:  # the softest gels
+            raise InputError(
+                f"contact_modulus is {contact_modulus:g} Pa, softer than any solid; numbers are in SI units: "
+                f"3.5 GPa is 3.5e9"
+            )
         losses = {"work_of_adhesion": work_of_adhesion, "loss_factor": loss_factor}
         _expect({**losses, "pressure_coefficient": pressure_coefficient}, is_positive=False)
         if surface == "wavy" and any(losses.values()):
