@@ -20,7 +20,7 @@ from benchmarks.contract import (
     versions,
     write_outputs,
 )
-from benchmarks.design import contact, gene_oscillator, honest_targets, nanotexture_friction
+from benchmarks.design import contact, design_realism, gene_oscillator, honest_targets, nanotexture_friction
 from benchmarks.fairness import fairness
 from benchmarks.own import own
 from benchmarks.priors import games, prior_recipes, priors
@@ -44,6 +44,7 @@ BENCHES: dict[str, Bench] = {
     "compressed-sensing-full": compressed_sensing_full.BENCH,
     "contact": contact.BENCH,
     "ct-sparse-view": scans.CT_BENCH,
+    "design-realism": design_realism.BENCH,
     "design-targets": honest_targets.BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
     "digits-uncertainty": digits_uncertainty.BENCH,

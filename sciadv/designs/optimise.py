@@ -183,7 +183,15 @@ class _Task:
         """Return the scaled objectives ``(objectives,)`` and their derivatives."""
         values, gradients = self._at(place)
         signs = [1.0 if wish.direction == "minimise" else -1.0 for wish in self.objectives]
-        rows = list(zip(self.objectives, signs, self.best, self.size, strict=True))
+        rows = list(
+            zip(
+                self.objectives,
+                signs,
+                self.best,
+                self.size,
+                strict=True,
+            )
+        )
         scaled = [(sign * values[w.name] - best) / size for w, sign, best, size in rows]
         slopes = [sign * gradients[w.name] / size for w, sign, _, size in rows]
         return np.array(scaled), np.array(slopes)

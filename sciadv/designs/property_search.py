@@ -151,7 +151,12 @@ class PropertySearch:
                 if not bool(is_hit.any()):
                     pool = self._zoomed(aim, pool, attempt, seed=seed)
                 z = self._starts(aim, pool, n * self.starts, attempt, seed=seed)
-                found, was_interrupted = self._refined(aim, z, seed=seed + attempt, monitor=monitor)
+                found, was_interrupted = self._refined(
+                    aim,
+                    z,
+                    seed=seed + attempt,
+                    monitor=monitor,
+                )
             except KeyboardInterrupt:
                 return pool, True
             pool = pool.and_more(found)
@@ -174,7 +179,12 @@ class PropertySearch:
             )
         narrow = inside(aim, parts, pool.designs.names)
         try:
-            found, was_interrupted = self._refined(narrow, some.z, seed=seed, monitor=monitor)
+            found, was_interrupted = self._refined(
+                narrow,
+                some.z,
+                seed=seed,
+                monitor=monitor,
+            )
         except KeyboardInterrupt:
             return pool, True
         return pool.and_more(found), was_interrupted

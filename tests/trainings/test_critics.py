@@ -125,9 +125,61 @@ def test_training_resumes_bit_for_bit(tmp_path):
     assert [second.step() for _ in range(3)] == losses[3:]
 
 
-def test_training_refuses_a_learned_critic_without_data():
-    with pytest.raises(InputError, match="needs real designs"):
+def learned(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(4, 16), nn.SiLU(), nn.Linear(16, 1))
+
+
+def near_the_diagonal(n=400):
+    """Return designs whose two numbers are alike, of sums from 1 to 4."""
+    numbers = torch.Generator().manual_seed(3)
+    half = 0.5 + 1.5 * torch.rand(n, 1, generator=numbers)
+    return (half * (1 + 0.02 * torch.randn(n, 2, generator=numbers))).clamp(0.11, 1.99)
+
+
+def test_a_learned_critic_brings_designs_to_where_real_ones_are():
+    schedule = DesignSchedule(steps=400, targets=16, group=4, tolerance=0.05, diversity_weight=0.02, ema=0.9)
+    asymmetry = {}
+    for name, settings in {"physics": {}, "both": {"critic": learned(), "realism_weight": 10.0}}.items():
+        net = decoder()
+        physics = critic(**settings, features=net.to_unit)
+        real = near_the_diagonal() if settings else None
+        training = DesignTraining(net, physics, schedule=schedule, real=real)
+        run(training)
+        x = training.prior(name="").sample(500, seed=1)
+        asymmetry[name] = float((x[:, 0] / x[:, 1]).log().abs().median())
+        assert training.measure()["median_relative_error"] < 0.05
+    assert asymmetry["both"] < 0.4 * asymmetry["physics"]
+
+
+def test_training_with_a_critic_resumes_bit_for_bit_and_reports_every_term(tmp_path):
+    def begun(seed=0):
+        net, schedule = decoder(seed), DesignSchedule(steps=6, targets=4, group=2)
+        return DesignTraining(net, critic(critic=learned(seed)), schedule=schedule, real=near_the_diagonal())
+
+    whole = begun()
+    terms = [whole.step() for _ in range(6)]
+    assert set(terms[0]) == {"loss", "physics", "first", "realism", "diversity"}
+    first = begun()
+    for _ in range(3):
+        first.step()
+    save_training(first, tmp_path / "checkpoint.safetensors")
+    second = begun(seed=5)
+    load_training(second, tmp_path / "checkpoint.safetensors")
+    assert [second.step() for _ in range(3)] == terms[3:]
+
+
+def test_critic_and_real_designs_come_together_or_not_at_all():
+    with pytest.raises(InputError, match="a learned critic needs real designs"):
         DesignTraining(decoder(), critic(critic=nn.Linear(4, 1)), schedule=DesignSchedule())
+    with pytest.raises(InputError, match="a learned critic needs real designs"):
+        DesignTraining(decoder(), critic(), schedule=DesignSchedule(), real=near_the_diagonal())
+    for real in (torch.ones(4, 3), torch.full((4, 2), torch.nan), torch.ones(0, 2)):
+        with pytest.raises(InputError, match="finite numbers of shape"):
+            DesignTraining(decoder(), critic(critic=learned()), schedule=DesignSchedule(), real=real)
+    with pytest.raises(InputError, match="physics alone has no realism"):
+        critic().realism(torch.ones(2, 2), torch.ones(2, 1))
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_numbers_of_other_libraries_are_numbers():
         (NAME, {"target": 0.1}, "target must be values by property"),
         (NAME, {"target": {"friction_coefficient": 10**400}}, "must be a finite number"),
         (NAME, {"target": {3: 0.1}}, "no property of nanotexture-friction is named '3'"),
-        (5, {}, "problem must be a Problem, a name or a path, but it is 5"),
+        (5, {}, "problem must be a Problem, a name, a path or an object with"),
     ],
 )
 def test_bad_requests_are_refused_in_words(problem, settings, words):

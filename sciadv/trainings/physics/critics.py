@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.constraint import Constraint
+from sciadv.errors import InputError
 from sciadv.forward import Forward
 
 
@@ -117,9 +118,34 @@ class PhysicsDiscriminator(nn.Module):
         terms = {"physics": -distance.sum(1)}
         terms |= {c.name: -penalties[:, i] for i, c in enumerate(self.constraints)}
         if self.critic is not None:
-            values = torch.cat([self.features(x), residual.asinh(), violation], 1)
-            terms["realism"] = self.realism_weight * self.critic(values).flatten(1).sum(1)
+            terms["realism"] = self.realism_weight * self._logits(x, residual, violation)
         return Score(torch.stack(list(terms.values())).sum(0), terms, residual, violation)
+
+    def realism(self, x: Tensor, target: Tensor) -> Tensor:
+        """Return the learned critic's output ``(batch,)``, without its weight.
+
+        Raises
+        ------
+        InputError
+            There is no learned critic.
+        """
+        one = self.tolerance * target.abs()
+        residual = (self.physics(x) - target) / one
+        return self._logits(x, residual, self.violation(x))
+
+    def _logits(self, x: Tensor, residual: Tensor, violation: Tensor) -> Tensor:
+        if self.critic is None:
+            raise InputError("physics alone has no realism: give PhysicsDiscriminator a critic")
+        values = torch.cat(
+            [
+                self.features(x),
+                residual.asinh(),
+                violation,
+            ],
+            1,
+        )
+        logits: Tensor = self.critic(values).flatten(1).sum(1)
+        return logits
 
     def violation(self, x: Tensor) -> Tensor:
         """Return ``c(x)`` of each constraint ``(batch, constraints)``."""

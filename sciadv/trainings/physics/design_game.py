@@ -1,7 +1,8 @@
-"""The game of a generator of designs: the designs against the multipliers of the constraints.
+"""The game of a generator of designs: the designs against multipliers and, where there is one, a critic.
 
-Player 0, the generator, minimises minus the mean score of its designs and minus their diversity; player 1,
-the multipliers of the constraints' augmented Lagrangian, rises where the designs break a constraint. A
+Player 0, the generator, minimises minus the mean score of its designs and minus their diversity; player 1
+are the multipliers of the constraints' augmented Lagrangian, which rise where the designs break a constraint,
+and the weights of the learned critic, which tells them from real designs by the hinge loss. A
 `TwoPlayerGame`, so any update of `sciadv.games` can play it.
 """
 
@@ -12,8 +13,9 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
+from sciadv.games.objectives.hinge import Hinge
 from sciadv.games.two_player import Player, Point
 from sciadv.nets.bounded.design_decoder import DesignDecoder
 from sciadv.trainings.data_order import step_generator
@@ -22,9 +24,11 @@ from sciadv.trainings.physics.critics import PhysicsDiscriminator, Score, divers
 
 @final
 class DesignGame:
-    """Losses of a generator of designs and of the multipliers; follows `TwoPlayerGame`.
+    """Losses of a generator of designs and of what it plays against; follows `TwoPlayerGame`.
 
-    Player 1 minimises ``- sum_j lambda_j e_j`` with e the critic's `excess` of each constraint.
+    Player 1 minimises ``- sum_j lambda_j e_j`` with e the critic's `excess` of each constraint, plus
+    ``E max(0, 1 - C(real)) + E max(0, 1 + C(made))`` of a learned critic C, which reads a real design with
+    its own properties as the target.
 
     Parameters
     ----------
@@ -40,9 +44,11 @@ class DesignGame:
         Seed of the latents.
     n_done
         Gives the steps that the training has done.
+    real
+        Real designs ``(n, variables)``, which a learned critic needs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the two sides and their settings
         self,
         generator: DesignDecoder,
         critic: PhysicsDiscriminator,
@@ -52,7 +58,9 @@ class DesignGame:
         diversity_weight: float,
         seed: int,
         n_done: Callable[[], int],
+        real: Tensor | None = None,
     ) -> None:
+        self.real, self._some = real, None if real is None else real[:0]
         self.generator, self.critic, self.seed = generator, critic, seed
         self.n_designs, self.group, self.diversity_weight = targets * group, group, diversity_weight
         self._n_done = n_done
@@ -61,9 +69,10 @@ class DesignGame:
         self._n_drawn = 0
         self._z: Tensor | None = None
         critic.multipliers.requires_grad_(True)
+        weights = () if critic.critic is None else critic.critic.parameters()
         self.players: tuple[Sequence[Tensor], Sequence[Tensor]] = (
             list(generator.parameters()),
-            [critic.multipliers],
+            [critic.multipliers, *weights],
         )
         #: The terms of the generator's last loss, for the log.
         self.terms: dict[str, float] = {}
@@ -76,6 +85,9 @@ class DesignGame:
         z = torch.randn(self.n_designs, n_latent, generator=numbers)
         shared = z[:: self.group, -n_targets:].repeat_interleave(self.group, 0)
         self._z = torch.cat([z[:, :-n_targets], shared], 1).to(generator.lower)
+        if self.real is not None:
+            rows = torch.randint(len(self.real), (self.n_designs,), generator=numbers)
+            self._some = self.real[rows.to(self.real.device)]
         self._n_drawn += 1
 
     def settle(self) -> None:
@@ -96,12 +108,22 @@ class DesignGame:
         """Return the scalar that a player minimises."""
         x, score = self._score()
         if player == 1:
-            return -(self.critic.multipliers * self.critic.excess(score.violation)).sum()
+            rise = -(self.critic.multipliers * self.critic.excess(score.violation)).sum()
+            return rise if self._some is None else rise + self._critic_loss(x.detach(), self._some)
         spread = diversity(self.generator.to_unit(x), self.group)
         loss = -score.total.mean() - self.diversity_weight * spread
         terms = {name: float(term.detach().mean()) for name, term in score.terms.items()}
         self.terms = {"loss": float(loss.detach()), **terms, "diversity": float(spread.detach())}
         return loss
+
+    def _critic_loss(self, made: Tensor, real: Tensor) -> Tensor:
+        """Return the hinge loss of real designs, which have what they are asked for, and of those made."""
+        assert self._z is not None
+        with torch.no_grad():
+            target, own = self.generator.target(self._z), self.critic.physics(real)
+        of_real = self.critic.realism(real, own)
+        of_made = self.critic.realism(made, target)
+        return Hinge().discriminator_loss(of_real, of_made)
 
     def reduce(self, gradients: Point) -> Point:
         """Return the gradients: one process."""
@@ -111,6 +133,34 @@ class DesignGame:
         """Draw a minibatch; return a function: the scores of its designs now."""
         self.draw()
         return lambda: self._score()[1].total
+
+
+@final
+class CriticAdam(Adam):
+    """Adam on a critic's weights, and a step of gradient descent on multipliers that stay at 0 or above.
+
+    Parameters
+    ----------
+    multipliers
+        Moved by ``p <- max(0, p - rate g)``.
+    weights
+        Moved by Adam.
+    lr
+        Learning rate of the weights.
+    rate
+        Of the multipliers.
+    """
+
+    def __init__(
+        self, multipliers: Sequence[Tensor], weights: Sequence[Tensor], *, lr: float, rate: float
+    ) -> None:
+        super().__init__(list(weights), lr=lr, betas=(0.5, 0.9))
+        self.ascent = MultiplierAscent(multipliers, lr=rate)
+
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # torch's signature has a loss
+        """Make a step along the gradients."""
+        self.ascent.step()
+        super().step(closure)
 
 
 @final

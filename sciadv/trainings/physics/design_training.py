@@ -1,7 +1,7 @@
-"""Training of a conditional generator of designs against physics, without data.
+"""Training of a conditional generator of designs against physics and, where there are some, real designs.
 
-The generator plays the game of `design_game` against the multipliers of a `PhysicsDiscriminator`. Targets are
-drawn from the generator's own latent distribution.
+The generator plays the game of `design_game` against the multipliers of a `PhysicsDiscriminator` and its
+learned critic. Targets are drawn from the generator's own latent distribution.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sciadv.trainings.game.game_parts import Named, part_name
 from sciadv.trainings.game.game_rules import make_update
 from sciadv.trainings.guard import named_weights
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
-from sciadv.trainings.physics.design_game import DesignGame, MultiplierAscent
+from sciadv.trainings.physics.design_game import CriticAdam, DesignGame, MultiplierAscent
 from sciadv.trainings.players import Players, Side
 from sciadv.types import Count, Decay, NotNegative, Positive
 
@@ -50,6 +50,8 @@ class DesignSchedule:
         Of the log determinant, beside the score.
     margin, penalty, multiplier_rate
         Of the constraints' augmented Lagrangian, see `PhysicsDiscriminator`.
+    critic_rate
+        Adam's step of a learned critic.
     ema
         Decay of the averaged generator.
     largest_norm
@@ -67,6 +69,7 @@ class DesignSchedule:
     margin: NotNegative = 0.02
     penalty: Positive = 1000.0
     multiplier_rate: Positive = 0.05
+    critic_rate: Positive = 3e-3
     ema: Decay = 0.995
     largest_norm: Positive = 1.0
     n_measured: Count = 2000
@@ -81,18 +84,23 @@ class DesignTraining:
     generator
         Trained in place.
     critic
-        Physics and constraints; its multipliers are moved in place. No learned part.
+        Physics and constraints, and perhaps a learned critic; its multipliers and the critic's weights are
+        moved in place.
     schedule
         How long and how fast.
     seed
         Seed of the latents.
     update
-        How generator and multipliers move: a name of `sciadv.games.updates.UPDATES`, a table, or an `Update`.
+        How both players move: a name of `sciadv.games.updates.UPDATES`, a table, or an `Update`.
+
+    real
+        Real designs ``(n, variables)`` that a learned critic tells from those made; None without one.
 
     Raises
     ------
     InputError
-        The critic has a learned part, which needs data and a `Game`.
+        There is a learned critic without real designs or the other way round, or these are not finite rows
+        of the generator's variables.
     """
 
     def __init__(
@@ -103,12 +111,9 @@ class DesignTraining:
         schedule: DesignSchedule,
         seed: int = 0,
         update: Named | Update = "simultaneous",
+        real: Tensor | None = None,
     ) -> None:
-        if critic.critic is not None:
-            raise InputError(
-                "a learned critic needs real designs: play sciadv.Game on pairs of "
-                "designs and their properties instead"
-            )
+        _check_real(real, generator, critic)
         self.generator, self.critic, self.schedule, self.seed = generator, critic, schedule, seed
         self.average = MovingAverage(generator, decay=schedule.ema, warm_up=False)
         self.n_done = 0
@@ -122,6 +127,7 @@ class DesignTraining:
             diversity_weight=schedule.diversity_weight,
             seed=seed,
             n_done=lambda: self.n_done,
+            real=real,
         )
         self.players = Players(
             self.game,
@@ -133,11 +139,7 @@ class DesignTraining:
                     named_weights({"generator": generator}),
                     schedule.largest_norm,
                 ),
-                Side(
-                    "multipliers",
-                    MultiplierAscent(self.game.players[1], lr=schedule.multiplier_rate * schedule.penalty),
-                    {"multipliers": critic.multipliers},
-                ),
+                _other_side(critic, schedule),
             ),
             n_done=lambda: self.n_done,
             advice="lower the learning rate or the penalty",
@@ -170,7 +172,8 @@ class DesignTraining:
         started, schedule = time.process_time(), self.schedule
         done = self.n_done / schedule.steps
         rate = schedule.learning_rate * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
-        self.players.step((rate, schedule.multiplier_rate * schedule.penalty))
+        ascent = schedule.multiplier_rate * schedule.penalty
+        self.players.step((rate, ascent if self.critic.critic is None else schedule.critic_rate))
         self.game.settle()
         self.average.update(self.generator)
         self.n_done += 1
@@ -233,3 +236,36 @@ class DesignTraining:
         self.players.restore(tensors, facts, self._nets(), {"averaged": self.average})
         self.game.n_extra = int(facts["n_extra"])
         self.n_done, self.cpu_seconds = int(facts["n_done"]), float(facts["cpu_seconds"])
+
+
+def _other_side(critic: PhysicsDiscriminator, schedule: DesignSchedule) -> Side:
+    """Return what the generator plays against: the multipliers, and a learned critic's weights."""
+    rate = schedule.multiplier_rate * schedule.penalty
+    multipliers = {"multipliers": critic.multipliers}
+    if critic.critic is None:
+        return Side("multipliers", MultiplierAscent([critic.multipliers], lr=rate), multipliers)
+    weights = named_weights({"critic": critic.critic})
+    adam = CriticAdam(
+        [critic.multipliers],
+        list(weights.values()),
+        lr=schedule.critic_rate,
+        rate=rate,
+    )
+    return Side("critic", adam, multipliers | weights, schedule.largest_norm)
+
+
+def _check_real(real: Tensor | None, generator: DesignDecoder, critic: PhysicsDiscriminator) -> None:
+    """Check that real designs are there where they are needed, and can be read."""
+    if (real is None) != (critic.critic is None):
+        raise InputError(
+            "a learned critic needs real designs, and they need one: give DesignTraining both `real` and a "
+            "PhysicsDiscriminator with a critic, or neither"
+        )
+    if real is None:
+        return
+    n = len(generator.lower)
+    is_rows = real.ndim == 2 and real.shape[1] == n and len(real) > 0
+    if not is_rows or not bool(real.isfinite().all()):
+        raise InputError(
+            f"real designs must be finite numbers of shape (n, {n}), but they have shape {tuple(real.shape)}"
+        )

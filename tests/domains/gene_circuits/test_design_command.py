@@ -81,7 +81,7 @@ def test_same_seed_same_circuits_another_seed_others(mine, few_draws):
         (["pbmc-correction"], "no problem that can be designed is named 'pbmc-correction'"),
         (["./nowhere/problem.toml"], "nowhere"),
         ([NAME, "--target", "period=5"], "gene-oscillator takes no --target: its behaviour is the target"),
-        ([NAME, "--target", "period"], "expected --target PROPERTY=NUMBER"),
+        ([NAME, "--target", "period"], "expected --target PROPERTY=VALUE"),
         ([NAME, "-n", "0"], "n must be a whole number, at least 1, but it is 0"),
         ([NAME, "-n", "two"], "'-n'"),
         ([NAME, "--seed", "-1"], "greater than or equal to 0"),
