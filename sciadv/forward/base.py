@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -167,6 +168,27 @@ def scale(A: Forward, factor: float) -> Forward:
     tensor([[[[1.]]]])
     """
     return compose(Scaling(A.out_shape, factor, dtype=output_dtype(A), device=A.device), A)
+
+
+def value_and_pullback(A: Forward, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Return ``A(x)`` and the map of cotangents by its adjoint derivative at x.
+
+    An operator that is written in torch is evaluated once for both; one with a `vjp` of its own may compute
+    its value again.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sciadv.forward import BlockSum
+    >>> value, pullback = value_and_pullback(BlockSum((1, 2, 2), 2), torch.ones(1, 1, 2, 2))
+    >>> float(value), pullback(value).flatten().tolist()
+    (4.0, [4.0, 4.0, 4.0, 4.0])
+    """
+    if isinstance(A, NonlinearForward) and type(A).vjp is NonlinearForward.vjp:
+        value, pull = torch.func.vjp(A, x)[:2]
+        return value, lambda cotangent: pull(cotangent)[0]
+    with torch.no_grad():
+        return A(x), partial(A.vjp, x)
 
 
 class Scaling(LinearForward):

@@ -35,7 +35,9 @@ class HarmonicTexture(NonlinearForward):
     ----------
     in_shape
         ``(2 vectors,)``: all ``a_k``, then all ``b_k`` [m], in the order of `Harmonics`. With n harmonics,
-        ``4 n (n + 1)`` numbers in two directions and 2 n in one.
+        ``4 n (n + 1)`` numbers in two directions and 2 n in one. That of `n_harmonics` where None.
+    n_harmonics
+        Harmonics in each direction, where `in_shape` is None.
     directions
         2, or 1 for ridges.
     period
@@ -80,7 +82,7 @@ class HarmonicTexture(NonlinearForward):
     Examples
     --------
     >>> import torch
-    >>> A = HarmonicTexture((80,), contact_modulus=3.5e9, nominal_pressure=20e6, shear_strength=20e6)
+    >>> A = HarmonicTexture(contact_modulus=3.5e9, nominal_pressure=20e6, shear_strength=20e6)
     >>> design = torch.zeros(1, 80)
     >>> design[0, 8] = 10e-9  # a wave along the first direction alone: k = (1, 0)
     >>> A.waves.vectors[8].tolist(), 0.1 < float(A(design)) < 0.3
@@ -103,8 +105,9 @@ class HarmonicTexture(NonlinearForward):
     @checked
     def __init__(  # noqa: PLR0913  # the texture's and the materials' numbers
         self,
-        in_shape: Shape = (80,),
+        in_shape: Shape | None = None,
         *,
+        n_harmonics: Count = 4,
         contact_modulus: Positive,
         nominal_pressure: Positive,
         shear_strength: Positive,
@@ -120,7 +123,8 @@ class HarmonicTexture(NonlinearForward):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(in_shape, (len(properties),), dtype=dtype, device=device)
+        shape = (_n_coefficients(n_harmonics, directions),) if in_shape is None else in_shape
+        super().__init__(shape, (len(properties),), dtype=dtype, device=device)
         self.properties = known_names("texture", self.PROPERTIES, properties)
         n_harmonics = _n_harmonics(self.in_shape, directions)
         if points < 8 * n_harmonics or points % 2:
@@ -276,11 +280,15 @@ class HarmonicTexture(NonlinearForward):
         )
 
 
+def _n_coefficients(n_harmonics: int, directions: int) -> int:
+    return 4 * n_harmonics * (n_harmonics + 1) if directions == 2 else 2 * n_harmonics
+
+
 def _n_harmonics(in_shape: Shape, directions: int) -> int:
     """Return the number of harmonics of a design's shape."""
     total = in_shape[0] if len(in_shape) == 1 else 0
     n = math.isqrt(total + 1) // 2 if directions == 2 else total // 2
-    if n < 1 or total != (4 * n * (n + 1) if directions == 2 else 2 * n):
+    if n < 1 or total != _n_coefficients(n, directions):
         counts = "4 n (n + 1)" if directions == 2 else "2 n"
         raise InputError(
             f"a texture of n harmonics in {directions} direction{'s' * (directions > 1)} has the shape "

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciadv.forward.base import value_and_pullback
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.latent.iterate import State, every_row
@@ -105,10 +106,11 @@ class Search:
         leaf = z.detach().requires_grad_(True)
         with torch.enable_grad():
             x = problem.prior(leaf)
+        prediction, pullback = value_and_pullback(problem.forward, x.detach())
+        prediction = prediction.detach()
         with torch.no_grad():
-            prediction = problem.forward(x.detach())
             cotangent = problem.likelihood.gradient(prediction, problem.measurements[self.owner[rows]])
-        pulled = problem.forward.vjp(x.detach(), cotangent)
+        pulled = pullback(cotangent)
         (gradient,) = torch.autograd.grad(x, leaf, pulled)
         with torch.no_grad():
             point = self.score(z.detach(), prediction, rows)

@@ -25,7 +25,7 @@ class Coefficients(NonlinearForward):
 
 def texture(n=2, **settings):
     settings = {"points": 16 * n, "properties": EVERY, "dtype": torch.float64} | MATERIAL | settings
-    return HarmonicTexture((4 * n * (n + 1),), **settings)
+    return HarmonicTexture(n_harmonics=n, **settings)
 
 
 def designs(model, count, *, seed=0):
