@@ -12,7 +12,17 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.files.folders import as_path
-from sciadv.files.page import csv_text, escape, html_page, html_table, image, png, to_json, write_page
+from sciadv.files.page import (
+    csv_text,
+    download,
+    escape,
+    html_page,
+    html_table,
+    image,
+    png,
+    to_json,
+    write_page,
+)
 from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
 from sciadv.solution import Solution
@@ -214,12 +224,15 @@ class CandidateSet:
             (key.replace("_", " "), value if isinstance(value, str) else to_json(value))
             for key, value in self.facts.items()
         ]
+        held = {"designs.csv": self._csv(), **self.files}
+        links = [download(name, text) for name, text in held.items()]
         sections = [
             f"<h1>{escape(shown.title)}</h1>",
             *(f"<p>{escape(sentence)}</p>" for sentence in self.messages),
             image(picture, shown.picture_words),
             *([f"<p>{escape(shown.note)}</p>"] if shown.note else []),
             "<h2>Designs</h2>" + html_table(cells, head=head),
+            f"<p>Download: {', '.join(links)}</p>",
             "<h2>To do it again</h2>" + html_table(facts),
         ]
         return html_page(shown.title, sections)

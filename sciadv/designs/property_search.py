@@ -127,7 +127,7 @@ class PropertySearch:
         outcome = Outcome(
             aim=aim,
             reach=reach,
-            n_distinct=self._count(aim, chosen, aim.distance(chosen) == 0),
+            n_distinct=self._count(aim, chosen.x[aim.distance(chosen) == 0], n),
             parts=self._parts(aim, chosen, seed=seed),
             certificate=certify(aim, chosen),
             settings={"seed": seed, **asdict(self)},
@@ -143,7 +143,7 @@ class PropertySearch:
         n_before = -1
         for attempt in range(self.n_attempts):
             is_hit = aim.distance(pool.designs) == 0
-            n_found = self._count(aim, pool.designs, is_hit, most=n)
+            n_found = self._count(aim, pool.designs.x[is_hit], n)
             if n_found >= n or (attempt > 1 and n_found == n_before > 0):
                 break
             n_before = n_found
@@ -253,15 +253,17 @@ class PropertySearch:
             return pool.designs.take(order)
         if aim.least_yield > 0:
             hits = hits.take(self._robust(aim, hits.designs, n, seed=seed))
-        chosen = hits.designs.take(self._spread(aim, hits.designs.x, n))
-        exact = evaluate(aim.problem, aim.centred(chosen.x))
+        rows, x = self._apart(aim, hits.designs.x, n)
+        exact = evaluate(aim.problem, x)
         still = (aim.distance(exact) == 0).nonzero().squeeze(1)
-        return chosen.put(still, exact.take(still))
+        return hits.designs.take(rows).put(still, exact.take(still))
 
-    def _spread(self, aim: Aim, x: Tensor, n: int) -> Tensor:
-        """Return the rows of `n` designs that are far from each other at the very values asked for."""
+    def _apart(self, aim: Aim, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """Return the rows of `n` designs far from each other, and these moved to the values asked for."""
         some = farthest_points(places(aim.model, x), 4 * n)
-        return some[farthest_points(places(aim.model, aim.centred(x[some])), n)]
+        centred = aim.centred(x[some])
+        rows = farthest_points(places(aim.model, centred), n)
+        return some[rows], centred[rows]
 
     def _robust(self, aim: Aim, designs: Evaluated, n: int, *, seed: int) -> Tensor:
         """Return the rows of the designs with the yield that is asked for, or of the `n` with most.
@@ -284,14 +286,11 @@ class PropertySearch:
         near = near[off[near].isfinite()]
         return designs.take(near[farthest_points(places(aim.model, designs.x[near]), n)])
 
-    def _count(self, aim: Aim, designs: Evaluated, mask: Tensor, most: int | None = None) -> int:
-        """Count the distinct designs among those of a mask, up to some number where one is enough."""
-        if not bool(mask.any()):
+    def _count(self, aim: Aim, x: Tensor, n: int) -> int:
+        """Count the distinct designs among those that hit ``(m, *shape)``, up to `n`."""
+        if not len(x):
             return 0
-        x = designs.x[mask]
-        if most is not None:
-            x = x[self._spread(aim, x, most)]
-        return count_distinct(places(aim.model, aim.centred(x)), self.apart)
+        return count_distinct(places(aim.model, self._apart(aim, x, n)[1]), self.apart)
 
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
         wanted = aim.model.n_library // max(1, len(designs.x))

@@ -97,6 +97,12 @@ def image(picture: bytes, words: str) -> str:
     return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
 
 
+def download(name: str, text: str) -> str:
+    """Return a link that saves a text, which the page itself holds, as a file."""
+    held = base64.b64encode(text.encode()).decode()
+    return f'<a download="{escape(name)}" href="data:text/plain;base64,{held}">{escape(name)}</a>'
+
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>

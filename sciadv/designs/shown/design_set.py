@@ -58,7 +58,7 @@ class Outcome:
         return ", ".join(str(wish) for wish in (*self.aim.wishes, *self.aim.objectives))
 
 
-def design_set(designs: Evaluated, outcome: Outcome) -> CandidateSet:
+def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) -> CandidateSet:
     """Return evaluated designs with everything that is reported of them.
 
     Parameters
@@ -67,9 +67,12 @@ def design_set(designs: Evaluated, outcome: Outcome) -> CandidateSet:
         The designs.
     outcome
         How the search for them ended.
+    most_columns
+        Variables that a page's table shows at most.
     """
     aim, reach = outcome.aim, outcome.reach
     goals = {wish.name: wish.goal for wish in aim.wishes}
+    hidden = tuple(_column(one) for one in aim.model.variables[most_columns:])
     return CandidateSet(
         name=aim.problem.name,
         x=designs.x,
@@ -83,7 +86,9 @@ def design_set(designs: Evaluated, outcome: Outcome) -> CandidateSet:
         presentation=Presentation(
             draw=partial(draw_designs, aim=aim),
             title=f"Designs of {aim.problem.name} for {outcome.asked}",
-            picture_words="the designs over the map of the property, and their values",
+            picture_words="the designs over their variables, and their values beside what was asked",
+            note=f"The table leaves out {len(hidden)} variables; designs.csv has all." if hidden else "",
+            hidden=hidden,
         ),
         target=goals,
         reachable=goals if reach is None else reach.nearest,
