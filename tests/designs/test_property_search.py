@@ -209,6 +209,37 @@ class NotANumber(Bowl):
         return {"value": (a - 10).sqrt(), "slope": a}
 
 
+class Twice:
+    variables = (Variable("a"), Variable("a"))
+    properties = {"value": ""}
+
+    def predict(self, a):
+        return {"value": a}
+
+
+class Detached(Bowl):
+    def predict(self, a, b):
+        return {"value": torch.tensor(a.detach().numpy() ** 2), "slope": b}
+
+
+class Fails(Bowl):
+    def predict(self, a, b):
+        if bool((a > 4.9).any()):
+            raise ValueError("too large")
+        return {"value": a, "slope": b}
+
+
+class Constant(Bowl):
+    def predict(self, a, b):
+        return {"value": torch.ones_like(a), "slope": b}
+
+
+def test_a_property_that_never_changes_is_met_or_said_to_be_out_of_reach():
+    assert sciadv.design(Constant(), {"value": 1.0}, 3).n_good == 3
+    assert sciadv.design(Constant(), {"value": "minimise"}, 3).n_good == 3
+    assert "reach from 1 to 1" in sciadv.design(Constant(), {"value": 2.0}, 3).reason
+
+
 class LimitOnNothing(Bowl):
     limits = {"mass": "<= 3"}
 
@@ -221,6 +252,9 @@ class LimitOnNothing(Bowl):
         (Wrong, "predict of Wrong fails: TypeError"),
         (NoBounds, "must be a tuple of sciadv.Variable"),
         (NotANumber, "NaN or Inf"),
+        (Twice, "need names of their own"),
+        (Detached, "value of Detached has lost its derivatives"),
+        (Fails, "predict of Fails fails: ValueError: too large"),
     ],
 )
 def test_models_that_cannot_be_used_are_refused_in_words(model, words):

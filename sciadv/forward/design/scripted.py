@@ -65,6 +65,11 @@ class ScriptedModel(NonlinearForward):
             raise InputError(f'properties of {name} must be units by name, such as {{"mass": "kg"}}')
         if not variables or not callable(getattr(source, "predict", None)):
             raise InputError(f"{name} needs variables, and a method predict that takes them by name")
+        names = [one.name for one in variables] + [str(unit) for unit in units]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"variables and properties of {name} need names of their own, but they are: {', '.join(names)}"
+            )
         asked = tuple(units) if properties is None else tuple(properties)
         super().__init__((len(variables),), (len(asked),), dtype=torch.float64)
         self.source, self.variables, self.name = source, tuple(variables), name
@@ -85,23 +90,28 @@ class ScriptedModel(NonlinearForward):
 
     def _check(self) -> None:
         """Predict two designs, and say what is wrong with the answer."""
-        middle = torch.tensor([[0.5 * (one.low + one.high) for one in self.variables]] * 2)
-        try:
-            found = self._predict(middle.double())
-        except InputError:
-            raise
-        except FOREIGN_FAILURES as error:
-            raise InputError(f"predict of {self.name} fails: {shown_failure(error)}") from error
+        low, high = (torch.tensor([getattr(v, end) for v in self.variables]) for end in ("low", "high"))
+        x = torch.stack([0.5 * (low + high), 0.75 * low + 0.25 * high]).double().requires_grad_(True)
+        with torch.enable_grad():
+            found = self._predict(x)
         for name, value in found.items():
             if tuple(value.shape) != (2,):
                 raise InputError(
                     f"predict of {self.name} must give one {name} for each design, shape (2,) for two, but "
                     f"it gives {tuple(value.shape)}"
                 )
+            if not value.requires_grad and bool(value[0] != value[1]):
+                raise InputError(
+                    f"{name} of {self.name} has lost its derivatives: use torch's operations on the variables, "
+                    f"without .detach(), .item() or NumPy"
+                )
 
     def _predict(self, x: Tensor) -> dict[str, Tensor]:
         given = dict(zip((one.name for one in self.variables), x.unbind(1), strict=True))
-        found = self.source.predict(**given)
+        try:
+            found = self.source.predict(**given)
+        except FOREIGN_FAILURES as error:
+            raise InputError(f"predict of {self.name} fails: {shown_failure(error)}") from error
         names = [quantity.name for quantity in self.PROPERTIES]
         if not isinstance(found, Mapping) or set(found) != set(names):
             said = sorted(found) if isinstance(found, Mapping) else shown(found)
@@ -116,7 +126,8 @@ class ScriptedModel(NonlinearForward):
     def forward(self, x: Tensor) -> Tensor:
         """Predict the properties ``(batch, properties)`` of designs ``(batch, variables)``."""
         found = self._predict(x)
-        return torch.stack([found[name] for name in self.properties], 1)
+        nothing = 0.0 * x.sum(1)  # what is constant has derivatives, too
+        return torch.stack([found[name] + nothing for name in self.properties], 1)
 
     def with_properties(self, names: Sequence[str]) -> ScriptedModel:
         """Return the same model with other predictions.
