@@ -68,7 +68,8 @@ class ScriptedModel(NonlinearForward):
         names = [one.name for one in variables] + [str(unit) for unit in units]
         if len(set(names)) < len(names):
             raise InputError(
-                f"variables and properties of {name} need names of their own, but they are: {', '.join(names)}"
+                f"variables and properties of {name} need names of their own, but they are: "
+                f"{', '.join(names)}"
             )
         asked = tuple(units) if properties is None else tuple(properties)
         super().__init__((len(variables),), (len(asked),), dtype=torch.float64)
@@ -102,8 +103,8 @@ class ScriptedModel(NonlinearForward):
                 )
             if not value.requires_grad and bool(value[0] != value[1]):
                 raise InputError(
-                    f"{name} of {self.name} has lost its derivatives: use torch's operations on the variables, "
-                    f"without .detach(), .item() or NumPy"
+                    f"{name} of {self.name} has lost its derivatives: use torch's operations on the "
+                    f"variables, without .detach(), .item() or NumPy"
                 )
 
     def _predict(self, x: Tensor) -> dict[str, Tensor]:
