@@ -20,7 +20,14 @@ from benchmarks.contract import (
     versions,
     write_outputs,
 )
-from benchmarks.design import contact, design_realism, gene_oscillator, honest_targets, nanotexture_friction
+from benchmarks.design import (
+    contact,
+    design_realism,
+    gene_oscillator,
+    honest_targets,
+    nanotexture_friction,
+    optical_coating,
+)
 from benchmarks.fairness import fairness
 from benchmarks.own import own
 from benchmarks.priors import games, prior_recipes, priors
@@ -54,6 +61,7 @@ BENCHES: dict[str, Bench] = {
     "gpr-crosshole": gpr_crosshole.BENCH,
     "mri-undersampled": scans.MR_BENCH,
     "nanotexture-friction": nanotexture_friction.BENCH,
+    "optical-coating": optical_coating.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
     "omics-biology": omics_biology.BENCH,

@@ -22,10 +22,11 @@ from sciadv import Variable
 from sciadv.catalogue import load_problem
 from sciadv.designs import PropertySearch
 from sciadv.designs.aim import Aim, take_aim
-from sciadv.designs.distinct import box_of, count_distinct, farthest_points
+from sciadv.designs.distinct import count_distinct, farthest_points
 from sciadv.designs.evaluated import evaluate
 from sciadv.designs.from_script import problem_of
 from sciadv.errors import InputError
+from sciadv.forward.design.quantity import box_of
 from sciadv.problem import Problem
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ from benchmarks.design.nanotexture_peers import (
 from benchmarks.design.nanotexture_reference import Reference
 from sciadv.catalogue import load_problem
 from sciadv.designs.aim import take_aim
-from sciadv.designs.distinct import box_of
 from sciadv.designs.evaluated import evaluate
 from sciadv.designs.proposals import proposed
 from sciadv.forward import PropertyModel
+from sciadv.forward.design.quantity import box_of
 from sciadv.nets import Box
 from sciadv.problem import Problem
 

@@ -12,9 +12,9 @@ import torch
 
 import sciadv
 from benchmarks.design.nanotexture_reference import Reference
-from sciadv.designs.distinct import box_of
 from sciadv.designs.evaluated import evaluate
 from sciadv.forward import PropertyModel
+from sciadv.forward.design.quantity import box_of
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 

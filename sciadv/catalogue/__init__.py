@@ -20,6 +20,7 @@ from sciadv.files.reading import read_text
 from sciadv.files.texts import parse_toml
 from sciadv.forward import FORWARDS, Forward, PropertyModel, compose, inner_argument
 from sciadv.forward.base import output_dtype
+from sciadv.forward.design.quantity import box_of
 from sciadv.likelihood import LIKELIHOODS, Likelihood
 from sciadv.prior import Prior, read_card
 from sciadv.problem import Problem, SolverSettings
@@ -39,6 +40,8 @@ from sciadv.solvers import solver_names
 from sciadv.types import Shape, as_device
 
 PROBLEM_FILE = "problem.toml"
+#: In a problem's file: no trained prior but what the forward says of its candidates.
+UNTRAINED = "none"
 RECIPE_FILE = "recipe.toml"
 
 
@@ -78,10 +81,12 @@ def load_problem(
     seed = as_seed(seed)
     file = spec_file("problems", name)
     spec = problem_spec(name)
-    if prior is None:
+    if prior is None and spec.prior != UNTRAINED:
         prior = load_prior(spec.prior, folder=file.parent, allow_factory=allow_factory)
     try:
-        forward, likelihood, constraints = build_parts(spec, prior.out_shape, folder=file.parent)
+        in_shape = None if prior is None else prior.out_shape
+        forward, likelihood, constraints = build_parts(spec, in_shape, folder=file.parent)
+        prior = untrained_prior(forward) if prior is None else prior
         data = load_data(spec, (prior, forward, likelihood), folder=file.parent, seed=seed)
         problem = Problem(
             prior=prior,
@@ -100,10 +105,30 @@ def load_problem(
     return problem if target == torch.device("cpu") else problem.to(target)
 
 
+def untrained_prior(forward: Forward) -> Prior:
+    """Return the prior of what a forward says of its candidates.
+
+    All designs between the bounds of its variables alike, or those of its ``generator()``.
+
+    Raises
+    ------
+    InputError
+        The forward says nothing of its candidates.
+    """
+    if isinstance(forward, PropertyModel) and forward.variables:
+        box = box_of(forward).to(forward.device, forward.dtype)
+        return Prior(box, len(forward.variables), name="box")
+    make = getattr(forward, "generator", None)
+    if make is None:
+        raise InputError(f"{forward} says nothing of its candidates; name a prior")
+    net = make()
+    return Prior(net, net.n_latent, name=net.kind)
+
+
 def build_parts(
-    spec: ProblemSpec, in_shape: Shape, *, folder: Path
+    spec: ProblemSpec, in_shape: Shape | None, *, folder: Path
 ) -> tuple[Forward, Likelihood, tuple[Constraint, ...]]:
-    """Build what evaluates candidates of `in_shape`: forward, likelihood and constraints.
+    """Build what evaluates candidates of `in_shape`, the forward's own if None.
 
     Raises
     ------
@@ -234,8 +259,8 @@ def load_prior(name: str, *, folder: Path, allow_factory: bool = False) -> Prior
     return Prior.load(prior_folder(name, folder=folder), allow_factory=allow_factory)
 
 
-def build_forward(spec: PartTable | ChainForward, in_shape: Shape, *, folder: Path) -> Forward:
-    """Build the operator that a ``[forward]`` table describes, for candidates of `in_shape`.
+def build_forward(spec: PartTable | ChainForward, in_shape: Shape | None, *, folder: Path) -> Forward:
+    """Build the operator of a ``[forward]`` table, for candidates of `in_shape`, or of its own if None.
 
     Raises
     ------
@@ -248,7 +273,12 @@ def build_forward(spec: PartTable | ChainForward, in_shape: Shape, *, folder: Pa
         for part in others:
             inner = _after(inner, part, folder=folder)
         return inner
-    return _build_operator(spec, {"in_shape": in_shape}, folder=folder)
+    if in_shape is not None:
+        return _build_operator(spec, {"in_shape": in_shape}, folder=folder)
+    takes = inspect.signature(FORWARDS[spec.kind]).parameters
+    if "in_shape" in takes and takes["in_shape"].default is inspect.Parameter.empty:
+        raise InputError(f"a {spec.kind} needs a prior that says what its candidates are, not {UNTRAINED!r}")
+    return _build_operator(spec, {}, folder=folder)
 
 
 def _after(inner: Forward, spec: PartTable, *, folder: Path) -> Forward:

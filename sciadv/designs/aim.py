@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from sciadv.constraint import Constraint
-from sciadv.designs.distinct import box_of
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.wishes import YIELD, Wish, read_wishes
 from sciadv.errors import InputError
 from sciadv.forward import Forward, PropertyModel
+from sciadv.forward.design.quantity import box_of
 from sciadv.likelihood import Tolerance
 from sciadv.nets import Box
 from sciadv.prior import Prior

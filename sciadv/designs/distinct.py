@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sciadv.forward import PropertyModel
-from sciadv.nets import Box
+from sciadv.forward.design.quantity import box_of
 
 
 def places(model: PropertyModel, x: Tensor) -> Tensor:
@@ -25,17 +25,6 @@ def places(model: PropertyModel, x: Tensor) -> Tensor:
     canonical = getattr(model, "canonical", None)
     same = x if canonical is None else canonical(x)
     return box_of(model).to_unit(same) if model.variables else same.flatten(1)
-
-
-def box_of(model: PropertyModel) -> Box:
-    """Return the box of a model's variables."""
-    variables = model.variables
-    return Box(
-        [one.low for one in variables],
-        [one.high for one in variables],
-        is_log=[one.is_log for one in variables],
-        levels=[round(one.high - one.low) + 1 if one.is_discrete else 0 for one in variables],
-    )
 
 
 def count_distinct(where: Tensor, apart: float) -> int:

@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
+from sciadv.catalogue import untrained_prior
 from sciadv.constraint import Constraint
-from sciadv.designs.distinct import box_of
 from sciadv.designs.wishes import Wish, read_wishes
 from sciadv.errors import InputError
 from sciadv.forward.design.scripted import ScriptedModel
 from sciadv.likelihood import Tolerance
-from sciadv.prior import Prior
 from sciadv.problem import Problem
 
 
@@ -37,7 +36,7 @@ def problem_of(source: Any, *, tolerance: float = 0.01) -> Problem:
     model = ScriptedModel(source)
     limits = getattr(source, "limits", {}) or {}
     wishes = read_wishes(model, limits, tolerance=tolerance, name=model.name) if limits else ()
-    prior = Prior(box_of(model), len(model.variables), name="box")
+    prior = untrained_prior(model)
     with torch.no_grad():
         middle = model(prior(torch.zeros(1, len(model.variables), dtype=torch.float64)))
     if not bool(middle.isfinite().all()):

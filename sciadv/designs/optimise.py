@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sciadv.constraint import Constraint
 from sciadv.designs.aim import Aim
+from sciadv.designs.distinct import places
 from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.wishes import Wish
 from sciadv.forward import Forward
@@ -20,7 +21,9 @@ from sciadv.forward import Forward
 Array = npt.NDArray[np.float64]
 
 
-def optimise(aim: Aim, z: Tensor, designs: Evaluated, n: int, *, n_iterations: int = 100) -> Evaluated:
+def optimise(
+    aim: Aim, z: Tensor, designs: Evaluated, n: int, *, apart: float, n_iterations: int = 100
+) -> Evaluated:
     """Return `n` designs that do what is asked and are best by the objectives, the best first.
 
     With one objective, local optima from the best designs; with several, one for each of `n` weightings,
@@ -35,6 +38,8 @@ def optimise(aim: Aim, z: Tensor, designs: Evaluated, n: int, *, n_iterations: i
         Designs that do what is asked ``(m, latent)``, from which the searches start.
     n
         How many.
+    apart
+        Two of them differ in some variable by more than this part of its range, while there are such.
     n_iterations
         Steps of each search at most.
 
@@ -71,7 +76,7 @@ def optimise(aim: Aim, z: Tensor, designs: Evaluated, n: int, *, n_iterations: i
             found.append(physics.to_latent(answer.x[:-1])[None].to(z))
     every = aim.evaluate(torch.cat(found))
     keep = (aim.distance(every) == 0).nonzero().squeeze(1)
-    return _best(every.take(keep), aim, (best, size), weights)
+    return _best(every.take(keep), aim, (best, size), weights, apart)
 
 
 def _cost(designs: Evaluated, wish: Wish) -> Tensor:
@@ -91,15 +96,21 @@ def _weightings(n_objectives: int, n: int) -> Tensor:
     return drawn / drawn.sum(1, keepdim=True)
 
 
-def _best(designs: Evaluated, aim: Aim, scale: tuple[Tensor, Tensor], weights: Tensor) -> Evaluated:
-    """Return the best design of each weighting, each design once while there are others."""
+def _best(
+    designs: Evaluated, aim: Aim, scale: tuple[Tensor, Tensor], weights: Tensor, apart: float
+) -> Evaluated:
+    """Return the best design of each weighting that is apart from those before, while there are others."""
     values = torch.stack([_cost(designs, wish) for wish in aim.objectives], 1)
     scaled = (values - scale[0]) / scale[1]
+    where = places(aim.model, designs.x)
+    distance = torch.full((len(where),), torch.inf, dtype=where.dtype)
     taken: list[int] = []
-    for weight in weights:
+    for weight in weights[: len(where)]:
         score = (weight * (scaled - scaled.amin(0))).amax(1) + 1e-3 * scaled.sum(1)
-        free = [int(row) for row in score.argsort() if int(row) not in taken]
-        taken += free[:1]
+        is_free = distance > (apart if bool((distance > apart).any()) else -1.0)
+        taken.append(int(torch.where(is_free, score, torch.inf).argmin()))
+        distance = torch.minimum(distance, (where - where[taken[-1]]).abs().amax(1))
+        distance[taken[-1]] = -torch.inf
     return designs.take(torch.tensor(taken))
 
 

@@ -16,13 +16,14 @@ from sciadv.designs.distinct import count_distinct, farthest_points, places
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.fabrication import Parts, inside, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
-from sciadv.designs.proposals import proposed
+from sciadv.designs.proposals import minima, proposed
 from sciadv.designs.shown.certificate import certify
 from sciadv.designs.shown.design_set import Outcome, design_set
 from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
 from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solvers import LevenbergMarquardt, Monitor
+from sciadv.solvers.least_squares.memetic import MemeticSearch
 from sciadv.types import Rows, as_generator
 
 
@@ -59,6 +60,8 @@ class PropertySearch:
         model's library, within these.
     survey
         How designs are surveyed where no search has met the target.
+    memetic
+        The search by a model's residuals, where it has some and what they measure is to be small.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class PropertySearch:
     least_parts: int = 16
     most_parts: int = 128
     survey: SurveySettings = field(default_factory=SurveySettings)
+    memetic: MemeticSearch = field(default_factory=MemeticSearch)
 
     def __post_init__(self) -> None:
         counts = ("starts", "n_proposals", "n_iterations", "n_attempts", "least_parts")
@@ -140,6 +144,11 @@ class PropertySearch:
     def _searched(self, aim: Aim, n: int, *, seed: int, monitor: Monitor | None) -> tuple[Pool, bool]:
         """Return every design that was evaluated, and whether the search was interrupted."""
         pool = self._first(aim, n, seed=seed)
+        try:
+            z = minima(aim, self.memetic, seed=seed)
+        except KeyboardInterrupt:
+            return pool, True
+        pool = pool if z is None else pool.and_more(Pool.of(aim, z))
         n_before = -1
         for attempt in range(self.n_attempts):
             is_hit = aim.distance(pool.designs) == 0
@@ -247,7 +256,7 @@ class PropertySearch:
         distance = aim.distance(pool.designs)
         hits = pool.take((distance == 0).nonzero().squeeze(1))
         if aim.objectives:
-            return optimise(aim, hits.z, hits.designs, n)
+            return optimise(aim, hits.z, hits.designs, n, apart=self.apart)
         if len(hits.z) < n:
             order = distance.argsort()[:n]
             return pool.designs.take(order)

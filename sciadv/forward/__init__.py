@@ -8,8 +8,10 @@ from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
+from sciadv.forward.design.beam import Beam
 from sciadv.forward.design.coating import Coating
 from sciadv.forward.design.harmonic_texture import HarmonicTexture
+from sciadv.forward.design.microstructure import Microstructure
 from sciadv.forward.design.quantity import PropertyModel, Quantity, Variable
 from sciadv.forward.design.texture import Texture
 from sciadv.forward.flow.navier_stokes import NavierStokesVorticity
@@ -44,6 +46,7 @@ from sciadv.registry.settings import parameters_of
 __all__ = [
     "FORWARDS",
     "AcousticCrosswell",
+    "Beam",
     "BlockSum",
     "Blur",
     "BornScattering",
@@ -64,6 +67,7 @@ __all__ = [
     "Mask",
     "MaskedFourier",
     "Matrix",
+    "Microstructure",
     "MultiCoilFourier",
     "NavierStokesVorticity",
     "NonlinearForward",

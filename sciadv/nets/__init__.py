@@ -13,6 +13,7 @@ from torch import nn
 from sciadv.errors import InputError
 from sciadv.nets.bounded.box import Box
 from sciadv.nets.bounded.design_decoder import DesignDecoder
+from sciadv.nets.bounded.smooth_field import SmoothField
 from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
 from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
@@ -44,6 +45,7 @@ __all__ = [
     "RangedGenerator",
     "ResidualDiscriminator",
     "ResidualGenerator",
+    "SmoothField",
     "build_net",
     "build_seeded",
     "net_spec",

@@ -21,6 +21,8 @@ def test_every_registered_kind_is_tested(covered_kinds: set[str]):
         "texture",  # in metres: test_texture.py
         "coating",  # in metres: test_coating.py
         "harmonic-texture",  # in metres: test_harmonic_texture.py
+        "beam",  # its gradient cannot be differentiated again: test_beam.py
+        "microstructure",  # its gradient cannot be differentiated again: test_microstructure.py
         "acoustic-crosswell",  # with deepwave: test_acoustic.py
         "gridded-fourier",  # with torchkbnufft: test_gridded.py
     }

@@ -179,6 +179,7 @@ def operator_cases() -> Iterator[Case]:
         "mask": {"mask": torch.ones(toy.IMAGE, dtype=torch.bool)},
         "masked-fourier": {"in_shape": toy.IMAGE, "mask": mask},
         "matrix": {"matrix": toy.matrix()},
+        "microstructure": {"in_shape": toy.IMAGE, "conductivities": (1.0, 2.0)},
         "parallel-beam": {"in_shape": toy.IMAGE, "angles": torch.tensor([0.0, 1.0])},
         "texture": {"contact_modulus": 3.5e9, "nominal_pressure": 2e7, "shear_strength": 5e6},
         "zero-pad": {"in_shape": toy.IMAGE, "height": 8, "width": 8},

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
 from sciadv.designs.aim import Aim
-from sciadv.designs.distinct import box_of, places
+from sciadv.designs.distinct import places
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.wishes import Wish
 from sciadv.forward import Variable
+from sciadv.forward.design.quantity import box_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

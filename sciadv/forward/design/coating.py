@@ -17,7 +17,7 @@ from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.physics.optics.dispersion import refractive_index
 from sciadv.physics.optics.thin_film import Illumination, reflectance, reflectance_and_slope
 from sciadv.registry.checked import checked
-from sciadv.types import NotNegative, Shape
+from sciadv.types import Count, NotNegative, Shape
 
 #: Any text in Python, which the constructor answers; one of these in a file.
 Light = Annotated[str, Literal["s", "p", "unpolarised"]]
@@ -37,7 +37,9 @@ class Coating(NonlinearForward):
     ----------
     in_shape
         ``(films,)``, or ``(2 films,)`` where `has_free_materials`: thicknesses [m] from the side of the
-        light, then the number of each film's material.
+        light, then the number of each film's material. That of `n_films` where None.
+    n_films
+        Number of films, where `in_shape` is None.
     bands
         (shortest, longest [m], number of wavelengths, wanted reflectance) of each band; the wavelengths are
         even and include both ends.
@@ -97,8 +99,9 @@ class Coating(NonlinearForward):
     @checked
     def __init__(  # noqa: PLR0913  # the coating's numbers
         self,
-        in_shape: Shape = (30,),
+        in_shape: Shape | None = None,
         *,
+        n_films: Count = 30,
         bands: Annotated[Sequence[Band], Field(min_length=1)],
         materials: Annotated[Sequence[str], Field(min_length=1)],
         properties: Annotated[Sequence[str], Field(min_length=1)] = ("figure_of_merit",),
@@ -112,7 +115,8 @@ class Coating(NonlinearForward):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__(in_shape, (len(properties),), dtype=dtype, device=device)
+        shape = ((2 if has_free_materials else 1) * n_films,) if in_shape is None else in_shape
+        super().__init__(shape, (len(properties),), dtype=dtype, device=device)
         self.properties = known_names("coating", self.PROPERTIES, properties)
         self.n_films = _n_films(self.in_shape, has_free_materials=has_free_materials)
         if polarisation not in LIGHTS:
@@ -125,9 +129,13 @@ class Coating(NonlinearForward):
         self._wavelength = wavelength.repeat(n_angles)
         self._wanted = wanted.repeat(n_angles)
         self._angle = torch.tensor(list(angles), dtype=torch.float64).repeat_interleave(len(wavelength))
-        every = [refractive_index(name, wavelength, extrapolate=extrapolate) for name in self.materials]
-        self._index = torch.stack(every).repeat(1, n_angles)
-        self._substrate = refractive_index(substrate, wavelength, extrapolate=extrapolate).repeat(n_angles)
+        every = [
+            refractive_index(name, wavelength, extrapolate=extrapolate)
+            for name in (*self.materials, substrate)
+        ]
+        index = torch.stack(every).repeat(1, n_angles)
+        self._index = index[:-1]
+        self._substrate = index[-1]
         self._light(torch.float64)  # says what is wrong with the angles
         self.variables = self._made_of(thicknesses, float(scatter))
 
@@ -152,10 +160,12 @@ class Coating(NonlinearForward):
         """Return the properties of reflectances ``(batch, channels)``."""
         wanted = self._wanted.to(reflected).repeat(reflected.shape[1] // len(self._wanted))
         high = wanted >= 0.5
+        low = ~high
+        error = reflected - wanted
         return {
-            "figure_of_merit": (reflected - wanted).square().mean(1),
+            "figure_of_merit": error.square().mean(1),
             "wanted_reflectance": (reflected * high).sum(1) / high.sum().clamp_min(1),
-            "unwanted_reflectance": (reflected * ~high).sum(1) / (~high).sum().clamp_min(1),
+            "unwanted_reflectance": (reflected * low).sum(1) / low.sum().clamp_min(1),
         }
 
     def reflectance(self, x: Tensor) -> Tensor:
@@ -165,14 +175,18 @@ class Coating(NonlinearForward):
         return torch.cat(parts, 1)
 
     def residuals(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``R - wanted`` ``(batch, channels)`` and its derivative in the thicknesses.
+        """Return ``R - wanted`` ``(batch, channels)`` and its derivative in the variables.
 
-        The derivative is ``(batch, films, channels)``. The residuals' mean square is the figure of merit.
+        The derivative is ``(batch, variables, channels)``, 0 in the materials. The residuals' mean square is
+        the figure of merit.
         """
         films = self._films(x)
         parts = [reflectance_and_slope(*films, light) for light in self._light(x.dtype)]
         wanted = self._wanted.to(x).repeat(len(parts))
-        return torch.cat([part[0] for part in parts], 1) - wanted, torch.cat([part[1] for part in parts], 2)
+        slope = torch.cat([part[1] for part in parts], 2)
+        if self.has_free_materials:
+            slope = torch.cat([slope, torch.zeros_like(slope)], 1)
+        return torch.cat([part[0] for part in parts], 1) - wanted, slope
 
     def _films(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return thicknesses, indices and wavelengths."""
@@ -226,14 +240,16 @@ class Coating(NonlinearForward):
             row = []
             for light in self._light(torch.float64):
                 for channel, length in enumerate(wavelength.tolist()):
-                    media = [
-                        1.0,
-                        *index[i % len(index), :, channel].tolist(),
-                        float(self._substrate[channel]),
-                    ]
-                    angle = float(self._angle[channel])
-                    films_between = [math.inf, *films, math.inf]
-                    row.append(coh_tmm(light.polarisation, media, films_between, angle, length)["R"])
+                    between = index[i % len(index), :, channel].tolist()
+                    behind = float(self._substrate[channel])
+                    answer = coh_tmm(
+                        light.polarisation,
+                        [1.0, *between, behind],
+                        [math.inf, *films, math.inf],
+                        float(self._angle[channel]),
+                        length,
+                    )
+                    row.append(answer["R"])
             rows.append(row)
         return self._summary(torch.tensor(rows, dtype=torch.float64))
 
@@ -259,6 +275,10 @@ def _grid(bands: Sequence[Band]) -> tuple[Tensor, Tensor]:
                 "a band must be (shortest, longest wavelength in m, how many, wanted reflectance from 0 to "
                 f"1), but it is {(shortest, longest, n, wanted)}"
             )
-    lines = [torch.linspace(low, high, n, dtype=torch.float64) for low, high, n, _ in bands]
-    wanted_ = [torch.full((n,), float(value), dtype=torch.float64) for _, _, n, value in bands]
-    return torch.cat(lines), torch.cat(wanted_)
+    wavelengths = []
+    reflectances = []
+    for shortest, longest, n, wanted in bands:
+        line = torch.linspace(shortest, longest, n, dtype=torch.float64)
+        wavelengths.append(line)
+        reflectances.append(torch.full_like(line, wanted))
+    return torch.cat(wavelengths), torch.cat(reflectances)

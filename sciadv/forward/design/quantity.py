@@ -12,6 +12,7 @@ from torch import Tensor
 from sciadv.arguments.values import as_flag, as_number, as_text
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import Forward
+from sciadv.nets import Box
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,13 @@ class PropertyModel(Protocol):
     images. `n_library` is how many random candidates a search may evaluate before it starts: fewer where a
     prediction is dear.
 
-    A model may have two methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
+    A model may have four methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
     makes equal, so that they count once. ``verify(x)`` returns ``{property: values}`` from a solver that
     shares no code with the model; it raises `sciadv.errors.MissingPackageError` where that is not installed.
+    ``residuals(x)`` returns numbers ``(batch, n)`` whose mean square is the first of `PROPERTIES`, and their
+    derivatives ``(batch, variables, n)``: where that property is to be small, a memetic search uses them.
+    ``generator()`` returns an untrained network of candidates that have no variables, for problems without a
+    trained prior; its ``n_latent`` is how many latents it takes.
     """
 
     variables: tuple[Variable, ...]
@@ -168,3 +173,14 @@ class PropertyModel(Protocol):
     def regime(self, x: Tensor) -> Tensor:
         """Return the number of each candidate's regime ``(batch,)``: properties may leap between regimes."""
         ...
+
+
+def box_of(model: PropertyModel) -> Box:
+    """Return the box of a model's variables."""
+    variables = model.variables
+    return Box(
+        [one.low for one in variables],
+        [one.high for one in variables],
+        is_log=[one.is_log for one in variables],
+        levels=[round(one.high - one.low) + 1 if one.is_discrete else 0 for one in variables],
+    )

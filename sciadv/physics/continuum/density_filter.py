@@ -95,7 +95,8 @@ def with_volume(logits: Tensor, volume: Tensor | float, *, n_halvings: int = 60)
         low = torch.where(is_full, low, shift)
         high = torch.where(is_full, shift, high)
     shift = (low + high) / 2
-    slope = (torch.sigmoid(fixed + shift) * torch.sigmoid(-fixed - shift)).mean((1, 2), keepdim=True)
+    density = torch.sigmoid(fixed + shift)
+    slope = (density * (1 - density)).mean((1, 2), keepdim=True)
     excess = torch.sigmoid(logits + shift).mean((1, 2), keepdim=True) - wanted
     return torch.sigmoid(logits + shift - excess / slope.clamp_min(torch.finfo(logits.dtype).tiny))
 

@@ -151,13 +151,15 @@ class _Cell:
                 f"{float(coefficient.max()):g}"
             )
         here = _Cell(self.element.to(coefficient.device), self.affine.to(coefficient.device))
+        most = 2**15 if coefficient.device.type == "cpu" else 2**22  # what stays in a processor's cache
+        chunk = max(1, most // coefficient[0].numel())
         with torch.no_grad():
-            fields, forces = here.solve(coefficient.detach().double(), tolerance, n_steps)
-            densities = torch.einsum("bgihw,bkihw->bgkhw", fields, forces).to(coefficient)
-        return (densities * coefficient[:, None, None]).mean((-2, -1))
+            parts = torch.split(coefficient.detach().double(), chunk)
+            densities = torch.cat([here.densities(part, tolerance, n_steps) for part in parts])
+        return (densities.to(coefficient) * coefficient[:, None, None]).mean((-2, -1))
 
-    def solve(self, coefficient: Tensor, tolerance: float, n_steps: int) -> tuple[Tensor, Tensor]:
-        """Return fields at the corners ``(batch, gradients, ...)`` and their forces at unit coefficient."""
+    def densities(self, coefficient: Tensor, tolerance: float, n_steps: int) -> Tensor:
+        """Return the energies ``(batch, gradients, gradients, ...)`` of pairs of fields, per coefficient."""
         k = coefficient[:, None, None]
         even = self.affine[None, :, :, None, None].expand(len(k), -1, -1, *k.shape[-2:])
         inverse = self.inverse_symbol(k.shape[-2], k.shape[-1])
@@ -172,7 +174,7 @@ class _Cell:
 
         u = _conjugate_gradients(force, smooth, -_gathered(self.times(even) * k), tolerance, n_steps)
         fields = even + _at_corners(u)
-        return fields, self.times(fields)
+        return torch.einsum("bgihw,bkihw->bgkhw", fields, self.times(fields))
 
     def times(self, corners: Tensor) -> Tensor:
         """Apply the element's matrix to values at the corners ``(batch, gradients, 4 components, ...)``."""
@@ -198,13 +200,15 @@ class _Cell:
 
 def _at_corners(u: Tensor) -> Tensor:
     """Return nodal values ``(..., components, height, width)`` at the pixels' corners, lower left first."""
-    return torch.cat([u.roll((up, -right), (-2, -1)) for right, up in _corner_places()], -3)
+    right = u.roll(-1, -1)
+    return torch.cat([u, right, right.roll(1, -2), u.roll(1, -2)], -3)
 
 
 def _gathered(corners: Tensor) -> Tensor:
     """Return the sums at the nodes of what pixels have at their corners: the adjoint of `_at_corners`."""
-    parts = zip(corners.chunk(4, -3), _corner_places(), strict=True)
-    return torch.stack([part.roll((-up, right), (-2, -1)) for part, (right, up) in parts]).sum(0)
+    lower_left, lower_right, upper_right, upper_left = corners.chunk(4, -3)
+    upper = upper_left + upper_right.roll(1, -1)
+    return lower_left + lower_right.roll(1, -1) + upper.roll(-1, -2)
 
 
 def _conjugate_gradients(

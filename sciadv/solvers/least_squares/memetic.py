@@ -46,7 +46,8 @@ class MemeticSearch:
     apart
         Root mean square distance of two minima that are kept, in parts of the range.
     preference
-        A parent's rank is a uniform number to this power: 1 for no preference for the better.
+        A parent's rank is a uniform number to this power, in the first round and in the last: 1 for no
+        preference for the better.
 
     Raises
     ------
@@ -59,18 +60,18 @@ class MemeticSearch:
     """
 
     n_minima: int = 100
-    n_starts: int = 400
+    n_starts: int = 500
     n_first_steps: int = 15
-    n_rounds: int = 25
+    n_rounds: int = 20
     n_steps: int = 12
     move: float = 0.06
-    apart: float = 0.006
-    preference: float = 2.0
+    apart: float = 0.008
+    preference: tuple[float, float] = (1.5, 8.0)
 
     def __post_init__(self) -> None:
         """Check the settings."""
         require_at_least(self, {"n_minima": 1, "n_starts": self.n_minima, "n_first_steps": 1, "n_steps": 1})
-        require_at_least(self, {"n_rounds": 0, "move": 0, "apart": 0, "preference": 0})
+        require_at_least(self, {"n_rounds": 0, "move": 0, "apart": 0})
 
     def __call__(
         self,
@@ -105,17 +106,20 @@ class MemeticSearch:
         for done in range(self.n_rounds):
             if watch is not None:
                 watch(done, found)
-            children = minimise_in_box(residuals, self._children(found.place, numbers), n_steps=self.n_steps)
+            starts = self._children(found.place, done, numbers)
+            children = minimise_in_box(residuals, starts, n_steps=self.n_steps)
             both = [
                 torch.cat(pair) for pair in ((found.place, children.place), (found.value, children.value))
             ]
             found = self._kept(Minima(*both))
         return found
 
-    def _children(self, parents: Tensor, numbers: torch.Generator) -> Tensor:
+    def _children(self, parents: Tensor, done: int, numbers: torch.Generator) -> Tensor:
         """Return places between those of pairs of parents, the best of which come first, moved a little."""
         n, n_variables = self.n_minima, parents.shape[1]
-        ranks = torch.rand(2, n, generator=numbers) ** self.preference * len(parents)
+        first, last = self.preference
+        power = first + (last - first) * done / max(1, self.n_rounds - 1)
+        ranks = torch.rand(2, n, generator=numbers) ** power * len(parents)
         one, other = parents[ranks.long().to(parents.device)]
         cut = torch.randint(1, max(2, n_variables), (n, 1), generator=numbers)
         is_one = (torch.arange(n_variables)[None] < cut).to(parents.device)

@@ -46,8 +46,12 @@ def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
 
     Forward mode through the generator only, all unit tangents in one batch; the operator is applied to the
     tangents by its jvp, so it needs no automatic differentiation. Where a layer of the generator has no
-    forward mode, by reverses.
+    forward mode, by reverses; and so where a nonlinear operator has many times fewer measurements than there
+    are latents.
     """
+    is_few = 4 * problem.n_measurements <= z.shape[1]
+    if is_few and not problem.forward.is_linear and not problem.measurements.is_complex():
+        return _by_rows(problem, LatentProducts(problem, z))
     chunk = max(1, MAX_TANGENTS // z.shape[1])
     parts = torch.split(z, chunk)
     try:
@@ -79,10 +83,15 @@ def _reverse_jacobian(problem: Problem, z: Tensor) -> Tensor:
     try:
         return torch.stack([products.forward(one.expand_as(z)) for one in unit], 2)
     except GeneratorError:
-        shape = problem.forward.out_shape
-        each = torch.eye(problem.n_measurements, dtype=z.dtype, device=z.device)
-        rows = [products.adjoint(as_data(one.expand(len(z), -1), shape)) for one in each]
-        return torch.stack(rows, 1)
+        return _by_rows(problem, products)
+
+
+def _by_rows(problem: Problem, products: LatentProducts) -> Tensor:
+    """Return the Jacobian row by row, one reverse a measurement."""
+    each = torch.eye(problem.n_measurements, dtype=products.x.dtype, device=products.x.device)
+    shape = problem.forward.out_shape
+    rows = [products.adjoint(as_data(one.expand(len(products.x), -1), shape)) for one in each]
+    return torch.stack(rows, 1)
 
 
 def real_curvature(problem: Problem, prediction: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,216 @@
+"""Two-phase microstructures: periodic images to their effective conductivity."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Annotated, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from sciadv.errors import InputError, MissingPackageError
+from sciadv.forward.base import NonlinearForward, expect_image
+from sciadv.forward.design.quantity import Quantity, Variable, known_names
+from sciadv.nets import SmoothField
+from sciadv.physics.continuum.homogenisation import conductivity_bounds
+from sciadv.registry.checked import checked
+from sciadv.types import Count, Positive, Shape
+
+Array = npt.NDArray[np.float64]
+
+
+@final
+class Microstructure(NonlinearForward):
+    """Effective conductivity of a plane, periodic mixture of two phases, per image of one cell.
+
+    The conductivity of heat or charge, the permittivity or any other property with the same equation. A pixel
+    x in [0, 1] has the conductivity ``first + (second - first) x``. What is predicted is the geometric mean
+    of a lower and an upper bound that bilinear elements give on the pixels, see
+    `sciadv.physics.continuum.homogenisation.conductivity_bounds`.
+
+    Parameters
+    ----------
+    in_shape
+        ``(1, height, width)``.
+    conductivities
+        Of the first phase, where x = 0, and of the second [W / (m K), or any unit].
+    properties
+        What is predicted, in this order: names of `PROPERTIES`.
+    n_waves
+        Most periods a side of the images of `generator`.
+    tolerance
+        Relative error of the fields' gradients; that of the conductivities is its square.
+    n_steps
+        Steps of conjugate gradients at most.
+    dtype, device
+        Of the images.
+
+    Raises
+    ------
+    InputError
+        The shape is not that of an image of one channel.
+    UnknownNameError
+        There is no such property.
+
+    Notes
+    -----
+    With features of 4 to 12 pixels the prediction is within 0.04 % (phases 1 and 5) to 0.6 % (1 and 100) of
+    that on six times as many pixels a side, where the finite elements alone are 0.5 to 15 % too high.
+
+    Examples
+    --------
+    Layers, along and across:
+
+    >>> import torch
+    >>> both = ("conductivity_xx", "conductivity_yy")
+    >>> A = Microstructure((1, 8, 8), conductivities=(1.0, 3.0), properties=both)
+    >>> layers = torch.tensor([0.0, 1.0]).repeat(4)[:, None].expand(1, 1, 8, 8)
+    >>> A(layers)
+    tensor([[2.0000, 1.5000]])
+    """
+
+    kind = "microstructure"
+
+    #: What can be predicted.
+    PROPERTIES = (
+        Quantity("conductivity_xx", "", low=0.0),
+        Quantity("conductivity_yy", "", low=0.0),
+        Quantity("volume_fraction", "", low=0.0, high=1.0),
+    )
+    LEAP = "none: properties of a mixture change smoothly"
+    n_library = 128
+    #: Images come from a generator.
+    variables: tuple[Variable, ...] = ()
+
+    @checked
+    def __init__(  # noqa: PLR0913  # the model's numbers
+        self,
+        in_shape: Shape = (1, 64, 64),
+        *,
+        conductivities: tuple[Positive, Positive],
+        properties: Annotated[Sequence[str], Field(min_length=1)] = ("conductivity_xx",),
+        n_waves: Count = 4,
+        tolerance: Positive = 1e-4,
+        n_steps: Count = 1000,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(in_shape, (len(properties),), dtype=dtype, device=device)
+        if expect_image(self.in_shape, "Microstructure")[0] != 1:
+            raise InputError(f"a microstructure has one channel, but in_shape is {in_shape}")
+        self.properties = known_names("microstructure", self.PROPERTIES, properties)
+        self.conductivities = (float(conductivities[0]), float(conductivities[1]))
+        self.n_waves = n_waves
+        self.tolerance = float(tolerance)
+        self.n_steps = n_steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict the properties ``(batch, properties)`` of images ``(batch, 1, height, width)``.
+
+        NaN where a pixel is not finite.
+        """
+        values = {"volume_fraction": x.mean((1, 2, 3))}
+        if any(name not in values for name in self.properties):
+            is_known = x.isfinite().flatten(1).all(1)[:, None]
+            lower, upper = self.bounds(torch.where(is_known[:, :, None, None], x, 0.5))
+            middle = (lower * upper).diagonal(dim1=1, dim2=2).sqrt()
+            middle = torch.where(is_known, middle, torch.nan)
+            values |= {"conductivity_xx": middle[:, 0], "conductivity_yy": middle[:, 1]}
+        return torch.stack([values[name] for name in self.properties], 1)
+
+    def bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a lower and an upper bound of the conductivity tensors ``(batch, 2, 2)`` of images."""
+        return conductivity_bounds(self._conductivity(x), tolerance=self.tolerance, n_steps=self.n_steps)
+
+    def _conductivity(self, x: Tensor) -> Tensor:
+        first, second = self.conductivities
+        return first + (second - first) * x[:, 0]
+
+    def generator(self) -> SmoothField:
+        """Return the untrained generator of periodic images of a few waves."""
+        return SmoothField(*self.in_shape[1:], n_waves=self.n_waves).to(self.device, self.dtype)
+
+    def with_properties(self, names: Sequence[str]) -> Microstructure:
+        """Return the same model with other predictions.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such property.
+        """
+        other = copy.deepcopy(self)
+        other.properties = known_names("microstructure", self.PROPERTIES, names)
+        other.out_shape = (len(names),)
+        return other
+
+    def regime(self, x: Tensor) -> Tensor:
+        """Return 0 for every image ``(batch,)``: there is one regime."""
+        return torch.zeros(len(x), dtype=torch.long)
+
+    def verify(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the conductivities of images by biquadratic elements of the package `scikit-fem`.
+
+        Also the geometric mean of the bounds by potentials and by fluxes.
+
+        Raises
+        ------
+        MissingPackageError
+            It is not installed.
+        """
+        quarter = np.array([[0.0, -1.0], [1.0, 0.0]])
+        rows = []
+        for k in self._conductivity(x.detach().to("cpu", torch.float64)).numpy():
+            upper = conductivity_by_skfem(k)
+            lower = np.linalg.inv(quarter @ conductivity_by_skfem(1 / k) @ quarter.T)
+            rows.append(np.sqrt(upper.diagonal() * lower.diagonal()))
+        values = torch.from_numpy(np.stack(rows))
+        return {"conductivity_xx": values[:, 0], "conductivity_yy": values[:, 1]}
+
+    def __repr__(self) -> str:
+        """Show the phases and the properties."""
+        first, second = self.conductivities
+        return f"Microstructure({first:g} and {second:g}: {', '.join(self.properties)})"
+
+
+def conductivity_by_skfem(k: Array) -> Array:
+    """Return the upper bound ``(2, 2)`` of a periodic cell's conductivity by biquadratic elements.
+
+    Raises
+    ------
+    MissingPackageError
+        `scikit-fem` is not installed.
+    """
+    try:
+        import skfem
+        from skfem.helpers import dot, grad
+    except ImportError as error:
+        raise MissingPackageError(
+            "microstructures are verified by the package scikit-fem; pip install 'sciadv[design]'"
+        ) from error
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.linalg import splu
+
+    height, width = k.shape
+    mesh = skfem.MeshQuad.init_tensor(np.arange(width + 1.0), np.arange(height + 1.0))
+    basis = skfem.Basis(mesh, skfem.ElementQuad2())
+    column, up = np.floor(mesh.p[:, mesh.t].mean(1)).astype(int)
+    field = basis.with_element(skfem.ElementQuad0()).interpolate(k[height - 1 - up, column])
+    matrix = skfem.BilinearForm(lambda u, v, w: w["k"] * dot(grad(u), grad(v))).assemble(basis, k=field)
+    # what lies on opposite sides is one unknown
+    size = np.array([[width], [height]])
+    place = np.round(2 * basis.doflocs).astype(int) % (2 * size)
+    _, shared = np.unique(place[0] * 2 * height + place[1], return_inverse=True)
+    fold = coo_matrix((np.ones(basis.N), (np.arange(basis.N), shared))).tocsr()
+    folded = (fold.T @ matrix @ fold).tocsc()[1:, 1:]
+    factor = splu(folded)
+    fields = []
+    for even in basis.doflocs:
+        periodic = np.concatenate([[0.0], factor.solve(-(fold.T @ (matrix @ even))[1:])])
+        fields.append(fold @ periodic + even)
+    both = np.stack(fields)
+    effective: Array = both @ (matrix @ both.T) / (height * width)
+    return effective
