@@ -2,7 +2,7 @@
 
 Tamaas solves the same discrete problem by Polonsky and Keer's method, one surface at a time. Both are timed
 in one run on one thread, in CPU seconds: ours on all surfaces in one batch to rounding, Tamaas to the
-tolerance at which its pressures are as exact as the bar asks, which a row states.
+tolerance at which its pressures are about as exact as the bar asks, which a row states.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from torch import Tensor
 
 from benchmarks.contract import Bench, Row, Settings, Threshold, cpu_seconds, markdown_table, one_thread
 from sciadv.physics.friction import limited_shear_friction
+from sciadv.physics.rough.adhesion import Adhesion
+from sciadv.physics.rough.by_tamaas import tamaas_pressure
 from sciadv.physics.rough.rough_contact import rough_contact_pressure
 from sciadv.physics.rough.self_affine import SelfAffine, self_affine_surfaces
 
@@ -30,18 +32,21 @@ SLOPE = 0.1
 #: Part of ``E* slope`` that is the mean pressure.
 LOAD = 0.05
 SHEAR, LOCAL = 5e6, 0.5
-#: Tolerance at which Tamaas is timed.
-TIMED = 1e-10
 
 
 @dataclass(frozen=True)
 class Case:
-    """Surfaces of one size: how many, how finely, and up to which of their waves."""
+    """Surfaces of one size: how many, how finely, up to which of their waves, and with which adhesion.
+
+    `timed` is the tolerance at which Tamaas is timed; its pressures to a thousandth of it are the reference.
+    """
 
     name: str
     shape: tuple[int, ...]
     n: int
     n_waves: int
+    adhesion: Adhesion | None = None
+    timed: float = 1e-10
 
     def draw(self, seed: int) -> tuple[Tensor, Tensor]:
         """Return heights [m] and mean pressures [Pa]."""
@@ -57,11 +62,18 @@ class Case:
 
     def solve(self, height: Tensor, mean_pressure: Tensor) -> Tensor:
         """Return our pressures [Pa]."""
-        return rough_contact_pressure(height, mean_pressure, spacing=self.spacing, contact_modulus=MODULUS)
+        return rough_contact_pressure(
+            height,
+            mean_pressure,
+            spacing=self.spacing,
+            contact_modulus=MODULUS,
+            adhesion=self.adhesion,
+        )
 
 
 PROFILES = Case("64 profiles of 512 points", (512,), 64, 16)
 MAPS = Case("maps of 128 x 128 points", (128, 128), 64, 16)
+STICKY = Case("16 adhesive profiles of 512 points", (512,), 16, 8, Adhesion(0.05, 2e-9), timed=1e-6)
 
 
 def westergaard(n: int) -> Row:
@@ -111,22 +123,20 @@ def gradients(case: Case, *, seed: int) -> Row:
     }
 
 
-def tamaas_pressure(height: Tensor, mean_pressure: float, tolerance: float) -> Tensor:
-    """Return the pressures [Pa] of one surface by Tamaas."""
-    import tamaas as package
-
-    tamaas: Any = package
-    tamaas.set_log_level(tamaas.LogLevel.error)
-    kind = tamaas.model_type.basic_1d if height.ndim == 1 else tamaas.model_type.basic_2d
-    model = tamaas.ModelFactory.createModel(
-        kind, [SIDE * n / height.shape[-1] for n in height.shape], list(height.shape)
-    )
-    model.E = MODULUS
-    model.nu = 0.0
-    solver = tamaas.PolonskyKeerRey(model, height.numpy(), tolerance)
-    solver.max_iter = 20_000
-    solver.solve(mean_pressure)
-    return torch.tensor(np.array(model.traction)).reshape(height.shape)
+def by_tamaas(case: Case, height: Tensor, load: Tensor, tolerance: float) -> Tensor:
+    """Return the pressures [Pa] of surfaces by Tamaas, one after the other."""
+    solved = [
+        tamaas_pressure(
+            one,
+            mean,
+            spacing=case.spacing,
+            contact_modulus=MODULUS,
+            adhesion=case.adhesion,
+            tolerance=tolerance,
+        )
+        for one, mean in zip(height, load.tolist(), strict=True)
+    ]
+    return torch.stack(solved)
 
 
 def beside_tamaas(case: Case, *, seed: int) -> Row:
@@ -136,8 +146,8 @@ def beside_tamaas(case: Case, *, seed: int) -> Row:
     with one_thread(), cpu_seconds() as ours:
         pressure = case.solve(height, load)
     with one_thread(), cpu_seconds() as theirs:
-        timed = torch.stack([tamaas_pressure(h, float(p), TIMED) for h, p in zip(height, load, strict=True)])
-    exact = torch.stack([tamaas_pressure(h, float(p), 1e-13) for h, p in zip(height, load, strict=True)])
+        timed = by_tamaas(case, height, load, case.timed)
+    exact = by_tamaas(case, height, load, 1e-3 * case.timed)
 
     def distance(field: Tensor) -> float:
         difference = (field - exact).flatten(1).norm(dim=1) / exact.flatten(1).norm(dim=1)
@@ -145,7 +155,7 @@ def beside_tamaas(case: Case, *, seed: int) -> Row:
 
     return {
         "row": f"Tamaas, {case.name}",
-        "what": f"{case.n} surfaces, {float((exact > 0).double().mean()):.1%} in contact",
+        "what": f"{case.n} surfaces, {float((pressure > 0).double().mean()):.1%} in contact",
         "distance": distance(pressure),
         "timed_tamaas_distance": distance(timed),
         "cpu_ms": 1000 * ours() / case.n,
@@ -162,7 +172,7 @@ def run(settings: Settings) -> list[Row]:
     rows.append(gradients(Case("profiles of 512 points", (512,), 12, 16), seed=settings.seed))
     rows.append(gradients(Case("maps of 64 x 64 points", (64, 64), 12, 8), seed=settings.seed))
     if "tamaas" in settings.peers:
-        for case in (PROFILES, maps):
+        for case in (PROFILES, maps, STICKY):
             settings.report(f"beside Tamaas: {case.name}")
             rows.append(beside_tamaas(case, seed=settings.seed))
     return rows
@@ -221,9 +231,13 @@ THRESHOLDS = (
     ),
     *(
         Threshold(f"{words}, {case.name}", metric, f"Tamaas, {case.name}", op, bound)
-        for case in (PROFILES, MAPS)
+        for case, least in (
+            (PROFILES, 1e-7),
+            (MAPS, 1e-7),
+            (STICKY, 1e-4),
+        )  # Tamaas stops short with adhesion
         for words, metric, op, bound in (
-            ("distance to Tamaas", "distance", "<=", 1e-7),
+            ("distance to Tamaas", "distance", "<=", least),
             ("times faster than Tamaas, one thread", "times_faster", ">=", 1.0),
         )
     ),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, final
+from typing import Annotated, Literal, final
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from sciadv.arguments.memory import check_memory
-from sciadv.errors import InputError, MissingPackageError
+from sciadv.errors import InputError
 from sciadv.forward.base import NonlinearForward
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.physics.friction import limited_shear_friction
+from sciadv.physics.rough.adhesion import Adhesion
+from sciadv.physics.rough.by_tamaas import tamaas_pressure
 from sciadv.physics.rough.harmonics import Harmonics
 from sciadv.physics.rough.rough_contact import rough_contact_pressure
 from sciadv.registry.checked import checked
@@ -29,7 +30,7 @@ class HarmonicTexture(NonlinearForward):
 
     The rigid surface is ``h = sum_k a_k cos(2 pi k x / L) + b_k sin(2 pi k x / L)``; its contact is solved by
     boundary elements on a grid (`sciadv.physics.rough`). Where it touches, it shears at
-    ``tau = tau0 (1 - exp(-mu_l p / tau0))``, and friction is ``<tau> / <p>``.
+    ``tau = tau0 (1 - exp(-mu_l p / tau0))``, and friction is ``<tau> / p0`` with the nominal pressure p0.
 
     Parameters
     ----------
@@ -54,6 +55,10 @@ class HarmonicTexture(NonlinearForward):
         tau0 [Pa].
     local_coefficient
         mu_l, the coefficient of friction at small pressures.
+    work_of_adhesion
+        w [J/m^2]; 0 for none.
+    adhesion_range
+        rho of the attraction ``(w / rho) exp(-g / rho)`` across a gap g [m].
     properties
         What is predicted, in this order: names of `PROPERTIES`.
     points
@@ -68,16 +73,17 @@ class HarmonicTexture(NonlinearForward):
     Raises
     ------
     InputError
-        The shape is none of whole harmonics, or the grid is too coarse for them, or too fine for the memory.
+        The shape is none of whole harmonics, or the grid is too coarse for them or for the range of adhesion,
+        or too fine for the memory.
     UnknownNameError
         There is no such property.
 
     Notes
     -----
-    All properties are differentiable. ``contact_pressure`` is the largest one on the grid, and
+    All properties are differentiable. ``contact_pressure`` is the largest one on the grid, less the
+    attraction there; what carries the attraction too is what shears. The fraction in contact,
     ``contact_fraction`` is ``<1 - exp(-p / (edge p0))>``: the counted area has no derivative, and this one is
-    smaller by parts of the order of edge squared. A derivative along a direction is made of those of each
-    property in all variables, one further system of equations each: properties are few, variables many.
+    smaller by parts of the order of edge squared.
 
     Examples
     --------
@@ -92,14 +98,14 @@ class HarmonicTexture(NonlinearForward):
     kind = "harmonic-texture"
 
     #: What can be predicted.
-    PROPERTIES = (
+    PROPERTIES: tuple[Quantity, ...] = (
         Quantity("friction_coefficient", "", low=0.0),
         Quantity("contact_pressure", "Pa", low=0.0),  # the peak
         Quantity("contact_fraction", "", low=0.0, high=1.0),
         Quantity("rms_slope", "", low=0.0),
         Quantity("max_slope", "", low=0.0),
     )
-    LEAP = "none: properties of a texture without adhesion change steadily"
+    LEAP = "adhesion: between these values partial contact is unstable and closes to full contact"
     n_library = 1024
 
     @checked
@@ -112,6 +118,8 @@ class HarmonicTexture(NonlinearForward):
         nominal_pressure: Positive,
         shear_strength: Positive,
         local_coefficient: Positive = 0.5,
+        work_of_adhesion: NotNegative = 0.0,
+        adhesion_range: Positive = 1e-9,
         directions: Literal[1, 2] = 2,
         period: Positive = 1e-6,
         amplitude: Positive = 10e-9,
@@ -143,16 +151,13 @@ class HarmonicTexture(NonlinearForward):
         self.nominal_pressure = nominal_pressure
         self.shear_strength = shear_strength
         self.local_coefficient = local_coefficient
+        self.adhesion = Adhesion(work_of_adhesion, adhesion_range) if work_of_adhesion > 0 else None
+        if self.adhesion is not None:
+            self.adhesion.on_grid(period / points, contact_modulus)  # says where it is not resolved
         self.period = period
         self.points = points
         self.edge = edge
-        bounds = (amplitude / self.waves.lengths**decay).tolist()
-        names = ["_".join(f"{number:.0f}" for number in vector) for vector in self.waves.vectors.tolist()]
-        every = [f"{wave}_{name}" for wave in ("cosine", "sine") for name in names]
-        self.variables = tuple(
-            Variable(name, "m", -bound, bound, scatter=scatter)
-            for name, bound in zip(every, bounds, strict=True)
-        )
+        self.variables = _variables(self.waves, amplitude, decay, scatter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict the properties ``(batch, properties)`` of designs ``(batch, variables)``."""
@@ -166,24 +171,31 @@ class HarmonicTexture(NonlinearForward):
         return self.waves.heights(x, points or self.points)
 
     def pressure(self, x: Tensor) -> Tensor:
-        """Return the contact pressure of designs [Pa] on the grid, ``(batch, points, points)``."""
+        """Return the contact pressure of designs [Pa] on the grid, ``(batch, points, points)``.
+
+        With adhesion it carries the attraction, too.
+        """
         load = x.new_full((len(x),), self.nominal_pressure, dtype=torch.float64)
         return rough_contact_pressure(
             self.heights(x.double()),
             load,
             spacing=self.period / self.points,
             contact_modulus=self.contact_modulus,
+            adhesion=self.adhesion,
         ).to(x.dtype)
 
     def _of_pressure(self, pressure: Tensor) -> dict[str, Tensor]:
         """Return what follows from pressures [Pa]."""
         every = pressure.flatten(1)
         touching = -torch.expm1(-every / (self.edge * self.nominal_pressure))
+        shear = limited_shear_friction(every, self.shear_strength, self.local_coefficient)
+        peak = every.amax(1)
+        if self.adhesion is not None:
+            shear = shear * every.mean(1) / self.nominal_pressure
+            peak = peak - self.adhesion.work / self.adhesion.reach
         return {
-            "friction_coefficient": limited_shear_friction(
-                every, self.shear_strength, self.local_coefficient
-            ),
-            "contact_pressure": every.amax(1),
+            "friction_coefficient": shear,
+            "contact_pressure": peak,
             "contact_fraction": touching.mean(1),
         }
 
@@ -194,15 +206,6 @@ class HarmonicTexture(NonlinearForward):
         if "max_slope" in self.properties:
             found["max_slope"] = self.waves.slopes(x / self.period, self.points).flatten(1).amax(1)
         return found
-
-    def jvp(self, x: Tensor, tangent: Tensor) -> Tensor:
-        """Return the derivative along `tangent`, from the gradients of the properties at each design."""
-        different, row = torch.unique(x, dim=0, return_inverse=True)
-        with torch.enable_grad():
-            designs = different.detach().requires_grad_()
-            values = self(designs).sum(0)
-            gradients = [torch.autograd.grad(one, designs, retain_graph=True)[0] for one in values]
-        return torch.einsum("bpv,bv->bp", torch.stack(gradients, 1)[row], tangent)
 
     def with_properties(self, names: Sequence[str]) -> HarmonicTexture:
         """Return the same texture with other predictions.
@@ -234,8 +237,11 @@ class HarmonicTexture(NonlinearForward):
         return (coarse - fine).abs() / fine.abs().clamp_min(torch.finfo(fine.dtype).tiny)
 
     def regime(self, x: Tensor) -> Tensor:
-        """Return 0 for every design ``(batch,)``: there is one regime."""
-        return torch.zeros(len(x), dtype=torch.long, device=x.device)
+        """Return 1 for designs that adhesion has pulled into full contact, else 0; ``(batch,)``."""
+        if self.adhesion is None:
+            return torch.zeros(len(x), dtype=torch.long, device=x.device)
+        with torch.no_grad():
+            return (self.pressure(x) > 0).flatten(1).all(1).long()
 
     def canonical(self, x: Tensor) -> Tensor:
         """Return the same one of all designs that shifts, mirrors and a swap of directions make equal."""
@@ -249,28 +255,18 @@ class HarmonicTexture(NonlinearForward):
         MissingPackageError
             It is not installed.
         """
-        try:
-            import tamaas
-        except ImportError as error:
-            raise MissingPackageError(
-                "textures are verified by the package tamaas; pip install 'sciadv[design]'"
-            ) from error
-        tamaas.set_log_level(tamaas.LogLevel.error)
-        height = self.heights(x.detach().to("cpu", torch.float64), points=2 * self.points)
-        solved = [self._by_tamaas(tamaas, one.numpy()) for one in height]
-        return self._of_pressure(torch.from_numpy(np.stack(solved)))
-
-    def _by_tamaas(self, tamaas: Any, height: Any) -> Any:
-        """Return the pressures [Pa] of one surface by Tamaas; lengths in periods, pressures over E*."""
-        n = height.ndim
-        kinds = (tamaas.model_type.basic_1d, tamaas.model_type.basic_2d)
-        model = tamaas.ModelFactory.createModel(kinds[n - 1], [1.0] * n, list(height.shape))
-        model.E = 1.0
-        model.nu = 0.0
-        solver = tamaas.PolonskyKeerRey(model, height / self.period, 1e-12)
-        solver.max_iter = 20_000
-        solver.solve(self.nominal_pressure / self.contact_modulus)
-        return self.contact_modulus * np.array(model.traction).reshape(height.shape)
+        points = 2 * self.points
+        solved = [
+            tamaas_pressure(
+                height,
+                self.nominal_pressure,
+                spacing=self.period / points,
+                contact_modulus=self.contact_modulus,
+                adhesion=self.adhesion,
+            )
+            for height in self.heights(x.double(), points=points)
+        ]
+        return self._of_pressure(torch.stack(solved))
 
     def __repr__(self) -> str:
         """Show the harmonics, the grid, the properties and the material."""
@@ -278,6 +274,16 @@ class HarmonicTexture(NonlinearForward):
             f"HarmonicTexture({len(self.waves.vectors)} waves on {self.points} points: "
             f"{', '.join(self.properties)}; E* {self.contact_modulus:g} Pa, p {self.nominal_pressure:g} Pa)"
         )
+
+
+def _variables(waves: Harmonics, amplitude: float, decay: float, scatter: float) -> tuple[Variable, ...]:
+    """Return the coefficients, named by their waves, with their bounds."""
+    bounds = (amplitude / waves.lengths**decay).tolist()
+    numbers = ["_".join(f"{number:.0f}" for number in vector) for vector in waves.vectors.tolist()]
+    names = [f"{wave}_{number}" for wave in ("cosine", "sine") for number in numbers]
+    return tuple(
+        Variable(name, "m", -bound, bound, scatter=scatter) for name, bound in zip(names, bounds, strict=True)
+    )
 
 
 def _n_coefficients(n_harmonics: int, directions: int) -> int:

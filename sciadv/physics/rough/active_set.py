@@ -56,15 +56,25 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Solved(Rows):
+    """A contact: its pressures, which points are free (1, else 0) and the gap, ``(batch, *shape)`` each."""
+
+    pressure: Tensor
+    free: Tensor
+    gap: Tensor
+
+
+@dataclass(frozen=True)
 class _Search(Rows):
     """Surfaces that are being solved: fields ``(batch, *shape)``, numbers ``(batch, 1, ...)``.
 
-    `row` is the place in the batch, `load` K h + p0, `pressure` K (h + g) + p0, `size` the squared residual
-    on the free points and `enough` the one that ends a round, `first` that of no gap.
+    `row` is the place in the batch, `load` the pressure at no gap, `pressure` that at the gap, `size` the
+    squared residual on the free points and `enough` the one that ends a round, `first` that of no gap.
     """
 
     row: Tensor
     load: Tensor
+    softening: Tensor | None
     free: Tensor
     gap: Tensor
     pressure: Tensor
@@ -76,36 +86,45 @@ class _Search(Rows):
 
 
 def solve_contact(
-    half_space: HalfSpace, height: Tensor, mean_pressure: Tensor, accuracy: Accuracy
-) -> tuple[Tensor, Tensor]:
-    """Return the contact pressures and which points are free, both ``(batch, *shape)``; units of the grid.
+    half_space: HalfSpace,
+    load: Tensor,
+    accuracy: Accuracy,
+    *,
+    softening: Tensor | None = None,
+    start: Solved | None = None,
+) -> Solved:
+    """Find ``g >= 0`` and ``p = load + (K - D) g >= 0`` with ``p g = 0``; units of the grid, no gradients.
 
-    Every surface ends by itself; one with a NaN is NaN in the end. No gradients.
+    Every surface ends by itself; one with a NaN is NaN in the end, as is one whose ``K - D`` is not positive
+    on the free points.
 
     Parameters
     ----------
     half_space
-        On the heights' grid.
-    height
-        Of the rigid surface towards the half space ``(batch, *shape)``, in float64.
-    mean_pressure
-        ``(batch,)``, > 0.
+        K, on the grid.
+    load
+        Pressure that closes every gap, ``K h + p0`` of heights h and a mean pressure p0 > 0;
+        ``(batch, *shape)`` in float64.
     accuracy
         How exactly.
+    softening
+        The diagonal D, >= 0; none if left out.
+    start
+        A contact nearby.
 
     Raises
     ------
     SolveError
         The contact set of a surface has not settled.
     """
-    # heights and pressures relative to the largest height, in which the problem is linear
-    height = height - as_field(height.flatten(1).mean(1), height)
-    scale = largest(height.abs())
+    scale = largest(load.abs())  # the problem is linear in it
     scale = torch.where(scale == 0, 1.0, scale)
-    load = half_space.pressure(height / scale) + as_field(mean_pressure, height) / scale
-    search = _begin(half_space, load, (load < 0).to(load.dtype))
-    pressure = torch.zeros_like(height)
-    free = torch.zeros_like(height)
+    load = load / scale
+    if start is None:
+        search = _begin(half_space, load, (load < 0).to(load.dtype), softening)
+    else:
+        search = _from(half_space, _begin(half_space, load, start.free, softening), start.gap / scale)
+    found = Solved(torch.zeros_like(load), torch.zeros_like(load), torch.zeros_like(load))
     for step in range(accuracy.n_steps):
         is_met = ~(search.size > search.enough).flatten()  # true for NaN
         if step % accuracy.every == 0 and bool(is_met.any()):
@@ -113,23 +132,29 @@ def solve_contact(
             turned, is_done = _turn(half_space, search.take(met), accuracy)
             search = search.put(met, turned)
             ended = turned.take(is_done.nonzero().squeeze(1))
-            pressure[ended.row] = (ended.pressure * (1 - ended.free)).clamp_min(0)
-            free[ended.row] = ended.free
+            held = (ended.pressure * (1 - ended.free)).clamp_min(0)
+            found = found.put(ended.row, Solved(held, ended.free, ended.gap))
             is_left = torch.ones_like(is_met).index_put((met[is_done],), is_met.new_zeros(()))
             search = search.take(is_left.nonzero().squeeze(1))
             if not len(search.row):
-                return pressure * scale, free
+                return Solved(found.pressure * scale, found.free, found.gap * scale)
         search = _descend(half_space, search)
     raise SolveError(
-        f"{len(search.row)} of {len(height)} contacts have not settled after n_steps = {accuracy.n_steps} "
+        f"{len(search.row)} of {len(load)} contacts have not settled after n_steps = {accuracy.n_steps} "
         f"steps of conjugate gradients; allow more, or smooth heights that are rough down to single points"
     )
 
 
 def free_gap(
-    half_space: HalfSpace, load: Tensor, free: Tensor, *, tolerance: float = 1e-13, n_steps: int = 1000
+    half_space: HalfSpace,
+    load: Tensor,
+    free: Tensor,
+    softening: Tensor | None = None,
+    *,
+    tolerance: float = 1e-13,
+    n_steps: int = 1000,
 ) -> Tensor:
-    """Return the gap x, 0 in contact, with ``K x = -load`` on the free points, by conjugate gradients.
+    """Return the gap x, 0 in contact, with ``(K - D) x = -load`` on the free points.
 
     Parameters
     ----------
@@ -139,12 +164,14 @@ def free_gap(
         ``(batch, *shape)``.
     free
         Which points are free ``(batch, *shape)``.
+    softening
+        The diagonal D; none if left out.
     tolerance
         A row ends at this part of its first residual.
     n_steps
-        Steps at most.
+        Steps of conjugate gradients at most.
     """
-    search = _begin(half_space, load, free)
+    search = _begin(half_space, load, free, softening)
     enough = tolerance**2 * search.first
     for _ in range(n_steps):
         if not bool((search.size > enough).any()):
@@ -153,13 +180,14 @@ def free_gap(
     return search.gap
 
 
-def _begin(half_space: HalfSpace, load: Tensor, free: Tensor) -> _Search:
+def _begin(half_space: HalfSpace, load: Tensor, free: Tensor, softening: Tensor | None) -> _Search:
     """Begin a search on given free points, with no gap."""
     direction = half_space.deflection(-load * free) * free
     size = dot(-load, direction)
     return _Search(
         row=torch.arange(len(load), device=load.device),
         load=load,
+        softening=softening,
         free=free,
         gap=torch.zeros_like(load),
         pressure=load,
@@ -171,12 +199,29 @@ def _begin(half_space: HalfSpace, load: Tensor, free: Tensor) -> _Search:
     )
 
 
+def _from(half_space: HalfSpace, search: _Search, gap: Tensor) -> _Search:
+    """Begin at a gap instead."""
+    gap = gap * search.free
+    pressure = search.load + _stiff(half_space, search, gap)
+    direction = half_space.deflection(-pressure * search.free) * search.free
+    size = -dot(pressure, direction)
+    return replace(search, gap=gap, pressure=pressure, direction=direction, size=size, enough=size)
+
+
+def _stiff(half_space: HalfSpace, search: _Search, gap: Tensor) -> Tensor:
+    """Return ``(K - D) g``."""
+    pressure = half_space.pressure(gap)
+    return pressure if search.softening is None else pressure - search.softening * gap
+
+
 def _descend(half_space: HalfSpace, search: _Search) -> _Search:
     """Take one step of conjugate gradients on the free points of every row."""
-    applied = half_space.pressure(search.direction)
+    applied = _stiff(half_space, search, search.direction)
     tiny = torch.finfo(applied.dtype).tiny
     curvature = dot(search.direction, applied)
     length = search.size / curvature.clamp_min(tiny)
+    if search.softening is not None:
+        length = torch.where((curvature <= 0) & (search.size > 0), torch.nan, length)
     pressure = search.pressure + length * applied
     towards = half_space.deflection(-pressure * search.free) * search.free
     size = -dot(pressure, towards)
@@ -196,7 +241,7 @@ def _turn(half_space: HalfSpace, search: _Search, accuracy: Accuracy) -> tuple[_
     is_same = as_field((free == search.free).flatten(1).all(1), free)
     is_done = is_same & ~(search.size > exact)
     gap = search.gap * free
-    pressure = torch.where(is_same, search.pressure, search.load + half_space.pressure(gap))
+    pressure = torch.where(is_same, search.pressure, search.load + _stiff(half_space, search, gap))
     direction = half_space.deflection(-pressure * free) * free
     size = -dot(pressure, direction)
     is_exact = is_same | (search.n_changes >= accuracy.n_loose)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.physics.rough.active_set import Accuracy, as_field, free_gap, solve_contact
+from sciadv.physics.rough.adhesion import Adhesion, solve_adhesive
 from sciadv.physics.rough.half_space import HalfSpace
 
 
@@ -27,11 +28,12 @@ def rough_contact_pressure(
     *,
     spacing: float,
     contact_modulus: float,
+    adhesion: Adhesion | None = None,
     accuracy: Accuracy | None = None,
 ) -> Tensor:
     """Return the contact pressure [Pa] at every point of rigid rough surfaces on an elastic half space.
 
-    No friction, no adhesion; periodic. Two rough elastic bodies are the same problem, with the sum of their
+    No friction; periodic. Two rough elastic bodies are the same problem, with the sum of their
     heights and their contact modulus ``1/E* = (1 - nu1^2)/E1 + (1 - nu2^2)/E2``. Computed in double precision
     whatever the dtype, and returned in that of the heights.
 
@@ -46,13 +48,17 @@ def rough_contact_pressure(
         Of the points, the same in both directions [m].
     contact_modulus
         E* [Pa].
+    adhesion
+        Attraction across the gaps; none if left out.
     accuracy
         How exactly the contact is solved; by default to rounding.
 
     Returns
     -------
     Tensor
-        Shaped like `height`; 0 where nothing touches. A surface with a NaN or an infinity is NaN.
+        Shaped like `height`; 0 where nothing touches. Without adhesion their mean is the mean pressure; with
+        it they carry the attraction, too, which is ``work / reach`` where the surfaces touch. A surface with
+        a NaN or an infinity is NaN.
 
     Raises
     ------
@@ -63,9 +69,9 @@ def rough_contact_pressure(
 
     Notes
     -----
-    Differentiable any number of times in heights and mean pressure, in reverse and forward mode, and by
-    `torch.func` and `torch.vmap`. The pressure of a sharp edge is resolved to the spacing; half-space theory
-    asks for slopes below about 0.2.
+    Differentiable in heights and mean pressure, in reverse and forward mode, and by `torch.func` and
+    `torch.vmap`: any number of times without adhesion, once with it. The pressure of a sharp edge is resolved
+    to the spacing; half-space theory asks for slopes below about 0.2.
 
     References
     ----------
@@ -90,98 +96,123 @@ def rough_contact_pressure(
         if not number > 0:
             raise InputError(f"{name} must be > 0, but is {number}")
     relative = mean_pressure.double() / contact_modulus
-    pressure, _ = _Contact.apply(height.double() / spacing, relative, accuracy or Accuracy())  # type: ignore[no-untyped-call]  # untyped in torch
-    scaled: Tensor = contact_modulus * pressure
+    inside = None if adhesion is None else adhesion.on_grid(spacing, contact_modulus)
+    solved = _Contact.apply(height.double() / spacing, relative, inside, accuracy or Accuracy())  # type: ignore[no-untyped-call]  # untyped in torch
+    scaled: Tensor = contact_modulus * solved[0]
     return scaled.to(height.dtype)
 
 
 @final
 class _Contact(torch.autograd.Function):
-    """Heights and mean pressure, in units of the grid, to pressures and which points are free."""
+    """Heights and mean pressure, in units of the grid, to pressures, free points and their softening."""
 
     @staticmethod
-    def forward(height: Tensor, mean_pressure: Tensor, accuracy: Accuracy) -> tuple[Tensor, Tensor]:
+    def forward(
+        height: Tensor, mean_pressure: Tensor, adhesion: Adhesion | None, accuracy: Accuracy
+    ) -> tuple[Tensor, Tensor, Tensor]:
         if not bool((mean_pressure > 0).all()):
             raise InputError(f"mean pressures must be > 0, but the least is {float(mean_pressure.min()):g}")
         half_space = HalfSpace(tuple(height.shape[1:]), device=height.device)
-        parts = zip(_split(height), _split(mean_pressure, like=height), strict=True)
-        solved = [solve_contact(half_space, *part, accuracy) for part in parts]
-        return torch.cat([one[0] for one in solved]), torch.cat([one[1] for one in solved])
+        load = half_space.pressure(height) + as_field(mean_pressure, height)
+        solved = [_solved(half_space, part, adhesion, accuracy) for part in _split(load)]
+        pressure, free, softening = (torch.cat(parts) for parts in zip(*solved, strict=True))
+        return pressure, free, softening
 
     @staticmethod
     def setup_context(
         ctx: Any,
-        inputs: tuple[Tensor, Tensor, Accuracy],  # noqa: ARG004
-        output: tuple[Tensor, Tensor],
+        inputs: tuple[Tensor, Tensor, Adhesion | None, Accuracy],  # noqa: ARG004
+        output: tuple[Tensor, Tensor, Tensor],
     ) -> None:
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(output[1])
-        ctx.save_for_forward(output[1])
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.save_for_backward(*output[1:])
+        ctx.save_for_forward(*output[1:])
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None]:
-        (free,) = ctx.saved_tensors
+    def backward(ctx: Any, cotangent: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        free, softening = ctx.saved_tensors
         half_space = HalfSpace(tuple(free.shape[1:]), device=free.device)
         held = cotangent * (1 - free)
-        gap = _FreeGap.apply(half_space.pressure(held), free)  # type: ignore[no-untyped-call]  # untyped in torch
+        gap = _FreeGap.apply(half_space.pressure(held), free, softening)  # type: ignore[no-untyped-call]  # untyped in torch
         pulled = held + gap
-        return half_space.pressure(pulled), pulled.flatten(1).sum(1), None
+        return half_space.pressure(pulled), pulled.flatten(1).sum(1), None, None
 
     @staticmethod
-    def jvp(ctx: Any, height: Tensor | None, mean_pressure: Tensor | None, _: None) -> tuple[Tensor, None]:
-        (free,) = ctx.saved_tensors
+    def jvp(
+        ctx: Any, height: Tensor | None, mean_pressure: Tensor | None, *_: None
+    ) -> tuple[Tensor, None, None]:
+        free, softening = ctx.saved_tensors
         half_space = HalfSpace(tuple(free.shape[1:]), device=free.device)
         load = torch.zeros_like(free)
         if height is not None:
             load = load + half_space.pressure(height)
         if mean_pressure is not None:
             load = load + as_field(mean_pressure, free)
-        gap = _FreeGap.apply(load, free)  # type: ignore[no-untyped-call]  # untyped in torch
-        return (load + half_space.pressure(gap)) * (1 - free), None
+        gap = _FreeGap.apply(load, free, softening)  # type: ignore[no-untyped-call]  # untyped in torch
+        return (load + half_space.pressure(gap)) * (1 - free), None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, height: Tensor, mean_pressure: Tensor, accuracy: Accuracy) -> Any:
+    def vmap(
+        info: Any,
+        in_dims: Any,
+        height: Tensor,
+        mean_pressure: Tensor,
+        adhesion: Adhesion | None,
+        accuracy: Accuracy,
+    ) -> Any:
         height, mean_pressure = _unmapped(info.batch_size, in_dims, (height, mean_pressure))
-        outputs = _Contact.apply(height.flatten(0, 1), mean_pressure.flatten(0, 1), accuracy)  # type: ignore[no-untyped-call]  # untyped in torch
-        return tuple(output.unflatten(0, height.shape[:2]) for output in outputs), (0, 0)
+        flat = height.flatten(0, 1), mean_pressure.flatten(0, 1)
+        outputs = _Contact.apply(*flat, adhesion, accuracy)  # type: ignore[no-untyped-call]  # untyped in torch
+        return tuple(output.unflatten(0, height.shape[:2]) for output in outputs), (0, 0, 0)
 
 
 @final
 class _FreeGap(torch.autograd.Function):
-    """The gap ``x = -K_FF^-1 b_F``, 0 in contact: linear in b and symmetric."""
+    """The gap ``x = -(K - D)_FF^-1 b_F``, 0 in contact: linear in b and symmetric; D is 0 in contact."""
 
     @staticmethod
-    def forward(load: Tensor, free: Tensor) -> Tensor:
+    def forward(load: Tensor, free: Tensor, softening: Tensor) -> Tensor:
         half_space = HalfSpace(tuple(load.shape[1:]), device=load.device)
-        parts = zip(_split(load), _split(free), strict=True)
-        return torch.cat([free_gap(half_space, *part) for part in parts])
+        is_soft = bool((softening != 0).any())
+        parts = zip(_split(load), _split(free), _split(softening), strict=True)
+        return torch.cat([free_gap(half_space, b, f, d if is_soft else None) for b, f, d in parts])
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
-        ctx.save_for_backward(inputs[1])
-        ctx.save_for_forward(inputs[1])
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(*inputs[1:])
+        ctx.save_for_forward(*inputs[1:])
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None]:
-        return _FreeGap.apply(cotangent, *ctx.saved_tensors), None  # type: ignore[no-untyped-call]  # untyped in torch
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
+        return _FreeGap.apply(cotangent, *ctx.saved_tensors), None, None  # type: ignore[no-untyped-call]  # untyped in torch
 
     @staticmethod
-    def jvp(ctx: Any, load: Tensor, _: Tensor | None) -> Tensor:
+    def jvp(ctx: Any, load: Tensor, *_: Tensor | None) -> Tensor:
         gap: Tensor = _FreeGap.apply(load, *ctx.saved_tensors)  # type: ignore[no-untyped-call]  # untyped in torch
         return gap
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, load: Tensor, free: Tensor) -> Any:
-        load, free = _unmapped(info.batch_size, in_dims, (load, free))
-        gap = _FreeGap.apply(load.flatten(0, 1), free.flatten(0, 1))  # type: ignore[no-untyped-call]  # untyped in torch
-        return gap.unflatten(0, load.shape[:2]), 0
+    def vmap(info: Any, in_dims: Any, *fields: Tensor) -> Any:
+        mapped = _unmapped(info.batch_size, in_dims, fields)
+        gap = _FreeGap.apply(*(field.flatten(0, 1) for field in mapped))  # type: ignore[no-untyped-call]  # untyped in torch
+        return gap.unflatten(0, mapped[0].shape[:2]), 0
 
 
-def _split(values: Tensor, like: Tensor | None = None, *, most: int = 2**16) -> tuple[Tensor, ...]:
-    """Split a batch of fields, or of numbers of such, into parts that stay in a processor's cache."""
-    field = values if like is None else like
+def _solved(
+    half_space: HalfSpace, load: Tensor, adhesion: Adhesion | None, accuracy: Accuracy
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return pressures, free points, and what adhesion softens these by."""
+    if adhesion is None:
+        contact = solve_contact(half_space, load, accuracy)
+        return contact.pressure, contact.free, torch.zeros_like(load)
+    contact, softening = solve_adhesive(half_space, load, adhesion, accuracy)
+    return contact.pressure, contact.free, softening * contact.free
+
+
+def _split(field: Tensor, *, most: int = 2**16) -> tuple[Tensor, ...]:
+    """Split a batch of fields into parts that stay in a processor's cache."""
     chunk = max(1, most // field[0].numel()) if field.device.type == "cpu" else len(field)
-    return torch.split(values, chunk)
+    return torch.split(field, chunk)
 
 
 def _unmapped(n: int, in_dims: tuple[int | None, ...], tensors: tuple[Tensor, ...]) -> list[Tensor]:

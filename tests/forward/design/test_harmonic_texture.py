@@ -139,6 +139,21 @@ def test_tamaas_verifies_on_the_doubled_grid():
     torch.testing.assert_close(torch.stack(list(verified.values()), 1), fine, rtol=1e-8, atol=0)
 
 
+def test_adhesion_adds_friction_and_is_verified_too():
+    pytest.importorskip("tamaas")
+    sticky = texture(1, work_of_adhesion=0.02, adhesion_range=2e-9)
+    x = 0.8 * designs(sticky, 2)
+    assert bool((sticky(x)[:, [0, 2]] > texture(1)(x)[:, [0, 2]]).all())
+    verified = sticky.verify(x)
+    fine = sticky.with_points(32).with_properties(tuple(verified))(x)
+    torch.testing.assert_close(torch.stack(list(verified.values()), 1), fine, rtol=1e-6, atol=0)
+    flat = torch.zeros(1, 8, dtype=torch.float64)
+    assert sticky.regime(torch.cat([x, flat])).tolist() == [0, 0, 1]
+    step = 1e-5
+    difference = (sticky((1 + step) * x) - sticky((1 - step) * x)) / (2 * step)
+    torch.testing.assert_close(sticky.jvp(x, x), difference, rtol=1e-5, atol=1e-7)
+
+
 def test_without_tamaas_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tamaas", None)
     with pytest.raises(MissingPackageError, match=r"sciadv\[design\]"):
@@ -166,6 +181,7 @@ def test_properties_come_in_the_order_asked_for():
         ({"points": 30}, InputError, "4 harmonics need an even number of points, 32 or more"),
         ({"points": 65}, InputError, "an even number"),
         ({"properties": ("friction",)}, UnknownNameError, "no property of a texture is named 'friction'"),
+        ({"work_of_adhesion": 1.0, "adhesion_range": 1e-11}, InputError, "is not resolved by points"),
         ({"contact_modulus": -1.0}, InputError, "contact_modulus"),
     ],
 )
