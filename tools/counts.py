@@ -43,7 +43,7 @@ MATHEMATICS: dict[str, str] = {
     "sciadv.physics.contact._ALWAYS_FULL": "a bound beyond which nothing changes",
     "sciadv.physics.contact._NEWTON_STEPS": "steps to rounding",
     "sciadv.physics.contact._ROOT_STEPS": "steps to rounding",
-    "sciadv.physics.hill._TINY": "the floor of a logarithm",
+    "sciadv.physics.regulation.hill._TINY": "the floor of a logarithm",
     "sciadv.physics.wavy.TABLE": "a table of computed values",
     "sciadv.physics.wavy.FIT_ERROR": "the measured error of that table",
     "sciadv.physics.wavy._HERTZIAN": "the end of that table",

@@ -29,8 +29,8 @@ from sciadv.domains.gene_circuits.regulatory_networks import (
 )
 from sciadv.metrics.graph import are_connected, canonical_keys, share_novel, share_unique
 from sciadv.nets.graph import signs_and_presence
-from sciadv.physics.hill import simulate
-from sciadv.physics.kinetics import check_circuits, circuits_of, unpack
+from sciadv.physics.regulation.kinetics import check_circuits, circuits_of, unpack
+from sciadv.physics.regulation.trajectories import simulate
 from sciadv.prior import Prior
 from sciadv.schema import CircuitRecipe
 from sciadv.types import as_generator

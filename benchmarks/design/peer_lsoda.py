@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sciadv.physics.kinetics import Kinetics
+from sciadv.physics.regulation.kinetics import Kinetics
 
 Array = npt.NDArray[np.float64]
 

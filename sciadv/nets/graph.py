@@ -14,7 +14,7 @@ channel  name         entry [i, j]
 6        presence     1 on the diagonal where there is a gene i, 0 where it is padding
 =======  ===========  =========================================================================
 
-The ranges, and what the numbers do, are in `sciadv.physics.kinetics`.
+The ranges, and what the numbers do, are in `sciadv.physics.regulation.kinetics`.
 """
 
 from __future__ import annotations

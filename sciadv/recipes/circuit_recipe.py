@@ -105,8 +105,9 @@ def _card_text(name: str, header: dict[str, str]) -> str:
 
 A generator `x = G(z)`, `z ~ N(0, I)`, of gene circuits: signs, kinetic parameters, three to five genes in one
 tensor `(7, genes, genes)` (`sciadv.nets.graph`). All of its circuits are connected and within the ranges of
-`sciadv.physics.kinetics`, by construction. It has learnt topologies from real networks, parameters from
-nothing but their ranges and those of its own circuits that oscillate: they say nothing about any organism.
+`sciadv.physics.regulation.kinetics`, by construction. It has learnt topologies from real networks,
+parameters from nothing but their ranges and those of its own circuits that oscillate: they say nothing about
+any organism.
 `unique`, `novel` (not among the training subgraphs) and `oscillating` are of circuits of five genes.
 
 | what | value |

@@ -12,7 +12,7 @@ from benchmarks.design.gene_oscillator import BENCH, SPREADS
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.catalogue import problem_spec
 from sciadv.errors import InputError
-from sciadv.physics.kinetics import circuits_of, unpack
+from sciadv.physics.regulation.kinetics import circuits_of, unpack
 
 
 def rows():

@@ -9,7 +9,7 @@ from sciadv.errors import InputError
 from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets import build_net, build_seeded, net_spec
 from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator, signs_and_presence
-from sciadv.physics.kinetics import check_circuits
+from sciadv.physics.regulation.kinetics import check_circuits
 
 SPEC = {"kind": "circuit-generator", "n_genes": 5, "smallest": 3, "width": 16}
 ORDERS = st.permutations(range(5))

@@ -18,8 +18,8 @@ from torch import Tensor
 from sciadv.errors import UnknownNameError
 from sciadv.forward.circuits.gene_circuit import perturbed, sobol_places, without_kinetics
 from sciadv.nets.graph import N_EDGE, N_GENE
-from sciadv.physics.hill import simulate
-from sciadv.physics.kinetics import unpack
+from sciadv.physics.regulation.kinetics import unpack
+from sciadv.physics.regulation.trajectories import simulate
 
 #: Circuits whose trajectories are held at once; those of all would need gigabytes.
 _CHUNK = 4096

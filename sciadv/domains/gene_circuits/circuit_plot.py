@@ -11,8 +11,8 @@ from torch import Tensor
 from sciadv.candidate_set import CandidateSet
 from sciadv.domains.gene_circuits.behaviour_test import Ends
 from sciadv.nets.graph import signs_and_presence
-from sciadv.physics.hill import simulate
-from sciadv.physics.kinetics import unpack
+from sciadv.physics.regulation.kinetics import unpack
+from sciadv.physics.regulation.trajectories import simulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet, Presentation
-from sciadv.domains.gene_circuits.antimony import to_antimony
 from sciadv.domains.gene_circuits.behaviour_test import BEHAVIOURS, BehaviourTest, Robustness, robustness
 from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
+from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.errors import InputError, require_at_least
 from sciadv.files.page import versions
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
-from sciadv.physics.kinetics import check_circuits, unpack
+from sciadv.physics.regulation.kinetics import check_circuits, unpack
 from sciadv.solution import Solution
 
 

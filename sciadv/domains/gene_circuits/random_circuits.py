@@ -11,7 +11,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets.graph import CHANNELS, CircuitGenerator
-from sciadv.physics.kinetics import circuits_of
+from sciadv.physics.regulation.kinetics import circuits_of
 from sciadv.prior import Prior
 from sciadv.types import as_generator
 

@@ -26,7 +26,7 @@ from sciadv.files.reading import parsing, read_bytes
 from sciadv.files.texts import parse_json, read_gzip
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import CHANNELS
-from sciadv.physics.kinetics import circuits_of
+from sciadv.physics.regulation.kinetics import circuits_of
 
 _ECOLI = "genenetweaver/ecoli_transcriptional_network_regulonDB_6_7.tsv.gz"
 _HUMAN = "trrust_human/trrust_rawdata.human.tsv.gz"

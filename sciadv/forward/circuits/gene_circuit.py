@@ -17,8 +17,8 @@ from torch import Tensor
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
-from sciadv.physics.kinetics import unpack
-from sciadv.physics.steady import Relative, Spectrum, differentiable, jacobians, steady_states
+from sciadv.physics.regulation.kinetics import unpack
+from sciadv.physics.regulation.steady import Relative, Spectrum, differentiable, jacobians, steady_states
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Seed, Share, Whole
 

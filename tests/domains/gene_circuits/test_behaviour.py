@@ -22,8 +22,8 @@ from sciadv.domains.gene_circuits.random_circuits import enumerate_topologies, r
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import GeneCircuit
 from sciadv.metrics.graph import canonical_keys
-from sciadv.physics.hill import simulate
-from sciadv.physics.kinetics import Kinetics, circuits_of, pack, unpack
+from sciadv.physics.regulation.kinetics import Kinetics, circuits_of, pack, unpack
+from sciadv.physics.regulation.trajectories import simulate
 
 RING = -torch.eye(3).roll(1, 1)[None]
 TOGGLE = -torch.eye(2).roll(1, 1)[None]

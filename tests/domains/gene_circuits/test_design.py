@@ -13,12 +13,12 @@ from scipy.integrate import solve_ivp
 import sciadv
 from sciadv import Gaussian, Prior, Problem, Tolerance
 from sciadv.candidate_set import CandidateSet
-from sciadv.domains.gene_circuits.antimony import to_antimony
 from sciadv.domains.gene_circuits.circuit_game import oscillation_feedback
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
 from sciadv.domains.gene_circuits.circuit_starts import StartSettings, different_starts, rank
-from sciadv.domains.gene_circuits.graphs import from_pyg, to_networkx, to_pyg
+from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
+from sciadv.domains.gene_circuits.exchange.graphs import from_pyg, to_networkx, to_pyg
 from sciadv.domains.gene_circuits.random_circuits import largest_samples, random_circuits
 from sciadv.domains.gene_circuits.regulatory_networks import (
     FILES,
@@ -33,8 +33,8 @@ from sciadv.forward import GeneCircuit
 from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets import build_seeded
 from sciadv.nets.graph import signs_and_presence
-from sciadv.physics.hill import simulate
-from sciadv.physics.kinetics import circuits_of, unpack
+from sciadv.physics.regulation.kinetics import circuits_of, unpack
+from sciadv.physics.regulation.trajectories import simulate
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.game.game_rules import GameOptions
 

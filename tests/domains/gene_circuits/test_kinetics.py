@@ -9,9 +9,10 @@ from scipy.optimize import brentq
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.domains.gene_circuits.random_circuits import random_circuits
 from sciadv.errors import InputError
-from sciadv.physics.hill import HillEquations, rk4, simulate
-from sciadv.physics.kinetics import RANGES, check_circuits, circuits_of, pack, unpack
-from sciadv.physics.steady import Relative, jacobians, steady_states
+from sciadv.physics.regulation.hill import HillEquations
+from sciadv.physics.regulation.kinetics import RANGES, check_circuits, circuits_of, pack, unpack
+from sciadv.physics.regulation.steady import Relative, jacobians, steady_states
+from sciadv.physics.regulation.trajectories import rk4, simulate
 
 RING = -torch.eye(3).roll(1, 1)[None]
 

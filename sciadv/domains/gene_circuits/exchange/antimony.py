@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sciadv.domains.gene_circuits.circuit_plot import gene_name
 from sciadv.errors import InputError
-from sciadv.physics.kinetics import Kinetics, check_circuits, unpack
+from sciadv.physics.regulation.kinetics import Kinetics, check_circuits, unpack
 
 _HEAD = [
     "  // levels and time in arbitrary units: g [levels / time], k [1 / time], K [levels], n and fold [1]",
@@ -38,7 +38,7 @@ def to_antimony(x: Tensor, *, name: str = "circuit", initial: Tensor | None = No
 
     Examples
     --------
-    >>> from sciadv.physics.kinetics import circuits_of
+    >>> from sciadv.physics.regulation.kinetics import circuits_of
     >>> text = to_antimony(circuits_of(-torch.eye(2).roll(1, 1)[None])[0], name="toggle")
     >>> text.splitlines()[0]
     'model toggle()'

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
-from sciadv.physics.kinetics import Kinetics
+from sciadv.physics.regulation.kinetics import Kinetics
 
 
 @dataclass(frozen=True)

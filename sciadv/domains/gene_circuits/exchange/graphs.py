@@ -11,7 +11,7 @@ from torch import Tensor
 from sciadv.domains.gene_circuits.circuit_plot import gene_name
 from sciadv.errors import InputError
 from sciadv.nets.graph import CHANNELS, N_EDGE
-from sciadv.physics.kinetics import check_circuits, unpack
+from sciadv.physics.regulation.kinetics import check_circuits, unpack
 
 if TYPE_CHECKING:
     from networkx import DiGraph

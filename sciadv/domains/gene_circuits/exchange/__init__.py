@@ -1,0 +1,1 @@
+"""Circuits as the files and graphs of other programs."""

@@ -1,0 +1,1 @@
+"""Regulation of genes: kinetics of circuits, their equations, trajectories and steady states."""
