@@ -156,17 +156,11 @@ def take_aim(problem: Problem, target: Mapping[str, object], *, tolerance: float
     demands = tuple(wish for wish in every if not wish.direction and wish.name != YIELD)
     objectives = tuple(wish for wish in every if wish.direction)
     least_yield = max((wish.low for wish in every if wish.name == YIELD), default=0.0)
-    search = _searched(problem, demands or objectives[:1], tolerance)
+    search = searched(problem, demands or objectives[:1], tolerance)
     return Aim(problem, demands, objectives, least_yield, tolerance, search)
 
 
-def aimed(problem: Problem, wishes: tuple[Wish, ...], *, like: Aim) -> Aim:
-    """Return another aim's search with other demands, and a problem with other limits."""
-    search = _searched(problem, wishes or like.objectives[:1], like.tolerance)
-    return replace(like, problem=problem, wishes=wishes, search=search)
-
-
-def _searched(problem: Problem, wishes: tuple[Wish, ...], tolerance: float) -> Problem:
+def searched(problem: Problem, wishes: tuple[Wish, ...], tolerance: float) -> Problem:
     """Return the problem whose one measurement is the demands and the limits on properties."""
     every = {wish.name: wish for wish in wishes}
     limits = [constraint for constraint in problem.constraints if constraint.on]

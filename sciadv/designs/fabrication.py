@@ -8,9 +8,10 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from sciadv.designs.aim import Aim, aimed
+from sciadv.designs.aim import Aim, searched
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.wishes import Wish
+from sciadv.problem import Problem
 from sciadv.types import Rows, as_generator
 
 
@@ -120,8 +121,8 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
     )
 
 
-def inside(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Aim:
-    """Return the aim with each demand and limit drawn in by what the parts scatter, for robust designs.
+def drawn_in_search(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Problem:
+    """Return the aim's search with each demand and limit drawn in by what the parts scatter.
 
     By as many of the median standard deviation as a normal property needs for the yield on one side, and at
     most to the middle of a demand.
@@ -143,7 +144,8 @@ def inside(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Aim:
         replace(limit, at_most=limit.at_most - room[limit.on], scale=limit.size) if limit.on else limit
         for limit in aim.problem.constraints
     )
-    return aimed(replace(aim.problem, constraints=limits), wishes, like=aim)
+    narrow = replace(aim.problem, constraints=limits)
+    return searched(narrow, wishes or aim.objectives[:1], aim.tolerance)
 
 
 def drawn_in(wish: Wish, room: float) -> Wish:

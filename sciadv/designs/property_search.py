@@ -14,7 +14,7 @@ from sciadv.candidate_set import CandidateSet
 from sciadv.designs.aim import Aim, joined, take_aim
 from sciadv.designs.distinct import count_distinct, farthest_points, places
 from sciadv.designs.evaluated import Evaluated, evaluate
-from sciadv.designs.fabrication import Parts, inside, linearised_yield, parts_as_made, scatter_of
+from sciadv.designs.fabrication import Parts, drawn_in_search, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
 from sciadv.designs.proposals import minima, proposed
 from sciadv.designs.shown.certificate import certify
@@ -162,6 +162,7 @@ class PropertySearch:
                 z = self._starts(aim, pool, n * self.starts, attempt, seed=seed)
                 found, was_interrupted = self._refined(
                     aim,
+                    aim.search,
                     z,
                     seed=seed + attempt,
                     monitor=monitor,
@@ -186,9 +187,10 @@ class PropertySearch:
             raise InputError(
                 f"{aim.problem.name} states no scatter of its variables, so that it has no yield"
             )
-        narrow = inside(aim, parts, pool.designs.names)
+        narrow = drawn_in_search(aim, parts, pool.designs.names)
         try:
             found, was_interrupted = self._refined(
+                aim,
                 narrow,
                 some.z,
                 seed=seed,
@@ -239,14 +241,16 @@ class PropertySearch:
                 pool = pool.and_more(Pool.of(aim, z))
         return pool
 
-    def _refined(self, aim: Aim, z: Tensor, *, seed: int, monitor: Monitor | None) -> tuple[Pool, bool]:
-        """Search from latents ``(k, latent)`` and evaluate what was found."""
+    def _refined(
+        self, aim: Aim, search: Problem, z: Tensor, *, seed: int, monitor: Monitor | None
+    ) -> tuple[Pool, bool]:
+        """Search from latents ``(k, latent)`` and evaluate what was found by the aim."""
         solver = LevenbergMarquardt(
             restarts=1,
             starts=z[:, None],
             n_iterations=self.n_iterations,
         )
-        problem = aim.search.with_measurements(aim.search.measurements.expand(len(z), -1))
+        problem = search.with_measurements(search.measurements.expand(len(z), -1))
         solution = solver.solve(problem, seed=seed, monitor=monitor)
         assert solution.z is not None  # a latent search
         return Pool.of(aim, solution.z), solution.was_interrupted

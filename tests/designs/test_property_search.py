@@ -136,6 +136,13 @@ def test_yield_is_that_of_an_independent_count_and_can_be_a_target():
     assert min(row["yield"] for row in robust.table) >= 0.95
 
 
+def test_margins_of_robust_designs_are_to_the_limits_that_were_stated():
+    target = {"deflection": (1.8e-3, 2.2e-3), "stress": ">= 100 MPa", "yield": ">= 0.9"}
+    robust = sciadv.design(Cantilever(), target, 8)
+    stress = Cantilever().predict(*robust.x.T)["stress"]
+    torch.testing.assert_close(robust.margins[:, 0], 1 - stress / 250e6, rtol=1e-6, atol=1e-9)
+
+
 def test_unreachable_is_said_with_the_constraint_that_stops_it():
     found = sciadv.design(
         Cantilever(), {"mass": "<= 1 kg", "deflection": "<= 0.1 mm", "stress": ">= 1 kPa"}, 3
