@@ -161,11 +161,7 @@ class PropertySearch:
                     pool = self._zoomed(aim, pool, attempt, seed=seed)
                 z = self._starts(aim, pool, n * self.starts, attempt, seed=seed)
                 found, was_interrupted = self._refined(
-                    aim,
-                    aim.search,
-                    z,
-                    seed=seed + attempt,
-                    monitor=monitor,
+                    aim, aim.search, z, seed=seed + attempt, monitor=monitor
                 )
             except KeyboardInterrupt:
                 return pool, True
@@ -187,15 +183,9 @@ class PropertySearch:
             raise InputError(
                 f"{aim.problem.name} states no scatter of its variables, so that it has no yield"
             )
-        narrow = drawn_in_search(aim, parts, pool.designs.names)
+        search = drawn_in_search(aim, parts, pool.designs.names)
         try:
-            found, was_interrupted = self._refined(
-                aim,
-                narrow,
-                some.z,
-                seed=seed,
-                monitor=monitor,
-            )
+            found, was_interrupted = self._refined(aim, search, some.z, seed=seed, monitor=monitor)
         except KeyboardInterrupt:
             return pool, True
         return pool.and_more(found), was_interrupted
@@ -245,11 +235,7 @@ class PropertySearch:
         self, aim: Aim, search: Problem, z: Tensor, *, seed: int, monitor: Monitor | None
     ) -> tuple[Pool, bool]:
         """Search from latents ``(k, latent)`` and evaluate what was found by the aim."""
-        solver = LevenbergMarquardt(
-            restarts=1,
-            starts=z[:, None],
-            n_iterations=self.n_iterations,
-        )
+        solver = LevenbergMarquardt(restarts=1, starts=z[:, None], n_iterations=self.n_iterations)
         problem = search.with_measurements(search.measurements.expand(len(z), -1))
         solution = solver.solve(problem, seed=seed, monitor=monitor)
         assert solution.z is not None  # a latent search
