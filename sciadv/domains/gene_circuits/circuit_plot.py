@@ -24,8 +24,17 @@ _COLOURS = ["#1f4e79", "#d9722e", "#4f9d69", "#8a5fa8", "#c2a83e", "#5b8fb9", "#
 
 
 def gene_name(index: int) -> str:
-    """Return the name of a gene, a letter."""
-    return chr(ord("A") + index)
+    """Return the name of a gene: a letter, and from the 27th on a number behind it.
+
+    Names stay apart where they are written one behind the other: each begins with its only letter.
+
+    Examples
+    --------
+    >>> [gene_name(index) for index in (0, 25, 26, 52)]
+    ['A', 'Z', 'A1', 'A2']
+    """
+    round_, letter = divmod(index, 26)
+    return chr(ord("A") + letter) + (str(round_) if round_ else "")
 
 
 def draw_network(axes: Axes, x: Tensor) -> None:
@@ -41,9 +50,11 @@ def draw_network(axes: Axes, x: Tensor) -> None:
                 _draw_loop(axes, angles[i], sign)
             elif sign:
                 _draw_edge(axes, places[i], places[j], sign, is_bent=float(signs[j, i]) != 0)
+    part = min(1.0, 8 / max(n, 1))  # of the usual size
+    size = max(3.0, 8 * part)
     for i, (px, py) in enumerate(places):
-        axes.scatter(px, py, s=190, color=_COLOURS[i % len(_COLOURS)], zorder=3)
-        axes.text(px, py, gene_name(i), color="white", ha="center", va="center", fontsize=8, zorder=4)
+        axes.scatter(px, py, s=190 * part, color=_COLOURS[i % len(_COLOURS)], zorder=3)
+        axes.text(px, py, gene_name(i), color="white", ha="center", va="center", fontsize=size, zorder=4)
     axes.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
     axes.set_axis_off()
 
