@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROBLEM = "gene-oscillator"
-#: Time that circuits are integrated when speed and accuracy are measured [time], and the step.
-_T_END, _DT = 50.0, 0.2
+#: Time that circuits are integrated when speed and accuracy are measured [time].
+_T_END = 50.0
 #: How far fresh parameters lie from the design, as a part of their ranges; 1 is anywhere.
 SPREADS = {"near": 0.2, "half": 0.5, "anywhere": 1.0}
 #: A topology counts as an oscillator if more than this share of parameter sets oscillate.
@@ -80,7 +80,7 @@ def _simulator(n_genes: int, settings: Settings) -> Row:
     part = torch.rand(n_ours, n_genes, generator=torch.Generator().manual_seed(settings.seed + 1))
     initial = part * kinetics.production / kinetics.degradation
     with cpu_seconds() as ours:
-        ends = simulate(kinetics, initial, t_end=_T_END, dt=_DT)[0, :n_theirs]
+        ends = simulate(kinetics, initial, t_end=_T_END)[0, :n_theirs]
     few = kinetics.rows(slice(n_theirs))
     with cpu_seconds() as loose:
         integrate(few, initial[:n_theirs], t_end=_T_END)

@@ -31,8 +31,8 @@ class BehaviourTest:
 
     Parameters
     ----------
-    t_end, dt, n_kept
-        Length and step of a trajectory [time], and states kept of it.
+    t_end, rtol, n_kept
+        Length of a trajectory [time], error of a step as a part of each level, and states kept.
     acf_threshold
         Value below which the autocorrelation of an oscillation has an interior minimum; that of CircuiTree
         (eLife 106497, 2025).
@@ -49,7 +49,7 @@ class BehaviourTest:
     """
 
     t_end: float = 400.0
-    dt: float = 0.25
+    rtol: float = 1e-5
     n_kept: int = 800
     acf_threshold: float = -0.4
     least_amplitude: float = 0.05
@@ -105,7 +105,9 @@ def oscillates(
     pieces = []
     for first in range(0, len(x), _CHUNK):
         rows = slice(first, first + _CHUNK)
-        kept = simulate(kinetics.rows(rows), initial[rows], t_end=test.t_end, dt=test.dt, n_kept=test.n_kept)
+        kept = simulate(
+            kinetics.rows(rows), initial[rows], t_end=test.t_end, rtol=test.rtol, n_kept=test.n_kept
+        )
         pieces.append(is_oscillating(kept[test.n_kept // 2 :], test))
     return torch.cat(pieces)
 
@@ -137,7 +139,7 @@ class Ends:
         parts = 10 ** (1.5 * (places - 1))
         initial = parts[:, None] * largest
         many = unpack(x.repeat(test.n_initial, 1, 1, 1))
-        kept = simulate(many, initial.flatten(0, 1), t_end=test.t_end / 2, dt=test.dt, n_kept=8)
+        kept = simulate(many, initial.flatten(0, 1), t_end=test.t_end / 2, rtol=test.rtol, n_kept=8)
         ends, earlier = (state.reshape(initial.shape) for state in (kept[-1], kept[-2]))
         scale = ends + 1e-3 * largest
         at_rest = ((ends - earlier).abs() <= test.rest * scale).all(-1)
@@ -173,7 +175,7 @@ def is_at_rest(
     """Whether trajectories come to rest: no gene moves in the end."""
     kinetics = unpack(x)
     largest = kinetics.presence * kinetics.production / kinetics.degradation
-    kept = simulate(kinetics, 0.5 * largest, t_end=test.t_end, dt=test.dt, n_kept=8)
+    kept = simulate(kinetics, 0.5 * largest, t_end=test.t_end, rtol=test.rtol, n_kept=8)
     return ((kept[-1] - kept[-2]).abs() <= test.rest * (kept[-1] + 1e-3 * largest)).all(-1)
 
 

@@ -102,7 +102,7 @@ def draw_trajectory(
         Of the lines, as matplotlib names it.
     """
     kinetics = unpack(x[None])
-    levels = simulate(kinetics, initial[None], t_end=t_end, dt=0.1, n_kept=500)[:, 0]
+    levels = simulate(kinetics, initial[None], t_end=t_end, n_kept=500)[:, 0]
     levels = torch.cat([initial[None], levels]) * (kinetics.degradation / kinetics.production)
     times = torch.linspace(0, t_end, len(levels))
     for i in range(int(kinetics.presence.sum())):

@@ -57,7 +57,7 @@ def test_repressilator_period_is_that_of_its_eigenvalue_at_onset():
 
     onset = brentq(lambda hill: slope(hill) - 2, 1.5, 4)
     start = torch.tensor([[5.5, 5.0, 5.2]])
-    levels = simulate(unpack(symmetric(RING, onset)), start, t_end=60.0, dt=0.1, n_kept=600)[200:, 0, 0]
+    levels = simulate(unpack(symmetric(RING, onset)), start, t_end=60.0, n_kept=600)[200:, 0, 0]
     signal = (levels - levels.mean()).double()
     up = ((signal[:-1] < 0) & (signal[1:] >= 0)).nonzero().squeeze(1)
     times = up + signal[up] / (signal[up] - signal[up + 1])

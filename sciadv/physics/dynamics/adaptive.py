@@ -1,0 +1,279 @@
+"""Error-controlled integration of many different systems at once, each with a step of its own.
+
+The state is ``(states, batch)``. A batch is a row of slots: a system that is done leaves its slot to the
+next one that waits, so that quick and slow systems do not wait for one another. Nothing is differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciadv.arguments.memory import check_memory
+from sciadv.errors import InputError
+from sciadv.physics.dynamics.integration import Integration, Span, Tolerances
+from sciadv.physics.dynamics.runge_kutta import Pair, tsitouras
+
+#: ``dx/dt`` of states ``(states, batch)`` at times ``(batch,)``.
+TimedRate = Callable[[Tensor, Tensor], Tensor]
+#: The rate of some of the systems, by their indices.
+Rates = Callable[[Tensor], TimedRate]
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """The systems in work: which, and where they are; times are float64 whatever the states are.
+
+    `slope` is the rate at x, `kept` how many states were kept.
+    """
+
+    index: Tensor
+    x: Tensor
+    slope: Tensor
+    scale: Tensor
+    t: Tensor
+    h: Tensor
+    error: Tensor
+    kept: Tensor
+    n_steps: Tensor
+
+    def take(self, which: Tensor) -> _Slots:
+        return _Slots(*(getattr(self, name)[..., which] for name in self.__dataclass_fields__))
+
+    def join(self, other: _Slots) -> _Slots:
+        names = self.__dataclass_fields__
+        return _Slots(*(torch.cat([getattr(self, name), getattr(other, name)], -1) for name in names))
+
+
+@dataclass
+class Integrator:
+    """The integration of a batch: slots that work, systems that wait, states that are kept.
+
+    `integrate` runs it to the end. By hand: `attempt` and `refill` until `is_over`, then `result`.
+    """
+
+    rates: Rates
+    initial: Tensor
+    scale: Tensor
+    span: Span
+    tolerances: Tolerances
+    pair: Pair
+    n_slots: int
+    tries_between_refills: int = 16
+    limits: Tensor = field(init=False)
+    levels: Tensor = field(init=False)
+    reached: Tensor = field(init=False)
+    n_steps: Tensor = field(init=False)
+    slots: _Slots = field(init=False)
+    n_started: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Fill the slots."""
+        like, n = self.initial, self.initial.shape[1]
+        self.levels = like.new_full((self.span.n_kept, n, len(like)), torch.nan)
+        self.reached = torch.full((n,), self.span.start, dtype=torch.float64, device=like.device)
+        self.n_steps = torch.zeros(n, dtype=torch.long, device=like.device)
+        self.limits = self.span.limits(like.device)
+        self.rows, self.weights, self.dense = self.pair.tensors(like)
+        self._install(self._next(self.n_slots))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no system is in work."""
+        return len(self.slots.index) == 0
+
+    def _next(self, n: int) -> _Slots:
+        """Take the next systems that wait, at the beginning of their trajectories."""
+        device = self.initial.device
+        index = torch.arange(self.n_started, min(self.n_started + n, self.initial.shape[1]), device=device)
+        self.n_started += len(index)
+        t = torch.full((len(index),), self.span.start, dtype=torch.float64, device=device)
+        x, scale = self.initial[:, index].contiguous(), self.scale[:, index].contiguous()
+        slope = self.rates(index)(x, t)
+        h = self._first_step(x, slope, scale)
+        none = torch.zeros_like(index)
+        return _Slots(index, x, slope, scale, t, h, torch.ones_like(h), none, none)
+
+    def _first_step(self, x: Tensor, slope: Tensor, scale: Tensor) -> Tensor:
+        """Return a step along which no state changes by more than a hundredth of its size."""
+        quickest = (slope.abs() / (x.abs() + scale)).amax(0).double().nan_to_num(torch.inf)
+        length = self.span.length
+        return (0.01 / quickest.clamp_min(1e-12)).clamp(1e-9 * length, length)
+
+    def _install(self, slots: _Slots) -> None:
+        """Put systems to work."""
+        self.slots = slots
+        self.rate = self.rates(slots.index)
+        self.stages = slots.x.new_empty(len(self.weights), *slots.x.shape)
+
+    def refill(self) -> None:
+        """Give the slots of systems that are done to those that wait."""
+        slots = self.slots
+        is_active = self._is_active()
+        n_free = self.n_slots - int(is_active.sum())
+        waiting = self.initial.shape[1] - self.n_started
+        if n_free == self.n_slots - len(slots.index) or (waiting and n_free < self.n_slots // 8):
+            return
+        kept = is_active.nonzero()[:, 0]
+        done = (~is_active).nonzero()[:, 0]
+        self.reached[slots.index[done]] = slots.t[done]
+        self.n_steps[slots.index[done]] = slots.n_steps[done]
+        slots = slots.take(kept)
+        self._install(slots.join(self._next(n_free)) if waiting else slots)
+
+    def _is_active(self) -> Tensor:
+        slots = self.slots
+        has_step = slots.h > 1e-13 * self.span.length
+        return (slots.t < self.span.end) & has_step & (slots.n_steps < self.tolerances.max_steps)
+
+    def attempt(self) -> None:
+        """Try a step of every slot, keep what lies in the steps that are exact enough."""
+        slots = self.slots
+        limit = self._limit(slots.t)
+        length = limit - slots.t
+        h = torch.where(length < 2 * slots.h, length / 2, slots.h)  # never a last step of almost nothing
+        is_last = length <= slots.h
+        h = torch.where(is_last, length, h) * self._is_active()
+        x, error = self._try(h, limit)
+        is_exact = error <= 1
+        t = torch.where(is_last & (h > 0), limit, slots.t + h)
+        self._keep(h, t, is_exact)
+        self._advance(x, t, h, error, is_exact)
+        self._pass_breaks(is_last & is_exact)
+
+    def _limit(self, t: Tensor) -> Tensor:
+        """Return the time that a step from t must not cross."""
+        limits = self.limits
+        return limits[torch.searchsorted(limits, t, right=True).clamp_max(len(limits) - 1)]
+
+    def _try(self, h: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the states after steps h, and their errors as parts of what is allowed."""
+        slots, stages = self.slots, self.stages
+        n, h_x = len(slots.x), h.to(slots.x.dtype)
+        last = limit - 1e-12 * limit.abs()  # a rate that jumps at the limit is taken before it
+        stages[0] = x = slots.slope
+        for i, row in enumerate(self.rows):
+            slope = (row @ stages[: i + 1].flatten(1)).view(n, -1)
+            x = torch.addcmul(slots.x, slope, h_x)
+            stages[i + 1] = self.rate(x, torch.minimum(slots.t + self.pair.nodes[i + 1] * h, last))
+        error = (self.weights @ stages.flatten(1)).view(n, -1) * h_x
+        tolerance = self.tolerances.rtol * torch.maximum(slots.x.abs(), x.abs())
+        allowed = torch.add(tolerance, slots.scale, alpha=self.tolerances.atol)
+        return x, (error / allowed).abs().amax(0).double().nan_to_num(torch.inf).clamp_min(1e-8)
+
+    def _keep(self, h: Tensor, t: Tensor, is_exact: Tensor) -> None:
+        """Keep the states at even times within the accepted steps."""
+        slots = self.slots
+        n_new = (self.span.n_before(t) - slots.kept) * is_exact
+        slot = torch.repeat_interleave(n_new)
+        if not len(slot):
+            return
+        before = n_new.cumsum(0) - n_new
+        place = slots.kept[slot] + torch.arange(len(slot), device=slot.device) - before[slot]
+        at = self.span.first + (place + 1).double() * self.span.spacing
+        theta = ((at - slots.t[slot]) / h[slot]).to(slots.x.dtype)
+        parts = (self.dense @ self.stages.flatten(1)).view(len(self.dense), *slots.x.shape)[..., slot]
+        change = parts[-1]
+        for part in reversed(parts[:-1].unbind()):
+            change = torch.addcmul(part, change, theta)
+        x = torch.addcmul(slots.x[:, slot], change, theta * h[slot].to(theta.dtype))
+        self.levels[place, slots.index[slot]] = x.T
+
+    def _advance(self, x: Tensor, t: Tensor, h: Tensor, error: Tensor, is_exact: Tensor) -> None:
+        """Move the slots on, and choose their next steps."""
+        slots, rule = self.slots, self.tolerances
+        power = -1 / self.pair.order
+        factor = rule.safety * error ** (power + 0.75 * rule.smoothing) * slots.error**rule.smoothing
+        refused = (rule.safety * error**power).clamp(rule.shrink, 1)
+        factor = torch.where(is_exact, factor.clamp(rule.shrink, rule.grow), refused)
+        slope = torch.where(is_exact, self.stages[-1], slots.slope)
+        self.slots = replace(
+            slots,
+            x=torch.where(is_exact, x, slots.x),
+            slope=slope,
+            t=torch.where(is_exact, t, slots.t),
+            h=h * factor,
+            error=torch.where(is_exact, error.clamp_min(1e-4), slots.error),
+            kept=torch.where(is_exact, self.span.n_before(t), slots.kept),
+            n_steps=slots.n_steps + (h > 0),
+        )
+
+    def _pass_breaks(self, is_there: Tensor) -> None:
+        """Take the rates anew where they may have jumped."""
+        if len(self.limits) > 1 and bool(is_there.any()):
+            slope = self.rate(self.slots.x, self.slots.t)
+            self.slots = replace(self.slots, slope=torch.where(is_there, slope, self.slots.slope))
+
+    def result(self) -> Integration:
+        """Return what was kept."""
+        is_done = self.reached >= self.span.end
+        return Integration(self.levels, self.reached, self.n_steps, is_done, self.span.end)
+
+
+def integrate(
+    rates: Rates,
+    initial: Float[Tensor, "states batch"],
+    span: Span,
+    *,
+    scale: Tensor | float = 1.0,
+    tolerances: Tolerances | None = None,
+    n_slots: int = 4096,
+    pair: Pair | None = None,
+) -> Integration:
+    """Integrate a batch of systems ``dx/dt = f(x, t)``, each with the steps that its error allows.
+
+    Parameters
+    ----------
+    rates
+        Of a tensor of indices: the rate of those systems, a function of states ``(states, batch)`` and times
+        ``(batch,)``.
+    initial
+        States at the start; their dtype is that of the arithmetic. An `rtol` below 1e-6 needs float64.
+    span
+        Where trajectories begin and end, which states of them are kept, and where rates may jump.
+    scale
+        Size of each state that counts, ``(states, batch)`` or one number: `Tolerances.atol` is a part of it.
+    tolerances
+        `Tolerances()` if None.
+    n_slots
+        Systems that are integrated at once: as many as a processor's cache holds, more on an accelerator.
+    pair
+        Method; Tsitouras' if None.
+
+    Raises
+    ------
+    InputError
+        Initial states that are not finite, or more kept states than memory holds.
+
+    Examples
+    --------
+    >>> decay = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    >>> found = integrate(lambda i: lambda x, t: -decay[i] * x, torch.ones(1, 2).double(), Span(1.0))
+    >>> bool(((found.levels[-1, :, 0] - (-decay).exp()).abs() < 1e-6).all())
+    True
+    """
+    _check(initial, span)
+    scales = torch.as_tensor(scale).to(initial).expand_as(initial)
+    rule = Tolerances() if tolerances is None else tolerances
+    with torch.no_grad():
+        work = Integrator(rates, initial, scales, span, rule, tsitouras() if pair is None else pair, n_slots)
+        while not work.is_over:
+            for _ in range(work.tries_between_refills):
+                work.attempt()
+            work.refill()
+    return work.result()
+
+
+def _check(initial: Tensor, span: Span) -> None:
+    if not bool(initial.isfinite().all()):
+        raise InputError("initial states hold NaN or Inf; look at where they come from")
+    check_memory(
+        span.n_kept * initial.numel() * initial.element_size(),
+        f"{span.n_kept} states of {initial.shape[1]} systems",
+        "keep fewer states, or integrate fewer systems at once",
+        device=initial.device,
+    )
