@@ -17,6 +17,7 @@ from torch import Tensor
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
 from sciadv.physics.regulation.steady import Relative, Spectrum, differentiable, jacobians, steady_states
 from sciadv.registry.checked import checked
@@ -92,6 +93,8 @@ class GeneCircuit(NonlinearForward):
         Starts of the search for steady states.
     resolution
         Steady states nearer than this are the same [decades].
+    model
+        A `CircuitModel`, or a table of its settings: promoter logic, mRNA, ranges.
     dtype, device
         Of the circuits.
 
@@ -132,6 +135,7 @@ class GeneCircuit(NonlinearForward):
         shortfall: NotNegative = 1.0,
         n_starts: Count = 4,
         resolution: NotNegative = 0.05,
+        model: object = RACIPE,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -153,6 +157,7 @@ class GeneCircuit(NonlinearForward):
         self.growth_scale = growth_scale
         self.shortfall = shortfall
         self.resolution = resolution
+        self.model = CircuitModel.of(model)
         shape = (N_EDGE + N_GENE, *in_shape[1:])
         shifts = 2 * spread * sobol_places(n_sets, shape, seed=seed)
         shifts[0] = 0
@@ -171,7 +176,7 @@ class GeneCircuit(NonlinearForward):
 
     def margins(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
         """Return the margins m of circuits at their own parameters."""
-        kinetics = unpack(x)
+        kinetics = unpack(x, self.model)
         equations = Relative.of(kinetics)
         found, solved = steady_states(equations, self.starts)
         states = differentiable(equations, found)

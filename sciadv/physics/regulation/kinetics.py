@@ -1,53 +1,23 @@
-"""What the numbers of a circuit mean: ranges of the kinetic parameters, and the Hill equations' parameters.
+"""What the numbers of a circuit mean: its kinetic parameters, in the ranges of its model.
 
-The ranges are those of RACIPE (Huang et al., Interrogating the topological robustness of gene regulatory
-circuits by randomization, PLOS Computational Biology 13, 2017, Table 1), with one difference: RACIPE sets
-the middle of a threshold's range to the median level of the regulator (its half-functional rule), here a
-threshold is a part of the regulator's largest level, production / degradation, from 1 % of it to all of it.
+A tensor of circuits holds places in [-1, 1]; which equations and ranges they stand for is a `CircuitModel`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel, Range
 
-
-@dataclass(frozen=True)
-class Range:
-    """The lowest and highest value of a parameter, and whether its logarithm is what is uniform."""
-
-    low: float
-    high: float
-    unit: str
-    is_log: bool = False
-
-    def value(self, place: Tensor) -> Tensor:
-        """Return values for places in [-1, 1]."""
-        part = (place + 1) / 2
-        if self.is_log:
-            return self.low * (self.high / self.low) ** part
-        return self.low + (self.high - self.low) * part
-
-    def place(self, value: Tensor) -> Tensor:
-        """Return the places of values."""
-        if self.is_log:
-            return 2 * (value / self.low).log() / torch.tensor(self.high / self.low).log() - 1
-        return 2 * (value - self.low) / (self.high - self.low) - 1
-
-
-RANGES = {
-    "threshold": Range(0.01, 1.0, "parts of the regulator's largest level", is_log=True),
-    "hill": Range(1.0, 6.0, "1"),
-    "fold": Range(1.0, 100.0, "1"),
-    "production": Range(1.0, 100.0, "levels per time"),
-    "degradation": Range(0.1, 1.0, "1 / time"),
-}
+__all__ = ["Kinetics", "Range", "check_circuits", "circuits_of", "pack", "parameter_mask", "unpack"]
 
 
 @dataclass(frozen=True)
@@ -63,11 +33,21 @@ class Kinetics:
     hill, fold
         Hill coefficient; by how much the edge changes the production of gene j at most.
     production
-        Largest production of a gene [levels per time].
+        Largest production of a gene, of mRNA where the model has mRNA [levels per time].
     degradation
-        [1 / time].
+        Of protein [1 / time].
     presence
         1 where there is a gene, 0 where it is padding.
+    model
+        What the numbers are in.
+    more
+        Further quantities of genes ``(batch, genes)`` by name: "basal", "second_site", "mrna_degradation",
+        "translation", "delay"; one that is left out has the middle of its range in every gene.
+
+    Raises
+    ------
+    UnknownNameError
+        `more` names no such quantity.
     """
 
     sign: Tensor
@@ -77,30 +57,83 @@ class Kinetics:
     production: Tensor
     degradation: Tensor
     presence: Tensor
+    model: CircuitModel = RACIPE
+    more: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = ("basal", "second_site", "mrna_degradation", "translation", "delay")
+        for name in self.more:
+            if name not in known:
+                raise UnknownNameError("further quantity of a gene", name, known)
 
     @property
     def n_genes(self) -> Tensor:
         """How many genes each circuit has ``(batch,)``."""
         return self.presence.sum(1).long()
 
+    @property
+    def largest(self) -> Tensor:
+        """Level of protein that each gene has at its largest production ``(batch, genes)``."""
+        made = self.production
+        if self.model.expression == "mrna":
+            made = made * self.of_genes("translation") / self.of_genes("mrna_degradation")
+        return made / self.degradation
+
+    def of_genes(self, name: str) -> Float[Tensor, "batch genes"]:
+        """Return a further quantity of genes, given or in the middle of its range."""
+        if name in self.more:
+            return self.more[name]
+        return torch.full_like(self.presence, getattr(self.model.ranges, name).middle)
+
     def rows(self, index: slice | list[int] | Tensor) -> Kinetics:
         """Return some of the circuits."""
-        return Kinetics(*(getattr(self, field.name)[index] for field in fields(self)))
+        return self._each(lambda value: value[index])
 
     def to(self, dtype: torch.dtype) -> Kinetics:
         """Return the circuits in another dtype."""
-        return Kinetics(*(getattr(self, field.name).to(dtype) for field in fields(self)))
+        return self._each(lambda value: value.to(dtype))
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> Kinetics:
+        """Return the circuits with every tensor replaced by what a function makes of it."""
+        made: dict[str, Any] = {
+            one.name: function(value)
+            for one in fields(self)
+            if isinstance(value := getattr(self, one.name), Tensor)
+        }
+        more = {name: function(value) for name, value in self.more.items()}
+        return replace(self, **made, more=more)
 
 
-def unpack(x: Float[Tensor, "batch 7 genes genes"]) -> Kinetics:
-    """Return what a tensor of circuits means; differentiable, relaxed signs stay relaxed."""
-    edges = [RANGES[name].value(x[:, 1 + i]) for i, name in enumerate(CHANNELS[1 : 1 + N_EDGE])]
+def unpack(x: Float[Tensor, "batch 7 genes genes"], model: CircuitModel = RACIPE) -> Kinetics:
+    """Return what a tensor of circuits means; differentiable, relaxed signs stay relaxed.
+
+    Parameters
+    ----------
+    x
+        Circuits, see `sciadv.nets.graph`.
+    model
+        Whose ranges the places are in. Quantities that the tensor has no channel for have the middle of
+        their ranges.
+    """
+    ranges, sign = model.ranges, x[:, 0]
+    places = _shared(x[:, 1 : 1 + N_EDGE], sign, model)
+    names = CHANNELS[1 : 1 + N_EDGE]
+    threshold, hill, fold = (getattr(ranges, name).value(places[:, i]) for i, name in enumerate(names))
     on_genes = x[:, 1 + N_EDGE :].diagonal(dim1=2, dim2=3)
-    names = CHANNELS[1 + N_EDGE : 1 + N_EDGE + N_GENE]
-    genes = [RANGES[name].value(on_genes[:, i]) for i, name in enumerate(names)]
-    threshold, hill, fold = edges
-    production, degradation = genes
-    return Kinetics(x[:, 0], threshold, hill, fold, production, degradation, on_genes[:, -1])
+    production = ranges.production.value(on_genes[:, 0])
+    degradation = ranges.degradation.value(on_genes[:, 1])
+    return Kinetics(sign, threshold, hill, fold, production, degradation, on_genes[:, -1], model)
+
+
+def _shared(places: Tensor, sign: Tensor, model: CircuitModel) -> Float[Tensor, "batch 3 genes genes"]:
+    """Return the places of edges, the mean of those that share one where a model shares them."""
+    if model.shared == "none":
+        return places
+    dimensions = {"regulator": (3,), "target": (2,), "circuit": (2, 3)}[model.shared]
+    exists = sign.detach().abs()[:, None]
+    n_edges = exists.sum(dimensions, keepdim=True).clamp_min(1)
+    mean = (places * exists).sum(dimensions, keepdim=True) / n_edges
+    return mean.expand_as(places)
 
 
 def pack(kinetics: Kinetics) -> Float[Tensor, "batch 7 genes genes"]:
@@ -109,7 +142,7 @@ def pack(kinetics: Kinetics) -> Float[Tensor, "batch 7 genes genes"]:
     Raises
     ------
     InputError
-        A parameter lies outside its range, or something is not finite.
+        A parameter lies outside its range in the circuits' model, or something is not finite.
     """
     exists = kinetics.sign.abs()
     channels = [kinetics.sign]
@@ -118,20 +151,21 @@ def pack(kinetics: Kinetics) -> Float[Tensor, "batch 7 genes genes"]:
             getattr(kinetics, name),
             exists if name in CHANNELS[1 : 1 + N_EDGE] else kinetics.presence,
         )
-        place = torch.where(here > 0, RANGES[name].place(value), 0)
-        _check_places(name, place, value)
+        limits: Range = getattr(kinetics.model.ranges, name)
+        place = torch.where(here > 0, limits.place(value), 0)
+        _check_places(name, place, value, limits)
         channels.append(place if place.ndim == 3 else torch.diag_embed(place))
     channels.append(torch.diag_embed(kinetics.presence))
     return torch.stack([channel.to(kinetics.threshold.dtype) for channel in channels], 1)
 
 
-def _check_places(name: str, place: Tensor, value: Tensor) -> None:
+def _check_places(name: str, place: Tensor, value: Tensor, limits: Range) -> None:
     bad = (~(place.abs() <= 1 + 1e-5)).nonzero()
     if len(bad):
-        worst, limits = float(value[tuple(bad[0])]), RANGES[name]
+        worst = float(value[tuple(bad[0])])
         raise InputError(
             f"{name} of circuit {int(bad[0][0])} is {worst:g}, but its range is {limits.low:g} to "
-            f"{limits.high:g} [{limits.unit}]"
+            f"{limits.high:g} [{limits.unit}]; give its model ranges that hold it"
         )
 
 

@@ -1,8 +1,9 @@
-"""Steady states of Hill equations by damped Newton iterations, their Jacobians and leading eigenvalues.
+"""Steady states of circuits by damped Newton iterations, their Jacobians and leading eigenvalues.
 
-Computed in levels relative to each gene's largest, ``y = x k / g``, in which ``dy/dt = k (f(y) - y)`` and y
-lies in (0, 1]. Steady states are differentiated by the implicit function theorem, eigenvalues by their
-eigenvectors; nothing is propagated through the iterations or through time.
+Computed in levels relative to each gene's largest, in which a steady state is ``y = f(y)`` with y in (0, 1]:
+of mRNA and of what matures as well, each in parts of its own largest, so that these change only the Jacobian.
+Steady states are differentiated by the implicit function theorem, eigenvalues by their eigenvectors; nothing
+is propagated through the iterations or through time.
 """
 
 from __future__ import annotations
@@ -13,26 +14,25 @@ import torch
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
+from sciadv.physics.regulation.hill import edges_of, stage_rates
 from sciadv.physics.regulation.kinetics import Kinetics
+from sciadv.physics.regulation.promoters import Promoter, each, promoter_of
 
 
 @dataclass(frozen=True)
 class Relative:
-    """Hill equations in relative levels, batch first: ``f_j(y) = prod_i (a_ij + b_ij h_ij(y_i))``.
+    """Circuits in relative levels: ``dy_0/dt = r_0 (y_1 - y_0)``, ..., ``dy_K/dt = r_K (f(y_0) - y_K)``.
 
     Parameters
     ----------
-    a, b, hill, offset
-        ``(batch, genes, genes)`` as in `HillEquations`, thresholds relative.
-    degradation
-        ``(batch, genes)``.
+    promoter
+        f, thresholds relative.
+    rates
+        ``(batch, stages, genes)``, that of protein first.
     """
 
-    a: Tensor
-    b: Tensor
-    hill: Tensor
-    offset: Tensor
-    degradation: Tensor
+    promoter: Promoter
+    rates: Tensor
 
     @staticmethod
     def of(kinetics: Kinetics, *, absent_rate: float = 10.0) -> Relative:
@@ -40,24 +40,29 @@ class Relative:
 
         They return to their level at `absent_rate` [1 / time], too quick for a leading eigenvalue.
         """
-        sign, reach = kinetics.sign, 1 - 1 / kinetics.fold
-        a, b = 1 - reach * sign * (1 + sign) / 2, reach * sign
-        degradation = torch.where(kinetics.presence > 0, kinetics.degradation, absent_rate)
-        return Relative(a, b, kinetics.hill, -kinetics.hill * kinetics.threshold.log(), degradation)
+        rates = torch.where(kinetics.presence[:, None] > 0, stage_rates(kinetics), absent_rate)
+        edges = edges_of(kinetics, -kinetics.hill * kinetics.threshold.log())
+        return Relative(promoter_of(edges, kinetics.model), rates)
+
+    @property
+    def degradation(self) -> Tensor:
+        """Of protein ``(batch, genes)``."""
+        return self.rates[:, 0]
 
     def detach(self) -> Relative:
         """Return the equations as constants."""
-        return Relative(
-            *(part.detach() for part in (self.a, self.b, self.hill, self.offset, self.degradation))
-        )
+        return Relative(each(self.promoter, Tensor.detach), self.rates.detach())
 
     def parts(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``f(y)`` ``(..., genes)`` and ``df_j/dy_i`` ``(..., i, j)`` at y ``(..., genes)``."""
-        h = (self.offset + self.hill * y[..., None].log()).sigmoid()
-        factors = self.a + self.b * h
-        f = factors.prod(-2)
-        slope = f[..., None, :] * self.b * self.hill * h * (1 - h) / (factors * y[..., None])
-        return f, slope
+        """Return ``f(y)`` ``(..., genes)`` and ``df_j/dy_i`` ``(..., i, j)`` at y ``(..., batch, genes)``."""
+        promoter, levels = self.promoter, y.movedim(-1, 0)
+        n_more = y.ndim - 2
+        if n_more:
+            ones = (1,) * n_more
+            promoter = each(promoter, lambda part: part.reshape(*part.shape[:-1], *ones, part.shape[-1]))
+        f, slope = promoter.slopes(levels.log())
+        slope = slope / levels[:, None]
+        return f.movedim(0, -1), slope.movedim((0, 1), (-2, -1))
 
 
 def steady_states(
@@ -117,11 +122,19 @@ def differentiable(equations: Relative, y: Tensor) -> Tensor:
     return states
 
 
-def jacobians(equations: Relative, y: Tensor) -> Float[Tensor, "*batch genes genes"]:
-    """Return ``d(dy_j/dt)/dy_i`` at relative levels, rows j; similar to the Jacobian in levels."""
+def jacobians(equations: Relative, y: Tensor) -> Float[Tensor, "*batch states states"]:
+    """Return the Jacobians at relative levels, rows the derivatives; similar to those in levels.
+
+    The order of states is that of `HillEquations`: levels of protein first.
+    """
     slope = equations.parts(y)[1].transpose(-1, -2)
-    identity = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
-    return equations.degradation[..., None] * (slope - identity)
+    rates, n = equations.rates, y.shape[-1]
+    n_states = n * rates.shape[1]
+    loss = torch.diag_embed(rates.flatten(1))
+    step = torch.diag_embed(rates[:, :-1].flatten(1), offset=n)
+    upstream = n_states - n
+    source = torch.nn.functional.pad(rates[:, -1, :, None] * slope, (0, upstream, upstream, 0))
+    return source + (step - loss)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -18,14 +19,14 @@ Rate = Callable[[Tensor], Tensor]
 
 def simulate(
     kinetics: Kinetics,
-    initial: Float[Tensor, "batch genes"],
+    initial: Float[Tensor, "batch states"],
     *,
     t_end: float = 50.0,
     n_kept: int = 0,
     keep_from: float = 0.0,
     rtol: float = 1e-6,
     atol: float = 1e-9,
-) -> Float[Tensor, "kept batch genes"]:
+) -> Float[Tensor, "kept batch states"]:
     """Integrate circuits from their initial levels; the last kept state is that at `t_end`.
 
     Parameters
@@ -34,7 +35,8 @@ def simulate(
         The circuits, all different if need be.
     initial
         Levels at time 0, >= 0; their dtype is that of the arithmetic, and float32 suffices for an `rtol` of
-        1e-6.
+        1e-6. Levels of protein ``(batch, genes)``, where mRNA and what matures start at what would keep them
+        and are not returned; or whole states ``(batch, stages * genes)``, which are.
     t_end
         Time to integrate [time]; a gene's own time scale is 1 to 10.
     n_kept
@@ -56,25 +58,35 @@ def simulate(
 
 def integrated(
     kinetics: Kinetics,
-    initial: Float[Tensor, "batch genes"],
+    initial: Float[Tensor, "batch states"],
     span: Span,
     tolerances: Tolerances | None = None,
 ) -> Integration:
     """Integrate circuits as `simulate` does, and return which could not be integrated instead of raising."""
-    expected = tuple(kinetics.presence.shape)
-    if tuple(initial.shape) != expected:
+    equations = HillEquations.of(kinetics)
+    start = _state(equations, kinetics, initial)
+    found = integrate(
+        lambda index: autonomous(HillEquations.of(kinetics.rows(index))),
+        start.contiguous(),
+        span,
+        scale=equations.state(kinetics.largest.T),
+        tolerances=tolerances,
+    )
+    return replace(found, levels=found.levels[..., : initial.shape[1]])
+
+
+def _state(equations: HillEquations, kinetics: Kinetics, initial: Tensor) -> Float[Tensor, "states batch"]:
+    """Return the state at the start for levels of protein, or for a whole state."""
+    n, n_genes = kinetics.presence.shape
+    n_states = kinetics.model.n_stages * n_genes
+    if tuple(initial.shape) not in ((n, n_genes), (n, n_states)):
+        whole = f", or (batch, states), {(n, n_states)}" if n_states > n_genes else ""
         raise InputError(
-            f"initial levels have shape {tuple(initial.shape)}, but (batch, genes) is {expected}"
+            f"initial levels have shape {tuple(initial.shape)}, but (batch, genes) is {(n, n_genes)}{whole}"
         )
     if not bool(((initial >= 0) & initial.isfinite()).all()):
         raise InputError("initial levels must be finite and >= 0; concentrations are not negative")
-    return integrate(
-        lambda index: autonomous(HillEquations.of(kinetics.rows(index))),
-        initial.T.contiguous(),
-        span,
-        scale=(kinetics.production / kinetics.degradation).T,
-        tolerances=tolerances,
-    )
+    return initial.T if initial.shape[1] == n_states else equations.state(initial.T)
 
 
 def autonomous(rate: Rate) -> TimedRate:

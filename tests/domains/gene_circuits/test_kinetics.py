@@ -9,8 +9,9 @@ from scipy.optimize import brentq
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.domains.gene_circuits.random_circuits import random_circuits
 from sciadv.errors import InputError
+from sciadv.physics.regulation.circuit_model import RACIPE
 from sciadv.physics.regulation.hill import HillEquations
-from sciadv.physics.regulation.kinetics import RANGES, check_circuits, circuits_of, pack, unpack
+from sciadv.physics.regulation.kinetics import check_circuits, circuits_of, pack, unpack
 from sciadv.physics.regulation.steady import Relative, jacobians, steady_states
 from sciadv.physics.regulation.trajectories import simulate
 
@@ -70,8 +71,8 @@ def test_units_and_places_are_inverse():
     x = random_circuits(20, 4, seed=4)
     torch.testing.assert_close(pack(unpack(x)), x, atol=1e-5, rtol=0)
     kinetics = unpack(x)
-    for name, limits in RANGES.items():
-        value = getattr(kinetics, name)
+    for name in ("threshold", "hill", "fold", "production", "degradation"):
+        value, limits = getattr(kinetics, name), getattr(RACIPE.ranges, name)
         assert float(value.min()) >= limits.low * 0.999
         assert float(value.max()) <= limits.high * 1.001
 
