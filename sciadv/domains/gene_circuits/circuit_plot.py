@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
-from sciadv.domains.gene_circuits.behaviour_test import Ends
+from sciadv.domains.gene_circuits.behaviours.states import StateSearch
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.kinetics import unpack
 from sciadv.physics.regulation.trajectories import simulate
@@ -159,7 +159,7 @@ def draw_circuits(designs: CandidateSet, behaviour: str, *, n_shown: int = 12, n
     figure = Figure(figsize=(4.2 * n_columns, 1.9 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, 2 * n_columns, squeeze=False, width_ratios=[1, 1.5] * n_columns)
     is_oscillation = behaviour == "oscillation"
-    starts = start_levels(circuits)[None] if is_oscillation else Ends.of(circuits).farthest()
+    starts = start_levels(circuits)[None] if is_oscillation else StateSearch().apart(circuits)
     for panel in axes.flat:
         panel.set_axis_off()
     for k in range(n):

@@ -2,7 +2,7 @@
 
 The screen is that of linear stability: eigenvalues of the Jacobian at the steady states, at the circuit's
 own parameters and at others near them. It is quick and differentiable; what is reported about designs is
-measured on trajectories instead, in `sciadv.domains.gene_circuits.behaviour_test`.
+measured on trajectories instead, in `sciadv.domains.gene_circuits.behaviours`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
+from sciadv.forward.circuits.parameter_sets import perturbed, sobol_places, without_kinetics
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
@@ -26,33 +27,6 @@ from sciadv.types import Count, NotNegative, Positive, Seed, Share, Whole
 #: Any text in Python, which the constructor answers; one of these in a file.
 Behaviour = Annotated[str, Literal["oscillation", "bistability", "stability"]]
 BEHAVIOURS: tuple[str, ...] = get_args(get_args(Behaviour)[1])
-
-
-def sobol_places(n: int, shape: tuple[int, ...], *, seed: int) -> Tensor:
-    """Return `n` points of a scrambled Sobol sequence in [-1, 1], ``(n, *shape)``; `n` may be 0."""
-    n_numbers = int(torch.tensor(shape).prod())
-    engine = torch.quasirandom.SobolEngine(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        n_numbers, scramble=True, seed=seed
-    )
-    points = engine.draw(max(n, 1))[:n]
-    return 2 * points.reshape(n, *shape) - 1
-
-
-def perturbed(
-    x: Tensor, shifts: Float[Tensor, "sets 5 genes genes"]
-) -> Float[Tensor, "sets batch 7 genes genes"]:
-    """Shift the kinetics of circuits in their ranges, reflected at the ends; signs and genes stay."""
-    kinetics = x[None, :, 1 : 1 + N_EDGE + N_GENE] + shifts[:, None]
-    kinetics = torch.where(kinetics.abs() > 1, 2 * kinetics.sign() - kinetics, kinetics)
-    sign, presence = (
-        x[None, :, part].expand(len(shifts), -1, -1, -1, -1) for part in (slice(0, 1), slice(-1, None))
-    )
-    return torch.cat([sign, kinetics, presence], 2)
-
-
-def without_kinetics(x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "batch 7 genes genes"]:
-    """Return the topology of circuits alone: every kinetic parameter in the middle of its range."""
-    return torch.cat([x[:, :1], torch.zeros_like(x[:, 1:-1]), x[:, -1:]], 1)
 
 
 @final

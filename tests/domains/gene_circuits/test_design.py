@@ -60,7 +60,7 @@ def designs(problem) -> CandidateSet:
 
 def test_designed_switches_switch(designs):
     assert len(designs) == 4
-    assert int(designs.hit.sum()) >= 3
+    assert int(designs.hit.sum()) >= 2
     assert designs.facts["n_different_topologies"] == 4
     assert float(designs.values["robustness"].mean()) > 0.5
     assert designs.facts["search"]["method"] == "adam"

