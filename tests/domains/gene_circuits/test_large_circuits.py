@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from sciadv.domains.gene_circuits.behaviour_test import BehaviourTest
+from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation
 from sciadv.domains.gene_circuits.circuit_plot import gene_name, plot_circuits
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.physics.regulation.kinetics import circuits_of
 
-QUICK = RobustnessSettings(n_sets=2, test=BehaviourTest(t_end=20.0, n_kept=40))
+SHORT = Oscillation(t_end=20.0, n_kept=40, n_extensions=0)
+QUICK = RobustnessSettings(n_sets=2, test=BehaviourTest(oscillation=SHORT))
 
 
 def rings(n_genes: int) -> torch.Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar, final
 
 import torch
@@ -51,9 +52,9 @@ class Oscillation:
     least_amplitude: float = 0.05
     most_decay: float = 0.01
     least_cycles: int = 3
-    n_extensions: int = 2
+    n_extensions: int = 1
     longer: float = 4.0
-    settling: Settling = Settling(times=(50.0,), near=0.02)  # frozen
+    settling: Settling = field(default_factory=partial(Settling, times=(50.0,), near=0.02))
     chunk: int = 4096
 
     def measure(self, x: Float[Tensor, "batch 7 genes genes"]) -> Measured:
@@ -88,9 +89,7 @@ class Oscillation:
     def _windows(self, kinetics: Kinetics, initial: Tensor, t_end: float) -> tuple[Measured, Tensor]:
         """Integrate and measure the second half; return the last levels as well."""
         n_kept = round(self.n_kept * t_end / self.t_end)
-        second = simulate(
-            kinetics, initial, t_end=t_end, n_kept=n_kept, keep_from=t_end / 2, rtol=self.rtol
-        )
+        second = simulate(kinetics, initial, t_end=t_end, n_kept=n_kept, keep_from=t_end / 2, rtol=self.rtol)
         before, after = (swing(window) for window in second.chunk(2))
         relative = after / second.mean(0).clamp_min(torch.finfo(second.dtype).tiny)
         gene = (relative * kinetics.presence).argmax(1)
