@@ -17,7 +17,10 @@ from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel, Range
 
-__all__ = ["Kinetics", "Range", "check_circuits", "circuits_of", "pack", "parameter_mask", "unpack"]
+__all__ = ["MORE", "Kinetics", "Range", "check_circuits", "circuits_of", "pack", "parameter_mask", "unpack"]
+
+#: Quantities of genes that a tensor of circuits has no channel for.
+MORE = ("basal", "second_site", "mrna_degradation", "translation", "delay")
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,9 @@ class Kinetics:
     more: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = ("basal", "second_site", "mrna_degradation", "translation", "delay")
         for name in self.more:
-            if name not in known:
-                raise UnknownNameError("further quantity of a gene", name, known)
+            if name not in MORE:
+                raise UnknownNameError("further quantity of a gene", name, MORE)
 
     @property
     def n_genes(self) -> Tensor:
