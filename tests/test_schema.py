@@ -155,7 +155,7 @@ def test_a_magnitude_is_of_something():
         (
             'kind = "block-sum"\n',
             "",
-            "forward.kind is missing; there are: acoustic-crosswell, beam, block-sum, blur, born-scattering",
+            "forward.kind is missing; there are: acoustic-crosswell, analog-amplifier, beam, block-sum, blur",
         ),
         (f"[forward]\n{FORWARD}", "forward = 3", "forward.kind is missing"),
         ("[solver]\nrestarts = 3", "[solver.kind]\nrestarts = 3", "solver.kind: it should be a valid string"),

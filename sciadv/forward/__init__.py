@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sciadv.forward.adapters import as_forward
 from sciadv.forward.adapters.exports import to_deepinv, to_dense, to_odl, to_pylops, to_scipy
 from sciadv.forward.base import Forward, LinearForward, NonlinearForward, compose, scale
+from sciadv.forward.circuits.analog_amplifier import AnalogAmplifier
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
 from sciadv.forward.design.beam import Beam
 from sciadv.forward.design.coating import Coating
@@ -46,6 +47,7 @@ from sciadv.registry.settings import parameters_of
 __all__ = [
     "FORWARDS",
     "AcousticCrosswell",
+    "AnalogAmplifier",
     "Beam",
     "BlockSum",
     "Blur",

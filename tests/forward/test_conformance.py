@@ -22,6 +22,7 @@ def test_every_registered_kind_is_tested(covered_kinds: set[str]):
         "coating",  # in metres: test_coating.py
         "harmonic-texture",  # in metres: test_harmonic_texture.py
         "beam",  # its gradient cannot be differentiated again: test_beam.py
+        "analog-amplifier",  # in farads and ohms: circuits/test_analog_amplifier.py
         "microstructure",  # its gradient cannot be differentiated again: test_microstructure.py
         "acoustic-crosswell",  # with deepwave: test_acoustic.py
         "gridded-fourier",  # with torchkbnufft: test_gridded.py

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+
+from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet, Presentation
 from sciadv.designs.aim import Aim
@@ -94,8 +97,15 @@ def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) 
         reachable=goals if reach is None else reach.nearest,
         reason="" if reach is None else reach.reason,
         objectives={wish.name: wish.direction for wish in aim.objectives if wish.direction},
+        files=_files(aim, designs),
         was_interrupted=outcome.was_interrupted,
     )
+
+
+def _files(aim: Aim, designs: Evaluated) -> Mapping[str, str]:
+    """Return the files that the model writes of designs, by name; none where it writes none."""
+    write: Callable[[Tensor], Mapping[str, str]] | None = getattr(aim.model, "files", None)
+    return {} if write is None else write(designs.x)
 
 
 def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:

@@ -1,0 +1,1 @@
+"""Analog circuits: published amplifiers and netlists as designs and topologies."""

@@ -1,0 +1,114 @@
+"""Responses of netlists by ngspice, which shares no code with ours; many circuits by one process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+
+from sciadv.errors import InputError, MissingPackageError
+from sciadv.physics.small_signal.netlist import Netlist
+from sciadv.physics.small_signal.spice_writer import to_spice
+
+Complex = npt.NDArray[np.complex128]
+Array = npt.NDArray[np.float64]
+
+
+def is_installed() -> bool:
+    """Say whether ngspice is on the path."""
+    return shutil.which("ngspice") is not None
+
+
+def responses(
+    netlists: Sequence[Netlist | str],
+    outputs: Sequence[str],
+    *,
+    lowest: float,
+    highest: float,
+    per_decade: int,
+    seconds: float = 600.0,
+) -> tuple[Array, Complex]:
+    """Return frequencies [Hz] ``(n,)`` and the voltages of one node of each circuit ``(circuits, n)``.
+
+    Parameters
+    ----------
+    netlists
+        The circuits, or the text of files without analyses; their sources have small-signal amplitudes.
+    outputs
+        A node of each.
+    lowest, highest, per_decade
+        Frequencies, evenly in the logarithm [Hz].
+    seconds
+        How long it may take.
+
+    Raises
+    ------
+    MissingPackageError
+        ngspice is not installed.
+    InputError
+        It has not solved a circuit, or takes too long.
+    """
+    sweep = f"ac dec {per_decade} {lowest:.17g} {highest:.17g}"
+    with TemporaryDirectory() as folder:
+        commands = []
+        for i, one in enumerate(netlists):
+            text = one if isinstance(one, str) else to_spice(one)
+            (Path(folder) / f"{i}.cir").write_text(text, encoding="utf-8")
+            commands += [f"source {i}.cir", sweep, f"write {i}.raw v({outputs[i]})", "destroy all", "remcirc"]
+        run(commands, Path(folder), seconds=seconds)
+        found = [_read_raw(Path(folder) / f"{i}.raw") for i in range(len(netlists))]
+    return found[0][0], np.stack([response for _, response in found])
+
+
+def run(
+    commands: Sequence[str],
+    folder: Path,
+    *,
+    seconds: float = 600.0,
+) -> str:
+    """Run commands of ngspice in a folder; return what it says.
+
+    Raises
+    ------
+    MissingPackageError
+        ngspice is not installed.
+    InputError
+        It takes too long.
+    """
+    if not is_installed():
+        raise MissingPackageError("circuits are verified by the program ngspice; apt-get install ngspice")
+    script = ["* commands", ".control", "set filetype=binary", *commands, "quit 0", ".endc", ".end", ""]
+    (folder / "commands.sp").write_text("\n".join(script), encoding="utf-8")
+    try:
+        done = subprocess.run(  # a program that the user has installed
+            ["ngspice", "-b", "commands.sp"],  # found on the path
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"ngspice has taken longer than {seconds:g} s") from error
+    return done.stdout + done.stderr
+
+
+def _read_raw(path: Path) -> tuple[Array, Complex]:
+    """Return frequencies and the one voltage of a binary file of ngspice.
+
+    Raises
+    ------
+    InputError
+        There is none: the circuit could not be solved.
+    """
+    if not path.is_file():
+        raise InputError(f"ngspice has not solved circuit {path.stem}; is its netlist complete?")
+    head, _, body = path.read_bytes().partition(b"Binary:\n")
+    n_points = int(head.partition(b"No. Points:")[2].split()[0])
+    columns = np.frombuffer(body, dtype=np.complex128, count=2 * n_points).reshape(n_points, 2)
+    return columns[:, 0].real.copy(), columns[:, 1].copy()
