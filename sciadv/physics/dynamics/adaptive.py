@@ -6,6 +6,7 @@ next one that waits, so that quick and slow systems do not wait for one another.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -28,7 +29,8 @@ Rates = Callable[[Tensor], TimedRate]
 class _Slots:
     """The systems in work: which, and where they are; times are float64 whatever the states are.
 
-    `slope` is the rate at x, `kept` how many states were kept.
+    `slope` is the rate at x, `log_error` the logarithm of the last step's error as a part of what was
+    allowed, `kept` how many states were kept.
     """
 
     index: Tensor
@@ -37,7 +39,7 @@ class _Slots:
     scale: Tensor
     t: Tensor
     h: Tensor
-    error: Tensor
+    log_error: Tensor
     kept: Tensor
     n_steps: Tensor
 
@@ -74,11 +76,12 @@ class Integrator:
     def __post_init__(self) -> None:
         """Fill the slots."""
         like, n = self.initial, self.initial.shape[1]
-        self.levels = like.new_full((self.span.n_kept, n, len(like)), torch.nan)
+        self.levels = like.new_full((n, self.span.n_kept, len(like)), torch.nan)
         self.reached = torch.full((n,), self.span.start, dtype=torch.float64, device=like.device)
         self.n_steps = torch.zeros(n, dtype=torch.long, device=like.device)
         self.limits = self.span.limits(like.device)
         self.rows, self.weights, self.dense = self.pair.tensors(like)
+        self.nodes = torch.tensor(self.pair.nodes[1:], dtype=torch.float64, device=like.device)[:, None]
         self._install(self._next(self.n_slots))
 
     @property
@@ -96,7 +99,7 @@ class Integrator:
         slope = self.rates(index)(x, t)
         h = self._first_step(x, slope, scale)
         none = torch.zeros_like(index)
-        return _Slots(index, x, slope, scale, t, h, torch.ones_like(h), none, none)
+        return _Slots(index, x, slope, scale, t, h, torch.zeros_like(h), none, none)
 
     def _first_step(self, x: Tensor, slope: Tensor, scale: Tensor) -> Tensor:
         """Return a step along which no state changes by more than a hundredth of its size."""
@@ -108,12 +111,16 @@ class Integrator:
         """Put systems to work."""
         self.slots = slots
         self.rate = self.rates(slots.index)
-        self.stages = slots.x.new_empty(len(self.weights), *slots.x.shape)
+        n, shape = len(self.weights), slots.x.shape
+        stages = slots.x.new_empty(n, *shape)
+        self.stages = stages.unbind()
+        self.earlier = [stages[:i].flatten(1).T for i in range(1, n + 1)]
 
     def refill(self) -> None:
         """Give the slots of systems that are done to those that wait."""
         slots = self.slots
-        is_active = self._is_active()
+        has_step = slots.h > 1e-13 * self.span.length
+        is_active = (slots.t < self.span.end) & has_step & (slots.n_steps < self.tolerances.max_steps)
         n_free = self.n_slots - int(is_active.sum())
         waiting = self.initial.shape[1] - self.n_started
         if n_free == self.n_slots - len(slots.index) or (waiting and n_free < self.n_slots // 8):
@@ -125,82 +132,85 @@ class Integrator:
         slots = slots.take(kept)
         self._install(slots.join(self._next(n_free)) if waiting else slots)
 
-    def _is_active(self) -> Tensor:
-        slots = self.slots
-        has_step = slots.h > 1e-13 * self.span.length
-        return (slots.t < self.span.end) & has_step & (slots.n_steps < self.tolerances.max_steps)
-
     def attempt(self) -> None:
         """Try a step of every slot, keep what lies in the steps that are exact enough."""
         slots = self.slots
         limit = self._limit(slots.t)
-        length = limit - slots.t
-        h = torch.where(length < 2 * slots.h, length / 2, slots.h)  # never a last step of almost nothing
-        is_last = length <= slots.h
-        h = torch.where(is_last, length, h) * self._is_active()
-        x, error = self._try(h, limit)
-        is_exact = error <= 1
-        t = torch.where(is_last & (h > 0), limit, slots.t + h)
-        self._keep(h, t, is_exact)
-        self._advance(x, t, h, error, is_exact)
+        left = limit - slots.t
+        is_last = left <= slots.h
+        h = torch.where(left < 2 * slots.h, left / 2, slots.h)  # never a last step of almost nothing
+        h = torch.where(is_last, left, h)
+        x, log_error = self._try(h, limit)
+        is_exact = log_error <= 0
+        t = torch.where(is_exact, torch.where(is_last, limit, slots.t + h), slots.t)
+        kept = self.span.n_before(t)
+        self._keep(h, kept)
+        self.slots = replace(
+            slots,
+            x=torch.where(is_exact, x, slots.x),
+            slope=torch.where(is_exact, self.stages[-1], slots.slope),
+            t=t,
+            h=h * self._factor(log_error, is_exact),
+            log_error=torch.where(is_exact, log_error.clamp_min(-9.0), slots.log_error),
+            kept=kept,
+            n_steps=slots.n_steps + (h > 0),
+        )
         self._pass_breaks(is_last & is_exact)
 
     def _limit(self, t: Tensor) -> Tensor:
         """Return the time that a step from t must not cross."""
         limits = self.limits
+        if len(limits) == 1:
+            return limits
         return limits[torch.searchsorted(limits, t, right=True).clamp_max(len(limits) - 1)]
 
     def _try(self, h: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the states after steps h, and their errors as parts of what is allowed."""
-        slots, stages = self.slots, self.stages
-        n, h_x = len(slots.x), h.to(slots.x.dtype)
-        last = limit - 1e-12 * limit.abs()  # a rate that jumps at the limit is taken before it
-        stages[0] = x = slots.slope
+        """Return the states after steps h, and the logarithms of their errors as parts of what is allowed."""
+        slots, rule = self.slots, self.tolerances
+        h_x = h.to(slots.x.dtype)
+        before = limit - 1e-12 * limit.abs()  # a rate that jumps at the limit is taken before it
+        times = torch.minimum(torch.addcmul(slots.t, self.nodes, h), before)
+        self.stages[0].copy_(slots.slope)
+        x = slots.x
         for i, row in enumerate(self.rows):
-            slope = (row @ stages[: i + 1].flatten(1)).view(n, -1)
+            slope = torch.mv(self.earlier[i], row).view_as(x)
             x = torch.addcmul(slots.x, slope, h_x)
-            stages[i + 1] = self.rate(x, torch.minimum(slots.t + self.pair.nodes[i + 1] * h, last))
-        error = (self.weights @ stages.flatten(1)).view(n, -1) * h_x
-        tolerance = self.tolerances.rtol * torch.maximum(slots.x.abs(), x.abs())
-        allowed = torch.add(tolerance, slots.scale, alpha=self.tolerances.atol)
-        return x, (error / allowed).abs().amax(0).double().nan_to_num(torch.inf).clamp_min(1e-8)
+            self.stages[i + 1].copy_(self.rate(x, times[i]))
+        error = torch.mv(self.earlier[-1], self.weights).view_as(x) * h_x
+        allowed = torch.maximum(slots.x.abs(), x.abs()).mul_(rule.rtol).add_(slots.scale, alpha=rule.atol)
+        largest = error.div_(allowed).abs_().amax(0)
+        return x, largest.double().nan_to_num_(torch.inf).log_().clamp_min_(-18.0)
 
-    def _keep(self, h: Tensor, t: Tensor, is_exact: Tensor) -> None:
+    def _factor(self, log_error: Tensor, is_exact: Tensor) -> Tensor:
+        """Return by how much the next steps are longer than the last ones."""
+        rule = self.tolerances
+        power = -1 / self.pair.order
+        smooth = (power + 0.75 * rule.smoothing) * log_error
+        smooth += rule.smoothing * self.slots.log_error
+        longest = torch.where(is_exact, math.log(rule.grow), 0.0)
+        exponent = torch.where(is_exact, smooth, power * log_error) + math.log(rule.safety)
+        return exponent.clamp_min(math.log(rule.shrink)).minimum(longest).exp()
+
+    def _keep(self, h: Tensor, kept: Tensor) -> None:
         """Keep the states at even times within the accepted steps."""
         slots = self.slots
-        n_new = (self.span.n_before(t) - slots.kept) * is_exact
+        n_new = kept - slots.kept
         slot = torch.repeat_interleave(n_new)
         if not len(slot):
             return
-        before = n_new.cumsum(0) - n_new
-        place = slots.kept[slot] + torch.arange(len(slot), device=slot.device) - before[slot]
+        after = n_new.cumsum(0)
+        place = kept[slot] - after[slot] + torch.arange(len(slot), device=slot.device)
         at = self.span.first + (place + 1).double() * self.span.spacing
-        theta = ((at - slots.t[slot]) / h[slot]).to(slots.x.dtype)
-        parts = (self.dense @ self.stages.flatten(1)).view(len(self.dense), *slots.x.shape)[..., slot]
-        change = parts[-1]
-        for part in reversed(parts[:-1].unbind()):
-            change = torch.addcmul(part, change, theta)
-        x = torch.addcmul(slots.x[:, slot], change, theta * h[slot].to(theta.dtype))
-        self.levels[place, slots.index[slot]] = x.T
-
-    def _advance(self, x: Tensor, t: Tensor, h: Tensor, error: Tensor, is_exact: Tensor) -> None:
-        """Move the slots on, and choose their next steps."""
-        slots, rule = self.slots, self.tolerances
-        power = -1 / self.pair.order
-        factor = rule.safety * error ** (power + 0.75 * rule.smoothing) * slots.error**rule.smoothing
-        refused = (rule.safety * error**power).clamp(rule.shrink, 1)
-        factor = torch.where(is_exact, factor.clamp(rule.shrink, rule.grow), refused)
-        slope = torch.where(is_exact, self.stages[-1], slots.slope)
-        self.slots = replace(
-            slots,
-            x=torch.where(is_exact, x, slots.x),
-            slope=slope,
-            t=torch.where(is_exact, t, slots.t),
-            h=h * factor,
-            error=torch.where(is_exact, error.clamp_min(1e-4), slots.error),
-            kept=torch.where(is_exact, self.span.n_before(t), slots.kept),
-            n_steps=slots.n_steps + (h > 0),
-        )
+        h_kept = h[slot]
+        theta = ((at - slots.t[slot]) / h_kept).to(slots.x.dtype)[:, None]
+        parts = (self.dense @ self.earlier[-1].T).view(len(self.dense), *slots.x.shape)
+        rows = parts.permute(2, 0, 1).contiguous().index_select(0, slot)  # rows of slots: close in memory
+        change = rows[:, -1]
+        for i in range(2, len(self.dense) + 1):
+            change = torch.addcmul(rows[:, -i], change, theta)
+        begin = slots.x.T.contiguous().index_select(0, slot)
+        x = torch.addcmul(begin, change, theta * h_kept.to(theta.dtype)[:, None])
+        self.levels[slots.index[slot], place] = x
 
     def _pass_breaks(self, is_there: Tensor) -> None:
         """Take the rates anew where they may have jumped."""
@@ -211,7 +221,8 @@ class Integrator:
     def result(self) -> Integration:
         """Return what was kept."""
         is_done = self.reached >= self.span.end
-        return Integration(self.levels, self.reached, self.n_steps, is_done, self.span.end)
+        levels = self.levels.transpose(0, 1)
+        return Integration(levels, self.reached, self.n_steps, is_done, self.span.end)
 
 
 def integrate(

@@ -94,11 +94,8 @@ class Product:
 
     def value(self, log_x: Tensor) -> Tensor:
         """Return f ``(genes, *batch)`` at logarithms of levels ``(genes, *batch)``."""
-        part = self.scale
-        for i in range(len(log_x)):
-            h = torch.addcmul(self.offset[i], self.hill[i], log_x[i]).sigmoid()
-            part = part * torch.addcmul(self.a[i], self.b[i], h)
-        return self.base + part
+        h = torch.addcmul(self.offset, self.hill, log_x[:, None]).sigmoid()
+        return torch.addcmul(self.base, self.scale, torch.addcmul(self.a, self.b, h).prod(0))
 
     def slopes(self, log_x: Tensor) -> tuple[Tensor, Tensor]:
         """Return f, and ``df_j / dlog x_i`` ``(genes i, genes j, *batch)``."""
@@ -136,11 +133,8 @@ class Sum:
 
     def value(self, log_x: Tensor) -> Tensor:
         """Return f; ``(genes, *batch)``."""
-        total = self.base
-        for i in range(len(log_x)):
-            h = torch.addcmul(self.offset[i], self.hill[i], log_x[i]).sigmoid()
-            total = torch.addcmul(total, self.rise[i], h)
-        return total
+        h = torch.addcmul(self.offset, self.hill, log_x[:, None]).sigmoid()
+        return self.base + (self.rise * h).sum(0)
 
     def slopes(self, log_x: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and its slopes."""

@@ -71,6 +71,7 @@ def integrated(
         span,
         scale=equations.state(kinetics.largest.T),
         tolerances=tolerances,
+        n_slots=max(256, min(4096, 2**17 // len(start) ** 2)),  # values of edges that a cache holds
     )
     return replace(found, levels=found.levels[..., : initial.shape[1]])
 

@@ -42,7 +42,7 @@ def test_batch_is_one_by_one():
 
 
 def test_padding_changes_nothing():
-    small = random_circuits(5, 3, seed=3)
+    small = random_circuits(5, 3, seed=3).double()
     padded = torch.nn.functional.pad(small, (0, 2, 0, 2))
     ends = simulate(unpack(small), levels(small), t_end=20.0)[0]
     start = torch.nn.functional.pad(levels(small), (0, 2))

@@ -139,7 +139,7 @@ def test_a_stiff_system_is_flagged_and_the_others_are_right():
     assert found.is_done.tolist() == [True, False]
     assert bool(found.levels[-1, 0].isfinite().all())
     assert bool(found.levels[-1, 1].isnan().all())
-    with pytest.raises(InputError, match=r"1 of 2 systems .* system 1 stopped at .* after 500 steps"):
+    with pytest.raises(InputError, match=r"1 of 2 systems .* system 1 stopped at .* after 5.. steps"):
         found.check()
 
 
