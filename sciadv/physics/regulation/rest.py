@@ -25,7 +25,8 @@ class Settling:
     Parameters
     ----------
     times
-        Lengths of the integrations, one after the other [time]; the later ones of those not at rest only.
+        Lengths of the integrations, one after the other [time]; the later ones of those not at rest only. 0
+        first asks for a stable state near the start.
     rtol
         Largest error of a step of a trajectory, as a part of each level.
     near
@@ -44,13 +45,13 @@ class Settling:
 
 
 def largest_levels(kinetics: Kinetics) -> Float[Tensor, "batch genes"]:
-    """Return the largest level of each gene, production / degradation; 0 for an absent one."""
-    return kinetics.presence * kinetics.production / kinetics.degradation
+    """Return the largest level of each gene; 0 for an absent one."""
+    return kinetics.presence * kinetics.largest
 
 
 def relative_levels(kinetics: Kinetics, x: Tensor, *, least: float = 1e-6) -> Tensor:
     """Return levels as parts of each gene's largest, 1 for absent genes, not below `least`."""
-    parts = x * kinetics.degradation / kinetics.production
+    parts = x / kinetics.largest
     return torch.where(kinetics.presence > 0, parts.clamp_min(least), 1.0)
 
 
@@ -116,7 +117,8 @@ def settle(
             break
         for part in torch.split(rows, settling.chunk):
             some = kinetics.rows(part)
-            ends = simulate(some, x[part], t_end=time, rtol=settling.rtol)[-1]
+            start = x[part]
+            ends = simulate(some, start, t_end=time, rtol=settling.rtol)[-1] if time else start
             state, found = stable_state_near(some, ends, settling)
             x[part] = torch.where(found[:, None], state, ends)
             at_rest[part] = found
