@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciadv.domains.gene_circuits.behaviours.behaviour import Measured, uneven_levels
-from sciadv.domains.gene_circuits.behaviours.cycles import cycles, swing
+from sciadv.physics.dynamics.oscillations import measure_oscillations
 from sciadv.physics.regulation.kinetics import Kinetics, unpack
 from sciadv.physics.regulation.rest import Settling, settle
 from sciadv.physics.regulation.trajectories import simulate
@@ -94,7 +94,7 @@ class Oscillation:
         relative = after / second.mean(0).clamp_min(torch.finfo(second.dtype).tiny)
         gene = (relative * kinetics.presence).argmax(1)
         rows = torch.arange(len(gene), device=gene.device)
-        found = cycles(second[:, rows, gene], t_end / 2 / n_kept)
+        found = measure_oscillations(second[:, rows, gene], spacing=t_end / 2 / n_kept)
         measured = {
             "amplitude": relative[rows, gene],
             "period": found.period,
@@ -114,3 +114,23 @@ class Oscillation:
     def coarser(self) -> Oscillation:
         """Return the test without extensions of undecided trajectories, integrated less exactly."""
         return replace(self, n_extensions=0, rtol=100 * self.rtol)
+
+
+def swing(series: Float[Tensor, "time ..."]) -> Float[Tensor, ...]:
+    """Return largest less least value of series, both at the vertex of a parabola through three samples.
+
+    Examples
+    --------
+    >>> coarse = torch.sin(0.7 * torch.arange(40, dtype=torch.float64))
+    >>> round(float(swing(coarse)), 3)
+    2.0
+    """
+    return _top(series) + _top(-series)
+
+
+def _top(series: Tensor) -> Tensor:
+    before, here, after = series[:-2], series[1:-1], series[2:]
+    bend = (2 * here - before - after).clamp_min(torch.finfo(series.dtype).tiny)
+    peak = here + (after - before).square() / (8 * bend)
+    is_peak = (here >= before) & (here >= after)
+    return torch.where(is_peak, peak, here).amax(0)

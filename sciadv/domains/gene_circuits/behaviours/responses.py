@@ -1,7 +1,7 @@
 """Responses of circuits to an inducer: to slow ramps of its dose up and down, and to a step.
 
-Which gene is the input is for the caller to say; where it is not said, every gene is tried as the input, and a
-behaviour reports the pair of input and output that shows it best.
+Which gene is the input is for the caller to say; where it is not said, every gene is tried as the input, and
+a behaviour reports the pair of input and output that shows it best.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Ends:
         for what, gene in (("input", self.input_gene), ("output", self.output_gene)):
             if gene is not None and not 0 <= gene < largest:
                 raise InputError(
-                    f"gene {gene}, counted from 0, is asked to be the {what}, but no circuit here has more than "
-                    f"{largest} genes; choose one that exists, or none to try all"
+                    f"gene {gene}, counted from 0, is asked to be the {what}, but no circuit here has more "
+                    f"than {largest} genes; choose one that exists, or none to try all"
                 )
         return list(range(largest)) if self.input_gene is None else [self.input_gene]
 
@@ -96,7 +96,7 @@ class Ramp:
     def follow(
         self, x: Float[Tensor, "batch 7 genes genes"], ends: Ends
     ) -> tuple[Float[Tensor, "2 doses inputs batch genes"], Bool[Tensor, "inputs batch"]]:
-        """Return the levels at rest on the way up and down, both by rising dose, and what rests throughout."""
+        """Return levels at rest on the way up and down, both by rising dose, and what rests throughout."""
         inputs = ends.inputs(x)
         kinetics = unpack(x.repeat(len(inputs), 1, 1, 1))
         gene = torch.tensor(inputs, device=x.device).repeat_interleave(len(x))

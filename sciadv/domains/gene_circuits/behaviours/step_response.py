@@ -19,8 +19,8 @@ from sciadv.domains.gene_circuits.behaviours.responses import Ends, Step, at_pai
 class Adaptation:
     """An output that answers a lasting step of the input, and comes back to where it was.
 
-    Sensitivity is the relative change of the output at its peak over that of the input, precision the relative
-    change of the input over that of the output at rest.
+    Sensitivity is the relative change of the output at its peak over that of the input, precision the
+    relative change of the input over that of the output at rest.
 
     W. Ma, A. Trusina, H. El-Samad, W. A. Lim, C. Tang, Defining network topologies that can achieve
     biochemical adaptation, Cell 138, 2009, pages 760-773: a step of 20 %, sensitivity above 1 and precision

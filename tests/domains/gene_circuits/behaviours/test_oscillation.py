@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.domains.gene_circuits.behaviours.behaviour import uneven_levels
-from sciadv.domains.gene_circuits.behaviours.cycles import cycles, rising_times, swing
 from sciadv.domains.gene_circuits.behaviours.evaluation import measure, shows
-from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation
+from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation, swing
 from sciadv.domains.gene_circuits.random_circuits import random_circuits
 from sciadv.physics.regulation.kinetics import circuits_of, unpack
 from sciadv.physics.regulation.trajectories import simulate
@@ -21,38 +20,10 @@ RING = -torch.eye(3).roll(1, 1)[None]
 
 @given(period=st.floats(4.0, 60.0), phase=st.floats(0.0, 6.28), height=st.floats(0.1, 5.0))
 @settings(max_examples=40, deadline=None)
-def test_cycles_of_a_sine_are_finer_than_its_samples(period, phase, height):
+def test_the_swing_of_a_sine_is_finer_than_its_samples(period, phase, height):
     t = torch.arange(400, dtype=torch.float64) * 0.5
     series = (3 + height * torch.sin(2 * math.pi * t / period + phase))[:, None]
-    found = cycles(series, 0.5)
-    assert float(found.period) == pytest.approx(period, rel=3e-3)
     assert float(swing(series)) == pytest.approx(2 * height, rel=0.01)
-    assert float(found.duty) == pytest.approx(0.5, abs=0.05 + period / 200)
-    assert abs(int(found.n_cycles) - 200 / period) <= 2
-
-
-def test_a_train_of_spikes_has_its_period_and_a_small_duty():
-    t = torch.arange(800, dtype=torch.float64) * 0.25
-    spikes = torch.exp(-(((t % 21.3) - 5) ** 2) / 2)[:, None]
-    found = cycles(spikes, 0.25)
-    assert float(found.period) == pytest.approx(21.3, rel=2e-3)
-    assert float(found.duty) < 0.15
-    assert float(found.unevenness) < 0.01
-
-
-def test_a_wave_with_two_peaks_a_cycle_has_one_period():
-    t = torch.arange(1600, dtype=torch.float64) * 0.25
-    series = (torch.sin(2 * math.pi * t / 40) + 1.6 * torch.sin(2 * math.pi * t / 20 + 0.3))[:, None]
-    assert float(cycles(series, 0.25).period) == pytest.approx(40, rel=2e-3)
-
-
-def test_series_without_cycles_have_no_period():
-    t = torch.arange(50.0)
-    flat, line = torch.ones(50), t
-    found = cycles(torch.stack([flat, line], 1), 1.0)
-    assert bool(found.period.isnan().all())
-    assert found.n_cycles.tolist() == [0, 0]
-    assert rising_times(flat[:, None]).shape == (0, 1)
 
 
 def test_a_weakly_damped_ring_is_no_oscillation_however_long_it_takes_to_see():

@@ -1,4 +1,4 @@
-"""Responses to an inducer against closed forms: folds of the toggle, Hill coefficients, chains and feed-forward."""
+"""Responses to an inducer against closed forms: folds of the toggle, Hill coefficients, chains and loops."""
 
 import math
 
@@ -20,7 +20,9 @@ CHAIN = torch.tensor([[[0.0, 1.0], [0.0, 0.0]]])
 LOOP = torch.tensor([[[0.0, 1.0, 1.0], [0.0, 0.0, -1.0], [0.0, 0.0, 0.0]]])
 
 
-def circuit(signs: torch.Tensor, *, hill: float = 3.0, threshold: float = 0.1, slow: int = -1) -> torch.Tensor:
+def circuit(
+    signs: torch.Tensor, *, hill: float = 3.0, threshold: float = 0.1, slow: int = -1
+) -> torch.Tensor:
     n = signs.shape[-1]
     edge, gene = torch.ones_like(signs), torch.ones(1, n)
     degradation = gene.clone()
