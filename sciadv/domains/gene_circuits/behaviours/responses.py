@@ -113,7 +113,8 @@ class Ramp:
                 kept.append(levels.clone())
             ways.append(torch.stack(kept))
         both = torch.stack([ways[0], ways[1].flip(0)])
-        return both.unflatten(2, (len(inputs), len(x))), always.unflatten(0, (len(inputs), len(x)))
+        shape = (len(inputs), len(x))
+        return both.reshape(2, len(doses), *shape, -1), always.reshape(shape)
 
     def coarser(self) -> Ramp:
         """Return a ramp with half as many doses."""
@@ -152,7 +153,7 @@ class Step:
         after, is_at_rest = settle(stepped, response[-1], self.settling)
         levels = torch.cat([before[None], response, after[None]])
         shape = (len(inputs), len(x))
-        return levels.unflatten(1, shape), (was_at_rest & is_at_rest).unflatten(0, shape)
+        return levels.reshape(len(levels), *shape, -1), (was_at_rest & is_at_rest).reshape(shape)
 
     def _stepped(self, kinetics: Kinetics, gene: Tensor, ends: Ends) -> Kinetics:
         return induced(kinetics, gene, self.dose, acts_on=ends.acts_on)
