@@ -218,10 +218,10 @@ class _Course:
         """Make a step, or say why there is none."""
         message = solver.step()
         self.n_steps += 1
-        is_still = solver.t - solver.t_old <= 4 * np.finfo(float).eps * abs(solver.t)
-        self.n_still = self.n_still + 1 if is_still else 0
+        step = solver.t - (solver.t if solver.t_old is None else solver.t_old)
+        self.n_still = self.n_still + 1 if step <= 4 * np.finfo(float).eps * abs(solver.t) else 0
         if solver.status == "failed" or self.n_steps > self.accuracy.max_steps or self.n_still > 100:
-            why = message or f"{self.n_steps} steps, the last one is {solver.t - solver.t_old:g} long"
+            why = message or f"{self.n_steps} steps, the last one is {step:g} long"
             raise SolveError(f"the integration stops at time {solver.t:g}: {why}")
         if not np.isfinite(solver.y).all():
             raise SolveError(f"levels are no longer finite at time {solver.t:g}")

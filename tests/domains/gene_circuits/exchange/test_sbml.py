@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciadv.domains.gene_circuits.exchange.sbml_reading import network_from_sbml
-from sciadv.domains.gene_circuits.exchange.sbml_writing import network_to_sbml
+from sciadv.domains.gene_circuits.exchange.kinetic.sbml_reading import network_from_sbml
+from sciadv.domains.gene_circuits.exchange.kinetic.sbml_writing import network_to_sbml
 from sciadv.errors import InputError
 from sciadv.physics.reactions.comparison import network_differences
 from sciadv.physics.reactions.equations import Equations

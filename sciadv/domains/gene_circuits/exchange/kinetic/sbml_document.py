@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sciadv.domains.gene_circuits.exchange.mathml import libsbml
+from sciadv.domains.gene_circuits.exchange.kinetic.mathml import libsbml
 from sciadv.errors import InputError
 
 #: Packages that change no trajectory: what is drawn, grouped, or said of fluxes and uncertainty.

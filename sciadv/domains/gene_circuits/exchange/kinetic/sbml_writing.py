@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sciadv.domains.gene_circuits.exchange.mathml import libsbml, to_node
+from sciadv.domains.gene_circuits.exchange.kinetic.mathml import libsbml, to_node
 from sciadv.errors import InputError
 from sciadv.physics.reactions.expressions import Expression
 from sciadv.physics.reactions.network import (

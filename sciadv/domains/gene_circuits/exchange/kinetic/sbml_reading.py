@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import isnan
 from typing import Any
 
-from sciadv.domains.gene_circuits.exchange.mathml import from_node, libsbml
-from sciadv.domains.gene_circuits.exchange.sbml_document import document_of, package_words
+from sciadv.domains.gene_circuits.exchange.kinetic.mathml import from_node, libsbml
+from sciadv.domains.gene_circuits.exchange.kinetic.sbml_document import document_of, package_words
 from sciadv.errors import InputError
 from sciadv.physics.reactions.expressions import Expression
 from sciadv.physics.reactions.network import (

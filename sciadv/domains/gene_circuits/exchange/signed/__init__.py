@@ -1,0 +1,1 @@
+"""Networks of signed edges as files: Boolean rules, SBML-qual, edge lists and CircuiTree's texts."""
