@@ -311,6 +311,21 @@ class CircuitModel:
         """Number of states of each gene: protein, what matures to it, and mRNA."""
         return 1 + self.n_maturation + (self.expression == "mrna")
 
+    @property
+    def slowness(self) -> float:
+        """How much longer a gene takes than one of RACIPE's: sum of its stages' mean times, over theirs.
+
+        Examples
+        --------
+        >>> CircuitModel().slowness
+        1.0
+        """
+        ranges = self.ranges
+        time = 1 / ranges.degradation.middle + ranges.delay.middle
+        if self.expression == "mrna":
+            time += 1 / ranges.mrna_degradation.middle
+        return time * Ranges().degradation.middle
+
     def stage_names(self) -> list[str]:
         """Return what the blocks of a state hold, in order: ``["protein", "immature 2", ..., "mrna"]``."""
         immature = [f"immature {step}" for step in range(self.n_maturation, 0, -1)]

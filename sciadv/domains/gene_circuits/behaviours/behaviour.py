@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciadv.errors import InputError
-from sciadv.physics.regulation.kinetics import unpack
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
+from sciadv.physics.regulation.kinetics import Kinetics, unpack
 from sciadv.physics.regulation.rest import largest_levels
 from sciadv.physics.regulation.trajectories import simulate
 from sciadv.registry.registry import Registry
@@ -59,6 +60,8 @@ class OwnBehaviour:
         Length of a trajectory [time], largest error of a step as a part of each level, and states kept of it.
     first, last
         Initial levels of the first and the last gene, as parts of their largest.
+    model
+        What circuits stand for; its times are those of the settings.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class OwnBehaviour:
     n_kept: int = 400
     first: float = 0.5
     last: float = 0.1
+    model: CircuitModel = RACIPE
 
     def measure(self, x: Float[Tensor, "batch 7 genes genes"]) -> Measured:
         """Integrate circuits and ask the function.
@@ -84,8 +88,8 @@ class OwnBehaviour:
         InputError
             The function does not return one value for each circuit.
         """
-        kinetics = unpack(x)
-        initial = uneven_levels(x, first=self.first, last=self.last)
+        kinetics = unpack(x, self.model)
+        initial = uneven_levels(kinetics, first=self.first, last=self.last)
         levels = simulate(kinetics, initial, t_end=self.t_end, n_kept=self.n_kept, rtol=self.rtol)
         times = torch.arange(1, len(levels) + 1, dtype=x.dtype, device=x.device) * self.t_end / len(levels)
         answer = self.function(times, levels)
@@ -108,8 +112,8 @@ class OwnBehaviour:
 
 
 def uneven_levels(
-    x: Float[Tensor, "batch 7 genes genes"], *, first: float = 0.5, last: float = 0.1
+    kinetics: Kinetics, *, first: float = 0.5, last: float = 0.1
 ) -> Float[Tensor, "batch genes"]:
     """Return initial levels: parts of each gene's largest that fall from the first gene to the last."""
-    parts = torch.linspace(first, last, x.shape[-1], dtype=x.dtype, device=x.device)
-    return parts * largest_levels(unpack(x))
+    largest = largest_levels(kinetics)
+    return largest * torch.linspace(first, last, largest.shape[1], dtype=largest.dtype, device=largest.device)

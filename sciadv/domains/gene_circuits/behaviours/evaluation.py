@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,14 +19,15 @@ from sciadv.domains.gene_circuits.behaviours.behaviour import (
 from sciadv.domains.gene_circuits.behaviours.robustness import Robustness, share_of_fresh
 from sciadv.domains.gene_circuits.behaviours.targets import Target, read_targets
 from sciadv.errors import InputError
+from sciadv.physics.regulation.circuit_model import CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
 
 #: A name, a test with settings of one's own, or a function of times and levels.
 AnyBehaviour = str | Behaviour | Callable[[Tensor, Tensor], Tensor]
 
 
-def behaviour_of(behaviour: object) -> Behaviour:
-    """Return the test of a behaviour.
+def behaviour_of(behaviour: object, model: CircuitModel | None = None) -> Behaviour:
+    """Return the test of a behaviour, of circuits in a model if one is given.
 
     Raises
     ------
@@ -38,6 +41,8 @@ def behaviour_of(behaviour: object) -> Behaviour:
     >>> behaviour_of("oscillation").least_amplitude
     0.05
     """
+    if model is not None:
+        return in_model(behaviour_of(behaviour), model)
     if isinstance(behaviour, str):
         return BEHAVIOURS.find(behaviour)()
     if isinstance(behaviour, Behaviour):
@@ -48,6 +53,50 @@ def behaviour_of(behaviour: object) -> Behaviour:
             f"but it is {behaviour!r}"
         )
     return OwnBehaviour(behaviour)
+
+
+def in_model(behaviour: Behaviour, model: CircuitModel) -> Behaviour:
+    """Return the test of a behaviour of circuits in a model.
+
+    Its times are stretched by how much slower the model's genes are than RACIPE's (`CircuitModel.slowness`).
+
+    Raises
+    ------
+    InputError
+        The behaviour has no setting that is a model.
+
+    Examples
+    --------
+    >>> in_model(behaviour_of("stability"), CircuitModel(logic="and")).model.logic
+    'and'
+    """
+    moved, has_model = _in_model(behaviour, model)
+    if not has_model:
+        what = type(behaviour).__name__
+        raise InputError(f"{what} has no field `model`; add one, and unpack circuits by it")
+    found: Behaviour = moved
+    return found
+
+
+def _in_model(settings: Any, model: CircuitModel) -> tuple[Any, bool]:
+    """Return settings with their models and times, those of their settings too; and whether there was one."""
+    if not is_dataclass(settings) or isinstance(settings, type):
+        return settings, False
+    changes: dict[str, Any] = {}
+    has_model = False
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        if one.name == "model":
+            changes[one.name] = model
+            has_model = True
+        elif one.name == "t_end":
+            changes[one.name] = value * model.slowness
+        elif one.name == "times":
+            changes[one.name] = tuple(time * model.slowness for time in value)
+        else:
+            changes[one.name], is_there = _in_model(value, model)
+            has_model = has_model or is_there
+    return replace(settings, **changes), has_model
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciadv.domains.gene_circuits.behaviours.behaviour import Measured, uneven_levels
 from sciadv.physics.dynamics.oscillations import measure_oscillations
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import Kinetics, unpack
 from sciadv.physics.regulation.rest import Settling, settle
 from sciadv.physics.regulation.trajectories import simulate
@@ -43,6 +44,8 @@ class Oscillation:
         How trajectories are first followed: those that rest are integrated no further.
     chunk
         Circuits integrated at once.
+    model
+        What circuits stand for; its times are those of the settings.
     """
 
     kind: ClassVar[str] = "oscillation"
@@ -56,6 +59,7 @@ class Oscillation:
     longer: float = 4.0
     settling: Settling = field(default_factory=partial(Settling, times=(50.0,), near=0.02))
     chunk: int = 4096
+    model: CircuitModel = RACIPE
 
     def measure(self, x: Float[Tensor, "batch 7 genes genes"]) -> Measured:
         """Return amplitude, period [time], duty, gene, decay and number of cycles."""
@@ -64,8 +68,8 @@ class Oscillation:
 
     def _measured(self, x: Tensor) -> Measured:
         """Integrate one chunk, then on and on what is undecided."""
-        kinetics = unpack(x)
-        levels, at_rest = settle(kinetics, uneven_levels(x), self.settling)
+        kinetics = unpack(x, self.model)
+        levels, at_rest = settle(kinetics, uneven_levels(kinetics), self.settling)
         measured = self._at_rest(x)
         rows = (~at_rest).nonzero()[:, 0]
         for k in range(self.n_extensions + 1):

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciadv.errors import InputError
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.inputs import ActsOn, induced
 from sciadv.physics.regulation.kinetics import Kinetics, unpack
 from sciadv.physics.regulation.rest import Settling, settle
@@ -80,12 +81,15 @@ class Ramp:
         Doses, by equal factors; thresholds are as fine as these.
     settling
         How a circuit is followed to rest at each dose: first by Newton's iteration from the state before.
+    model
+        What circuits stand for; its times are those of the settings.
     """
 
     lowest: float = 0.01
     highest: float = 100.0
     n_doses: int = 41
     settling: Settling = field(default_factory=partial(Settling, times=(0.0, 40.0, 160.0)))
+    model: CircuitModel = RACIPE
 
     @property
     def decades(self) -> Tensor:
@@ -98,7 +102,7 @@ class Ramp:
     ) -> tuple[Float[Tensor, "2 doses inputs batch genes"], Bool[Tensor, "inputs batch"]]:
         """Return levels at rest on the way up and down, both by rising dose, and what rests throughout."""
         inputs = ends.inputs(x)
-        kinetics = unpack(x.repeat(len(inputs), 1, 1, 1))
+        kinetics = unpack(x.repeat(len(inputs), 1, 1, 1), self.model)
         gene = torch.tensor(inputs, device=x.device).repeat_interleave(len(x))
         doses = 10**self.decades
         levels = 0.1 * kinetics.largest * kinetics.presence
@@ -133,19 +137,22 @@ class Step:
         Time that the response is followed [time], and states kept of it.
     settling
         How a circuit is followed to rest before and after.
+    model
+        What circuits stand for; its times are those of the settings.
     """
 
     dose: float = 1.2
     t_end: float = 150.0
     n_kept: int = 300
     settling: Settling = field(default_factory=Settling)
+    model: CircuitModel = RACIPE
 
     def follow(
         self, x: Float[Tensor, "batch 7 genes genes"], ends: Ends
     ) -> tuple[Float[Tensor, "time inputs batch genes"], Bool[Tensor, "inputs batch"]]:
         """Return levels from just before the step to rest after it, and what rests before and after."""
         inputs = ends.inputs(x)
-        kinetics = unpack(x.repeat(len(inputs), 1, 1, 1))
+        kinetics = unpack(x.repeat(len(inputs), 1, 1, 1), self.model)
         gene = torch.tensor(inputs, device=x.device).repeat_interleave(len(x))
         before, was_at_rest = settle(kinetics, 0.1 * kinetics.largest * kinetics.presence, self.settling)
         stepped = self._stepped(kinetics, gene, ends)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciadv.domains.gene_circuits.behaviours.behaviour import Measured, uneven_levels
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
 from sciadv.physics.regulation.rest import Settling, settle
 
@@ -22,14 +23,18 @@ class Stability:
     ----------
     settling
         How it is followed.
+    model
+        What circuits stand for; its times are those of the settings.
     """
 
     kind: ClassVar[str] = "stability"
     settling: Settling = field(default_factory=Settling)
+    model: CircuitModel = RACIPE
 
     def measure(self, x: Float[Tensor, "batch 7 genes genes"]) -> Measured:
         """Return 1 where circuits come to rest, else 0."""
-        _, at_rest = settle(unpack(x), uneven_levels(x), self.settling)
+        kinetics = unpack(x, self.model)
+        _, at_rest = settle(kinetics, uneven_levels(kinetics), self.settling)
         return {"at_rest": at_rest.to(x.dtype)}
 
     def shown(self, measured: Measured) -> Bool[Tensor, " batch"]:

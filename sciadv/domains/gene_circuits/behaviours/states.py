@@ -13,6 +13,7 @@ from torch import Tensor
 from sciadv.domains.gene_circuits.behaviours.behaviour import Measured
 from sciadv.domains.gene_circuits.behaviours.robustness import wilson_interval
 from sciadv.forward.circuits.parameter_sets import sobol_places
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
 from sciadv.physics.regulation.rest import (
     Settling,
@@ -65,6 +66,8 @@ class StateSearch:
         States that are counted, at most.
     settling
         How trajectories are followed.
+    model
+        What circuits stand for; its times are those of the settings.
     """
 
     n_starts: int = 64
@@ -73,6 +76,7 @@ class StateSearch:
     same: float = 0.02
     most_states: int = 8
     settling: Settling = field(default_factory=Settling)
+    model: CircuitModel = RACIPE
 
     def coarser(self) -> StateSearch:
         """Return a search with a quarter of the initial states."""
@@ -82,24 +86,24 @@ class StateSearch:
         """Return where trajectories start."""
         places = sobol_places(self.n_starts, (x.shape[-1],), seed=self.seed).to(x)
         parts = 10 ** (self.n_decades / 2 * (places - 1))
-        return parts[:, None] * largest_levels(unpack(x))
+        return parts[:, None] * largest_levels(unpack(x, self.model))
 
     def find(self, x: Float[Tensor, "batch 7 genes genes"]) -> StatesFound:
         """Follow every start to its end, and count the different ones."""
         initial = self.initial_levels(x)
-        many = unpack(x.repeat(self.n_starts, 1, 1, 1))
+        many = unpack(x.repeat(self.n_starts, 1, 1, 1), self.model)
         ends, at_rest = settle(many, initial.flatten(0, 1), self.settling)
         anywhere = Settling(near=math.inf, n_newton=2 * self.settling.n_newton)
         further, found = stable_state_near(many, initial.flatten(0, 1), anywhere)
         both = torch.cat([relative_levels(many, ends), relative_levels(many, further)])
         usable = torch.cat([at_rest, found]).reshape(-1, len(x))
         decades = both.log10().reshape(len(usable), *initial.shape[1:])
-        return self._counted(decades, usable, largest_levels(unpack(x)))
+        return self._counted(decades, usable, largest_levels(unpack(x, self.model)))
 
     def apart(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "2 batch genes"]:
         """Return two initial states of each circuit, whose ends differ most in some gene."""
         initial = self.initial_levels(x)
-        many = unpack(x.repeat(self.n_starts, 1, 1, 1))
+        many = unpack(x.repeat(self.n_starts, 1, 1, 1), self.model)
         ends, at_rest = settle(many, initial.flatten(0, 1), self.settling)
         decades = relative_levels(many, ends).log10().reshape(initial.shape)
         away = ~at_rest.reshape(initial.shape[:2])[..., None]
