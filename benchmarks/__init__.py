@@ -21,6 +21,7 @@ from benchmarks.contract import (
     write_outputs,
 )
 from benchmarks.design import (
+    analog_amplifier,
     contact,
     design_realism,
     gene_oscillator,
@@ -47,6 +48,7 @@ from sciadv.catalogue import entry_spec
 from sciadv.errors import UnknownNameError
 
 BENCHES: dict[str, Bench] = {
+    "analog-amplifier": analog_amplifier.BENCH,
     "any-generator": any_generator.BENCH,
     "compressed-sensing": compressed_sensing.BENCH,
     "compressed-sensing-full": compressed_sensing_full.BENCH,

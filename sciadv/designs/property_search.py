@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
 from sciadv.designs.aim import Aim, joined, take_aim
+from sciadv.designs.crossbred import Crossbreeding, children, has_choices
 from sciadv.designs.distinct import count_distinct, farthest_points, places
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.fabrication import Parts, drawn_in_search, linearised_yield, parts_as_made, scatter_of
@@ -62,6 +63,8 @@ class PropertySearch:
         How designs are surveyed where no search has met the target.
     memetic
         The search by a model's residuals, where it has some and what they measure is to be small.
+    crossbreeding
+        How designs with choices are bred, where the first ones do not do what is asked.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class PropertySearch:
     most_parts: int = 128
     survey: SurveySettings = field(default_factory=SurveySettings)
     memetic: MemeticSearch = field(default_factory=MemeticSearch)
+    crossbreeding: Crossbreeding = field(default_factory=Crossbreeding)
 
     def __post_init__(self) -> None:
         counts = ("starts", "n_proposals", "n_iterations", "n_attempts", "least_parts")
@@ -146,9 +150,10 @@ class PropertySearch:
         pool = self._first(aim, n, seed=seed)
         try:
             z = minima(aim, self.memetic, seed=seed)
+            pool = pool if z is None else pool.and_more(Pool.of(aim, z))
+            pool = self._bred(aim, pool, n, seed=seed)
         except KeyboardInterrupt:
             return pool, True
-        pool = pool if z is None else pool.and_more(Pool.of(aim, z))
         n_before = -1
         for attempt in range(self.n_attempts):
             is_hit = aim.distance(pool.designs) == 0
@@ -169,6 +174,16 @@ class PropertySearch:
             if was_interrupted:
                 return pool, True
         return self._with_robust(aim, pool, n, seed=seed, monitor=monitor)
+
+    def _bred(self, aim: Aim, pool: Pool, n: int, *, seed: int) -> Pool:
+        """Return the pool with children of its best designs, until enough do what is asked, of choices."""
+        for step in range(self.crossbreeding.n_rounds if has_choices(aim) else 0):
+            is_hit = aim.distance(pool.designs) == 0
+            if not aim.objectives and int(is_hit.sum()) >= 4 * n:
+                break
+            z = children(aim, pool.designs, self.crossbreeding, seed=seed + step)
+            pool = pool.and_more(Pool.of(aim, z))
+        return pool
 
     def _with_robust(
         self, aim: Aim, pool: Pool, n: int, *, seed: int, monitor: Monitor | None
