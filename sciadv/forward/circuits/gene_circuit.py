@@ -7,7 +7,7 @@ measured on trajectories instead, in `sciadv.domains.gene_circuits.behaviours`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Annotated, Literal, final, get_args
 
 import torch
@@ -17,16 +17,53 @@ from torch import Tensor
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
 from sciadv.forward.circuits.parameter_sets import perturbed, sobol_places, without_kinetics
+from sciadv.forward.circuits.screens.dose_screens import (
+    band_pass_margin,
+    switching_margin,
+    ultrasensitivity_margin,
+)
+from sciadv.forward.circuits.screens.state_screens import (
+    bistability_margin,
+    multistability_margin,
+    oscillation_margin,
+    stability_margin,
+)
+from sciadv.forward.circuits.screens.steady_points import ScreenSettings, SteadyPoints
+from sciadv.forward.circuits.screens.step_screens import adaptation_margin, pulse_margin
 from sciadv.nets.graph import CHANNELS, N_EDGE, N_GENE
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
-from sciadv.physics.regulation.steady import Relative, Spectrum, differentiable, jacobians, steady_states
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Seed, Share, Whole
 
 #: Any text in Python, which the constructor answers; one of these in a file.
-Behaviour = Annotated[str, Literal["oscillation", "bistability", "stability"]]
+Behaviour = Annotated[
+    str,
+    Literal[
+        "oscillation",
+        "bistability",
+        "multistability",
+        "stability",
+        "switching",
+        "adaptation",
+        "pulse",
+        "ultrasensitivity",
+        "band-pass",
+    ],
+]
 BEHAVIOURS: tuple[str, ...] = get_args(get_args(Behaviour)[1])
+#: The margin of each behaviour, of steady states and settings.
+SCREENS: dict[str, Callable[[SteadyPoints, ScreenSettings], Tensor]] = {
+    "oscillation": oscillation_margin,
+    "bistability": bistability_margin,
+    "multistability": multistability_margin,
+    "stability": stability_margin,
+    "switching": switching_margin,
+    "adaptation": adaptation_margin,
+    "pulse": pulse_margin,
+    "ultrasensitivity": ultrasensitivity_margin,
+    "band-pass": band_pass_margin,
+}
 
 
 @final
@@ -38,9 +75,13 @@ class GeneCircuit(NonlinearForward):
 
     - oscillation: the least growth of an oscillating eigenvalue over the steady states found. If all of them
       are unstable the circuit, whose levels are bounded, cannot come to rest.
-    - bistability: the distance of two stable steady states in decades, where two are found; else the largest
-      growth of a real eigenvalue, which comes to 0 where one state splits into two.
+    - bistability: the distance of two stable steady states in decades, where exactly two are found, less
+      where one of them is rare; with one, the largest growth of a real eigenvalue, which comes to 0 where it
+      splits into two; with more, the growth of the third, which comes to 0 where it is lost.
+    - multistability: the same, with two or more.
     - stability: minus the largest growth of any eigenvalue.
+    - switching, ultrasensitivity, band-pass: the shape of the steady states over doses of an inducer.
+    - adaptation, pulse: the shape of the linear response to a step of an inducer.
 
     The first set is the circuit's own parameters, the next lie within `spread` around them, and the last
     `n_anywhere` anywhere in the ranges, whatever the circuit's own are: these scores are the topology's.
@@ -50,7 +91,7 @@ class GeneCircuit(NonlinearForward):
     in_shape
         ``(7, genes, genes)``.
     behaviour
-        "oscillation", "bistability" or "stability".
+        One of `BEHAVIOURS`.
     n_sets
         Parameter sets: its own, and others near them.
     spread
@@ -67,6 +108,10 @@ class GeneCircuit(NonlinearForward):
         Starts of the search for steady states.
     resolution
         Steady states nearer than this are the same [decades].
+    period
+        Period that an oscillation is wanted to have [time], met within a tenth; None for any.
+    input_gene
+        Gene that is induced in screens of a dose response, counted from 0.
     model
         A `CircuitModel`, or a table of its settings: promoter logic, mRNA, ranges.
     dtype, device
@@ -109,6 +154,8 @@ class GeneCircuit(NonlinearForward):
         shortfall: NotNegative = 1.0,
         n_starts: Count = 4,
         resolution: NotNegative = 0.05,
+        period: Positive | None = None,
+        input_gene: Whole = 0,
         model: object = RACIPE,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
@@ -120,6 +167,13 @@ class GeneCircuit(NonlinearForward):
             )
         if behaviour not in BEHAVIOURS:
             raise UnknownNameError("behaviour", behaviour, BEHAVIOURS)
+        if period is not None and behaviour != "oscillation":
+            raise InputError(
+                f"period = {period:g} contradicts behaviour = {behaviour!r}, which has no period; leave one "
+                f"out"
+            )
+        if not 0 <= input_gene < in_shape[1]:
+            raise InputError(f"input_gene must be in 0 to {in_shape[1] - 1}, but it is {input_gene}")
         if n_sets < 1 or n_anywhere < 0 or not 0 <= spread <= 1:
             raise InputError(
                 f"expected n_sets >= 1, spread in [0, 1] and n_anywhere >= 0, but got {n_sets}, {spread} and "
@@ -129,8 +183,7 @@ class GeneCircuit(NonlinearForward):
         self.behaviour = behaviour
         self.spread = spread
         self.growth_scale = growth_scale
-        self.shortfall = shortfall
-        self.resolution = resolution
+        self.settings = ScreenSettings(shortfall, resolution, period, input_gene)
         self.model = CircuitModel.of(model)
         shape = (N_EDGE + N_GENE, *in_shape[1:])
         shifts = 2 * spread * sobol_places(n_sets, shape, seed=seed)
@@ -150,71 +203,5 @@ class GeneCircuit(NonlinearForward):
 
     def margins(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
         """Return the margins m of circuits at their own parameters."""
-        kinetics = unpack(x, self.model)
-        equations = Relative.of(kinetics)
-        found, solved = steady_states(equations, self.starts)
-        states = differentiable(equations, found)
-        mean = (kinetics.degradation * kinetics.presence).sum(1) / kinetics.presence.sum(1).clamp_min(1)
-        mean = torch.where(mean > 0, mean, 1)  # no gene at all
-        matrix = jacobians(equations, states) / mean[:, None, None]
-        spectrum = Spectrum.of(matrix)
-        rest = Rest(states, solved, matrix, spectrum, self.shortfall, self.resolution)
-        return _margin(self.behaviour, rest)
-
-
-@dataclass(frozen=True)
-class Rest:
-    """The steady states found: relative levels ``(starts, batch, genes)``, their Jacobians and spectra.
-
-    `shortfall` and `resolution` are those of `GeneCircuit`.
-    """
-
-    states: Tensor
-    solved: Tensor
-    matrix: Tensor
-    spectrum: Spectrum
-    shortfall: float
-    resolution: float
-
-    def leading(self, which: Tensor) -> Tensor:
-        """Return the largest real part among some eigenvalues ``(starts, batch)``, -inf without any."""
-        largest, index = self.spectrum.values.real.masked_fill(~which, -torch.inf).max(-1)
-        return torch.where(largest.isfinite(), self.spectrum.real_part(self.matrix, index), largest)
-
-    def extreme(self, growth: Tensor, *, is_least: bool) -> Tensor:
-        """Return the least or the largest growth over the states found; -1 where there is none."""
-        usable = self.solved & growth.isfinite()
-        filled = torch.where(usable, growth, torch.inf if is_least else -torch.inf)
-        chosen = filled.amin(0) if is_least else filled.amax(0)
-        return torch.where(usable.any(0), chosen, -1.0)
-
-
-def _oscillation(rest: Rest) -> Tensor:
-    oscillating = rest.spectrum.is_oscillating
-    pair = rest.leading(oscillating)
-    single = rest.leading(~oscillating)
-    growth = torch.where(pair.isfinite(), pair, single.clamp_max(0) - rest.shortfall)
-    growth = torch.where(single > 0, -single, growth)  # a saddle: rest is somewhere else
-    return rest.extreme(growth, is_least=True)
-
-
-def _bistability(rest: Rest) -> Tensor:
-    single = rest.leading(~rest.spectrum.is_oscillating)
-    stable = rest.solved & (rest.spectrum.values.real < 0).all(-1)
-    decades = rest.states.log10()
-    high = decades.masked_fill(~stable[..., None], -torch.inf).amax(0)
-    low = decades.masked_fill(~stable[..., None], torch.inf).amin(0)
-    apart = (high - low).amax(-1)
-    return torch.where(apart > rest.resolution, apart, rest.extreme(single, is_least=False))
-
-
-def _stability(rest: Rest) -> Tensor:
-    everything = torch.ones_like(rest.spectrum.is_oscillating)
-    return rest.extreme(-rest.leading(everything), is_least=True)
-
-
-def _margin(behaviour: str, rest: Rest) -> Tensor:
-    """Return the margins of circuits for a behaviour."""
-    if behaviour == "oscillation":
-        return _oscillation(rest)
-    return _bistability(rest) if behaviour == "bistability" else _stability(rest)
+        points = SteadyPoints.of(unpack(x, self.model), self.starts)
+        return SCREENS[self.behaviour](points, self.settings)

@@ -84,8 +84,8 @@ def test_screen_agrees_with_trajectories():
     assert int(screened.sum()) >= 5
     assert float(shown[screened].double().mean()) > 0.9
     y = random_circuits(300, 3, seed=7)
-    two = GeneCircuit((7, 3, 3), "bistability", n_sets=1)(y)[:, 0] > 0
-    assert float(shows(y, "multistability")[two].double().mean()) > 0.85
+    two = GeneCircuit((7, 3, 3), "bistability", n_sets=1, n_starts=24)(y)[:, 0] > 0
+    assert float(shows(y, "bistability")[two].double().mean()) > 0.7
 
 
 @pytest.mark.parametrize("behaviour", ["oscillation", "bistability", "stability"])

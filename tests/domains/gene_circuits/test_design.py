@@ -49,7 +49,7 @@ def prior() -> Prior:
 
 @pytest.fixture(scope="module")
 def problem(prior) -> Problem:
-    forward = GeneCircuit(prior.out_shape, "bistability", n_sets=3)
+    forward = GeneCircuit(prior.out_shape, "bistability", n_sets=3, n_starts=16)
     return Problem(prior, forward, Tolerance(1.0), torch.ones(1, 3), latent_weight=0.01, name="switches")
 
 
@@ -60,7 +60,7 @@ def designs(problem) -> CandidateSet:
 
 def test_designed_switches_switch(designs):
     assert len(designs) == 4
-    assert int(designs.hit.sum()) >= 2
+    assert int(designs.hit.sum()) >= 3
     assert designs.facts["n_different_topologies"] == 4
     assert float(designs.values["robustness"].mean()) > 0.5
     assert designs.facts["search"]["method"] == "adam"
