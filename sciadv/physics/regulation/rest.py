@@ -75,7 +75,10 @@ def newton(
     return y, ((f - y).abs() <= tolerance * (y + 1e-3)).all(-1)
 
 
-def is_stable(equations: Relative, y: Float[Tensor, "batch genes"]) -> Bool[Tensor, " batch"]:
+def is_stable(
+    equations: Relative,
+    y: Float[Tensor, "batch genes"],
+) -> Bool[Tensor, " batch"]:
     """Whether every eigenvalue of the Jacobian at a steady state has a negative real part."""
     matrix = jacobians(equations, y).nan_to_num(0.0, 0.0, 0.0)
     stable: Tensor = (torch.linalg.eigvals(matrix).real < 0).all(-1)

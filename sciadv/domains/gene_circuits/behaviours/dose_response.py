@@ -14,7 +14,10 @@ from sciadv.domains.gene_circuits.behaviours.behaviour import Measured
 from sciadv.domains.gene_circuits.behaviours.responses import Ends, Ramp, at_pairs
 
 
-def effective_hill(decades: Tensor, output: Float[Tensor, "doses ..."]) -> Float[Tensor, ...]:
+def effective_hill(
+    decades: Tensor,
+    output: Float[Tensor, "doses ..."],
+) -> Float[Tensor, ...]:
     """Return the effective Hill coefficient ``log 81 / log(EC90 / EC10)`` of responses that rise or fall.
 
     EC10 and EC90 are the doses of 10 and 90 % of the way from the first output to the last, the first at

@@ -100,7 +100,10 @@ def _in_model(settings: Any, model: CircuitModel) -> tuple[Any, bool]:
 
 
 @torch.no_grad()
-def measure(x: Float[Tensor, "batch 7 genes genes"], behaviour: AnyBehaviour) -> Measured:
+def measure(
+    x: Float[Tensor, "batch 7 genes genes"],
+    behaviour: AnyBehaviour,
+) -> Measured:
     """Return what is measured of circuits for a behaviour, with their ``genes`` and ``edges``.
 
     Examples
@@ -146,7 +149,11 @@ def shows(
     return meets(measure(x, test), test, read_targets(targets or {}))
 
 
-def meets(measured: Measured, behaviour: Behaviour, targets: tuple[Target, ...]) -> Bool[Tensor, " batch"]:
+def meets(
+    measured: Measured,
+    behaviour: Behaviour,
+    targets: tuple[Target, ...],
+) -> Bool[Tensor, " batch"]:
     """Whether what was measured shows the behaviour within all targets.
 
     Raises

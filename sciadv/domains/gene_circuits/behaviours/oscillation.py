@@ -90,7 +90,12 @@ class Oscillation:
         moving = ("period", "duty", "oscillating_gene", "decay")
         return {name: nothing + torch.nan if name in moving else nothing.clone() for name in names}
 
-    def _windows(self, kinetics: Kinetics, initial: Tensor, t_end: float) -> tuple[Measured, Tensor]:
+    def _windows(
+        self,
+        kinetics: Kinetics,
+        initial: Tensor,
+        t_end: float,
+    ) -> tuple[Measured, Tensor]:
         """Integrate and measure the second half; return the last levels as well."""
         n_kept = round(self.n_kept * t_end / self.t_end)
         second = simulate(kinetics, initial, t_end=t_end, n_kept=n_kept, keep_from=t_end / 2, rtol=self.rtol)

@@ -55,7 +55,10 @@ class Ends:
                 )
         return list(range(largest)) if self.input_gene is None else [self.input_gene]
 
-    def usable(self, x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, "inputs batch genes"]:
+    def usable(
+        self,
+        x: Float[Tensor, "batch 7 genes genes"],
+    ) -> Bool[Tensor, "inputs batch genes"]:
         """Return which pairs of input and output there are; a gene is not its own output."""
         there = unpack(x).presence > 0
         pairs = []

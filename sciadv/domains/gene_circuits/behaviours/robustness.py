@@ -35,7 +35,12 @@ class Robustness:
     spread: float
 
 
-def wilson_interval(hits: Tensor, n: int, *, z: float = 1.959964) -> tuple[Tensor, Tensor]:
+def wilson_interval(
+    hits: Tensor,
+    n: int,
+    *,
+    z: float = 1.959964,
+) -> tuple[Tensor, Tensor]:
     """Return Wilson's score interval of a share.
 
     E. B. Wilson, Journal of the American Statistical Association 22, 1927, pages 209-212.
@@ -52,7 +57,13 @@ def wilson_interval(hits: Tensor, n: int, *, z: float = 1.959964) -> tuple[Tenso
     return (middle - half).clamp_min(0), (middle + half).clamp_max(1)
 
 
-def fresh(x: Float[Tensor, "batch 7 genes genes"], n_sets: int, *, spread: float, seed: int) -> Tensor:
+def fresh(
+    x: Float[Tensor, "batch 7 genes genes"],
+    n_sets: int,
+    *,
+    spread: float,
+    seed: int,
+) -> Tensor:
     """Return circuits with fresh parameters ``(sets, batch, 7, genes, genes)``, from a Sobol sequence.
 
     Parameters

@@ -82,7 +82,10 @@ class StateSearch:
         """Return a search with a quarter of the initial states."""
         return replace(self, n_starts=max(1, self.n_starts // 4))
 
-    def initial_levels(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "starts batch genes"]:
+    def initial_levels(
+        self,
+        x: Float[Tensor, "batch 7 genes genes"],
+    ) -> Float[Tensor, "starts batch genes"]:
         """Return where trajectories start."""
         places = sobol_places(self.n_starts, (x.shape[-1],), seed=self.seed).to(x)
         parts = 10 ** (self.n_decades / 2 * (places - 1))
@@ -100,7 +103,10 @@ class StateSearch:
         decades = both.log10().reshape(len(usable), *initial.shape[1:])
         return self._counted(decades, usable, largest_levels(unpack(x, self.model)))
 
-    def apart(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, "2 batch genes"]:
+    def apart(
+        self,
+        x: Float[Tensor, "batch 7 genes genes"],
+    ) -> Float[Tensor, "2 batch genes"]:
         """Return two initial states of each circuit, whose ends differ most in some gene."""
         initial = self.initial_levels(x)
         many = unpack(x.repeat(self.n_starts, 1, 1, 1), self.model)

@@ -48,7 +48,11 @@ class Target:
         return (value >= self.low) & (value <= self.high)
 
 
-def read_targets(wanted: Mapping[str, object], *, tolerance: float = 0.1) -> tuple[Target, ...]:
+def read_targets(
+    wanted: Mapping[str, object],
+    *,
+    tolerance: float = 0.1,
+) -> tuple[Target, ...]:
     """Read targets, as ``--target`` gives them.
 
     Parameters

@@ -34,7 +34,7 @@ class DoseResponse:
     growth
         Largest real part of an eigenvalue over doses and ways [mean degradation rates] ``(batch,)``.
     is_rest
-        Whether every state is a steady one ``(batch,)``.
+        Which states are steady ones ``(2, doses, batch)``.
     outputs
         Which genes are there and not induced ``(batch, genes)``.
     """
@@ -47,7 +47,13 @@ class DoseResponse:
     outputs: Tensor
 
     @staticmethod
-    def of(points: SteadyPoints, gene: int, *, n_doses: int = 9, n_decades: float = 2.0) -> DoseResponse:
+    def of(
+        points: SteadyPoints,
+        gene: int,
+        *,
+        n_doses: int = 9,
+        n_decades: float = 2.0,
+    ) -> DoseResponse:
         """Follow the steady states from the lowest dose to the highest and back."""
         kinetics = points.kinetics
         log_doses = torch.linspace(-n_decades, n_decades, n_doses, dtype=points.states.dtype)
@@ -73,14 +79,25 @@ class DoseResponse:
             log_doses,
             torch.stack(gains[:n_doses]),
             torch.stack(growths).amax(0),
-            torch.stack(rests).all(0),
+            torch.stack([torch.stack(rests[:n_doses]), torch.stack(rests[n_doses:][::-1])]),
             outputs,
         )
 
-    def best(self, quality: Tensor, *, worst: float = -1.0) -> Tensor:
-        """Return the quality of the best output, `worst` where there is none or no rest."""
+    def best(
+        self,
+        quality: Tensor,
+        is_rest: Tensor,
+        *,
+        worst: float = -1.0,
+    ) -> Tensor:
+        """Return the quality of the best output, `worst` where there is none or no rest ``(batch,)``."""
         best = quality.masked_fill(~self.outputs, worst).amax(1)
-        return torch.where(self.is_rest, best, worst)
+        return torch.where(is_rest, best, worst)
+
+    @property
+    def always_rests(self) -> Tensor:
+        """Whether every state is a steady one ``(batch,)``."""
+        return self.is_rest.all(0).all(0)
 
 
 @torch.no_grad()
@@ -119,13 +136,18 @@ def _largest_growth(equations: Relative, state: Tensor, mean_rate: Tensor) -> Te
     return spectrum.real_part(matrix, spectrum.values.real.argmax(-1))
 
 
-def switching_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[Tensor, " batch"]:
+def switching_margin(
+    points: SteadyPoints,
+    settings: ScreenSettings,
+) -> Float[Tensor, " batch"]:
     """Return by how many decades both ways differ inside a closed loop, else the largest growth."""
     response = DoseResponse.of(points, settings.input_gene)
+    both = response.is_rest.all(0)
     apart = (response.decades[0] - response.decades[1]).abs()
+    apart = torch.where(both[..., None], apart, 0.0)  # on the way from a fold
     ends = torch.maximum(apart[0], apart[-1])
     inside = apart.amax(0) - 2 * ends
-    best = response.best(inside)
+    best = response.best(inside, both[0] & both[-1])
     return torch.where(best > settings.resolution, best, response.growth.clamp_max(0.0))
 
 
@@ -150,12 +172,15 @@ def ultrasensitivity_margin(
     large = (response.decades[0, -1] - response.decades[0, 0]).abs() - math.log10(2)
     apart = (response.decades[0] - response.decades[1]).abs().amax(0)
     steep = (hill.clamp_min(1e-3) / least_hill).log10()
-    return response.best(torch.minimum(steep, large) - apart)
+    return response.best(torch.minimum(steep, large) - apart, response.always_rests)
 
 
-def band_pass_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[Tensor, " batch"]:
+def band_pass_margin(
+    points: SteadyPoints,
+    settings: ScreenSettings,
+) -> Float[Tensor, " batch"]:
     """Return the decades by which an output at a middle dose exceeds twice those at both ends."""
     response = DoseResponse.of(points, settings.input_gene)
     low, high = response.decades.amin(0), response.decades.amax(0)
     over = low[1:-1].amax(0) - torch.maximum(high[0], high[-1])
-    return response.best(over - math.log10(2))
+    return response.best(over - math.log10(2), response.always_rests)

@@ -9,7 +9,10 @@ from torch import Tensor
 from sciadv.forward.circuits.screens.steady_points import ScreenSettings, SteadyPoints
 
 
-def oscillation_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[Tensor, " batch"]:
+def oscillation_margin(
+    points: SteadyPoints,
+    settings: ScreenSettings,
+) -> Float[Tensor, " batch"]:
     """Return the least growth of an oscillating eigenvalue; with a period asked for, also how near it is.
 
     A period is met within a tenth: the margin is then not above 0.1 less the distance of the logarithms. The
@@ -28,7 +31,10 @@ def oscillation_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[
     return torch.minimum(margin, near)
 
 
-def bistability_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[Tensor, " batch"]:
+def bistability_margin(
+    points: SteadyPoints,
+    settings: ScreenSettings,
+) -> Float[Tensor, " batch"]:
     """Return the distance in decades of stable states where there are exactly two, both of a fair share.
 
     Where less than a fifth of the starts lead to the rarer one the margin is below 0, by what is missing.
@@ -56,7 +62,10 @@ def bistability_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[
     return torch.where(n_states == 2, apart, torch.where(n_states > 2, third, fewer))
 
 
-def multistability_margin(points: SteadyPoints, settings: ScreenSettings) -> Float[Tensor, " batch"]:
+def multistability_margin(
+    points: SteadyPoints,
+    settings: ScreenSettings,
+) -> Float[Tensor, " batch"]:
     """Return the distance of stable states in decades, else the growth of the largest real eigenvalue."""
     single = points.leading(~points.spectrum.is_oscillating)
     decades, stable = points.states.log10(), points.is_stable

@@ -38,7 +38,8 @@ def step_responses(
     inverse, _ = torch.linalg.inv_ex(logs)
     still = inverse.nan_to_num(0.0, 0.0, 0.0) @ produced
     step = torch.linalg.matrix_exp((logs * first).clamp(-30, 30))
-    moved, largest = still, torch.zeros_like(still[:, :n])
+    moved = still
+    largest = still[:, :n].abs()
     for _ in range(n_times):
         moved = step @ moved
         largest = torch.maximum(largest, (moved - still)[:, :n].abs())
