@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
-from sciadv.physics.regulation.kinetics import Kinetics, unpack
+from sciadv.physics.regulation.kinetics import unpack
 from sciadv.physics.regulation.rest import largest_levels
 from sciadv.physics.regulation.trajectories import simulate
 from sciadv.registry.registry import Registry
@@ -89,7 +89,7 @@ class OwnBehaviour:
             The function does not return one value for each circuit.
         """
         kinetics = unpack(x, self.model)
-        initial = uneven_levels(kinetics, first=self.first, last=self.last)
+        initial = uneven_levels(x, first=self.first, last=self.last, model=self.model)
         levels = simulate(kinetics, initial, t_end=self.t_end, n_kept=self.n_kept, rtol=self.rtol)
         times = torch.arange(1, len(levels) + 1, dtype=x.dtype, device=x.device) * self.t_end / len(levels)
         answer = self.function(times, levels)
@@ -112,8 +112,12 @@ class OwnBehaviour:
 
 
 def uneven_levels(
-    kinetics: Kinetics, *, first: float = 0.5, last: float = 0.1
+    x: Float[Tensor, "batch 7 genes genes"],
+    *,
+    first: float = 0.5,
+    last: float = 0.1,
+    model: CircuitModel = RACIPE,
 ) -> Float[Tensor, "batch genes"]:
     """Return initial levels: parts of each gene's largest that fall from the first gene to the last."""
-    largest = largest_levels(kinetics)
-    return largest * torch.linspace(first, last, largest.shape[1], dtype=largest.dtype, device=largest.device)
+    parts = torch.linspace(first, last, x.shape[-1], dtype=x.dtype, device=x.device)
+    return parts * largest_levels(unpack(x, model))

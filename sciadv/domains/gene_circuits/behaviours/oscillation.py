@@ -69,7 +69,7 @@ class Oscillation:
     def _measured(self, x: Tensor) -> Measured:
         """Integrate one chunk, then on and on what is undecided."""
         kinetics = unpack(x, self.model)
-        levels, at_rest = settle(kinetics, uneven_levels(kinetics), self.settling)
+        levels, at_rest = settle(kinetics, uneven_levels(x, model=self.model), self.settling)
         measured = self._at_rest(x)
         rows = (~at_rest).nonzero()[:, 0]
         for k in range(self.n_extensions + 1):

@@ -33,8 +33,8 @@ class Stability:
 
     def measure(self, x: Float[Tensor, "batch 7 genes genes"]) -> Measured:
         """Return 1 where circuits come to rest, else 0."""
-        kinetics = unpack(x, self.model)
-        _, at_rest = settle(kinetics, uneven_levels(kinetics), self.settling)
+        initial = uneven_levels(x, model=self.model)
+        _, at_rest = settle(unpack(x, self.model), initial, self.settling)
         return {"at_rest": at_rest.to(x.dtype)}
 
     def shown(self, measured: Measured) -> Bool[Tensor, " batch"]:
