@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
+from sciadv.domains.gene_circuits.behaviours.behaviour import uneven_levels
 from sciadv.domains.gene_circuits.behaviours.states import StateSearch
 from sciadv.nets.graph import signs_and_presence
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import unpack
 from sciadv.physics.regulation.trajectories import simulate
 
@@ -84,11 +86,17 @@ def _draw_loop(axes: Axes, angle: float, sign: float) -> None:
 
 
 def draw_trajectory(
-    axes: Axes, x: Tensor, initial: Tensor, *, t_end: float = 150.0, style: str = "-"
+    axes: Axes,
+    x: Tensor,
+    initial: Tensor,
+    *,
+    t_end: float = 150.0,
+    style: str = "-",
+    model: CircuitModel = RACIPE,
 ) -> None:
     """Draw the levels of one circuit ``(7, genes, genes)`` from initial levels ``(genes,)``.
 
-    Levels are shown as parts of each gene's largest, production / degradation.
+    Levels are shown as parts of each gene's largest.
 
     Parameters
     ----------
@@ -100,24 +108,19 @@ def draw_trajectory(
         Time shown.
     style
         Of the lines, as matplotlib names it.
+    model
+        What the circuit stands for.
     """
-    kinetics = unpack(x[None])
+    kinetics = unpack(x[None], model)
     levels = simulate(kinetics, initial[None], t_end=t_end, n_kept=500)[:, 0]
-    levels = torch.cat([initial[None], levels]) * (kinetics.degradation / kinetics.production)
+    levels = torch.cat([initial[None], levels]) / kinetics.largest
     times = torch.linspace(0, t_end, len(levels))
     for i in range(int(kinetics.presence.sum())):
         axes.plot(times, levels[:, i].cpu(), color=_COLOURS[i % len(_COLOURS)], lw=1.1, ls=style)
     axes.tick_params(labelsize=7)
 
 
-def start_levels(x: Tensor) -> Tensor:
-    """Return initial levels ``(batch, genes)``: uneven parts of each gene's largest."""
-    kinetics = unpack(x)
-    parts = torch.linspace(0.5, 0.1, x.shape[-1], dtype=x.dtype, device=x.device)
-    return parts * kinetics.presence * kinetics.production / kinetics.degradation
-
-
-def plot_circuits(x: Tensor, *, n_columns: int = 4) -> Figure:
+def plot_circuits(x: Tensor, *, n_columns: int = 4, model: CircuitModel = RACIPE) -> Figure:
     """Draw networks with their trajectories side by side; ``(n, 7, genes, genes)``."""
     from matplotlib.figure import Figure
 
@@ -126,18 +129,26 @@ def plot_circuits(x: Tensor, *, n_columns: int = 4) -> Figure:
     axes = figure.subplots(n_rows, 2 * n_columns, squeeze=False, width_ratios=[1, 1.3] * n_columns)
     for panel in axes.flat:
         panel.set_axis_off()
-    initial = start_levels(x)
+    initial = uneven_levels(x, model=model)
+    t_end = 150.0 * model.slowness
     for k, circuit in enumerate(x):
         row, column = divmod(k, n_columns)
         draw_network(axes[row, 2 * column], circuit)
         panel = axes[row, 2 * column + 1]
         panel.set_axis_on()
-        draw_trajectory(panel, circuit, initial[k])
+        draw_trajectory(panel, circuit, initial[k], t_end=t_end, model=model)
         panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
     return figure
 
 
-def draw_circuits(designs: CandidateSet, behaviour: str, *, n_shown: int = 12, n_columns: int = 3) -> Figure:
+def draw_circuits(
+    designs: CandidateSet,
+    behaviour: str,
+    *,
+    model: CircuitModel = RACIPE,
+    n_shown: int = 12,
+    n_columns: int = 3,
+) -> Figure:
     """Draw each network beside its trajectory; of switches two, to the ends farthest apart.
 
     Parameters
@@ -146,6 +157,8 @@ def draw_circuits(designs: CandidateSet, behaviour: str, *, n_shown: int = 12, n
         A set of circuits.
     behaviour
         What they were designed for.
+    model
+        What they stand for.
     n_shown
         Circuits drawn at most.
     n_columns
@@ -159,7 +172,9 @@ def draw_circuits(designs: CandidateSet, behaviour: str, *, n_shown: int = 12, n
     figure = Figure(figsize=(4.2 * n_columns, 1.9 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, 2 * n_columns, squeeze=False, width_ratios=[1, 1.5] * n_columns)
     is_oscillation = behaviour == "oscillation"
-    starts = start_levels(circuits)[None] if is_oscillation else StateSearch().apart(circuits)
+    search = StateSearch(model=model)
+    starts = uneven_levels(circuits, model=model)[None] if is_oscillation else search.apart(circuits)
+    t_end = (100.0 if is_oscillation else 40.0) * model.slowness
     for panel in axes.flat:
         panel.set_axis_off()
     for k in range(n):
@@ -168,12 +183,11 @@ def draw_circuits(designs: CandidateSet, behaviour: str, *, n_shown: int = 12, n
         panel = axes[row, 2 * column + 1]
         panel.set_axis_on()
         for start, style in zip(starts[:, k], ("-", "--"), strict=False):
-            t_end = 100.0 if is_oscillation else 40.0
-            draw_trajectory(panel, circuits[k], start, t_end=t_end, style=style)
+            draw_trajectory(panel, circuits[k], start, t_end=t_end, style=style, model=model)
         panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
         panel.set_title(f"{k}: robustness {float(designs.values['robustness'][k]):.2f}", fontsize=8)
         if row == n_rows - 1 or k + n_columns >= n:
-            panel.set_xlabel("time", fontsize=7)
+            panel.set_xlabel(f"time [{model.time_unit}]" if model != RACIPE else "time", fontsize=7)
         if column == 0:
             panel.set_ylabel("part of largest level", fontsize=6)
     return figure

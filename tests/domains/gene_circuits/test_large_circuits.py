@@ -10,6 +10,7 @@ from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation
 from sciadv.domains.gene_circuits.circuit_plot import gene_name, plot_circuits
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
+from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
 from sciadv.physics.regulation.kinetics import circuits_of
 
 SHORT = Oscillation(t_end=20.0, n_kept=40, n_extensions=0)
@@ -58,3 +59,12 @@ def test_thirty_genes_are_a_model_that_antimony_reads():
     antimony.clearPreviousLoads()
     assert antimony.loadAntimonyString(text) > 0, antimony.getLastError()
     assert "A1" in antimony.getSymbolNamesOfType("thirty", 1)
+
+
+def test_trajectories_are_drawn_in_the_circuits_model():
+    ranges = Ranges(degradation=Range(0.01, 0.1))
+    model = CircuitModel(expression="mrna", ranges=ranges, time_unit="min")
+    figure = plot_circuits(rings(3)[:1], n_columns=1, model=model)
+    line = figure.axes[1].lines[0]
+    assert line.get_xdata()[-1] == pytest.approx(150 * model.slowness)
+    assert 0 <= min(line.get_ydata()) <= max(line.get_ydata()) <= 1.01
