@@ -18,6 +18,7 @@ import torch
 
 import sciadv
 from sciadv.domains.gene_circuits.behaviour_test import oscillates, robustness
+from sciadv.domains.gene_circuits.circuit_pool import PoolSettings
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.forward import GeneCircuit
 
@@ -32,11 +33,9 @@ problem = sciadv.Problem(
     prior, forward, sciadv.Tolerance(1.0), torch.ones(1, 24), latent_weight=0.01, name="oscillators"
 )
 
-# %% The search: Adam on the latents, from starts of different topologies
-search = CircuitSearch(n_iterations=15 if arguments.quick else 60)
-designs = search(
-    problem, {}, 3 if arguments.quick else 9
-)  # sciadv.design(problem, n=9) takes the default one
+# %% The search: rounds of draws around the best, then topologies that are robust, each with another core
+search = CircuitSearch(pool=PoolSettings(n_rounds=2 if arguments.quick else 16))
+designs = search(problem, {}, 3 if arguments.quick else 9)  # sciadv.design(problem, n=9) takes the default
 print("\n".join(designs.messages))
 print(designs.files["circuit-00.ant"])
 

@@ -11,9 +11,10 @@ from benchmarks.design.nanotexture_reference import Reference
 from sciadv import Prior, Problem, Tolerance
 from sciadv.catalogue import load_problem
 from sciadv.designs import PropertySearch
+from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings
+from sciadv.domains.gene_circuits.circuit_pool import PoolSettings
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings
-from sciadv.domains.gene_circuits.circuit_starts import StartSettings
 from sciadv.forward import GeneCircuit
 from sciadv.nets import build_seeded
 from sciadv.testing import check_designer
@@ -56,8 +57,8 @@ def check_circuits(problem: Problem, designer: CircuitSearch) -> None:
 
 
 QUICK_CIRCUITS = CircuitSearch(
-    n_iterations=10,
-    starts=StartSettings(n_draws=200, n_rounds=1),
+    pool=PoolSettings(n_draws=200, n_rounds=1),
+    choice=ChoiceSettings(n_tested=10, n_sets=6, n_near=2),
     robustness=RobustnessSettings(n_sets=4),
 )
 #: What checks each registered designer; the property search is that of every other forward.

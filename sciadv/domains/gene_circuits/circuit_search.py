@@ -1,7 +1,7 @@
-"""Design of circuits: the latent search of everything else, from starts that are different topologies.
+"""Design of circuits: rounds of draws in the latent space, then a choice by trajectories and minimal cores.
 
-The prior is a generator of circuits, the forward their behaviour at several parameter sets, near their own
-and anywhere, the likelihood a tolerance around the score of 1: explained where every set shows the behaviour.
+The prior is a generator of circuits, the forward a screen of their behaviour at several parameter sets, near
+their own and anywhere, the likelihood a tolerance around the score of 1: explained where every set shows it.
 """
 
 from __future__ import annotations
@@ -15,55 +15,44 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
+from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings, choose
+from sciadv.domains.gene_circuits.circuit_pool import PoolSettings, draw_pool
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, SearchReport, circuit_set
-from sciadv.domains.gene_circuits.circuit_starts import StartSettings, best_rows, different_starts
-from sciadv.errors import InputError, require_at_least
+from sciadv.errors import InputError
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
-from sciadv.metrics.graph import canonical_keys
-from sciadv.nets.graph import signs_and_presence
 from sciadv.problem import Problem
-from sciadv.solution import Solution
-from sciadv.solvers import Adam, Monitor
+from sciadv.solvers import Monitor
 
 
 @final
 @dataclass(frozen=True)
 class CircuitSearch:
-    """Design circuits that show the behaviour of a problem: the best of each topology that was found.
+    """Design circuits that show the behaviour of a problem: robust topologies with different minimal cores.
 
     Parameters
     ----------
-    restarts
-        Starts for each circuit; all have one target, so the best of all are kept, each topology once.
-    n_iterations
-        Of the search by Adam.
-    starts
-        How the starts are drawn.
+    pool
+        How circuits are drawn.
+    choice
+        How they are chosen.
     robustness
-        How the robustness of the circuits is measured.
-
-    Raises
-    ------
-    InputError
-        A count is below 1.
+        How the robustness of the circuits is measured, and the test of their behaviour.
     """
 
     designs_for: ClassVar[str] = "gene-circuit"
-    restarts: int = 2
-    n_iterations: int = 60
-    starts: StartSettings = field(default_factory=StartSettings)
+    pool: PoolSettings = field(default_factory=PoolSettings)
+    choice: ChoiceSettings = field(default_factory=ChoiceSettings)
     robustness: RobustnessSettings = field(default_factory=RobustnessSettings)
-
-    def __post_init__(self) -> None:
-        require_at_least(self, {"restarts": 1, "n_iterations": 1})
 
     def memory(self, problem: Problem, n: int) -> int:
         """Estimate the memory of `n` designs [bytes], from the draws, the scores and the fresh sets."""
         numbers = problem.forward.in_shape[0] * problem.forward.in_shape[1] ** 2
-        drawn = n * self.restarts * self.starts.draws_per_start * (problem.prior.n_latent + numbers)
-        scored = n * self.restarts * 40 * numbers * problem.n_measurements
-        fresh = n * self.robustness.n_sets * 8 * numbers
-        return 4 * (drawn + scored + fresh)
+        drawn = (self.pool.n_draws + n * self.pool.draws_per_design) * (problem.prior.n_latent + numbers)
+        rounds = self.pool.n_rounds * (self.pool.n_near + n * self.pool.near_per_design)
+        near = rounds * (problem.prior.n_latent + numbers)
+        tested = (self.choice.n_tested + n * self.choice.tested_per_design) * self.choice.n_sets
+        fresh = n * self.robustness.n_sets + tested
+        return 4 * (drawn + near + 8 * numbers * fresh)
 
     def __call__(
         self,
@@ -88,29 +77,58 @@ class CircuitSearch:
             )
         started = time.perf_counter()
         found = self.find(problem, n, seed=seed, monitor=monitor)
+        report = SearchReport(
+            settings={"seed": seed, **asdict(self)},
+            n_drawn=found.n_drawn,
+            was_interrupted=found.was_interrupted,
+        )
         return circuit_set(
             found.x.cpu(),
             _behaviour(problem),
             name=problem.name,
             settings=self.robustness,
-            search=SearchReport(found, asdict(self)),
+            search=report,
+            cores=found.cores.cpu(),
             seconds=time.perf_counter() - started,
         )
 
-    def find(self, problem: Problem, n: int, *, seed: int = 0, monitor: Monitor | None = None) -> Solution:
-        """Search `n` circuits; their first measurement is the target of all.
+    def find(self, problem: Problem, n: int, *, seed: int = 0, monitor: Monitor | None = None) -> Found:
+        """Search `n` circuits; the problem's first measurement is the target of all.
 
         Raises
         ------
         InputError
             The problem's forward is not a `GeneCircuit`.
         """
-        _behaviour(problem)
-        n_starts = n * self.restarts
-        wanted = problem.with_measurements(problem.measurements[:1].expand(n_starts, -1).contiguous())
-        starts = different_starts(wanted, n_starts, seed=seed, settings=self.starts)[:, None]
-        solver = Adam(restarts=1, n_iterations=self.n_iterations, starts=starts)
-        return _best_of_each(solver.solve(wanted, seed=seed, monitor=monitor), n)
+        shows = self.robustness.shows(_behaviour(problem))
+        ranked, was_interrupted = draw_pool(problem, n, seed=seed, settings=self.pool, monitor=monitor)
+        n_tested = max(self.choice.n_tested, self.choice.tested_per_design * n)
+        with torch.no_grad():
+            tested = problem.prior(ranked.z[:n_tested])
+        x, cores = choose(tested, shows, n, settings=self.choice)
+        return Found(x, cores, len(ranked.keys), was_interrupted)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search for circuits found.
+
+    Parameters
+    ----------
+    x
+        Circuits ``(n, 7, genes, genes)``.
+    cores
+        Their minimal cores, likewise.
+    n_drawn
+        Different topologies that were drawn.
+    was_interrupted
+        Whether the user stopped it.
+    """
+
+    x: Tensor
+    cores: Tensor
+    n_drawn: int
+    was_interrupted: bool
 
 
 def _behaviour(problem: Problem) -> str:
@@ -120,12 +138,3 @@ def _behaviour(problem: Problem) -> str:
             f"circuits are designed by a GeneCircuit forward, but this problem has {problem.forward}"
         )
     return problem.forward.behaviour
-
-
-def _best_of_each(solution: Solution, n: int) -> Solution:
-    """Return `n` rows of a solution: the best of each topology, and others only where these are too few."""
-    assert solution.objective is not None  # a latent search
-    best = best_rows(solution.objective, canonical_keys(*signs_and_presence(solution.x)))
-    others = [row for row in solution.objective.argsort(stable=True).tolist() if row not in best]
-    rows: Tensor = torch.tensor([*best, *others][:n], device=solution.x.device)
-    return solution.rows(rows)

@@ -12,13 +12,13 @@ from torch import Tensor
 from sciadv.candidate_set import CandidateSet, Presentation
 from sciadv.domains.gene_circuits.behaviour_test import BEHAVIOURS, BehaviourTest, Robustness, robustness
 from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
+from sciadv.domains.gene_circuits.cores import Shows, minimal_cores
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.errors import InputError, require_at_least
 from sciadv.files.page import versions
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.kinetics import check_circuits, unpack
-from sciadv.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,28 @@ class RobustnessSettings:
     def __post_init__(self) -> None:
         require_at_least(self, {"n_sets": 1, "near": 0})
 
+    def shows(self, behaviour: str) -> Shows:
+        """Return the test of a behaviour."""
+        return lambda x: BEHAVIOURS[behaviour](x, self.test)
+
 
 @dataclass(frozen=True, eq=False)
 class SearchReport:
-    """The search that found circuits: its solution, if there is one, and the designer's settings."""
+    """What a report says of the search that found circuits.
 
-    solution: Solution | None = None
+    Parameters
+    ----------
+    settings
+        The designer's.
+    n_drawn
+        Different topologies that were drawn.
+    was_interrupted
+        Whether the user stopped it.
+    """
+
     settings: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def was_interrupted(self) -> bool:
-        """Whether the search was stopped before its end."""
-        return self.solution is not None and self.solution.was_interrupted
+    n_drawn: int = 0
+    was_interrupted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +85,18 @@ class _Measured:
     shown: Tensor
     near: Robustness
     anywhere: Robustness
+    cores: Tensor
 
     @staticmethod
-    def of(circuits: Tensor, behaviour: str, settings: RobustnessSettings) -> _Measured:
+    def of(circuits: Tensor, behaviour: str, settings: RobustnessSettings, cores: Tensor | None) -> _Measured:
         """Integrate circuits at their own and at fresh parameters."""
         n_sets = settings.n_sets
+        shows = settings.shows(behaviour)
         return _Measured(
             circuits,
             behaviour,
-            shown=BEHAVIOURS[behaviour](circuits, settings.test),
+            cores=minimal_cores(circuits, shows) if cores is None else cores,
+            shown=shows(circuits),
             near=robustness(
                 circuits,
                 behaviour,
@@ -107,6 +120,11 @@ class _Measured:
         """Number of topologies that are different up to relabelling."""
         return len(set(canonical_keys(*signs_and_presence(self.circuits))))
 
+    @property
+    def n_cores(self) -> int:
+        """Number of different minimal cores of the circuits that show the behaviour."""
+        return len(set(canonical_keys(*signs_and_presence(self.cores[self.shown]))))
+
 
 def circuit_set(
     circuits: Tensor,
@@ -115,6 +133,7 @@ def circuit_set(
     name: str = "gene circuits",
     settings: RobustnessSettings = RobustnessSettings(),  # frozen
     search: SearchReport = SearchReport(),  # frozen
+    cores: Tensor | None = None,
     seconds: float = 0.0,
 ) -> CandidateSet:
     """Test circuits and their robustness by trajectories, and return them with all that is reported.
@@ -131,6 +150,8 @@ def circuit_set(
         How robustness is measured.
     search
         What is reported of the search that found them.
+    cores
+        Their minimal cores, see `sciadv.domains.gene_circuits.cores`; computed if None.
     seconds
         Wall time of the search.
 
@@ -144,7 +165,7 @@ def circuit_set(
         raise InputError("there are no circuits in this set")
     if behaviour not in BEHAVIOURS:
         raise InputError(f"behaviour must be one of {', '.join(BEHAVIOURS)}, but it is {behaviour!r}")
-    measured = _Measured.of(circuits, behaviour, settings)
+    measured = _Measured.of(circuits, behaviour, settings, cores)
     everything = torch.ones(len(circuits), dtype=torch.bool)
     texts = {
         f"circuit-{k:02d}.ant": to_antimony(circuit, name=f"circuit_{k}")
@@ -175,7 +196,6 @@ def circuit_set(
         ),
         files=texts,
         was_interrupted=search.was_interrupted,
-        solution=search.solution,
     )
 
 
@@ -186,7 +206,8 @@ def _messages(measured: _Measured, *, was_interrupted: bool) -> list[str]:
     anywhere = float(measured.anywhere.share.mean())
     lines = [
         f"{int(measured.shown.sum())} of {n} circuits show {measured.behaviour} at their own parameters, "
-        f"by their trajectories; {measured.n_different} topologies are different",
+        f"by their trajectories; {measured.n_different} topologies are different, "
+        f"with {measured.n_cores} different minimal core(s)",
         f"with fresh parameters within a fifth of their ranges {near:.0%} do, anywhere in the ranges "
         f"{anywhere:.0%} ({measured.near.n_sets} sets each)",
     ]
@@ -199,21 +220,22 @@ def _facts(
     measured: _Measured, name: str, settings: RobustnessSettings, search: SearchReport
 ) -> dict[str, object]:
     """Return what a report states, as plain values."""
-    facts: dict[str, object] = {
+    return {
         "name": name,
         "behaviour": measured.behaviour,
         "n_circuits": len(measured.circuits),
         "n_showing": int(measured.shown.sum()),
         "n_different_topologies": measured.n_different,
+        "n_different_cores": measured.n_cores,
         "robustness_mean": float(measured.near.share.mean()),
         "robustness_spread": settings.near,
         "robustness_anywhere_mean": float(measured.anywhere.share.mean()),
         "n_parameter_sets": settings.n_sets,
+        "n_drawn": search.n_drawn,
         "was_interrupted": search.was_interrupted,
         "settings": dict(search.settings),
         "versions": versions(),
     }
-    return facts if search.solution is None else {**facts, "search": search.solution.summary()}
 
 
 def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:
@@ -226,6 +248,7 @@ def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:
             "genes": int(n_genes[k]),
             "edges": int(topology[k].abs().sum()),
             "topology": topology_text(topology[k]),
+            "core": topology_text(measured.cores[k, 0]),
             measured.behaviour: bool(measured.shown[k]),
             "robustness": float(measured.near.share[k]),
             "robustness_low": float(measured.near.low[k]),

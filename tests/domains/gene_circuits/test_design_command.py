@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 import sciadv
 from sciadv.candidate_set import CandidateSet
 from sciadv.cli import app
+from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings
+from sciadv.domains.gene_circuits.circuit_pool import PoolSettings
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
-from sciadv.domains.gene_circuits.circuit_starts import StartSettings
+from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import find_entry
 from sciadv.verbs.design import design_names
@@ -41,7 +43,11 @@ def mine(tmp_path):
 
 @pytest.fixture
 def few_draws(monkeypatch):
-    quick = CircuitSearch(starts=StartSettings(n_draws=200, n_rounds=1))
+    quick = CircuitSearch(
+        pool=PoolSettings(n_draws=200, n_rounds=1),
+        choice=ChoiceSettings(n_tested=10, n_sets=6, n_near=2),
+        robustness=RobustnessSettings(n_sets=8),
+    )
     monkeypatch.setattr("sciadv.domains.gene_circuits.circuit_search.CircuitSearch", lambda: quick)
 
 

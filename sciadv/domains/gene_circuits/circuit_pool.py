@@ -1,4 +1,4 @@
-"""Where a search for circuits starts: latents of different topologies, the best of several rounds of draws.
+"""Circuits of different topologies, the best of several rounds of draws in a prior's latent space.
 
 The first round is drawn from the prior, each later one around the best topologies so far: a part of their
 latent numbers is drawn again, so that a few edges change.
@@ -17,6 +17,8 @@ from sciadv.errors import require_at_least
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.problem import Problem
+from sciadv.solvers import Monitor, Progress
+from sciadv.solvers.latent.progress import Stopwatch
 from sciadv.types import as_generator
 
 #: Latents that are scored at once.
@@ -24,17 +26,17 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True)
-class StartSettings:
-    """How many latents are drawn to start from.
+class PoolSettings:
+    """How many latents are drawn.
 
     Parameters
     ----------
-    n_draws, draws_per_start
-        Draws of the prior: at least so many, and so many for each start.
+    n_draws, draws_per_design
+        Draws of the prior: at least so many, and so many for each circuit that is asked for.
     n_rounds
         Later rounds.
-    n_near, near_per_start
-        Draws in each of them: at least so many, and so many for each start.
+    n_near, near_per_design
+        Draws in each of them: at least so many, and so many for each circuit.
     n_elite
         Best topologies that they are drawn around, at least.
     changed
@@ -47,16 +49,16 @@ class StartSettings:
     """
 
     n_draws: int = 2000
-    draws_per_start: int = 20
-    n_rounds: int = 8
+    draws_per_design: int = 20
+    n_rounds: int = 16
     n_near: int = 500
-    near_per_start: int = 4
+    near_per_design: int = 4
     n_elite: int = 60
     changed: float = 0.06
 
     def __post_init__(self) -> None:
         require_at_least(self, dict.fromkeys(("n_draws", "n_near", "n_elite"), 1))
-        require_at_least(self, dict.fromkeys(("draws_per_start", "n_rounds", "near_per_start"), 0))
+        require_at_least(self, dict.fromkeys(("draws_per_design", "n_rounds", "near_per_design"), 0))
         as_number(self.changed, "changed", least=0, most=1)
 
 
@@ -129,33 +131,56 @@ def near(z: Tensor, n: int, *, changed: float, generator: torch.Generator) -> Te
     return torch.where(is_changed, fresh, parents)
 
 
-def different_starts(
+def draw_pool(
     problem: Problem,
-    n_starts: int,
+    n: int,
     *,
     seed: int,
-    settings: StartSettings = StartSettings(),  # frozen
-) -> Tensor:
-    """Return latents of different topologies with the best objectives found; ``(n_starts, latent)``.
+    settings: PoolSettings = PoolSettings(),  # frozen
+    monitor: Monitor | None = None,
+) -> tuple[Ranked, bool]:
+    """Draw circuits in rounds, each around the best topologies so far.
 
     Parameters
     ----------
     problem
         Of circuits; its first measurement is the target of all.
-    n_starts
-        How many.
+    n
+        Circuits that are asked for, by which more are drawn.
     seed
         Seed of the draws.
     settings
         How many draws.
+    monitor
+        Called after each round.
+
+    Returns
+    -------
+    Every topology that was drawn, the best first, and whether the user stopped it.
     """
     numbers = as_generator(seed)
-    n_draws = max(settings.n_draws, settings.draws_per_start * n_starts)
-    n_near = max(settings.n_near, settings.near_per_start * n_starts)
+    watch = Stopwatch()
+    n_draws = max(settings.n_draws, settings.draws_per_design * n)
+    n_near = max(settings.n_near, settings.near_per_design * n)
     ranked = rank(problem, problem.prior.sample_latent(n_draws, seed=numbers))
-    for _ in range(settings.n_rounds):
-        elite = ranked.z[: max(settings.n_elite, n_starts)]
-        around = near(elite, n_near, changed=settings.changed, generator=numbers)
-        ranked = ranked.with_draws(rank(problem, around))
-    rows = torch.arange(n_starts) % len(ranked.z)  # repeats only where there are too few topologies
-    return ranked.z[rows.to(ranked.z.device)]
+    try:
+        for done in range(1, settings.n_rounds + 1):
+            elite = ranked.z[: max(settings.n_elite, n)]
+            around = near(elite, n_near, changed=settings.changed, generator=numbers)
+            ranked = ranked.with_draws(rank(problem, around))
+            if monitor is not None:
+                monitor(_progress(ranked, n, done, settings, watch))
+    except KeyboardInterrupt:
+        return ranked, True
+    return ranked, False
+
+
+def _progress(ranked: Ranked, n: int, done: int, settings: PoolSettings, watch: Stopwatch) -> Progress:
+    return Progress(
+        iteration=done,
+        n_iterations=settings.n_rounds,
+        n_alive=n,
+        n_rows=len(ranked.keys),
+        best_misfit=float(ranked.objective[:n].median()),
+        seconds=watch.seconds,
+    )
