@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.catalogue import load_problem, load_recipe
-from sciadv.domains.gene_circuits.behaviour_test import oscillates, robustness
+from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.domains.gene_circuits.random_circuits import (
     enumerate_topologies,
@@ -112,7 +112,7 @@ def _prior(settings: Settings) -> list[Row]:
         "valid": float(_are_valid(x).double().mean()),
         "unique": share_unique(keys),
         "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
-        "oscillating": float(oscillates(x[: n // 2]).double().mean()),
+        "oscillating": float(shows(x[: n // 2], "oscillation").double().mean()),
     }
     if not has_networks():
         settings.report("novelty is not measured: the real networks are not under SCIADV_DATA")
@@ -166,7 +166,7 @@ def _random(settings: Settings) -> Row:
         "row": "random circuits",
         "n_samples": n,
         "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
-        "oscillating": float(oscillates(x).double().mean()),
+        "oscillating": float(shows(x, "oscillation").double().mean()),
         "fresh_anywhere": float(topologies.share.mean()),
         "fresh_anywhere_most": float(topologies.share.max()),
         "topologies_above": float((topologies.share > _LEAST_SHARE).double().mean()),
@@ -183,7 +183,7 @@ def _designs(settings: Settings) -> Row:
         "n_samples": n,
         "unique": len(set(canonical_keys(*signs_and_presence(x)))) / n,
         "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
-        "oscillating": float(oscillates(x).double().mean()),
+        "oscillating": float(shows(x, "oscillation").double().mean()),
         "cpu_seconds_per_design": seconds() / n,
     }
     for name, spread in SPREADS.items():

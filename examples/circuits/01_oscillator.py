@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 import sciadv
-from sciadv.domains.gene_circuits.behaviour_test import oscillates, robustness
+from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
 from sciadv.domains.gene_circuits.circuit_pool import PoolSettings
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.forward import GeneCircuit
@@ -43,6 +43,6 @@ print(designs.files["circuit-00.ant"])
 designs.plot().savefig(arguments.out, dpi=120)
 n_sets = 8 if arguments.quick else 64
 fresh = robustness(designs.x, "oscillation", n_sets=n_sets, spread=1.0)
-drawn = oscillates(prior.sample(100 if arguments.quick else 1000, seed=1))
+drawn = shows(prior.sample(100 if arguments.quick else 1000, seed=1), "oscillation")
 print(f"circuits of the prior that oscillate: {float(drawn.float().mean()):.1%}")
 print(f"designs that oscillate on fresh parameters, anywhere in the ranges: {float(fresh.share.mean()):.1%}")

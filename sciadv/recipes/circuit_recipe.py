@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from sciadv.domains.gene_circuits.behaviour_test import oscillates
+from sciadv.domains.gene_circuits.behaviours.evaluation import shows
 from sciadv.domains.gene_circuits.circuit_game import oscillation_feedback
 from sciadv.domains.gene_circuits.circuit_plot import plot_circuits
 from sciadv.domains.gene_circuits.random_circuits import largest_samples
@@ -86,12 +86,13 @@ def circuit_quality(
     """
     x = largest_samples(prior, n_samples, seed=seed)
     keys = canonical_keys(*signs_and_presence(x))
+    oscillating = shows(x[:n_integrated], "oscillation")
     return {
         "samples": str(n_samples),
         "unique": f"{share_unique(keys):.4f}",
         "novel": f"{share_novel(keys, known):.4f}",
         "edges_mean": f"{float(x[:, 0].abs().sum((1, 2)).mean()):.2f}",
-        "oscillating": f"{float(oscillates(x[:n_integrated]).float().mean()):.4f}",
+        "oscillating": f"{float(oscillating.float().mean()):.4f}",
     }
 
 

@@ -53,7 +53,7 @@ def check_textures(problem: Problem, designer: PropertySearch) -> None:
 
 
 def check_circuits(problem: Problem, designer: CircuitSearch) -> None:
-    check_designer(designer, problem, {}, bad_targets={"its behaviour is the target": {"period": 3.0}}, n=2)
+    check_designer(designer, problem, {}, bad_targets={"is named 'perod'": {"perod": 3.0}}, n=2)
 
 
 QUICK_CIRCUITS = CircuitSearch(

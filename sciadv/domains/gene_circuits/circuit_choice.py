@@ -15,7 +15,8 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from sciadv.domains.gene_circuits.behaviour_test import fresh
+from sciadv.domains.gene_circuits.behaviours.robustness import fresh
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.cores import Shows, minimal_cores
 from sciadv.errors import require_at_least
 from sciadv.metrics.graph import canonical_keys
@@ -89,19 +90,19 @@ class Candidates(Rows):
 
 def choose(
     x: Float[Tensor, "batch 7 genes genes"],
-    shows: Shows,
+    aim: CircuitAim,
     n: int,
     *,
     settings: ChoiceSettings = ChoiceSettings(),  # frozen
 ) -> tuple[Tensor, Tensor]:
-    """Return `n` circuits of different topologies and cores that show a behaviour, and their cores.
+    """Return `n` circuits of different topologies and cores that meet an aim, and their cores.
 
     Parameters
     ----------
     x
         Circuits of different topologies, the likeliest first.
-    shows
-        The behaviour's test by trajectories.
+    aim
+        The behaviour's test by trajectories, and targets.
     n
         How many.
     settings
@@ -109,10 +110,10 @@ def choose(
 
     Notes
     -----
-    Where too few show the behaviour, others of the pool follow as they are, their own cores.
+    Where too few meet the aim, others of the pool follow as they are, their own cores.
     """
     tested = x[: max(settings.n_tested, settings.tested_per_design * n)]
-    found = _candidates(tested, shows, n, settings)
+    found = _candidates(tested, aim, n, settings)
     rows = _different_cores(found, n)
     chosen, cores = found.x[rows], found.cores[rows]
     n_missing = max(0, n - len(rows))
@@ -124,27 +125,29 @@ def choose(
     return torch.cat([chosen, others]), torch.cat([cores, others])
 
 
-def _candidates(x: Tensor, shows: Shows, n: int, settings: ChoiceSettings) -> Candidates:
+def _candidates(x: Tensor, aim: CircuitAim, n: int, settings: ChoiceSettings) -> Candidates:
     """Test topologies, and return the circuits to be made from the most robust ones with their cores."""
     own = torch.cat([x[None], fresh(x, settings.n_sets, spread=1.0, seed=settings.seed)])
-    shown = _tested(own, shows)
+    shown = _tested(own, aim.shows)
     share = shown[1:].double().mean(0)
     better = share.argsort(descending=True, stable=True)[: 2 * n]
     again = fresh(x[better], settings.n_sets, spread=1.0, seed=settings.seed + 1)
-    share[better] = 0.5 * (share[better] + _tested(again, shows).double().mean(0))
+    share[better] = 0.5 * (share[better] + _tested(again, aim.shows).double().mean(0))
     sets, place = shown[:, better].nonzero(as_tuple=True)
     topology = better[place]
-    return _with_cores(own[sets, topology], topology, share[topology], shows, settings)
+    circuits = own[sets, topology]
+    meets = aim.meets(circuits) if len(circuits) else shown[:0, 0]
+    return _with_cores(circuits[meets], topology[meets], share[topology[meets]], aim, settings)
 
 
 def _with_cores(
-    circuits: Tensor, topology: Tensor, share: Tensor, shows: Shows, settings: ChoiceSettings
+    circuits: Tensor, topology: Tensor, share: Tensor, aim: CircuitAim, settings: ChoiceSettings
 ) -> Candidates:
     """Keep of each topology the circuits with the most robust neighbourhoods, and find their cores."""
     around = fresh(circuits, settings.n_near, spread=settings.spread, seed=settings.seed + 2)
-    near = _tested(around, shows).double().mean(0)
+    near = _tested(around, aim.shows).double().mean(0)
     kept = _first_of_each(topology, near, settings.n_kept)
-    cores = minimal_cores(circuits[kept], shows)
+    cores = minimal_cores(circuits[kept], aim.shows)
     keys = canonical_keys(*signs_and_presence(cores))
     number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     return Candidates(

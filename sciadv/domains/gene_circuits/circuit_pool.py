@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sciadv.arguments.values import as_number
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.errors import require_at_least
 from sciadv.metrics.graph import Key, canonical_keys
 from sciadv.nets.graph import signs_and_presence
@@ -111,14 +112,27 @@ class Ranked:
 
 
 @torch.no_grad()
-def rank(problem: Problem, z: Tensor) -> Ranked:
-    """Score latents ``(draws, latent)`` by the objective for the first measurement, and rank them."""
+def rank(problem: Problem, z: Tensor, aim: CircuitAim, *, off_weight: float = 1e4) -> Ranked:
+    """Score latents ``(draws, latent)`` by the objective for the first measurement, and rank them.
+
+    Parameters
+    ----------
+    problem
+        Of circuits.
+    z
+        Latents.
+    aim
+        With its targets on genes and edges.
+    off_weight
+        Objective of a gene or an edge off these, more than any behaviour has.
+    """
     scores = []
     keys = list[Key]()
     for part in torch.split(z, _CHUNK):
         x = problem.prior(part)
         energy = problem.likelihood.energy(problem.forward(x), problem.measurements[:1])
-        scores.append(energy + 0.5 * problem.latent_weight * part.square().sum(1))
+        off = off_weight * aim.misfit(x)
+        scores.append(energy + off + 0.5 * problem.latent_weight * part.square().sum(1))
         keys += canonical_keys(*signs_and_presence(x))
     return Ranked.of(z, torch.cat(scores), keys)
 
@@ -133,6 +147,7 @@ def near(z: Tensor, n: int, *, changed: float, generator: torch.Generator) -> Te
 
 def draw_pool(
     problem: Problem,
+    aim: CircuitAim,
     n: int,
     *,
     seed: int,
@@ -145,6 +160,8 @@ def draw_pool(
     ----------
     problem
         Of circuits; its first measurement is the target of all.
+    aim
+        What they are for.
     n
         Circuits that are asked for, by which more are drawn.
     seed
@@ -162,12 +179,12 @@ def draw_pool(
     watch = Stopwatch()
     n_draws = max(settings.n_draws, settings.draws_per_design * n)
     n_near = max(settings.n_near, settings.near_per_design * n)
-    ranked = rank(problem, problem.prior.sample_latent(n_draws, seed=numbers))
+    ranked = rank(problem, problem.prior.sample_latent(n_draws, seed=numbers), aim)
     try:
         for done in range(1, settings.n_rounds + 1):
             elite = ranked.z[: max(settings.n_elite, n)]
             around = near(elite, n_near, changed=settings.changed, generator=numbers)
-            ranked = ranked.with_draws(rank(problem, around))
+            ranked = ranked.with_draws(rank(problem, around, aim))
             if monitor is not None:
                 monitor(_progress(ranked, n, done, settings, watch))
     except KeyboardInterrupt:

@@ -15,11 +15,14 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings, choose
-from sciadv.domains.gene_circuits.circuit_pool import PoolSettings, draw_pool
+from sciadv.domains.gene_circuits.circuit_pool import PoolSettings, best_rows, draw_pool
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, SearchReport, circuit_set
 from sciadv.errors import InputError
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
+from sciadv.metrics.graph import canonical_keys
+from sciadv.nets.graph import signs_and_presence
 from sciadv.problem import Problem
 from sciadv.solvers import Monitor
 
@@ -36,7 +39,7 @@ class CircuitSearch:
     choice
         How they are chosen.
     robustness
-        How the robustness of the circuits is measured, and the test of their behaviour.
+        How the robustness of the circuits is measured.
     """
 
     designs_for: ClassVar[str] = "gene-circuit"
@@ -68,15 +71,13 @@ class CircuitSearch:
         Raises
         ------
         InputError
-            A target was given, for the behaviour is the target; or the forward is not a `GeneCircuit`.
+            A target cannot be read, or the forward is not a `GeneCircuit`.
+        UnknownNameError
+            Nothing of a target's name is measured of the behaviour.
         """
-        if target:
-            raise InputError(
-                f"{problem.name} takes no --target: its behaviour is the target, but {', '.join(target)} "
-                f"was given"
-            )
         started = time.perf_counter()
-        found = self.find(problem, n, seed=seed, monitor=monitor)
+        aim = CircuitAim.read(_behaviour(problem), target)
+        found = self.find(problem, n, aim=aim, seed=seed, monitor=monitor)
         report = SearchReport(
             settings={"seed": seed, **asdict(self)},
             n_drawn=found.n_drawn,
@@ -84,7 +85,7 @@ class CircuitSearch:
         )
         return circuit_set(
             found.x.cpu(),
-            _behaviour(problem),
+            aim,
             name=problem.name,
             settings=self.robustness,
             search=report,
@@ -92,7 +93,15 @@ class CircuitSearch:
             seconds=time.perf_counter() - started,
         )
 
-    def find(self, problem: Problem, n: int, *, seed: int = 0, monitor: Monitor | None = None) -> Found:
+    def find(
+        self,
+        problem: Problem,
+        n: int,
+        *,
+        aim: CircuitAim | None = None,
+        seed: int = 0,
+        monitor: Monitor | None = None,
+    ) -> Found:
         """Search `n` circuits; the problem's first measurement is the target of all.
 
         Raises
@@ -100,13 +109,25 @@ class CircuitSearch:
         InputError
             The problem's forward is not a `GeneCircuit`.
         """
-        shows = self.robustness.shows(_behaviour(problem))
-        ranked, was_interrupted = draw_pool(problem, n, seed=seed, settings=self.pool, monitor=monitor)
+        aim = CircuitAim.read(_behaviour(problem), {}) if aim is None else aim
+        ranked, was_interrupted = draw_pool(problem, aim, n, seed=seed, settings=self.pool, monitor=monitor)
         n_tested = max(self.choice.n_tested, self.choice.tested_per_design * n)
         with torch.no_grad():
             tested = problem.prior(ranked.z[:n_tested])
-        x, cores = choose(tested, shows, n, settings=self.choice)
+        x, cores = choose(tested, aim, n, settings=self.choice)
+        if aim.is_simplest:
+            x = cores = simplest(cores, aim, n)
         return Found(x, cores, len(ranked.keys), was_interrupted)
+
+
+def simplest(cores: Tensor, aim: CircuitAim, n: int) -> Tensor:
+    """Return `n` cores that meet an aim with the fewest edges, repeated where fewer are different."""
+    rows = best_rows((cores[:, 0] != 0).sum((1, 2)), canonical_keys(*signs_and_presence(cores)))
+    some = cores[rows]
+    order = (~aim.meets(some)).int().argsort(stable=True)
+    places = torch.arange(n, device=cores.device) % len(some)
+    chosen: Tensor = some[order[places]]
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet, Presentation
-from sciadv.domains.gene_circuits.behaviour_test import BEHAVIOURS, BehaviourTest, Robustness, robustness
+from sciadv.domains.gene_circuits.behaviours.behaviour import Measured
+from sciadv.domains.gene_circuits.behaviours.evaluation import measure, meets, robustness
+from sciadv.domains.gene_circuits.behaviours.robustness import Robustness
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
-from sciadv.domains.gene_circuits.cores import Shows, minimal_cores
+from sciadv.domains.gene_circuits.cores import minimal_cores
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.errors import InputError, require_at_least
 from sciadv.files.page import versions
@@ -34,8 +37,6 @@ class RobustnessSettings:
         the second draws them anywhere in the ranges, so that it is a property of the topology alone.
     near_seed, anywhere_seed
         Seeds of both measures' sets, which no search uses.
-    test
-        The behaviour test.
 
     Raises
     ------
@@ -47,14 +48,9 @@ class RobustnessSettings:
     near: float = 0.2
     near_seed: int = 1000
     anywhere_seed: int = 2000
-    test: BehaviourTest = field(default_factory=BehaviourTest)
 
     def __post_init__(self) -> None:
         require_at_least(self, {"n_sets": 1, "near": 0})
-
-    def shows(self, behaviour: str) -> Shows:
-        """Return the test of a behaviour."""
-        return lambda x: BEHAVIOURS[behaviour](x, self.test)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,38 +77,31 @@ class _Measured:
     """What was measured of circuits, one row each."""
 
     circuits: Tensor
-    behaviour: str
+    aim: CircuitAim
+    numbers: Measured
     shown: Tensor
     near: Robustness
     anywhere: Robustness
     cores: Tensor
 
     @staticmethod
-    def of(circuits: Tensor, behaviour: str, settings: RobustnessSettings, cores: Tensor | None) -> _Measured:
+    def of(
+        circuits: Tensor, aim: CircuitAim, settings: RobustnessSettings, cores: Tensor | None
+    ) -> _Measured:
         """Integrate circuits at their own and at fresh parameters."""
-        n_sets = settings.n_sets
-        shows = settings.shows(behaviour)
+        numbers = measure(circuits, aim.test)
+        near, anywhere = (
+            robustness(circuits, aim.test, n_sets=settings.n_sets, spread=spread, seed=seed)
+            for spread, seed in ((settings.near, settings.near_seed), (1.0, settings.anywhere_seed))
+        )
         return _Measured(
             circuits,
-            behaviour,
-            cores=minimal_cores(circuits, shows) if cores is None else cores,
-            shown=shows(circuits),
-            near=robustness(
-                circuits,
-                behaviour,
-                n_sets=n_sets,
-                spread=settings.near,
-                seed=settings.near_seed,
-                test=settings.test,
-            ),
-            anywhere=robustness(
-                circuits,
-                behaviour,
-                n_sets=n_sets,
-                spread=1.0,
-                seed=settings.anywhere_seed,
-                test=settings.test,
-            ),
+            aim,
+            numbers,
+            shown=meets(numbers, aim.test, aim.targets),
+            near=near,
+            anywhere=anywhere,
+            cores=minimal_cores(circuits, aim.shows) if cores is None else cores,
         )
 
     @property
@@ -128,7 +117,7 @@ class _Measured:
 
 def circuit_set(
     circuits: Tensor,
-    behaviour: str,
+    aim: CircuitAim | str,
     *,
     name: str = "gene circuits",
     settings: RobustnessSettings = RobustnessSettings(),  # frozen
@@ -142,8 +131,8 @@ def circuit_set(
     ----------
     circuits
         ``(n, 7, genes, genes)``, see `sciadv.nets.graph`.
-    behaviour
-        What they were designed for: "oscillation", "bistability" or "stability".
+    aim
+        What they were designed for: a behaviour's name, or with targets.
     name
         In reports.
     settings
@@ -158,14 +147,15 @@ def circuit_set(
     Raises
     ------
     InputError
-        They are not circuits, there are none, or the behaviour is not known.
+        They are not circuits, or there are none.
+    UnknownNameError
+        The behaviour is not known.
     """
     check_circuits(circuits)
     if len(circuits) == 0:
         raise InputError("there are no circuits in this set")
-    if behaviour not in BEHAVIOURS:
-        raise InputError(f"behaviour must be one of {', '.join(BEHAVIOURS)}, but it is {behaviour!r}")
-    measured = _Measured.of(circuits, behaviour, settings, cores)
+    aim = CircuitAim.read(aim, {}) if isinstance(aim, str) else aim
+    measured = _Measured.of(circuits, aim, settings, cores)
     everything = torch.ones(len(circuits), dtype=torch.bool)
     texts = {
         f"circuit-{k:02d}.ant": to_antimony(circuit, name=f"circuit_{k}")
@@ -179,6 +169,7 @@ def circuit_set(
             "robustness_low": measured.near.low,
             "robustness_high": measured.near.high,
             "robustness_anywhere": measured.anywhere.share,
+            **measured.numbers,
         },
         hit=measured.shown,
         feasible=everything,
@@ -187,7 +178,7 @@ def circuit_set(
         table=tuple(_table(measured, list(texts))),
         facts=_facts(measured, name, settings, search) | {"seconds": seconds},
         presentation=Presentation(
-            draw=partial(draw_circuits, behaviour=behaviour),
+            draw=partial(draw_circuits, behaviour=aim.name),
             title=name,
             picture_words="networks and trajectories of the designed circuits",
             note="Green arrows activate, red bars repress; levels as parts of each gene's largest. "
@@ -204,9 +195,10 @@ def _messages(measured: _Measured, *, was_interrupted: bool) -> list[str]:
     n = len(measured.circuits)
     near = float(measured.near.share.mean())
     anywhere = float(measured.anywhere.share.mean())
+    within = " within the targets" if measured.aim.targets else ""
     lines = [
-        f"{int(measured.shown.sum())} of {n} circuits show {measured.behaviour} at their own parameters, "
-        f"by their trajectories; {measured.n_different} topologies are different, "
+        f"{int(measured.shown.sum())} of {n} circuits show {measured.aim.name}{within} at their own "
+        f"parameters, by their trajectories; {measured.n_different} topologies are different, "
         f"with {measured.n_cores} different minimal core(s)",
         f"with fresh parameters within a fifth of their ranges {near:.0%} do, anywhere in the ranges "
         f"{anywhere:.0%} ({measured.near.n_sets} sets each)",
@@ -222,7 +214,8 @@ def _facts(
     """Return what a report states, as plain values."""
     return {
         "name": name,
-        "behaviour": measured.behaviour,
+        "behaviour": measured.aim.name,
+        "targets": {target.name: [target.low, target.high] for target in measured.aim.targets},
         "n_circuits": len(measured.circuits),
         "n_showing": int(measured.shown.sum()),
         "n_different_topologies": measured.n_different,
@@ -242,6 +235,7 @@ def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:
     """Return one row of plain values per circuit."""
     n_genes = unpack(measured.circuits).n_genes
     topology = measured.circuits[:, 0]
+    sizes = ("genes", "edges")
     return [
         {
             "circuit": k,
@@ -249,11 +243,12 @@ def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:
             "edges": int(topology[k].abs().sum()),
             "topology": topology_text(topology[k]),
             "core": topology_text(measured.cores[k, 0]),
-            measured.behaviour: bool(measured.shown[k]),
+            measured.aim.name: bool(measured.shown[k]),
             "robustness": float(measured.near.share[k]),
             "robustness_low": float(measured.near.low[k]),
             "robustness_high": float(measured.near.high[k]),
             "robustness_anywhere": float(measured.anywhere.share[k]),
+            **{name: float(value[k]) for name, value in measured.numbers.items() if name not in sizes},
             "antimony": files[k],
         }
         for k in range(len(measured.circuits))

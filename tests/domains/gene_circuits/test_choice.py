@@ -1,13 +1,12 @@
 """Minimal cores, mutants, and the choice of robust circuits with different cores."""
 
-from functools import partial
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sciadv.domains.gene_circuits.behaviour_test import is_bistable, oscillates
+from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_choice import Candidates, ChoiceSettings, _different_cores, choose
 from sciadv.domains.gene_circuits.cores import minimal_cores, without_idle_genes
 from sciadv.domains.gene_circuits.mutation import Mutation
@@ -17,9 +16,8 @@ from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.kinetics import Kinetics, check_circuits, circuits_of, pack
 
-
-def has_ring(x):
-    return (x[:, 0, 0, 1] != 0) & (x[:, 0, 1, 2] != 0) & (x[:, 0, 2, 0] != 0)
+OSCILLATION = CircuitAim("oscillation", Oscillation(t_end=80.0, n_kept=200, n_extensions=0))
+BISTABILITY = CircuitAim.read("bistability", {})
 
 
 def repressilator_with(extra: torch.Tensor) -> torch.Tensor:
@@ -42,21 +40,21 @@ def repressilator_with(extra: torch.Tensor) -> torch.Tensor:
 def test_the_core_of_a_repressilator_with_weak_edges_is_the_repressilator():
     extra = torch.tensor([[1.0, 0, -1], [0, -1, 0], [0, 1, 0]])
     x = repressilator_with(extra)
-    assert bool(oscillates(x))
-    core = minimal_cores(x, oscillates)
+    assert bool(OSCILLATION.shows(x))
+    core = minimal_cores(x, OSCILLATION.shows)
     assert canonical_keys(core[:, 0]) == canonical_keys(-torch.eye(3).roll(1, 1)[None])
 
 
 def test_a_core_needs_each_of_its_edges():
     x = random_circuits(200, 3, seed=3)
-    x = x[is_bistable(x)][:4]
-    cores = minimal_cores(x, is_bistable)
-    assert bool(is_bistable(cores).all())
+    x = x[BISTABILITY.shows(x)][:4]
+    cores = minimal_cores(x, BISTABILITY.shows)
+    assert bool(BISTABILITY.shows(cores).all())
     for core in cores:
         for i, j in core[0].nonzero().tolist():
             without = core[None].clone()
             without[0, :4, i, j] = 0
-            assert not bool(is_bistable(without))
+            assert not bool(BISTABILITY.shows(without))
 
 
 def test_circuits_that_do_not_show_the_behaviour_stay_as_they_are():
@@ -113,16 +111,15 @@ def test_candidates_are_matched_for_as_many_cores_as_there_are():
 def test_chosen_circuits_show_the_behaviour_with_cores_of_their_own():
     x = random_circuits(300, 3, seed=5)
     quick = ChoiceSettings(n_tested=60, n_sets=6, n_near=1, n_kept=4)
-    shows = partial(is_bistable)
-    chosen, cores = choose(x, shows, 6, settings=quick)
-    assert bool(shows(chosen).all())
+    chosen, cores = choose(x, BISTABILITY, 6, settings=quick)
+    assert bool(BISTABILITY.meets(chosen).all())
     assert len(set(canonical_keys(*signs_and_presence(chosen)))) == 6
     assert len(set(canonical_keys(*signs_and_presence(cores)))) == 6
 
 
 def test_a_pool_without_the_behaviour_is_returned_as_it_is():
     x = random_circuits(4, 3, seed=5)
-    chosen, cores = choose(x, lambda x: torch.zeros(len(x), dtype=torch.bool), 6)
+    chosen, cores = choose(x, CircuitAim.read("oscillation", {"period": "<= 0.001"}), 6)
     assert chosen.equal(torch.cat([x, x[:2]]))
     assert cores.equal(chosen)
 

@@ -5,16 +5,16 @@ import re
 import pytest
 import torch
 
-from sciadv.domains.gene_circuits.behaviour_test import BehaviourTest
 from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_plot import gene_name, plot_circuits
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
 from sciadv.physics.regulation.kinetics import circuits_of
 
-SHORT = Oscillation(t_end=20.0, n_kept=40, n_extensions=0)
-QUICK = RobustnessSettings(n_sets=2, test=BehaviourTest(oscillation=SHORT))
+SHORT = CircuitAim("oscillation", Oscillation(t_end=20.0, n_kept=40, n_extensions=0))
+QUICK = RobustnessSettings(n_sets=2)
 
 
 def rings(n_genes: int) -> torch.Tensor:
@@ -28,7 +28,7 @@ def rings(n_genes: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("n_genes", [7, 10, 30])
 def test_a_set_of_large_circuits_has_messages_a_summary_and_files(n_genes, tmp_path):
-    found = circuit_set(rings(n_genes), "oscillation", settings=QUICK)
+    found = circuit_set(rings(n_genes), SHORT, settings=QUICK)
     assert "2 topologies are different" in found.messages[0]
     assert found.facts["n_different_topologies"] == 2
     assert found.summary()
