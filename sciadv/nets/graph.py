@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.nets.layers import MinibatchDiscrimination
+from sciadv.nets.motif_counts import N_MOTIFS, motif_counts
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive
 
@@ -257,6 +258,8 @@ class CircuitDiscriminator(nn.Module):
     ----------
     width, n_layers
         Of the message passing.
+    sees_motifs
+        Whether counts of signed motifs are among its features, see `motif_counts`.
 
     References
     ----------
@@ -271,16 +274,22 @@ class CircuitDiscriminator(nn.Module):
     kind = "circuit-discriminator"
 
     @checked
-    def __init__(self, *, width: Count = 32, n_layers: Count = 3) -> None:
+    def __init__(self, *, width: Count = 32, n_layers: Count = 3, sees_motifs: bool = False) -> None:
         super().__init__()
-        self.settings: dict[str, object] = {"width": width, "n_layers": n_layers}
+        self.sees_motifs = sees_motifs
+        self.settings: dict[str, object] = {
+            "width": width,
+            "n_layers": n_layers,
+            "sees_motifs": sees_motifs,
+        }
         n_features = 2 + N_EDGE + N_GENE + 1
         self.enter = nn.Linear(n_features, width)
         self.messages = nn.ModuleList(nn.Linear(width, 4 * width) for _ in range(n_layers))
         self.kinetics = nn.ModuleList(nn.Linear(N_EDGE, 4 * width) for _ in range(n_layers))
         self.update = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(n_layers))
         self.compare = MinibatchDiscrimination(2 * width, n_kernels=8, kernel_size=4)
-        self.leave = nn.Sequential(nn.Linear(2 * width + 8, width), nn.LeakyReLU(0.2), nn.Linear(width, 1))
+        n_pooled = 2 * width + 8 + (N_MOTIFS if sees_motifs else 0)
+        self.leave = nn.Sequential(nn.Linear(n_pooled, width), nn.LeakyReLU(0.2), nn.Linear(width, 1))
 
     def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:
         """Score circuits; differentiable in all channels."""
@@ -301,5 +310,8 @@ class CircuitDiscriminator(nn.Module):
             h = h + nn.functional.leaky_relu(update(torch.cat([h, received], -1)), 0.2)
         h = h * present
         pooled = torch.cat([h.sum(1), h.amax(1)], -1)
-        scores: Tensor = self.leave(self.compare(pooled)).squeeze(-1)
+        features = [self.compare(pooled)]
+        if self.sees_motifs:
+            features.append(motif_counts(outgoing))
+        scores: Tensor = self.leave(torch.cat(features, -1)).squeeze(-1)
         return scores

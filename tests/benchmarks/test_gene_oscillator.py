@@ -6,12 +6,10 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-import sciadv
 from benchmarks.contract import judge_bars
 from benchmarks.design.gene_oscillator import BENCH, SPREADS
 from benchmarks.design.peer_lsoda import integrate
 from sciadv.catalogue import problem_spec
-from sciadv.errors import InputError
 from sciadv.physics.regulation.kinetics import circuits_of, unpack
 
 
@@ -59,10 +57,3 @@ def test_table_and_picture_show_the_rows():
     figure = Figure()
     BENCH.draw(figure, rows())
     assert len(figure.axes) == 2
-
-
-def test_a_target_for_a_behaviour_is_refused_in_words():
-    with pytest.raises(
-        InputError, match="takes no --target: its behaviour is the target, but period was given"
-    ):
-        sciadv.design("gene-oscillator", target={"period": 3.0})

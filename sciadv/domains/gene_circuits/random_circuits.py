@@ -1,4 +1,4 @@
-"""Circuits to compare with: random ones, those of a prior at its largest size, and all small ones."""
+"""Circuits to compare with: random ones, rewired ones, those of a prior at its largest size, all small ones."""
 
 from __future__ import annotations
 
@@ -53,6 +53,102 @@ def random_circuits(n: int, n_genes: int, *, seed: int) -> Float[Tensor, "batch 
     signs = torch.randint(-1, 2, (n, n_genes, n_genes), generator=generator).float()
     places = 2 * torch.rand(n, len(CHANNELS), n_genes, n_genes, generator=generator) - 1
     return circuits_of(signs, places=places)
+
+
+def connected_random_graphs(
+    signs: Float[Tensor, "batch genes genes"], presence: Float[Tensor, "batch genes"], *, seed: int
+) -> Float[Tensor, "batch genes genes"]:
+    """Draw Erdos-Renyi graphs that hang together, with the sizes, densities and signs of others.
+
+    Each graph has as many genes as the one in its row; each pair, a gene with itself apart, has an edge with
+    the share that pairs have in the graphs of that size, activating as often as there.
+
+    Parameters
+    ----------
+    signs, presence
+        The graphs that are imitated.
+    seed
+        Seed of the draws.
+    """
+    generator = as_generator(seed)
+    drawn = torch.zeros_like(signs)
+    n_genes = presence.sum(1)
+    for size in sorted(set(n_genes.tolist())):
+        rows = n_genes == size
+        drawn[rows] = _like(signs[rows], presence[rows], generator)
+    return drawn
+
+
+def _like(signs: Tensor, presence: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw until every graph hangs together."""
+    pairs = presence[:, :, None] * presence[:, None]
+    loops = pairs * torch.eye(signs.shape[-1])
+    others = pairs - loops
+    share = sum(kind * (signs.abs() * kind).sum() / kind.sum() for kind in (loops, others))
+    n_edges = signs.abs().sum().clamp_min(1)
+    positive = (signs > 0).sum() / n_edges
+    drawn = torch.zeros_like(signs)
+    todo = torch.arange(len(signs))
+    while len(todo):
+        has_edge = torch.rand(drawn[todo].shape, generator=generator) < share[todo]
+        kind = torch.where(torch.rand(drawn[todo].shape, generator=generator) < positive, 1.0, -1.0)
+        drawn[todo] = has_edge * kind
+        todo = todo[~are_connected(drawn[todo], presence[todo])]
+    return drawn
+
+
+def rewired(
+    signs: Float[Tensor, "batch genes genes"],
+    presence: Float[Tensor, "batch genes"],
+    *,
+    seed: int,
+    swaps_per_edge: int = 10,
+) -> Float[Tensor, "batch genes genes"]:
+    """Swap the targets of pairs of edges of one sign: every gene keeps its numbers of edges of each sign.
+
+    Edges of genes to themselves stay, and a swap by which a graph would fall apart is undone.
+
+    Parameters
+    ----------
+    signs, presence
+        The graphs.
+    seed
+        Seed of the swaps.
+    swaps_per_edge
+        Swaps that are tried, for each edge.
+
+    References
+    ----------
+    R. Milo et al., Network motifs: simple building blocks of complex networks, Science 298, 2002.
+    """
+    generator = as_generator(seed)
+    found = signs.clone()
+    eye = torch.eye(signs.shape[-1], dtype=torch.bool)
+    n_tried = swaps_per_edge * int((signs != 0).sum((1, 2)).max())
+    rows = torch.arange(len(signs))
+    for _ in range(n_tried):
+        one, other = _two_edges(found.masked_fill(eye, 0), generator)
+        (a, b), (c, d) = one, other
+        sign = found[rows, a, b]
+        is_free = (found[rows, a, d] == 0) & (found[rows, c, b] == 0) & (a != d) & (c != b)
+        fits = is_free & (sign == found[rows, c, d]) & (sign != 0)
+        swapped = found.clone()
+        for place in ((a, b), (c, d)):
+            swapped[rows, *place] = 0
+        for place in ((a, d), (c, b)):
+            swapped[rows, *place] = sign
+        fits &= are_connected(swapped, presence)
+        found[fits] = swapped[fits]
+    return found
+
+
+def _two_edges(signs: Tensor, generator: torch.Generator) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Draw two edges of each graph: their sources and targets."""
+    n = signs.shape[-1]
+    weight = signs.abs().flatten(1) + 1e-9  # a graph without edges has something to draw
+    drawn = torch.multinomial(weight, 2, generator=generator)
+    one, other = drawn.unbind(1)
+    return (one // n, one % n), (other // n, other % n)
 
 
 def enumerate_topologies(n_genes: int = 3) -> Float[Tensor, "batch genes genes"]:
