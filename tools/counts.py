@@ -29,7 +29,7 @@ MATHEMATICS: dict[str, str] = {
     "sciadv.data.moments.DENSE_PIXELS": "how much is held: larger covariances are factored",
     "sciadv.data.moments._RANK": "how much is held in a file of moments",
     "sciadv.data.moments._NUMBERS": "how much is held in a file of moments",
-    "sciadv.domains.gene_circuits.regulatory_networks._WORDS": "words of a file format",
+    "sciadv.domains.gene_circuits.populations.regulatory_networks._WORDS": "words of a file format",
     "sciadv.files.h5ad._SPARSE": "a file format",
     "sciadv.files.h5ad.SECONDS_TO_PROBE": "how long a damaged file may keep its reader busy",
     "sciadv.files.reading._MIB": "a unit",

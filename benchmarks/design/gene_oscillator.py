@@ -16,12 +16,12 @@ from benchmarks.design.peer_lsoda import integrate
 from sciadv.catalogue import load_problem, load_recipe
 from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
-from sciadv.domains.gene_circuits.random_circuits import (
+from sciadv.domains.gene_circuits.populations.random_circuits import (
     enumerate_topologies,
     largest_samples,
     random_circuits,
 )
-from sciadv.domains.gene_circuits.regulatory_networks import (
+from sciadv.domains.gene_circuits.populations.regulatory_networks import (
     Topologies,
     has_networks,
     load_networks,

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from sciadv.errors import InputError
 from sciadv.nets.layers import MinibatchDiscrimination
-from sciadv.nets.motif_counts import N_MOTIFS, motif_counts
+from sciadv.nets.motif_counts import motif_counts
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive
 
@@ -288,7 +288,8 @@ class CircuitDiscriminator(nn.Module):
         self.kinetics = nn.ModuleList(nn.Linear(N_EDGE, 4 * width) for _ in range(n_layers))
         self.update = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(n_layers))
         self.compare = MinibatchDiscrimination(2 * width, n_kernels=8, kernel_size=4)
-        n_pooled = 2 * width + 8 + (N_MOTIFS if sees_motifs else 0)
+        n_motifs = motif_counts(torch.zeros(1, 1, 1, 2)).shape[1] if sees_motifs else 0
+        n_pooled = 2 * width + 8 + n_motifs
         self.leave = nn.Sequential(nn.Linear(n_pooled, width), nn.LeakyReLU(0.2), nn.Linear(width, 1))
 
     def forward(self, x: Float[Tensor, "batch 7 genes genes"]) -> Float[Tensor, " batch"]:

@@ -6,9 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-#: Numbers that `motif_counts` returns of each graph.
-N_MOTIFS = 32
-
 
 def motif_counts(edges: Float[Tensor, "batch nodes nodes signs"]) -> Float[Tensor, "batch motifs"]:
     """Return logarithms of one plus the counts of signed motifs per node, differentiable in the edges.
@@ -19,7 +16,7 @@ def motif_counts(edges: Float[Tensor, "batch nodes nodes signs"]) -> Float[Tenso
     Parameters
     ----------
     edges
-        Whether there is an activating and a repressing edge from i to j, in [0, 1]; none from a node to itself.
+        Whether there is an activating and a repressing edge from i to j, in [0, 1]; none to itself.
 
     Examples
     --------
@@ -36,5 +33,12 @@ def motif_counts(edges: Float[Tensor, "batch nodes nodes signs"]) -> Float[Tenso
     mutual = torch.einsum("bijr,bjis->brs", edges, edges)
     forward = torch.einsum("bikrs,bikt->brst", paths, edges)
     cycles = torch.einsum("bikrs,bkit->brst", paths, edges)
-    counts = [paths.sum((1, 2)), into, out_of, mutual, forward, cycles]
+    counts = [
+        paths.sum((1, 2)),
+        into,
+        out_of,
+        mutual,
+        forward,
+        cycles,
+    ]
     return (torch.cat([part.flatten(1) for part in counts], 1) / n).log1p()

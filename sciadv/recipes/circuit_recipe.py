@@ -9,8 +9,13 @@ import torch
 from sciadv.domains.gene_circuits.behaviours.evaluation import shows
 from sciadv.domains.gene_circuits.circuit_game import oscillation_feedback
 from sciadv.domains.gene_circuits.circuit_plot import plot_circuits
-from sciadv.domains.gene_circuits.random_circuits import largest_samples
-from sciadv.domains.gene_circuits.regulatory_networks import LICENCE, Topologies, data_sha256, load_networks
+from sciadv.domains.gene_circuits.populations.random_circuits import largest_samples
+from sciadv.domains.gene_circuits.populations.regulatory_networks import (
+    LICENCE,
+    Topologies,
+    data_sha256,
+    load_networks,
+)
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
 from sciadv.metrics.graph import Key, canonical_keys, share_novel, share_unique

@@ -137,7 +137,13 @@ def _candidates(x: Tensor, aim: CircuitAim, n: int, settings: ChoiceSettings) ->
     topology = better[place]
     circuits = own[sets, topology]
     meets = aim.meets(circuits) if len(circuits) else shown[:0, 0]
-    return _with_cores(circuits[meets], topology[meets], share[topology[meets]], aim, settings)
+    return _with_cores(
+        circuits[meets],
+        topology[meets],
+        share[topology[meets]],
+        aim,
+        settings,
+    )
 
 
 def _with_cores(

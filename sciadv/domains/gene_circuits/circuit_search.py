@@ -51,9 +51,10 @@ class CircuitSearch:
         """Estimate the memory of `n` designs [bytes], from the draws, the scores and the fresh sets."""
         numbers = problem.forward.in_shape[0] * problem.forward.in_shape[1] ** 2
         drawn = (self.pool.n_draws + n * self.pool.draws_per_design) * (problem.prior.n_latent + numbers)
-        rounds = self.pool.n_rounds * (self.pool.n_near + n * self.pool.near_per_design)
-        near = rounds * (problem.prior.n_latent + numbers)
-        tested = (self.choice.n_tested + n * self.choice.tested_per_design) * self.choice.n_sets
+        per_round = self.pool.n_near + n * self.pool.near_per_design
+        near = self.pool.n_rounds * per_round * (problem.prior.n_latent + numbers)
+        n_tested = self.choice.n_tested + n * self.choice.tested_per_design
+        tested = n_tested * self.choice.n_sets
         fresh = n * self.robustness.n_sets + tested
         return 4 * (drawn + near + 8 * numbers * fresh)
 
@@ -110,7 +111,14 @@ class CircuitSearch:
             The problem's forward is not a `GeneCircuit`.
         """
         aim = CircuitAim.read(_behaviour(problem), {}) if aim is None else aim
-        ranked, was_interrupted = draw_pool(problem, aim, n, seed=seed, settings=self.pool, monitor=monitor)
+        ranked, was_interrupted = draw_pool(
+            problem,
+            aim,
+            n,
+            seed=seed,
+            settings=self.pool,
+            monitor=monitor,
+        )
         n_tested = max(self.choice.n_tested, self.choice.tested_per_design * n)
         with torch.no_grad():
             tested = problem.prior(ranked.z[:n_tested])

@@ -90,9 +90,19 @@ class _Measured:
     ) -> _Measured:
         """Integrate circuits at their own and at fresh parameters."""
         numbers = measure(circuits, aim.test)
+        places = (
+            (settings.near, settings.near_seed),
+            (1.0, settings.anywhere_seed),
+        )
         near, anywhere = (
-            robustness(circuits, aim.test, n_sets=settings.n_sets, spread=spread, seed=seed)
-            for spread, seed in ((settings.near, settings.near_seed), (1.0, settings.anywhere_seed))
+            robustness(
+                circuits,
+                aim.test,
+                n_sets=settings.n_sets,
+                spread=spread,
+                seed=seed,
+            )
+            for spread, seed in places
         )
         return _Measured(
             circuits,

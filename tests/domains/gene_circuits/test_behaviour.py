@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
 from sciadv.domains.gene_circuits.behaviours.robustness import fresh, wilson_interval
-from sciadv.domains.gene_circuits.random_circuits import enumerate_topologies, random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import enumerate_topologies, random_circuits
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import GeneCircuit
 from sciadv.metrics.graph import canonical_keys

@@ -10,7 +10,7 @@ from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_choice import Candidates, ChoiceSettings, _different_cores, choose
 from sciadv.domains.gene_circuits.cores import minimal_cores, without_idle_genes
 from sciadv.domains.gene_circuits.mutation import Mutation
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets.graph import signs_and_presence

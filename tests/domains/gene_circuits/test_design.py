@@ -20,8 +20,8 @@ from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.domains.gene_circuits.exchange.graphs import from_pyg, to_networkx, to_pyg
-from sciadv.domains.gene_circuits.random_circuits import largest_samples, random_circuits
-from sciadv.domains.gene_circuits.regulatory_networks import (
+from sciadv.domains.gene_circuits.populations.random_circuits import largest_samples, random_circuits
+from sciadv.domains.gene_circuits.populations.regulatory_networks import (
     FILES,
     Network,
     Topologies,

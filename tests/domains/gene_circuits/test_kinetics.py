@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import brentq
 
 from benchmarks.design.peer_lsoda import integrate
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.physics.regulation.circuit_model import RACIPE
 from sciadv.physics.regulation.hill import HillEquations

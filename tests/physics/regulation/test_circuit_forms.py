@@ -11,7 +11,7 @@ import torch
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import GeneCircuit
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.physics.regulation.hill import HillEquations
 from sciadv.physics.regulation.inputs import Input, induced, simulate_induced

@@ -14,7 +14,7 @@ from sciadv.domains.gene_circuits.behaviours.evaluation import (
     shows,
 )
 from sciadv.domains.gene_circuits.behaviours.targets import Target, read_targets
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.physics.regulation.kinetics import circuits_of
 

@@ -11,7 +11,7 @@ from benchmarks.design.peer_lsoda import integrate
 from sciadv.domains.gene_circuits.behaviours.behaviour import uneven_levels
 from sciadv.domains.gene_circuits.behaviours.evaluation import measure, shows
 from sciadv.domains.gene_circuits.behaviours.oscillation import Oscillation, swing
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.physics.regulation.kinetics import circuits_of, unpack
 from sciadv.physics.regulation.trajectories import simulate
 

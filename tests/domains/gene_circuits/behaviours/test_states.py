@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from sciadv.domains.gene_circuits.behaviours.evaluation import measure, shows
 from sciadv.domains.gene_circuits.behaviours.states import StateSearch
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.physics.regulation.kinetics import Kinetics, pack, unpack
 from sciadv.physics.regulation.rest import settle
 from sciadv.physics.regulation.trajectories import simulate

@@ -1,4 +1,4 @@
-"""Circuits to compare with: random ones, rewired ones, those of a prior at its largest size, all small ones."""
+"""Circuits to compare with: random and rewired ones, those of a prior at its largest size, all small ones."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def _like(signs: Tensor, presence: Tensor, generator: torch.Generator) -> Tensor
     pairs = presence[:, :, None] * presence[:, None]
     loops = pairs * torch.eye(signs.shape[-1])
     others = pairs - loops
-    share = sum(kind * (signs.abs() * kind).sum() / kind.sum() for kind in (loops, others))
+    share = torch.zeros_like(signs)
+    for kind in (loops, others):
+        share += kind * (signs.abs() * kind).sum() / kind.sum()
     n_edges = signs.abs().sum().clamp_min(1)
     positive = (signs > 0).sum() / n_edges
     drawn = torch.zeros_like(signs)
@@ -133,16 +135,18 @@ def rewired(
         is_free = (found[rows, a, d] == 0) & (found[rows, c, b] == 0) & (a != d) & (c != b)
         fits = is_free & (sign == found[rows, c, d]) & (sign != 0)
         swapped = found.clone()
-        for place in ((a, b), (c, d)):
-            swapped[rows, *place] = 0
-        for place in ((a, d), (c, b)):
-            swapped[rows, *place] = sign
+        swapped[rows, a, b] = 0
+        swapped[rows, c, d] = 0
+        swapped[rows, a, d] = sign
+        swapped[rows, c, b] = sign
         fits &= are_connected(swapped, presence)
         found[fits] = swapped[fits]
     return found
 
 
-def _two_edges(signs: Tensor, generator: torch.Generator) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def _two_edges(
+    signs: Tensor, generator: torch.Generator
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Draw two edges of each graph: their sources and targets."""
     n = signs.shape[-1]
     weight = signs.abs().flatten(1) + 1e-9  # a graph without edges has something to draw

@@ -1,4 +1,4 @@
-"""Signed motifs of circuits: which connected triples of nodes there are, and which feedback and feed-forward loops.
+"""Signed motifs of circuits: connected triples of nodes, feedback and feed-forward loops.
 
 U. Alon, Network motifs: theory and experimental approaches, Nature Reviews Genetics 8, 2007, pages 450-461.
 """
@@ -18,7 +18,7 @@ from sciadv.metrics.graph import Key, are_connected, canonical_keys
 def triples(
     signs: Shaped[Tensor, "batch nodes nodes"], present: Shaped[Tensor, "batch nodes"]
 ) -> Shaped[Tensor, "triples 3 3"]:
-    """Return the connected induced subgraphs of three nodes of all graphs, their loops to themselves left out."""
+    """Return the connected induced subgraphs of three nodes of all graphs, without edges to themselves."""
     n = signs.shape[-1]
     places = torch.tensor(list(combinations(range(n), 3)), device=signs.device).reshape(-1, 3)
     parts = signs[:, places[:, :, None], places[:, None, :]]
@@ -38,7 +38,7 @@ def motif_shares(
 
 
 def motif_distance(one: dict[Key, float], other: dict[Key, float]) -> float:
-    """Return the total variation distance of two distributions of motifs, 0 for equal and 1 for disjoint ones.
+    """Return the total variation distance of two distributions of motifs: 0 for equal, 1 for disjoint ones.
 
     Examples
     --------
@@ -48,10 +48,8 @@ def motif_distance(one: dict[Key, float], other: dict[Key, float]) -> float:
     return 0.5 * sum(abs(one.get(key, 0.0) - other.get(key, 0.0)) for key in {*one, *other})
 
 
-def loop_shares(
-    signs: Shaped[Tensor, "batch nodes nodes"], present: Shaped[Tensor, "batch nodes"]
-) -> dict[str, float]:
-    """Return shares of loops: coherent among feed-forward loops, and kinds of feedback between two nodes.
+def loop_shares(signs: Shaped[Tensor, "batch nodes nodes"]) -> dict[str, float]:
+    """Return shares of loops: coherent among feed-forward ones, and kinds of feedback of two nodes.
 
     A feed-forward loop ``i -> j -> k, i -> k`` is coherent where the signs of both paths agree. Feedback
     between two nodes is double negative, double positive or mixed. NaN where a circuit set has none.
@@ -67,7 +65,11 @@ def loop_shares(
     n_feedback = negative + positive + mixed
     n_forward = coherent + float((ends < 0).sum())
     return {
-        "coherent_feed_forward": coherent / n_forward if n_forward else float("nan"),
-        "double_negative": negative / n_feedback if n_feedback else float("nan"),
-        "double_positive": positive / n_feedback if n_feedback else float("nan"),
+        "coherent_feed_forward": _share(coherent, n_forward),
+        "double_negative": _share(negative, n_feedback),
+        "double_positive": _share(positive, n_feedback),
     }
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")

@@ -1,0 +1,1 @@
+"""Populations of circuits: real ones, random ones, and what tells them apart."""
