@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciadv.domains.gene_circuits.behaviours.evaluation import behaviour_of, in_model, measure, shows
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
 from sciadv.physics.regulation.kinetics import circuits_of, pack, unpack

@@ -9,7 +9,7 @@ from sciadv.domains.gene_circuits.behaviours.dose_response import Ultrasensitivi
 from sciadv.domains.gene_circuits.behaviours.evaluation import measure
 from sciadv.domains.gene_circuits.behaviours.responses import Ends
 from sciadv.domains.gene_circuits.behaviours.step_response import Adaptation
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.forward import GeneCircuit
 from sciadv.forward.circuits.gene_circuit import BEHAVIOURS, SCREENS
