@@ -14,6 +14,7 @@ from sciadv.domains.gene_circuits.behaviours.evaluation import behaviour_of, mea
 from sciadv.domains.gene_circuits.behaviours.targets import Target, read_targets
 from sciadv.errors import UnknownNameError
 from sciadv.nets.graph import signs_and_presence
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import circuits_of
 
 #: What is asked of the number of edges when the simplest circuits are.
@@ -34,16 +35,19 @@ class CircuitAim:
         Intervals of what is measured.
     is_simplest
         Whether the circuits with the fewest edges are asked for.
+    model
+        What circuits stand for.
     """
 
     name: str
     test: Behaviour
     targets: tuple[Target, ...] = ()
     is_simplest: bool = False
+    model: CircuitModel = RACIPE
 
     @staticmethod
-    def read(behaviour: str, wanted: Mapping[str, object]) -> CircuitAim:
-        """Read targets; ``edges=minimise`` asks for the simplest circuits.
+    def read(behaviour: str, wanted: Mapping[str, object], *, model: CircuitModel = RACIPE) -> CircuitAim:
+        """Read targets on circuits in a model; ``edges=minimise`` asks for the simplest circuits.
 
         Raises
         ------
@@ -52,7 +56,7 @@ class CircuitAim:
         InputError
             A target cannot be read.
         """
-        test = behaviour_of(behaviour)
+        test = behaviour_of(behaviour, None if model == RACIPE else model)
         is_simplest = str(wanted.get("edges", "")).strip().lower() in SIMPLEST
         others = {name: value for name, value in wanted.items() if not (is_simplest and name == "edges")}
         targets = read_targets(others)
@@ -60,7 +64,7 @@ class CircuitAim:
         for target in targets:
             if target.name not in known:
                 raise UnknownNameError(f"number that is measured of {behaviour}", target.name, known)
-        return CircuitAim(behaviour, test, targets, is_simplest)
+        return CircuitAim(behaviour, test, targets, is_simplest, model)
 
     def meets(self, x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:
         """Whether circuits show the behaviour and meet every target."""

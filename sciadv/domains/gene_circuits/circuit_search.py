@@ -77,7 +77,7 @@ class CircuitSearch:
             Nothing of a target's name is measured of the behaviour.
         """
         started = time.perf_counter()
-        aim = CircuitAim.read(_behaviour(problem), target)
+        aim = _aim(problem, target)
         found = self.find(problem, n, aim=aim, seed=seed, monitor=monitor)
         report = SearchReport(
             settings={"seed": seed, **asdict(self)},
@@ -110,7 +110,7 @@ class CircuitSearch:
         InputError
             The problem's forward is not a `GeneCircuit`.
         """
-        aim = CircuitAim.read(_behaviour(problem), {}) if aim is None else aim
+        aim = _aim(problem, {}) if aim is None else aim
         ranked, was_interrupted = draw_pool(
             problem,
             aim,
@@ -160,10 +160,10 @@ class Found:
     was_interrupted: bool
 
 
-def _behaviour(problem: Problem) -> str:
-    """Return the behaviour that circuits are designed for."""
+def _aim(problem: Problem, wanted: Mapping[str, object]) -> CircuitAim:
+    """Return what circuits are designed for: the forward's behaviour, in its model, within targets."""
     if not isinstance(problem.forward, GeneCircuit):
         raise InputError(
             f"circuits are designed by a GeneCircuit forward, but this problem has {problem.forward}"
         )
-    return problem.forward.behaviour
+    return CircuitAim.read(problem.forward.behaviour, wanted, model=problem.forward.model)

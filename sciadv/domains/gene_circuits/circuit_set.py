@@ -18,10 +18,12 @@ from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
 from sciadv.domains.gene_circuits.cores import minimal_cores
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.errors import InputError, require_at_least
-from sciadv.files.page import versions
+from sciadv.files.page import to_json, versions
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
+from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import check_circuits, unpack
+from sciadv.physics.regulation.published import describe
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,7 @@ def circuit_set(
     aim = CircuitAim.read(aim, {}) if isinstance(aim, str) else aim
     measured = _Measured.of(circuits, aim, settings, cores)
     everything = torch.ones(len(circuits), dtype=torch.bool)
-    texts = {
-        f"circuit-{k:02d}.ant": to_antimony(circuit, name=f"circuit_{k}")
-        for k, circuit in enumerate(circuits)
-    }
+    texts = _files(circuits, aim.model)
     return CandidateSet(
         name=name,
         x=circuits,
@@ -188,7 +187,7 @@ def circuit_set(
         table=tuple(_table(measured, list(texts))),
         facts=_facts(measured, name, settings, search) | {"seconds": seconds},
         presentation=Presentation(
-            draw=partial(draw_circuits, behaviour=aim.name),
+            draw=partial(draw_circuits, behaviour=aim.name, model=aim.model),
             title=name,
             picture_words="networks and trajectories of the designed circuits",
             note="Green arrows activate, red bars repress; levels as parts of each gene's largest. "
@@ -198,6 +197,18 @@ def circuit_set(
         files=texts,
         was_interrupted=search.was_interrupted,
     )
+
+
+def _files(circuits: Tensor, model: CircuitModel) -> dict[str, str]:
+    """Return circuits as Antimony models, or as numbers with units where the model is not RACIPE's."""
+    if model == RACIPE:
+        return {
+            f"circuit-{k:02d}.ant": to_antimony(circuit, name=f"circuit_{k}")
+            for k, circuit in enumerate(circuits)
+        }
+    names = [gene_name(i) for i in range(circuits.shape[-1])]
+    described = [describe(unpack(circuit[None].double(), model), names) for circuit in circuits]
+    return {f"circuit-{k:02d}.json": to_json(numbers) for k, numbers in enumerate(described)}
 
 
 def _messages(measured: _Measured, *, was_interrupted: bool) -> list[str]:
@@ -226,6 +237,7 @@ def _facts(
         "name": name,
         "behaviour": measured.aim.name,
         "targets": {target.name: [target.low, target.high] for target in measured.aim.targets},
+        "model": str(measured.aim.model.logic),
         "n_circuits": len(measured.circuits),
         "n_showing": int(measured.shown.sum()),
         "n_different_topologies": measured.n_different,

@@ -1,11 +1,11 @@
-"""Circuits typed in by their genes and edges, with the numbers that a paper or a database gives."""
+"""Circuits typed in by genes and edges with the numbers that a paper gives, and written out with units."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Annotated, Literal, get_args
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -114,6 +114,76 @@ def published(genes: Mapping[str, Gene], edges: Sequence[Edge], model: CircuitMo
     return widened(replace(bare, threshold=relative))
 
 
+def describe(kinetics: Kinetics, names: Sequence[str]) -> dict[str, Any]:
+    """Return one circuit as plain values with their units, which `from_description` reads.
+
+    Parameters
+    ----------
+    kinetics
+        One circuit.
+    names
+        Of its genes, in order; those of padding are not used.
+
+    Returns
+    -------
+    ``model``, ``states`` (what a gene's states hold), ``units`` by quantity, ``genes`` by name, ``edges``.
+    """
+    model = kinetics.model
+    used = [name for name, is_used in _used(model).items() if is_used]
+    levels = kinetics.threshold * kinetics.largest[:, :, None]
+    genes = {}
+    for i in range(int(kinetics.presence.sum())):
+        own = {name: float(getattr(kinetics, name)[0, i]) for name in ("production", "degradation")}
+        genes[names[i]] = own | {name: float(kinetics.of_genes(name)[0, i]) for name in used}
+    edges = [
+        {
+            "regulator": names[i],
+            "target": names[j],
+            "effect": "activates" if float(kinetics.sign[0, i, j]) > 0 else "represses",
+            "threshold": float(levels[0, i, j]),
+            "hill": float(kinetics.hill[0, i, j]),
+            "fold": float(kinetics.fold[0, i, j]),
+        }
+        for i, j in kinetics.sign[0].nonzero().tolist()
+    ]
+    quantities = ("production", "degradation", "hill", "fold", *used)
+    units = {name: model.unit(name) for name in quantities} | {"threshold": model.level_unit}
+    return {
+        "model": asdict(model),
+        "states": model.stage_names(),
+        "units": units,
+        "genes": genes,
+        "edges": edges,
+    }
+
+
+def from_description(description: Mapping[str, Any]) -> Kinetics:
+    """Return the circuit of a description that `describe` made.
+
+    Raises
+    ------
+    InputError
+        It lacks the model, the genes or the edges, or a number of them.
+    UnknownNameError
+        A name that the model does not know.
+
+    Examples
+    --------
+    >>> gene = Gene(production=30.0, degradation=1.0)
+    >>> one = published({"u": gene}, [Edge("u", "u", "represses", threshold=2.0)], CircuitModel())
+    >>> again = from_description(describe(one, ["u"]))
+    >>> bool(torch.equal(again.threshold, one.threshold))
+    True
+    """
+    try:
+        genes = {name: Gene(**numbers) for name, numbers in description["genes"].items()}
+        edges = [Edge(**numbers) for numbers in description["edges"]]
+        model = description["model"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"this is no description of a circuit: {error}; make one by describe()") from error
+    return published(genes, edges, CircuitModel.of(model))
+
+
 def widened(kinetics: Kinetics) -> Kinetics:
     """Return circuits whose model has ranges that hold every number of theirs, so that they can be packed."""
     ranges: dict[str, Range] = {}
@@ -154,15 +224,20 @@ def _matrices(names: list[str], edges: Sequence[Edge]) -> Tensor:
     return matrices
 
 
-def _check_used(name: str, gene: Gene, model: CircuitModel) -> None:
-    """Check that a gene has no number of what its model does not have."""
-    has = {
+def _used(model: CircuitModel) -> dict[str, bool]:
+    """Say which further quantities of genes a model has."""
+    return {
+        "basal": True,
         "mrna_degradation": model.expression == "mrna",
         "translation": model.expression == "mrna",
         "delay": model.n_maturation > 0,
         "second_site": model.logic == "two-site",
     }
-    for quantity, is_used in has.items():
+
+
+def _check_used(name: str, gene: Gene, model: CircuitModel) -> None:
+    """Check that a gene has no number of what its model does not have."""
+    for quantity, is_used in _used(model).items():
         if not is_used and getattr(gene, quantity) is not None:
             raise InputError(
                 f"gene {name} has a {quantity}, which its model does not use: {model.expression!r}, "

@@ -1,16 +1,22 @@
 """Behaviours of circuits in a model of the user's: the same tests, with its equations, ranges and times."""
 
+import json
 from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
+import sciadv
 from sciadv.domains.gene_circuits.behaviours.evaluation import behaviour_of, in_model, measure, shows
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
+from sciadv.domains.gene_circuits.circuit_search import _aim
+from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set
 from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
+from sciadv.forward import GeneCircuit
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
 from sciadv.physics.regulation.kinetics import circuits_of, pack, unpack
-from sciadv.physics.regulation.published import Edge, Gene, published
+from sciadv.physics.regulation.published import Edge, Gene, from_description, published
 
 RING = -torch.eye(3).roll(1, 1)[None]
 NAMES = ("oscillation", "bistability", "multistability", "stability", "switching", "ultrasensitivity")
@@ -79,3 +85,24 @@ def test_a_behaviour_without_a_model_is_said_in_words():
 
     with pytest.raises(InputError, match="Bare has no field `model`"):
         behaviour_of(Bare(), CircuitModel())
+
+
+def test_a_set_of_circuits_is_tested_described_and_drawn_in_its_model():
+    model = CircuitModel(expression="mrna", logic="competitive", time_unit="min")
+    aim = CircuitAim.read("stability", {}, model=model)
+    x = circuits_of(RING, places=-0.5)
+    found = circuit_set(x, aim, settings=RobustnessSettings(n_sets=2))
+    assert found.facts["model"] == "competitive"
+    again = from_description(json.loads(found.files["circuit-00.json"]))
+    exists = x[:, 0] != 0
+    torch.testing.assert_close(again.fold[exists], unpack(x.double(), model).fold[exists])
+    assert bool(found.hit) == bool(shows(x, behaviour_of("stability", model)))
+    found.plot().draw_without_rendering()
+
+
+def test_designs_of_a_problem_with_a_model_are_aimed_in_that_model():
+    problem = sciadv.load_problem("gene-oscillator")
+    shape = problem.forward.in_shape
+    forward = GeneCircuit(shape, "oscillation", n_sets=6, n_anywhere=18, model={"logic": "and"})
+    aim = _aim(replace(problem, forward=forward), {})
+    assert aim.model.logic == aim.test.model.logic == "and"

@@ -1,6 +1,7 @@
 """Published circuits typed in: the repressilator has the period of its SBML model."""
 
 import gzip
+import json
 import math
 import os
 from dataclasses import replace
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.physics.regulation.circuit_model import CircuitModel
+from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
+from sciadv.physics.regulation.hill import HillEquations
 from sciadv.physics.regulation.kinetics import pack, unpack
-from sciadv.physics.regulation.published import Edge, Gene, published
+from sciadv.physics.regulation.published import Edge, Gene, describe, from_description, published
 from sciadv.physics.regulation.trajectories import simulate
 
 #: Of BIOMD0000000012 by libroadrunner 2.10.0 (CVODE, tolerances 1e-10), 32 cycles after t = 2,000 min.
@@ -113,3 +116,23 @@ GENE = Gene(production=1.0, degradation=1.0)
 def test_bad_circuits_are_refused_in_words(genes, edges, error, words):
     with pytest.raises(error, match=words):
         published(genes, edges, CircuitModel())
+
+
+@pytest.mark.parametrize("logic", ["multiplicative", "and", "competitive", "two-site"])
+def test_a_circuit_comes_back_from_its_description_in_json(logic):
+    ranges = Ranges(delay=Range(1.0, 2.0, "time"), basal=Range(0.0, 0.1), second_site=Range(0.1, 1.0))
+    model = CircuitModel("mrna", logic, n_maturation=2, ranges=ranges, level_unit="nM", time_unit="min")
+    kinetics = unpack(random_circuits(1, 3, seed=2).double(), model)
+    text = json.dumps(describe(kinetics, ["a", "b", "c"]))
+    again = from_description(json.loads(text))
+    assert again.model == kinetics.model
+    assert json.loads(text)["units"]["production"] == "nM / min"
+    assert json.loads(text)["states"] == ["protein", "immature 2", "immature 1", "mrna"]
+    state = torch.rand(12, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(HillEquations.of(again)(state), HillEquations.of(kinetics)(state))
+
+
+@pytest.mark.parametrize("text", [{}, {"genes": {"a": {"speed": 1}}, "edges": [], "model": {}}, {"genes": 3}])
+def test_what_describes_no_circuit_is_refused_in_words(text):
+    with pytest.raises(InputError, match="this is no description of a circuit"):
+        from_description(text)
