@@ -1,9 +1,8 @@
-"""Responses of random linear circuits beside ngspice: how near, and how many a second."""
+"""Responses of random linear circuits beside ngspice: how near, and how many a second of CPU time."""
 
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +28,20 @@ class Sweep:
     per_decade: int = 10
 
 
-def response_row(n: int, seed: int, *, n_alone: int = 20) -> Row:
+def cpu_time() -> float:
+    """Return the CPU time of this process and of the finished ones that it has started [s]."""
+    import resource
+
+    every = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in every)
+
+
+def response_row(n: int, seed: int, *, n_alone: int = 20, n_repeats: int = 5) -> Row:
     """Compare `n` random circuits of every kind with ngspice; time both."""
     circuits = random_circuits(n, seed)
     out = ["out"] * n
     sweep = Sweep()
-    started = time.perf_counter()
+    started = cpu_time()
     f, wanted = ngspice.responses(
         circuits,
         out,
@@ -42,14 +49,19 @@ def response_row(n: int, seed: int, *, n_alone: int = 20) -> Row:
         highest=sweep.highest,
         per_decade=sweep.per_decade,
     )
-    together = time.perf_counter() - started
+    together = cpu_time() - started
     frequency = torch.from_numpy(f)
     seconds = []
     with one_thread():
         for _ in range(3):
-            started = time.perf_counter()
-            found = responses(circuits, out, frequency).numpy()
-            seconds.append(time.perf_counter() - started)
+            started = cpu_time()
+            for _ in range(n_repeats):
+                found = responses(circuits, out, frequency).numpy()
+            seconds.append((cpu_time() - started) / n_repeats)
+        many = random_circuits(10 * n, seed + 1000)
+        started = cpu_time()
+        responses(many, ["out"] * len(many), frequency)
+        in_large_batch = len(many) / (cpu_time() - started)
     error = np.abs(found / wanted - 1).max(1)
     alone, start = _alone(circuits[:n_alone], sweep)
     ours = n / min(seconds)
@@ -65,6 +77,7 @@ def response_row(n: int, seed: int, *, n_alone: int = 20) -> Row:
         "ngspice_one_process_per_second": n / together,
         "times_ngspice": ours * alone,
         "times_ngspice_one_process": ours * together / n,
+        "circuits_per_second_in_large_batch": in_large_batch,
     }
 
 
@@ -74,13 +87,12 @@ def _alone(circuits: Sequence[Netlist], sweep: Sweep) -> tuple[float, float]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "one.cir"
         seconds = []
-        for text in [
-            *(to_spice(one, (command,)) for one in circuits),
-            "* nothing\n.control\nquit\n.endc\n.end\n",
-        ]:
-            path.write_text(text)
-            started = time.perf_counter()
-            command_line = ["ngspice", "-b", "-r", "one.raw", "one.cir"]
-            subprocess.run(command_line, cwd=folder, capture_output=True, check=False)
-            seconds.append(time.perf_counter() - started)
-    return float(np.mean(seconds[:-1])), seconds[-1]
+        nothing = "* nothing\n.control\nquit\n.endc\n.end\n"
+        for texts in ([to_spice(one, (command,)) for one in circuits], [nothing] * len(circuits)):
+            started = cpu_time()
+            for text in texts:
+                path.write_text(text)
+                command_line = ["ngspice", "-b", "-r", "one.raw", "one.cir"]
+                subprocess.run(command_line, cwd=folder, capture_output=True, check=False)
+            seconds.append((cpu_time() - started) / len(texts))
+    return seconds[0], seconds[1]

@@ -89,7 +89,7 @@ def children(
     box = aim.box
     assert box is not None  # as `has_choices` says
     rows = parents(aim, designs, settings, seed=seed)
-    place = box.to_unit(designs.x[rows].to(box.lower))
+    place = box.to_unit(designs.x[rows].to(box.lower)).cpu()
     n, n_variables = settings.n_children, place.shape[1]
     drawn = torch.rand(n, 2, generator=numbers).square() * len(place)
     first, second = (place[i] for i in drawn.long().T)

@@ -182,7 +182,7 @@ class PropertySearch:
             if not aim.objectives and int(is_hit.sum()) >= 4 * n:
                 break
             z = children(aim, pool.designs, self.crossbreeding, seed=seed + step)
-            pool = pool.and_more(Pool.of(aim, z))
+            pool = pool.and_more(Pool.of(aim, z.to(pool.z)))
         return pool
 
     def _with_robust(
@@ -243,7 +243,7 @@ class PropertySearch:
                 aim, pool.z, pool.designs, step + attempt, seed=seed + step, settings=self.survey
             )
             if len(z):
-                pool = pool.and_more(Pool.of(aim, z))
+                pool = pool.and_more(Pool.of(aim, z.to(pool.z)))
         return pool
 
     def _refined(

@@ -35,6 +35,8 @@ def responses(
 ) -> tuple[Array, Complex]:
     """Return frequencies [Hz] ``(n,)`` and the voltages of one node of each circuit ``(circuits, n)``.
 
+    NaN for a circuit that ngspice does not solve.
+
     Parameters
     ----------
     netlists
@@ -51,7 +53,7 @@ def responses(
     MissingPackageError
         ngspice is not installed.
     InputError
-        It has not solved a circuit, or takes too long.
+        It has solved none of the circuits, or takes too long.
     """
     sweep = f"ac dec {per_decade} {lowest:.17g} {highest:.17g}"
     with TemporaryDirectory() as folder:
@@ -62,7 +64,12 @@ def responses(
             commands += [f"source {i}.cir", sweep, f"write {i}.raw v({outputs[i]})", "destroy all", "remcirc"]
         run(commands, Path(folder), seconds=seconds)
         found = [_read_raw(Path(folder) / f"{i}.raw") for i in range(len(netlists))]
-    return found[0][0], np.stack([response for _, response in found])
+    solved = [one for one in found if one is not None]
+    if not solved:
+        raise InputError("ngspice has solved none of the circuits; are their netlists complete?")
+    frequency = solved[0][0]
+    nothing = np.full(len(frequency), np.nan, dtype=np.complex128)
+    return frequency, np.stack([nothing if one is None else one[1] for one in found])
 
 
 def run(
@@ -98,16 +105,10 @@ def run(
     return done.stdout + done.stderr
 
 
-def _read_raw(path: Path) -> tuple[Array, Complex]:
-    """Return frequencies and the one voltage of a binary file of ngspice.
-
-    Raises
-    ------
-    InputError
-        There is none: the circuit could not be solved.
-    """
+def _read_raw(path: Path) -> tuple[Array, Complex] | None:
+    """Return frequencies and the one voltage of a binary file of ngspice; None where there is none."""
     if not path.is_file():
-        raise InputError(f"ngspice has not solved circuit {path.stem}; is its netlist complete?")
+        return None
     head, _, body = path.read_bytes().partition(b"Binary:\n")
     n_points = int(head.partition(b"No. Points:")[2].split()[0])
     columns = np.frombuffer(body, dtype=np.complex128, count=2 * n_points).reshape(n_points, 2)

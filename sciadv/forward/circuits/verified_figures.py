@@ -55,6 +55,8 @@ def _figures(
     """Return gain, bandwidth, unity-gain frequency and phase margin of one response."""
     from scipy.interpolate import CubicSpline
 
+    if not np.isfinite(H).all():
+        return np.nan, np.nan, np.nan, np.nan
     size = np.log(np.abs(H))
     phase = np.unwrap(np.angle(H))
     gain = float(np.sign(H[0].real) * np.abs(H[0]))
