@@ -1,223 +1,184 @@
-"""Gene oscillators: the simulator against SciPy's LSODA, the prior's circuits, designs on fresh parameters.
+"""Gene oscillators beside elite mutation at equal CPU, confirmed by CVODE; and the generator of circuits.
 
-Everything is judged by trajectories and their autocorrelation, which no search and no training looks at.
-Times are CPU seconds of one thread.
+Everything is evaluated by trajectories at parameters that no search has seen. Times are CPU seconds of one
+thread. A rival has as many as the search and its share of the training: that of a generator counts as spread
+over a thousand designs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
-from benchmarks.design.peer_lsoda import integrate
-from sciadv.catalogue import load_problem, load_recipe
+from benchmarks.design.gene_generator import OSCILLATORS, generator_rows
+from benchmarks.design.gene_rivals import connected_circuits, elite_mutation, has_cvode, oscillates_by_cvode
+from sciadv.catalogue import load_problem
 from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
+from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
+from sciadv.domains.gene_circuits.circuit_choice import choose
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
-from sciadv.domains.gene_circuits.populations.random_circuits import (
-    enumerate_topologies,
-    largest_samples,
-    random_circuits,
-)
-from sciadv.domains.gene_circuits.populations.regulatory_networks import (
-    Topologies,
-    has_networks,
-    load_networks,
-    subgraphs,
-)
-from sciadv.metrics.graph import are_connected, canonical_keys, share_novel, share_unique
+from sciadv.domains.gene_circuits.cores import minimal_cores
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
+from sciadv.domains.gene_circuits.populations.regulatory_networks import has_networks
+from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
-from sciadv.physics.regulation.kinetics import check_circuits, circuits_of, unpack
-from sciadv.physics.regulation.trajectories import simulate
 from sciadv.prior import Prior
-from sciadv.schema import CircuitRecipe
-from sciadv.types import as_generator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROBLEM = "gene-oscillator"
-#: Time that circuits are integrated when speed and accuracy are measured [time].
-_T_END = 50.0
-#: How far fresh parameters lie from the design, as a part of their ranges; 1 is anywhere.
-SPREADS = {"near": 0.2, "half": 0.5, "anywhere": 1.0}
-#: A topology counts as an oscillator if more than this share of parameter sets oscillate.
-_LEAST_SHARE = 0.01
+#: Designs over which the training of a generator is spread.
+N_AMORTISED = 1000
+OURS, RIVAL = "designs", "elite mutation"
+METHODS = (OURS, RIVAL, "elite mutation, chosen as ours", "random circuits, chosen as ours")
+#: Columns of the tables of designs and of generators, with their headings.
+DESIGNS = {
+    "oscillating": "oscillate as they are",
+    "confirmed": "confirmed by CVODE",
+    "fresh_near": "fresh within a fifth",
+    "fresh_anywhere": "anywhere",
+    "cores": "different cores",
+    "topologies": "topologies",
+    "edges": "edges",
+    "cpu_seconds": "CPU s",
+}
+GENERATORS = {
+    "valid": "valid",
+    "unique": "unique",
+    "novel": "novel",
+    "edges": "edges",
+    "motif_distance": "distance of signed motifs",
+    "coherent_feed_forward": "coherent feed-forward",
+    "double_negative": "double-negative feedback",
+    "double_positive": "double-positive feedback",
+}
 
 
 def run(settings: Settings) -> list[Row]:
-    """Measure everything (quick: on fewer samples)."""
+    """Measure everything (quick: one seed, fewer circuits)."""
     with one_thread():
-        settings.report("enumerating topologies of three genes")
-        rows: list[Row] = [{"row": "topologies", "n_topologies": len(enumerate_topologies(3))}]
-        rows += _simulators(settings)
-        rows += _prior(settings)
-        settings.report("integrating random circuits")
-        rows += [_three_genes(settings), _random(settings)]
-        settings.report("designing oscillators")
-        rows.append(_designs(settings))
+        rows = []
+        for seed in range(1 if settings.quick else 3):
+            rows += _seed(settings, settings.seed + seed)
+        rows += [_mean(rows, method) for method in METHODS]
+        rows.append(_compared(rows))
+        rows.append(_random(settings))
+        if has_networks():
+            return rows + generator_rows(settings)
+    settings.report("the generator is not measured: the real networks are not under SCIADV_DATA")
     return rows
 
 
-def _simulators(settings: Settings) -> list[Row]:
-    """Compare with LSODA for three and for five genes, then state the worse of both."""
-    rows = []
-    for n_genes in (3, 5):
-        settings.report(f"integrating circuits of {n_genes} genes beside LSODA")
-        rows.append(_simulator(n_genes, settings))
-    keys = {"speed_ratio": min, "difference_median": max, "share_close": min}
-    worst = {key: worse(row[key] for row in rows) for key, worse in keys.items()}
-    return [*rows, {"row": "simulator", **worst}]
-
-
-def _simulator(n_genes: int, settings: Settings) -> Row:
-    """Integrate random circuits from random levels, ours in one batch, LSODA one by one."""
-    n_ours, n_theirs = (4096, 40) if settings.quick else (8192, 200)
-    x = random_circuits(n_ours, n_genes, seed=settings.seed)
-    kinetics = unpack(x)
-    part = torch.rand(n_ours, n_genes, generator=torch.Generator().manual_seed(settings.seed + 1))
-    initial = part * kinetics.production / kinetics.degradation
-    with cpu_seconds() as ours:
-        ends = simulate(kinetics, initial, t_end=_T_END)[0, :n_theirs]
-    few = kinetics.rows(slice(n_theirs))
-    with cpu_seconds() as loose:
-        integrate(few, initial[:n_theirs], t_end=_T_END)
-    with cpu_seconds() as tight:
-        exact = integrate(few, initial[:n_theirs], t_end=_T_END, rtol=1e-11, atol=1e-13)
-    difference = ((ends.double() - exact).abs() / exact.abs()).flatten()
-    return {
-        "row": f"simulator, {n_genes} genes",
-        "circuits_per_second": n_ours / ours(),
-        "lsoda_per_second": n_theirs / loose(),
-        "lsoda_tight_per_second": n_theirs / tight(),
-        "speed_ratio": n_ours / ours() / (n_theirs / loose()),
-        "difference_median": float(difference.median()),
-        "difference_99": float(difference.quantile(0.99)),
-        "share_close": float((difference < 1e-4).double().mean()),
+def _seed(settings: Settings, seed: int) -> list[Row]:
+    """Design by each method with one seed."""
+    n = 10 if settings.quick else 50
+    problem = load_problem(PROBLEM)
+    aim = CircuitAim.read("oscillation", {})
+    settings.report(f"seed {seed}: designing {n} oscillators")
+    with cpu_seconds() as searched:
+        x = CircuitSearch().find(problem, n, seed=seed).x
+    trained = float(str(Prior.load(OSCILLATORS).card["training_cpu_seconds"])) * n / N_AMORTISED
+    budget = searched() + trained
+    rows = [_row(OURS, seed, x, budget, settings)]
+    settings.report(f"seed {seed}: elite mutation for {budget:.0f} CPU s")
+    pool = elite_mutation(problem, seconds=budget, seed=seed)
+    rows.append(_row(RIVAL, seed, pool[:n], budget, settings))
+    n_tested = 4 * n
+    rivals: dict[str, Callable[[], Tensor]] = {
+        METHODS[2]: lambda: elite_mutation(problem, seconds=budget / 2, seed=seed)[:n_tested],
+        METHODS[3]: lambda: connected_circuits(n_tested, 5, seed=seed),
     }
+    for name, draw_pool in rivals.items():
+        settings.report(f"seed {seed}: {name}")
+        with cpu_seconds() as seconds:
+            chosen, _ = choose(draw_pool(), aim, n)
+        rows.append(_row(name, seed, chosen, seconds(), settings))
+    return rows
 
 
-def _prior(settings: Settings) -> list[Row]:
-    """Measure validity, uniqueness and novelty of five-gene samples, beside held-out real subgraphs."""
-    n = 1000 if settings.quick else 5000
-    settings.report(f"drawing {n} circuits of the prior")
-    prior = Prior.load("gene-circuits")
-    x = largest_samples(prior, n, seed=settings.seed + 2)
-    keys = canonical_keys(*signs_and_presence(x))
+def _row(method: str, seed: int, x: Tensor, seconds: float, settings: Settings) -> Row:
+    """Evaluate designs at their own and at fresh parameters."""
+    n_sets = 32 if settings.quick else 128
+    aim = CircuitAim.read("oscillation", {})
+    shown = shows(x, "oscillation")
+    near, anywhere = (
+        robustness(x, "oscillation", n_sets=n_sets, spread=spread, seed=seed + 5000) for spread in (0.2, 1.0)
+    )
     row: Row = {
-        "row": "prior",
-        "n_samples": n,
-        "valid": float(_are_valid(x).double().mean()),
-        "unique": share_unique(keys),
+        "row": f"{method}, seed {seed}",
+        "oscillating": float(shown.double().mean()),
+        "fresh_near": float(near.share.mean()),
+        "fresh_anywhere": float(anywhere.share.mean()),
+        "topologies": _n_different(x),
+        "cores": _n_different(minimal_cores(x, aim.shows)[shown]),
         "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
-        "oscillating": float(shows(x[: n // 2], "oscillation").double().mean()),
+        "cpu_seconds": seconds,
     }
-    if not has_networks():
-        settings.report("novelty is not measured: the real networks are not under SCIADV_DATA")
-        return [row]
-    spec = load_recipe("gene-circuits").spec
-    assert isinstance(spec, CircuitRecipe)
-    known = Topologies.of(load_networks("train"), spec.data.n_draws, sizes=spec.data.sizes, seed=spec.seed)
-    row["novel"] = share_novel(keys, known.keys)
-    size = int(x.shape[-1])
-    signs, presence = subgraphs(load_networks("test"), n, sizes=(size,), seed=settings.seed)
-    held_out = canonical_keys(signs, presence)
-    real: Row = {
-        "row": "held-out subgraphs",
-        "n_samples": n,
-        "unique": share_unique(held_out),
-        "novel": share_novel(held_out, known.keys),
-        "edges": float(signs.abs().sum((1, 2)).mean()),
-    }
-    return [row, real]
-
-
-def _are_valid(x: Tensor) -> Tensor:
-    """Whether circuits have signs and parameters in range, and hang together."""
-    check_circuits(x)
-    return are_connected(*signs_and_presence(x))
-
-
-def _three_genes(settings: Settings) -> Row:
-    """Measure the base rates of three genes: enumerated topologies, drawn at random, many sets each."""
-    n, n_sets = (100, 32) if settings.quick else (500, 128)
-    signs = enumerate_topologies(3)
-    drawn = signs[torch.randperm(len(signs), generator=as_generator(settings.seed))[:n]]
-    x = circuits_of(drawn, presence=((drawn != 0).any(1) | (drawn != 0).any(2)).float())
-    found = robustness(x, "oscillation", n_sets=n_sets, spread=1.0, seed=settings.seed).share
-    return {
-        "row": "topologies of three genes",
-        "n_samples": n,
-        "edges": float(drawn.abs().sum((1, 2)).mean()),
-        "fresh_anywhere": float(found.mean()),
-        "fresh_anywhere_most": float(found.max()),
-        "topologies_above": float((found > _LEAST_SHARE).double().mean()),
-    }
-
-
-def _random(settings: Settings) -> Row:
-    """Measure the base rates: random circuits, and random topologies with many parameter sets each."""
-    n, n_topologies, n_sets = (1000, 40, 32) if settings.quick else (5000, 200, 128)
-    x = random_circuits(n, 5, seed=settings.seed + 3)
-    topologies = robustness(x[:n_topologies], "oscillation", n_sets=n_sets, spread=1.0, seed=settings.seed)
-    return {
-        "row": "random circuits",
-        "n_samples": n,
-        "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
-        "oscillating": float(shows(x, "oscillation").double().mean()),
-        "fresh_anywhere": float(topologies.share.mean()),
-        "fresh_anywhere_most": float(topologies.share.max()),
-        "topologies_above": float((topologies.share > _LEAST_SHARE).double().mean()),
-    }
-
-
-def _designs(settings: Settings) -> Row:
-    """Design oscillators and judge them at their own and at fresh parameters."""
-    n, n_sets = (10, 32) if settings.quick else (50, 128)
-    with cpu_seconds() as seconds:
-        x = CircuitSearch().find(load_problem(PROBLEM), n, seed=settings.seed).x
-    row: Row = {
-        "row": "designs",
-        "n_samples": n,
-        "unique": len(set(canonical_keys(*signs_and_presence(x)))) / n,
-        "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
-        "oscillating": float(shows(x, "oscillation").double().mean()),
-        "cpu_seconds_per_design": seconds() / n,
-    }
-    for name, spread in SPREADS.items():
-        fresh = robustness(x, "oscillation", n_sets=n_sets, spread=spread, seed=settings.seed + 5000)
-        row[f"fresh_{name}"] = float(fresh.share.mean())
-        row |= {
-            f"fresh_{name}_least": float(fresh.share.min()),
-            f"fresh_{name}_most": float(fresh.share.max()),
-        }
-    row["topologies_above"] = float((fresh.share > _LEAST_SHARE).double().mean())
+    if has_cvode() and bool(shown.any()):
+        claims = [oscillates_by_cvode(circuit) for circuit in x[shown]]
+        row["confirmed"] = mean(claims)
     return row
 
 
+def _n_different(x: Tensor) -> int:
+    return len(set(canonical_keys(*signs_and_presence(x))))
+
+
+def _mean(rows: list[Row], method: str) -> Row:
+    """Return the means of a method's rows over the seeds."""
+    mine = [row for row in rows if row["row"].startswith(f"{method}, seed")]
+    return {"row": method} | {key: mean(row[key] for row in mine) for key in DESIGNS if key in mine[0]}
+
+
+def _compared(rows: list[Row]) -> Row:
+    """Return what the bars compare, each the worst of the seeds."""
+    ours, rivals = (
+        [row for row in rows if row["row"].startswith(f"{method}, seed")] for method in (OURS, RIVAL)
+    )
+    pairs = list(zip(ours, rivals, strict=True))
+    row: Row = {
+        "row": "designs, compared",
+        "anywhere_over_rival": min(one["fresh_anywhere"] - other["fresh_anywhere"] for one, other in pairs),
+        "cores_over_rival": min(one["cores"] / max(1, other["cores"]) for one, other in pairs),
+        "oscillating_least": min(one["oscillating"] for one in ours),
+    }
+    if "confirmed" in ours[0]:
+        row["confirmed_least"] = min(one["confirmed"] for one in ours)
+    return row
+
+
+def _random(settings: Settings) -> Row:
+    """Measure the base rates of random circuits: as they are, and at many parameter sets each."""
+    n, n_topologies, n_sets = (1000, 40, 32) if settings.quick else (5000, 200, 128)
+    settings.report("integrating random circuits")
+    x = random_circuits(n, 5, seed=settings.seed + 3)
+    found = robustness(x[:n_topologies], "oscillation", n_sets=n_sets, spread=1.0, seed=settings.seed)
+    return {
+        "row": "random circuits",
+        "edges": float(x[:, 0].abs().sum((1, 2)).mean()),
+        "oscillating": float(shows(x, "oscillation").double().mean()),
+        "fresh_anywhere": float(found.share.mean()),
+    }
+
+
 def table(rows: list[Row]) -> str:
-    """Write the rows as Markdown: the simulator, then circuits."""
-    by_name = {row["row"]: row for row in rows}
-    speed = [
-        [
-            name.removeprefix("simulator, "),
-            *(f"{by_name[name][key]:.0f}" for key in ("circuits_per_second", "lsoda_per_second")),
-            f"{by_name[name]['speed_ratio']:.0f}",
-            *(f"{by_name[name][key]:.1e}" for key in ("difference_median", "difference_99")),
-        ]
-        for name in by_name
-        if name.startswith("simulator, ")
-    ]
-    head = ["", "circuits / s", "LSODA / s", "ratio", "relative difference, median", "99 %"]
-    columns = ["n_samples", "unique", "novel", "edges", "oscillating"]
-    columns += [f"fresh_{name}" for name in SPREADS] + ["fresh_anywhere_most", "topologies_above"]
-    words = ["circuits", "unique", "novel", "edges", "oscillate as they are"]
-    words += ["fresh within a fifth", "within a half", "anywhere", "the best", "topologies above 1 %"]
-    names = ("topologies of three genes", "random circuits", "held-out subgraphs", "prior", "designs")
-    lines = [[name, *(_cell(by_name[name].get(c)) for c in columns)] for name in names if name in by_name]
-    return markdown_table(head, speed) + "\n\n" + markdown_table(["", *words], lines)
+    """Write the rows as Markdown: designs, then generators."""
+    designs = [row for row in rows if row["row"] in (*METHODS, "random circuits")]
+    generators = [row for row in rows if "motif_distance" in row]
+    parts = [_table(designs, DESIGNS)]
+    if generators:
+        parts.append(_table(generators, GENERATORS))
+    return "\n\n".join(parts)
+
+
+def _table(rows: list[Row], columns: dict[str, str]) -> str:
+    lines = [[row["row"], *(_cell(row.get(column)) for column in columns)] for row in rows]
+    return markdown_table(["", *columns.values()], lines)
 
 
 def _cell(value: Any) -> str:
@@ -225,39 +186,23 @@ def _cell(value: Any) -> str:
 
 
 def draw(figure: Figure, rows: list[Row]) -> None:
-    """Draw who oscillates how often, and the speeds."""
+    """Draw how robust the designs of each method are, and how many cores they have."""
     by_name = {row["row"]: row for row in rows}
-    left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
-    designs = by_name["designs"]
-    bars = {
-        "topologies of three genes, anywhere": by_name["topologies of three genes"]["fresh_anywhere"],
-        "random circuits of five": by_name["random circuits"]["oscillating"],
-        "prior's circuits": by_name["prior"]["oscillating"],
-        "designs, as they are": designs["oscillating"],
-        "designs, fresh parameters\nwithin a fifth of the range": designs["fresh_near"],
-        "… within a half": designs["fresh_half"],
-        "… anywhere": designs["fresh_anywhere"],
-    }
-    shown = dict(reversed(bars.items()))
-    colours = ["0.7" if "designs" not in name and "…" not in name else "#1f4e79" for name in shown]
-    drawn = left.barh(list(shown), list(shown.values()), color=colours)
-    left.bar_label(drawn, fmt="{:.1%}", padding=3)
-    left.set(xlabel="share that oscillates, by trajectory", xlim=(0, 1.15))
-    sizes = [name for name in by_name if name.startswith("simulator, ")]
-    for shift, key, label, colour in (
-        (-0.2, "circuits_per_second", "ours", "#1f4e79"),
-        (0.2, "lsoda_per_second", "SciPy LSODA", "0.7"),
+    left, right = figure.subplots(1, 2, sharey=True)
+    names = list(reversed(METHODS))
+    colours = ["#1f4e79" if name == OURS else "0.7" for name in names]
+    for axes, column, words in (
+        (left, "fresh_anywhere", "share of fresh parameters, anywhere in the ranges, that oscillate"),
+        (right, "cores", "different minimal cores"),
     ):
-        places = [i + shift for i in range(len(sizes))]
-        right.bar(places, [by_name[name][key] for name in sizes], width=0.4, label=label, color=colour)
-    right.set_yscale("log")
-    right.set_xticks(range(len(sizes)), [name.removeprefix("simulator, ") for name in sizes])
-    right.set_ylabel("circuits per CPU second")
-    right.legend(frameon=False)
+        drawn = axes.barh(names, [by_name[name][column] for name in names], color=colours)
+        axes.bar_label(drawn, fmt="{:.3g}", padding=3)
+        axes.set_xlabel(words)
+        axes.margins(x=0.15)
 
 
 BENCH = Bench(
-    title="Gene oscillators: simulator beside LSODA, prior's circuits, designs on fresh parameters",
+    title="Gene oscillators beside elite mutation at equal CPU, and the generator of circuits",
     problem=PROBLEM,
     run=run,
     draw=draw,

@@ -44,14 +44,29 @@ def circuit_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa
 
     def write(folder: Path) -> None:
         prior = game.prior(name=recipe.name).to("cpu")
-        _write(recipe, prior, data, folder, cpu_seconds=training.cpu_seconds)
+        _write(
+            recipe,
+            prior,
+            data,
+            folder,
+            has_feedback=feedback is not None,
+            cpu_seconds=training.cpu_seconds,
+        )
 
     game.play.show(data)
     training = GameTraining(game.play, spec.game.steps)
     return Job(training, write)
 
 
-def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path, *, cpu_seconds: float) -> None:
+def _write(
+    recipe: Recipe,
+    prior: Prior,
+    data: Topologies,
+    out: Path,
+    *,
+    has_feedback: bool,
+    cpu_seconds: float,
+) -> None:
     """Measure a prior's samples and write its folder, which `Prior.load` reads."""
     header = {
         "title": recipe.spec.title,
@@ -66,7 +81,8 @@ def _write(recipe: Recipe, prior: Prior, data: Topologies, out: Path, *, cpu_sec
         "training_cpu_seconds": f"{cpu_seconds:.0f}",
         **circuit_quality(prior, data.keys, seed=int(recipe.spec.seed) + 1),
     }
-    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=_card_text(recipe.name, header))
+    text = _card_text(recipe.name, header, has_feedback=has_feedback)
+    prior.save(out, recipe_sha256=recipe.sha256, header=header, text=text)
     write_file(out / "recipe.toml", recipe.text)
     write_file(out / "samples.png", png(plot_circuits(prior.sample(12, seed=0)), dpi=100))
 
@@ -101,8 +117,9 @@ def circuit_quality(
     }
 
 
-def _card_text(name: str, header: dict[str, str]) -> str:
+def _card_text(name: str, header: dict[str, str], *, has_feedback: bool) -> str:
     """Return the card's body."""
+    learnt = " and those of its own circuits that oscillate" if has_feedback else ""
     table = "\n".join(f"| {key} | {value} |" for key, value in header.items())
     return f"""
 # {name}: {header["title"]}
@@ -111,9 +128,8 @@ def _card_text(name: str, header: dict[str, str]) -> str:
 
 A generator `x = G(z)`, `z ~ N(0, I)`, of gene circuits: signs, kinetic parameters, three to five genes in one
 tensor `(7, genes, genes)` (`sciadv.nets.graph`). All of its circuits are connected and within the ranges of
-`sciadv.physics.regulation.kinetics`, by construction. It has learnt topologies from real networks,
-parameters from nothing but their ranges and those of its own circuits that oscillate: they say nothing about
-any organism.
+`sciadv.physics.regulation.kinetics`, by construction. It has learnt topologies from real networks, parameters
+from nothing but their ranges{learnt}: they say nothing about any organism.
 `unique`, `novel` (not among the training subgraphs) and `oscillating` are of circuits of five genes.
 
 | what | value |
