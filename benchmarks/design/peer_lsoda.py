@@ -26,16 +26,24 @@ def integrate(
     rtol, atol
         Of `scipy.integrate.solve_ivp`; its own defaults, which are loose and quick, if left out.
     """
+    return trajectories(kinetics, initial, torch.tensor([t_end]), rtol=rtol, atol=atol)[0]
+
+
+def trajectories(
+    kinetics: Kinetics, initial: Tensor, times: Tensor, *, rtol: float = 1e-3, atol: float = 1e-6
+) -> Tensor:
+    """Integrate circuits one by one to their levels at times, ``(times, batch, genes)``, float64."""
     from scipy.integrate import solve_ivp
 
     double = kinetics.to(torch.float64)
     names = ("sign", "threshold", "hill", "fold", "production", "degradation")
     arrays = [getattr(double, name).numpy() for name in names]
-    ends = []
+    span, at = (0.0, float(times[-1])), times.double().numpy()
+    levels = []
     for k, start in enumerate(initial.double().numpy()):
         rate = _Rate(*(array[k] for array in arrays))
-        ends.append(solve_ivp(rate, (0, t_end), start, method="LSODA", rtol=rtol, atol=atol).y[:, -1])
-    return torch.from_numpy(np.stack(ends))
+        levels.append(solve_ivp(rate, span, start, method="LSODA", t_eval=at, rtol=rtol, atol=atol).y.T)
+    return torch.from_numpy(np.stack(levels, 1))
 
 
 class _Rate:

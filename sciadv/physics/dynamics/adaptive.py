@@ -121,16 +121,17 @@ class Integrator:
         slots = self.slots
         has_step = slots.h > 1e-13 * self.span.length
         is_active = (slots.t < self.span.end) & has_step & (slots.n_steps < self.tolerances.max_steps)
-        n_free = self.n_slots - int(is_active.sum())
-        waiting = self.initial.shape[1] - self.n_started
-        if n_free == self.n_slots - len(slots.index) or (waiting and n_free < self.n_slots // 8):
-            return
+        n_active = int(is_active.sum())
+        n_done = len(slots.index) - n_active
+        if n_done == 0 or (n_active > 0 and n_done < len(slots.index) // 8):
+            return  # new rates cost more than a few idle slots
         kept = is_active.nonzero()[:, 0]
         done = (~is_active).nonzero()[:, 0]
         self.reached[slots.index[done]] = slots.t[done]
         self.n_steps[slots.index[done]] = slots.n_steps[done]
         slots = slots.take(kept)
-        self._install(slots.join(self._next(n_free)) if waiting else slots)
+        n_free = self.n_slots - n_active
+        self._install(slots.join(self._next(n_free)) if self.n_started < self.initial.shape[1] else slots)
 
     def attempt(self) -> None:
         """Try a step of every slot, keep what lies in the steps that are exact enough."""

@@ -1,0 +1,36 @@
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from benchmarks import BENCHES
+from benchmarks.contract import Settings, judge_bars
+from benchmarks.design.gene_simulator import (
+    Case,
+    case_rows,
+    draw,
+    noise,
+    repressilator,
+    stiff,
+    summary,
+    table,
+)
+from sciadv.physics.regulation.kinetics import circuits_of
+
+
+def test_bars_that_need_no_peer_hold():
+    rows = [repressilator(), stiff(Settings(quick=True)), *noise(Settings(quick=True))]
+    judged = judge_bars(BENCHES["gene-simulator"].thresholds, rows)
+    assert [bar.holds for bar in judged if bar.value is not None] == [True]
+    assert rows[1]["share_finite_of_others"] == 1
+    assert "period minutes 125" in table(rows)
+
+
+def test_peers_are_met_and_timed_on_a_ring():
+    pytest.importorskip("roadrunner", reason="libroadrunner is a peer")
+    pytest.importorskip("antimony", reason="antimony writes the peer's models")
+    rings = torch.cat([circuits_of(-torch.eye(3).roll(1, 1)[None], places=place) for place in (0.1, 0.3)])
+    rows = case_rows(Case("rings", rings), Settings(quick=True))
+    rows.append(summary(rows))
+    assert rows[-1]["share_right"] == 1
+    assert rows[-1]["over_lsoda"] > 1
+    draw(Figure(), rows)
