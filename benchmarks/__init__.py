@@ -22,6 +22,7 @@ from benchmarks.contract import (
 )
 from benchmarks.design import (
     analog_amplifier,
+    circuit_exchange,
     contact,
     design_realism,
     gene_oscillator,
@@ -51,6 +52,7 @@ from sciadv.errors import UnknownNameError
 BENCHES: dict[str, Bench] = {
     "analog-amplifier": analog_amplifier.BENCH,
     "any-generator": any_generator.BENCH,
+    "circuit-exchange": circuit_exchange.BENCH,
     "compressed-sensing": compressed_sensing.BENCH,
     "compressed-sensing-full": compressed_sensing_full.BENCH,
     "contact": contact.BENCH,

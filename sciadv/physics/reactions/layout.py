@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from sciadv.errors import InputError
+from sciadv.errors import InputError, UnknownNameError
 from sciadv.physics.reactions.expressions import Expression, name
-from sciadv.physics.reactions.network import ReactionNetwork
+from sciadv.physics.reactions.network import Parameter, ReactionNetwork, Reference, Species
 
 
 def declared_values(network: ReactionNetwork) -> dict[str, float]:
@@ -19,6 +20,55 @@ def declared_values(network: ReactionNetwork) -> dict[str, float]:
     for reaction_id, reaction in network.reactions.items():
         found |= {f"{reaction_id}.{key}": _or(one.value, 0.0) for key, one in reaction.local.items()}
     return found | {key: _or(one.stoichiometry, 1.0) for key, one in network.references().items()}
+
+
+def with_values(network: ReactionNetwork, values: Mapping[str, float]) -> ReactionNetwork:
+    """Return a network with other values for some of what it declares.
+
+    Parameters
+    ----------
+    values
+        By name, as `declared_values` has them.
+
+    Raises
+    ------
+    UnknownNameError
+        The network declares no such quantity.
+    """
+    declared = declared_values(network)
+    for key in values:
+        if key not in declared:
+            raise UnknownNameError("quantity of the network", key, declared)
+
+    def parameters(of: Mapping[str, Parameter], prefix: str = "") -> dict[str, Parameter]:
+        return {key: replace(one, value=values.get(prefix + key, one.value)) for key, one in of.items()}
+
+    def references(of: tuple[Reference, ...]) -> tuple[Reference, ...]:
+        return tuple(replace(one, stoichiometry=values.get(one.id, one.stoichiometry)) for one in of)
+
+    return replace(
+        network,
+        compartments={k: replace(c, size=values.get(k, c.size)) for k, c in network.compartments.items()},
+        species={key: _started(one, values.get(key)) for key, one in network.species.items()},
+        parameters=parameters(network.parameters),
+        reactions={
+            key: replace(
+                one,
+                reactants=references(one.reactants),
+                products=references(one.products),
+                local=parameters(one.local, f"{key}."),
+            )
+            for key, one in network.reactions.items()
+        },
+    )
+
+
+def _started(species: Species, level: float | None) -> Species:
+    if level is None:
+        return species
+    if species.concentration is None:
+        return replace(species, amount=level)
+    return replace(species, concentration=level)
 
 
 def unset(network: ReactionNetwork) -> set[str]:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from sciadv.domains.gene_circuits.circuit_plot import gene_name
+from sciadv.domains.gene_circuits.exchange.signed.signed_network import Edge, SignedNetwork
 from sciadv.errors import InputError
 from sciadv.nets.graph import CHANNELS, N_EDGE
-from sciadv.physics.regulation.kinetics import check_circuits, unpack
+from sciadv.physics.regulation.kinetics import check_circuits, pack, unpack
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -41,6 +42,38 @@ def to_networkx(x: Tensor) -> DiGraph[str]:
         numbers = {name: float(getattr(kinetics, name)[0, i, j]) for name in CHANNELS[1 : 1 + N_EDGE]}
         graph.add_edge(gene_name(i), gene_name(j), sign=int(kinetics.sign[0, i, j]), **numbers)
     return graph
+
+
+def from_networkx(graph: DiGraph[str]) -> tuple[Tensor, SignedNetwork]:
+    """Return a directed graph as a circuit ``(7, genes, genes)``, and its signs by the names of its nodes.
+
+    Edges have ``sign`` (-1, 1, or 0 where it is not known); kinetics that nodes and edges have, as
+    `to_networkx` gives them, are taken, others are in the middle of their ranges.
+
+    Raises
+    ------
+    InputError
+        An edge has no sign or one that is not -1, 0 or 1, or a number is outside its range.
+    """
+    names = {node: str(node) for node in graph.nodes}
+    edges = []
+    for source, target, given in graph.edges(data=True):
+        sign = given.get("sign")
+        if sign not in (-1, 0, 1):
+            raise InputError(f"edge {source} to {target} has the sign {sign!r}, but signs are -1, 0 and 1")
+        edges.append(Edge(names[source], names[target], int(sign), "the graph has sign 0"))
+    signed = SignedNetwork.of(names.values(), edges)
+    kinetics = unpack(signed.circuit()[None].double())
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    for name in CHANNELS[1 + N_EDGE : -1]:
+        for node, value in graph.nodes(data=name):
+            if value is not None:
+                getattr(kinetics, name)[0, place[node]] = float(value)
+    for name in CHANNELS[1 : 1 + N_EDGE]:
+        for source, target, value in graph.edges(data=name):
+            if value is not None:
+                getattr(kinetics, name)[0, place[source], place[target]] = float(value)
+    return pack(kinetics)[0], signed
 
 
 def to_pyg(x: Tensor) -> list[Data]:

@@ -63,6 +63,13 @@ class SignedNetwork:
             raise InputError("there is no gene in the network; give a file with genes and edges")
         return SignedNetwork(tuple(names), tuple(found.values()), tuple(notes))
 
+    @staticmethod
+    def from_signs(genes: Iterable[str], signs: Tensor) -> SignedNetwork:
+        """Return the network of signs ``(genes, genes)``; there is an edge wherever one is not 0."""
+        names = list(genes)
+        places = signs.nonzero().tolist()
+        return SignedNetwork.of(names, [Edge(names[i], names[j], int(signs[i, j])) for i, j in places])
+
     @property
     def signs(self) -> npt.NDArray[np.int8]:
         """Signs ``(genes, genes)`` of the effect of gene i on gene j; 0 where none is known."""
