@@ -9,14 +9,26 @@ from torch import Tensor
 from sciadv.nets.graph import N_EDGE, N_GENE
 
 
-def sobol_places(n: int, shape: tuple[int, ...], *, seed: int) -> Tensor:
-    """Return `n` points of a scrambled Sobol sequence in [-1, 1], ``(n, *shape)``; `n` may be 0."""
+def sobol_places(n: int, shape: tuple[int, ...], *, seed: int, most: int = 21_201) -> Tensor:
+    """Return `n` points of a scrambled Sobol sequence in [-1, 1], ``(n, *shape)``; `n` may be 0.
+
+    Numbers beyond `most`, which a sequence of torch has at most, are of further sequences, scrambled
+    otherwise.
+
+    Examples
+    --------
+    >>> sobol_places(2, (5, 70, 70), seed=0).shape
+    torch.Size([2, 5, 70, 70])
+    """
     n_numbers = int(torch.tensor(shape).prod())
-    engine = torch.quasirandom.SobolEngine(  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        n_numbers, scramble=True, seed=seed
-    )
-    points = engine.draw(max(n, 1))[:n]
-    return 2 * points.reshape(n, *shape) - 1
+    parts = []
+    for block, first in enumerate(range(0, n_numbers, most)):
+        n_here = min(most, n_numbers - first)
+        engine = torch.quasirandom.SobolEngine(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            n_here, scramble=True, seed=seed + 7919 * block
+        )
+        parts.append(engine.draw(max(n, 1))[:n])
+    return 2 * torch.cat(parts, 1).reshape(n, *shape) - 1
 
 
 def perturbed(

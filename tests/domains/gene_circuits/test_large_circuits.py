@@ -10,6 +10,7 @@ from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_plot import gene_name, plot_circuits
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set, topology_text
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
+from sciadv.forward import GeneCircuit
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
 from sciadv.physics.regulation.kinetics import circuits_of
 
@@ -68,3 +69,8 @@ def test_trajectories_are_drawn_in_the_circuits_model():
     line = figure.axes[1].lines[0]
     assert line.get_xdata()[-1] == pytest.approx(150 * model.slowness)
     assert 0 <= min(line.get_ydata()) <= max(line.get_ydata()) <= 1.01
+
+
+def test_seventy_genes_are_screened():
+    A = GeneCircuit((7, 70, 70), "stability", n_sets=2)
+    assert bool(A(rings(70)[:1]).isfinite().all())
