@@ -44,7 +44,7 @@ def test_claims_are_confirmed_by_lsoda_after_a_long_time():
     measured = measure(x, "oscillation")
     row = int(Oscillation().shown(measured).int().argmax())
     kinetics = unpack(x[row : row + 1])
-    late = integrate(kinetics, uneven_levels(x[row : row + 1]), t_end=1500.0, rtol=1e-9, atol=1e-9)
+    late = integrate(kinetics, uneven_levels(kinetics), t_end=1500.0, rtol=1e-9, atol=1e-9)
     again = simulate(kinetics, late.float(), t_end=60.0, n_kept=300)[:, 0]
     gene = int(measured["oscillating_gene"][row])
     amplitude = swing(again)[gene] / again[:, gene].mean()
