@@ -14,7 +14,7 @@ from sciadv.domains.gene_circuits.behaviours.behaviour import Measured, uneven_l
 from sciadv.physics.dynamics.oscillations import measure_oscillations
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import Kinetics, unpack
-from sciadv.physics.regulation.rest import Settling, settle
+from sciadv.physics.regulation.rest import Settling, largest_levels, settle
 from sciadv.physics.regulation.trajectories import simulate
 
 
@@ -34,6 +34,9 @@ class Oscillation:
         second half, which is tested.
     least_amplitude
         Least amplitude: largest less least level, over the mean.
+    least_part
+        Least difference of the largest and the least level, as a part of the gene's largest level: what moves
+        less is off, and its levels are as small as the errors of the integration.
     most_decay
         Largest loss of amplitude from the first window to the second, as a part.
     least_cycles
@@ -53,6 +56,7 @@ class Oscillation:
     rtol: float = 1e-6
     n_kept: int = 400
     least_amplitude: float = 0.05
+    least_part: float = 1e-4
     most_decay: float = 0.01
     least_cycles: int = 3
     n_extensions: int = 1
@@ -101,7 +105,9 @@ class Oscillation:
         second = simulate(kinetics, initial, t_end=t_end, n_kept=n_kept, keep_from=t_end / 2, rtol=self.rtol)
         before, after = (swing(window) for window in second.chunk(2))
         relative = after / second.mean(0).clamp_min(torch.finfo(second.dtype).tiny)
-        gene = (relative * kinetics.presence).argmax(1)
+        is_on = after > self.least_part * largest_levels(kinetics)
+        relative = torch.where(is_on, relative, 0.0)
+        gene = relative.argmax(1)
         rows = torch.arange(len(gene), device=gene.device)
         found = measure_oscillations(second[:, rows, gene], spacing=t_end / 2 / n_kept)
         measured = {
