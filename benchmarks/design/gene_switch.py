@@ -21,8 +21,9 @@ from sciadv.catalogue import load_problem
 from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
 from sciadv.domains.gene_circuits.behaviours.states import Bistability, StateSearch
 from sciadv.domains.gene_circuits.behaviours.switching import Switching
+from sciadv.domains.gene_circuits.circuit_pool import best_rows
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
-from sciadv.domains.gene_circuits.circuit_starts import best_rows
+from sciadv.domains.gene_circuits.mutation import Mutation
 from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets.graph import CHANNELS, signs_and_presence
 from sciadv.physics.regulation.kinetics import circuits_of, unpack
@@ -153,7 +154,8 @@ def elite_mutation(problem: Problem, n: int, budget: float, seed: int) -> Tensor
     while time.process_time() - began < budget:
         rows = best_rows(energy, canonical_keys(*signs_and_presence(x)))[: max(60, n)]
         x, energy = x[rows], energy[rows]
-        children = _mutated(x[torch.randint(len(x), (500,), generator=generator)], generator)
+        parents = x[torch.randint(len(x), (500,), generator=generator)]
+        children = Mutation()(parents, generator=generator)
         x, energy = torch.cat([x, children]), torch.cat([energy, _energy(problem, children)])
     rows = best_rows(energy, canonical_keys(*signs_and_presence(x)))[:n]
     return x[rows]
@@ -161,17 +163,6 @@ def elite_mutation(problem: Problem, n: int, budget: float, seed: int) -> Tensor
 
 def _energy(problem: Problem, x: Tensor) -> Tensor:
     return problem.likelihood.energy(problem.forward(x), problem.measurements[:1])
-
-
-def _mutated(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Change each edge with a chance of one in 25, and each parameter by a tenth of its range."""
-    signs = x[:, 0]
-    drawn = torch.randint(-1, 2, signs.shape, generator=generator).to(signs)
-    changes = torch.rand(signs.shape, generator=generator) < 0.04
-    places = x + 0.1 * torch.randn(x.shape, generator=generator)
-    fresh = 2 * torch.rand(x.shape, generator=generator) - 1
-    places = torch.where((x[:, :1] == 0) & (x == 0), fresh, places).clamp(-1, 1)
-    return circuits_of(torch.where(changes, drawn, signs), places=places)
 
 
 def random_filtered(problem: Problem, n: int, budget: float, seed: int) -> Tensor:  # noqa: ARG001
