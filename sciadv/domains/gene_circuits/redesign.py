@@ -60,7 +60,7 @@ def redesign(
     aim: CircuitAim | str,
     n: int,
     *,
-    fixed: Bool[Tensor, "genes genes"] | None = None,
+    fixed: Tensor | None = None,
     settings: RedesignSettings = RedesignSettings(),  # frozen
     seed: int = 0,
 ) -> tuple[Tensor, Bool[Tensor, " n"]]:
@@ -75,7 +75,7 @@ def redesign(
     n
         How many; topologies differ where enough are found.
     fixed
-        Pairs of genes whose edge, or its absence, stays with its parameters; on the diagonal also the gene's
+        Truth ``(genes, genes)``: pairs of genes whose edge, or its absence, stays with its parameters; on the diagonal also the gene's
         own kinetics. Nothing is fixed if None.
     settings
         How circuits are searched.

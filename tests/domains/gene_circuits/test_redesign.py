@@ -54,12 +54,9 @@ def test_the_same_seed_gives_the_same_circuits():
     [
         (lambda: redesign(chain(3), "dancing", 1), "no behaviour is named 'dancing'"),
         (lambda: redesign(torch.nan * chain(3), "stability", 1), "circuits hold NaN"),
-        (lambda: redesign(torch.zeros(7, 3, 3), "stability", 1), "do not hang together"),
-        (
-            lambda: redesign(chain(3), "stability", 1, fixed=torch.ones(2, 2, dtype=torch.bool)),
-            "fixed must be",
-        ),
-        (lambda: redesign(chain(3), "stability", 1, targets={"perid": 3}), "is named 'perid'"),
+        (lambda: redesign(circuits_of(torch.zeros(1, 2, 2))[0], "stability", 1), "do not hang together"),
+        (lambda: redesign(chain(3), "stability", 1, fixed=torch.ones(3, 3)), "fixed must be True or False"),
+        (lambda: CircuitAim.read("stability", {"perid": 3}), "is named 'perid'"),
         (lambda: RedesignSettings(n_rounds=0), "n_rounds"),
     ],
 )
