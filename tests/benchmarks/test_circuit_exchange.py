@@ -8,7 +8,7 @@ from benchmarks.design import circuit_exchange as bench
 
 def test_a_distance_is_a_part_of_each_species_largest_level():
     exact = np.array([[0.0, 100.0], [1.0, 50.0]])
-    assert bench.distance(exact + [[0.0, 1.0], [0.0, 0.0]], exact) == pytest.approx(0.01)
+    assert bench.distance(np.add(exact, [[0.0, 1.0], [0.0, 0.0]]), exact) == pytest.approx(0.01)
     assert bench.distance(exact, exact) == 0.0
 
 
