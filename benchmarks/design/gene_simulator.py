@@ -84,10 +84,11 @@ class Reference:
         rate = HillEquations.of(case.kinetics)
         slopes = torch.stack([rate(one.T).T for one in levels])
         scale = levels.amax(0)
-        gene = ((scale - levels.amin(0)) / levels.mean(0)).argmax(1)
+        swing, gene = ((scale - levels.amin(0)) / levels.mean(0)).max(1)
         every = round(SPACING / REFERENCE_SPACING)
         period = _measured(levels[every - 1 :: every], gene).period
-        return Reference(levels, slopes, scale, period, gene)
+        moving = torch.where(swing > 0.01, period, torch.nan)  # what rests from here has no period
+        return Reference(levels, slopes, scale, moving, gene)
 
     def rows(self, few: slice) -> Reference:
         """Return the reference of some of the circuits."""
@@ -139,8 +140,8 @@ class Errors:
             needed = (off * slope).sum((0, 2)) / slope.square().sum((0, 2)).clamp_min(1e-12)
             shift = (shift + needed / REFERENCE_SPACING).clamp(-100, 100)
         period = _measured(later, reference.gene).period
-        has_none = period.isnan() & reference.period.isnan()  # slower than two cycles in the window
-        period = torch.where(has_none, 0.0, period / reference.period - 1)
+        error = period / reference.period - 1
+        period = torch.where(reference.period.isnan(), 0.0, error.nan_to_num(torch.inf))
         phase = shift.abs() * REFERENCE_SPACING / reference.period
         return Errors(errors[0], torch.stack(errors).amin(0), period.abs(), phase)
 
