@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
 
 from benchmarks.contract import Bench, Row, Settings, Threshold, markdown_table, one_thread
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
@@ -31,6 +30,7 @@ from sciadv.domains.gene_circuits.exchange.kinetic.sbml_reading import network_f
 from sciadv.domains.gene_circuits.exchange.kinetic.sbml_writing import network_to_sbml
 from sciadv.domains.gene_circuits.exchange.safe_names import safe_names
 from sciadv.domains.gene_circuits.exchange.signed.boolean_networks import signed_from_aeon, signed_from_bnet
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import SciadvError
 from sciadv.physics.reactions.comparison import network_differences
 from sciadv.physics.reactions.layout import declared_values

@@ -31,7 +31,8 @@ class Accuracy:
     relative
         Error that a step may make, in parts of the level.
     absolute
-        The same in parts of each state's largest level, which a first, coarse integration finds.
+        The same in parts of each state's level at the start; where that is 0, of its largest level, which a
+        first, coarse integration finds, or of the largest of the others at the start if that is less.
     method
         LSODA, BDF or Radau of ``scipy.integrate``; where it stops short, the ones after it are tried.
     max_steps
@@ -139,8 +140,9 @@ def _integrate(
     floor = 1e-9 * float(scale[scale > 0].min(initial=1.0))
     coarse = _Course(equations, times.tolist(), 1e-6, 1e-6 * scale + floor, accuracy)
     found = coarse.from_start(start)[0]
-    largest = np.maximum(np.abs(found).max(1, initial=0.0), scale) + 1e-6 * floor
-    exact = _Course(equations, times.tolist(), accuracy.relative, accuracy.absolute * largest, accuracy)
+    reached = np.minimum(np.abs(found).max(1, initial=0.0), scale.max(initial=0.0) or 1.0)
+    sizes = np.where(scale > 0, scale, reached) + 1e-6 * floor
+    exact = _Course(equations, times.tolist(), accuracy.relative, accuracy.absolute * sizes, accuracy)
     return exact.from_start(start)
 
 

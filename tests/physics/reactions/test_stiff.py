@@ -51,6 +51,15 @@ def test_decay_is_exponential_for_every_row_of_a_batch():
     np.testing.assert_allclose(found, exact, atol=1e-9)
 
 
+def test_growth_by_forty_orders_of_magnitude_is_exact_from_the_start():
+    grows = call("minus", call("times", name("k"), name("S")))
+    network = decay(
+        reactions={"J": Reaction((Reference("S"),), rate=grows)}, parameters={"k": Parameter(1.0)}
+    )
+    found = levels(network, [1.0, 30.0, 100.0])[:, 0]
+    np.testing.assert_allclose(found, np.exp([1.0, 30.0, 100.0]), rtol=1e-7)
+
+
 @pytest.mark.parametrize("method", ["LSODA", "BDF", "Radau"])
 def test_a_stiff_reaction_is_integrated_to_its_end_by_each_method(method):
     """Robertson's problem: Hairer and Wanner, Solving Ordinary Differential Equations II, section IV.1."""

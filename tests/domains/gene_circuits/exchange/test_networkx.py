@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
 
 from sciadv.domains.gene_circuits.exchange.graphs import from_networkx, to_networkx
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 
 networkx = pytest.importorskip("networkx", reason="graphs are those of networkx")

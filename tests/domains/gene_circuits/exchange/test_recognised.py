@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sciadv.domains.gene_circuits.random_circuits import random_circuits
 
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.domains.gene_circuits.exchange.kinetic.antimony_networks import network_from_antimony
 from sciadv.domains.gene_circuits.exchange.kinetic.recognised import recognised_circuit
 from sciadv.domains.gene_circuits.exchange.kinetic.sbml_writing import network_to_sbml
 from sciadv.domains.gene_circuits.exchange.load_circuit import load_circuit
+from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.physics.regulation.kinetics import unpack
 
