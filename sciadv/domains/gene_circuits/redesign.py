@@ -75,8 +75,8 @@ def redesign(
     n
         How many; topologies differ where enough are found.
     fixed
-        Truth ``(genes, genes)``: pairs of genes whose edge, or its absence, stays with its parameters; on the diagonal also the gene's
-        own kinetics. Nothing is fixed if None.
+        Truth ``(genes, genes)``: pairs of genes whose edge, or its absence, stays with its parameters; on the
+        diagonal also the gene's own kinetics. Nothing is fixed if None.
     settings
         How circuits are searched.
     seed
