@@ -111,7 +111,7 @@ def measure(
     >>> from sciadv.physics.regulation.kinetics import circuits_of
     >>> ring = circuits_of(-torch.eye(3).roll(1, 1)[None], places=0.5)
     >>> found = measure(ring, "oscillation")
-    >>> bool(found["period"] > 5), int(found["edges"])
+    >>> bool(found["period"] > 4), int(found["edges"])
     (True, 3)
     """
     sizes = {

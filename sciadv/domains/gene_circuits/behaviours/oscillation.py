@@ -137,7 +137,7 @@ def swing(series: Float[Tensor, "time ..."]) -> Float[Tensor, ...]:
     Examples
     --------
     >>> coarse = torch.sin(0.7 * torch.arange(40, dtype=torch.float64))
-    >>> round(float(swing(coarse)), 3)
+    >>> round(float(swing(coarse)), 2)
     2.0
     """
     return _top(series) + _top(-series)

@@ -47,6 +47,7 @@ def wilson_interval(
 
     Examples
     --------
+    >>> import torch
     >>> low, high = wilson_interval(torch.tensor([0.0]), 10)
     >>> round(float(low), 4), round(float(high), 4)
     (0.0, 0.2775)
