@@ -14,6 +14,7 @@ import sciadv
 from sciadv import Gaussian, Prior, Problem, Tolerance
 from sciadv.candidate_set import CandidateSet
 from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
+from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings
 from sciadv.domains.gene_circuits.circuit_game import oscillation_feedback
 from sciadv.domains.gene_circuits.circuit_pool import PoolSettings, draw_pool
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
@@ -67,6 +68,22 @@ def test_designed_switches_switch(designs):
     assert float(designs.values["robustness"].mean()) > 0.5
     assert designs.facts["n_different_cores"] >= 3
     assert designs.facts["n_drawn"] > 500
+
+
+@pytest.mark.parametrize("wanted", [{"edges": "<=4"}, {"edges": "minimise"}])
+def test_designs_have_few_edges_where_that_is_asked(problem, wanted):
+    quick = CircuitSearch(
+        pool=PoolSettings(n_draws=200, n_near=50, n_rounds=2),
+        choice=ChoiceSettings(n_tested=40, n_sets=6, n_near=1, n_kept=2),
+        robustness=RobustnessSettings(n_sets=2),
+    )
+    found = quick(problem, wanted, 3)
+    edges = [int(row["edges"]) for row in found.table]
+    assert int(found.hit.sum()) == 3
+    assert max(edges) <= 4
+    if wanted["edges"] == "minimise":
+        assert edges == sorted(edges)
+        assert [row["core"] for row in found.table] == [row["topology"] for row in found.table]
 
 
 def test_a_pool_has_every_topology_once_and_depends_on_the_seed(problem):
