@@ -143,7 +143,7 @@ class ModelUnits:
     defaults: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReactionNetwork:
     """A kinetic model: compartments, species, parameters, reactions, rules and events, each by its id.
 
@@ -176,6 +176,11 @@ class ReactionNetwork:
     name: str = ""
     notes: tuple[str, ...] = ()
     unexpressed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Say what the model is of, and what of it cannot be simulated."""
+        sizes = f"{len(self.species)} species, {len(self.reactions)} reactions"
+        return "; ".join([f"ReactionNetwork({self.id!r}: {sizes}", *self.unexpressed]) + ")"
 
     def references(self) -> dict[str, Reference]:
         """Return the references to species that have a name, by it."""

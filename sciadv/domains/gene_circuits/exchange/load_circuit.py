@@ -40,7 +40,7 @@ _ANTIMONY = (".ant", ".antimony", ".txt")
 SUFFIXES = (*_SIGNED, *_SBML, *_ANTIMONY, ".circuitree")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedCircuit:
     """What a file says of a circuit.
 
@@ -61,6 +61,10 @@ class LoadedCircuit:
     circuit: Tensor | None
     network: ReactionNetwork | None
     messages: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Say what was read."""
+        return f"LoadedCircuit({'; '.join(self.messages)})"
 
 
 def load_circuit(path: str | Path) -> LoadedCircuit:
