@@ -48,10 +48,10 @@ class ChoiceSettings:
     """
 
     n_tested: int = 40
-    tested_per_design: int = 4
+    tested_per_design: int = 8
     n_sets: int = 48
-    n_kept: int = 6
-    n_near: int = 8
+    n_kept: int = 4
+    n_near: int = 4
     spread: float = 0.2
     seed: int = 3000
 

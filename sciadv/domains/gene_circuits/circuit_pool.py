@@ -51,7 +51,7 @@ class PoolSettings:
 
     n_draws: int = 2000
     draws_per_design: int = 20
-    n_rounds: int = 16
+    n_rounds: int = 24
     n_near: int = 500
     near_per_design: int = 4
     n_elite: int = 60

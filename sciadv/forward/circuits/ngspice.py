@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sciadv.errors import InputError, MissingPackageError
+from sciadv.files.reading import read_bytes
+from sciadv.files.writing import write_file
 from sciadv.physics.small_signal.netlist import Netlist
 from sciadv.physics.small_signal.spice_writer import to_spice
 
@@ -60,7 +62,7 @@ def responses(
         commands = []
         for i, one in enumerate(netlists):
             text = one if isinstance(one, str) else to_spice(one)
-            (Path(folder) / f"{i}.cir").write_text(text, encoding="utf-8")
+            write_file(Path(folder) / f"{i}.cir", text)
             commands += [f"source {i}.cir", sweep, f"write {i}.raw v({outputs[i]})", "destroy all", "remcirc"]
         run(commands, Path(folder), seconds=seconds)
         found = [_read_raw(Path(folder) / f"{i}.raw") for i in range(len(netlists))]
@@ -90,7 +92,7 @@ def run(
     if not is_installed():
         raise MissingPackageError("circuits are verified by the program ngspice; apt-get install ngspice")
     script = ["* commands", ".control", "set filetype=binary", *commands, "quit 0", ".endc", ".end", ""]
-    (folder / "commands.sp").write_text("\n".join(script), encoding="utf-8")
+    write_file(folder / "commands.sp", "\n".join(script))
     try:
         done = subprocess.run(  # a program that the user has installed
             ["ngspice", "-b", "commands.sp"],  # found on the path
@@ -109,7 +111,7 @@ def _read_raw(path: Path) -> tuple[Array, Complex] | None:
     """Return frequencies and the one voltage of a binary file of ngspice; None where there is none."""
     if not path.is_file():
         return None
-    head, _, body = path.read_bytes().partition(b"Binary:\n")
+    head, _, body = read_bytes(path, advice="run ngspice again").partition(b"Binary:\n")
     n_points = int(head.partition(b"No. Points:")[2].split()[0])
     columns = np.frombuffer(body, dtype=np.complex128, count=2 * n_points).reshape(n_points, 2)
     return columns[:, 0].real.copy(), columns[:, 1].copy()

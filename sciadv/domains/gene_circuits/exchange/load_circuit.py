@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from sciadv.domains.gene_circuits.exchange.signed.sbml_qual import signed_from_s
 from sciadv.domains.gene_circuits.exchange.signed.signed_network import SignedNetwork
 from sciadv.errors import InputError
 from sciadv.files.reading import read_bytes
+from sciadv.files.texts import read_gzip
 from sciadv.physics.reactions.network import ReactionNetwork
 
 _SIGNED: dict[str, Callable[..., SignedNetwork]] = {
@@ -102,10 +101,12 @@ def load_circuit(path: str | Path) -> LoadedCircuit:
 
 
 def _text(file: Path) -> str:
-    raw = read_bytes(file, advice="give a file with a circuit")
+    advice = "give a file with a circuit"
+    is_packed = file.suffix.lower() == ".gz"
+    raw = read_gzip(file, advice=advice) if is_packed else read_bytes(file, advice=advice)
     try:
-        return (gzip.decompress(raw) if file.suffix.lower() == ".gz" else raw).decode("utf-8-sig")
-    except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise InputError(f"{file} cannot be read as text: {error}; give a text file") from error
 
 

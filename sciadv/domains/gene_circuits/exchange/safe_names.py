@@ -11,83 +11,147 @@ import re
 from collections.abc import Iterable, Sequence
 
 _RESERVED = """
-DNA after area
-at compartment
+DNA
+after
+area
+at
+compartment
 const
-constraint def
-ault_compartme
-nt delete end
-equals event
-ext extent
+constraint
+default_compartment
+delete
+end
+equals
+event
+ext
+extent
 formula
-function gene
+function
+gene
 geneProduct
-has import in
-is length
+has
+import
+in
+is
+length
 maximize
-minimize model
+minimize
+model
 module
 operator
-reaction sbo
+reaction
+sbo
 species
 substance
 substanceOnly
-time_unit unit
-var volume
-FALSE False
-INF NAN NaN
-TRUE True
+time_unit
+unit
+var
+volume
+FALSE
+False
+INF
+NAN
+NaN
+TRUE
+True
 avogadro
 exponentiale
-false inf
-infinity nan
-notanumber pi
-time true abs
-acos acosh
-acot acoth
-acsc acsch and
-arccos arccosh
-arccot arccoth
-arccsc arccsch
-arcsec arcsech
-arcsin arcsinh
-arctan arctanh
-asec asech
-asin atan
-atanh ceil
-ceiling cos
-cosh cot coth
-csc csch delay
-divide eq exp
+false
+inf
+infinity
+nan
+notanumber
+pi
+time
+true
+abs
+acos
+acosh
+acot
+acoth
+acsc
+acsch
+and
+arccos
+arccosh
+arccot
+arccoth
+arccsc
+arccsch
+arcsec
+arcsech
+arcsin
+arcsinh
+arctan
+arctanh
+asec
+asech
+asin
+atan
+atanh
+ceil
+ceiling
+cos
+cosh
+cot
+coth
+csc
+csch
+delay
+divide
+eq
+exp
 factorial
-floor geq gt
-implies leq ln
-log log10 lt
-max min minus
-neq not or
-piecewise plus
-pow power
+floor
+geq
+gt
+implies
+leq
+ln
+log
+log10
+lt
+max
+min
+minus
+neq
+not
+or
+piecewise
+plus
+pow
+power
 quotient
-rateOf rem
-root sec sech
-sin sinh sqr
-sqrt tan tanh
-times xor
+rateOf
+rem
+root
+sec
+sech
+sin
+sinh
+sqr
+sqrt
+tan
+tanh
+times
+xor
 bernoulli
 binomial
 cauchy
 chisquare
 exponential
-gamma laplace
+gamma
+laplace
 lognormal
-normal poisson
-rayleigh trunc
-atedExponentia
-l
+normal
+poisson
+rayleigh
+truncatedExponential
 truncatedGamma
-truncatedNorma
-l truncatedPoi
-sson uniform
+truncatedNormal
+truncatedPoisson
+uniform
 __main
 """
 ANTIMONY_WORDS = frozenset(_RESERVED.split())
