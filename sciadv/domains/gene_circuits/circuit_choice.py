@@ -33,7 +33,8 @@ class ChoiceSettings:
     n_tested, tested_per_design
         Topologies that are tested by trajectories: at least so many, and so many for each circuit.
     n_sets
-        Parameter sets anywhere in the ranges of each test; the better half of the topologies is tested twice.
+        Parameter sets anywhere in the ranges of each test; the best topologies, two for each circuit, are
+        tested twice.
     n_kept
         Parameter sets of a topology, those with the most robust neighbourhoods, whose cores are found.
     n_near, spread
