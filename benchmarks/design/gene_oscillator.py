@@ -19,7 +19,7 @@ from benchmarks.design.gene_rivals import connected_circuits, elite_mutation, ha
 from sciadv.catalogue import load_problem
 from sciadv.domains.gene_circuits.behaviours.evaluation import robustness, shows
 from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
-from sciadv.domains.gene_circuits.circuit_choice import choose
+from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings, choose
 from sciadv.domains.gene_circuits.circuit_search import CircuitSearch
 from sciadv.domains.gene_circuits.cores import minimal_cores
 from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
@@ -88,7 +88,7 @@ def _seed(settings: Settings, seed: int) -> list[Row]:
     settings.report(f"seed {seed}: elite mutation for {budget:.0f} CPU s")
     pool = elite_mutation(problem, seconds=budget, seed=seed)
     rows.append(_row(RIVAL, seed, pool[:n], budget, settings))
-    n_tested = 4 * n
+    n_tested = ChoiceSettings().topologies(n)
     rivals: dict[str, Callable[[], Tensor]] = {
         METHODS[2]: lambda: elite_mutation(problem, seconds=budget / 2, seed=seed)[:n_tested],
         METHODS[3]: lambda: connected_circuits(n_tested, 5, seed=seed),

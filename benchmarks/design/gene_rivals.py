@@ -8,11 +8,11 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from sciadv.domains.gene_circuits.circuit_pool import best_rows
+from sciadv.domains.gene_circuits.circuit_pool import Ranked
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
 from sciadv.domains.gene_circuits.mutation import Mutation
 from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
-from sciadv.metrics.graph import Key, are_connected, canonical_keys
+from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.problem import Problem
 from sciadv.types import as_generator
@@ -52,24 +52,17 @@ def elite_mutation(  # noqa: PLR0913  # the settings of the rival
     began = time.process_time()
     numbers = as_generator(seed)
     n_genes = problem.forward.in_shape[1]
-    x, energy, keys = _ranked(problem, connected_circuits(n_first, n_genes, seed=seed))
+    ranked = _ranked(problem, connected_circuits(n_first, n_genes, seed=seed))
     while time.process_time() - began < seconds:
+        x = ranked.draws
         parents = torch.randint(min(n_elite, len(x)), (n_children,), generator=numbers)
         children = Mutation(edges, parameters)(x[parents], generator=numbers)
-        new, new_energy, new_keys = _ranked(problem, children)
-        rows = best_rows(torch.cat([energy, new_energy]), [*keys, *new_keys])
-        both = [*keys, *new_keys]
-        x = torch.cat([x, new])[rows]
-        energy = torch.cat([energy, new_energy])[rows]
-        keys = [both[row] for row in rows]
-    return x
+        ranked = ranked.with_draws(_ranked(problem, children))
+    return ranked.draws
 
 
-def _ranked(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor, list[Key]]:
-    energy = energies(problem, x)
-    keys = canonical_keys(*signs_and_presence(x))
-    rows = best_rows(energy, keys)
-    return x[rows], energy[rows], [keys[row] for row in rows]
+def _ranked(problem: Problem, x: Tensor) -> Ranked:
+    return Ranked.of(x, energies(problem, x), canonical_keys(*signs_and_presence(x)))
 
 
 def has_cvode() -> bool:

@@ -60,6 +60,10 @@ class ChoiceSettings:
         counts = ("n_tested", "tested_per_design", "n_sets", "n_kept", "n_near")
         require_at_least(self, dict.fromkeys(counts, 1))
 
+    def topologies(self, n: int) -> int:
+        """Return how many topologies are tested for `n` circuits."""
+        return max(self.n_tested, self.tested_per_design * n)
+
 
 @dataclass(frozen=True, eq=False)
 class Candidates(Rows):
@@ -113,7 +117,7 @@ def choose(
     -----
     Where too few meet the aim, others of the pool follow as they are, their own cores.
     """
-    tested = x[: max(settings.n_tested, settings.tested_per_design * n)]
+    tested = x[: settings.topologies(n)]
     found = _candidates(tested, aim, n, settings)
     rows = _different_cores(found, n)
     chosen, cores = found.x[rows], found.cores[rows]
@@ -159,9 +163,9 @@ def _with_cores(
     number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     return Candidates(
         x=circuits[kept],
-        topology=topology[kept],
-        share=share[kept],
-        near=near[kept],
+        topology=topology[kept].cpu(),
+        share=share[kept].cpu(),
+        near=near[kept].cpu(),
         core=torch.tensor([number[key] for key in keys], dtype=torch.long),
         cores=cores,
     )

@@ -80,32 +80,32 @@ def best_rows(objective: Tensor, keys: Sequence[Key]) -> list[int]:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Latents with different topologies, the best first.
+    """Draws with different topologies, the best first: latents, or circuits themselves.
 
     Parameters
     ----------
-    z
-        ``(topologies, latent)``, of each topology the best that was drawn.
+    draws
+        ``(topologies, ...)``, of each topology the best that was drawn.
     objective
         ``(topologies,)``, rising.
     keys
         Canonical keys of the topologies.
     """
 
-    z: Tensor
+    draws: Tensor
     objective: Tensor
     keys: list[Key]
 
     @staticmethod
-    def of(z: Tensor, objective: Tensor, keys: list[Key]) -> Ranked:
+    def of(draws: Tensor, objective: Tensor, keys: list[Key]) -> Ranked:
         """Rank draws and keep the best of each topology."""
         rows = best_rows(objective, keys)
-        return Ranked(z[rows], objective[rows], [keys[row] for row in rows])
+        return Ranked(draws[rows], objective[rows], [keys[row] for row in rows])
 
     def with_draws(self, other: Ranked) -> Ranked:
         """Return both together."""
         return Ranked.of(
-            torch.cat([self.z, other.z]),
+            torch.cat([self.draws, other.draws]),
             torch.cat([self.objective, other.objective]),
             [*self.keys, *other.keys],
         )
@@ -182,7 +182,7 @@ def draw_pool(
     ranked = rank(problem, problem.prior.sample_latent(n_draws, seed=numbers), aim)
     try:
         for done in range(1, settings.n_rounds + 1):
-            elite = ranked.z[: max(settings.n_elite, n)]
+            elite = ranked.draws[: max(settings.n_elite, n)]
             around = near(elite, n_near, changed=settings.changed, generator=numbers)
             ranked = ranked.with_draws(rank(problem, around, aim))
             if monitor is not None:

@@ -53,8 +53,7 @@ class CircuitSearch:
         drawn = (self.pool.n_draws + n * self.pool.draws_per_design) * (problem.prior.n_latent + numbers)
         per_round = self.pool.n_near + n * self.pool.near_per_design
         near = self.pool.n_rounds * per_round * (problem.prior.n_latent + numbers)
-        n_tested = self.choice.n_tested + n * self.choice.tested_per_design
-        tested = n_tested * self.choice.n_sets
+        tested = self.choice.topologies(n) * self.choice.n_sets
         fresh = n * self.robustness.n_sets + tested
         return 4 * (drawn + near + 8 * numbers * fresh)
 
@@ -119,9 +118,8 @@ class CircuitSearch:
             settings=self.pool,
             monitor=monitor,
         )
-        n_tested = max(self.choice.n_tested, self.choice.tested_per_design * n)
         with torch.no_grad():
-            tested = problem.prior(ranked.z[:n_tested])
+            tested = problem.prior(ranked.draws[: self.choice.topologies(n)])
         x, cores = choose(tested, aim, n, settings=self.choice)
         if aim.is_simplest:
             x = cores = simplest(cores, aim, n)

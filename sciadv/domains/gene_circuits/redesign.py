@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
-from sciadv.domains.gene_circuits.circuit_pool import best_rows
+from sciadv.domains.gene_circuits.circuit_pool import Ranked
 from sciadv.domains.gene_circuits.mutation import Mutation
 from sciadv.errors import InputError, require_at_least
 from sciadv.forward.circuits.gene_circuit import GeneCircuit
-from sciadv.metrics.graph import Key, are_connected, canonical_keys
+from sciadv.metrics.graph import are_connected, canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.kinetics import check_circuits
 from sciadv.types import as_generator
@@ -141,21 +141,17 @@ class _Search:
             model=self.aim.model,
             device=self.start.device,
         )
-        x = self.start
-        cost = self._cost(x, forward)
-        keys = _keys(x)
+        ranked = self._ranked(self.start, forward)
         for _ in range(self.settings.n_rounds):
+            x = ranked.draws
             n_elite = min(self.settings.n_elite, len(x))
             parents = torch.randint(n_elite, (self.settings.n_near,), generator=generator)
             children = self._restored(mutate(x[parents.to(x.device)], generator=generator))
-            x = torch.cat([x, children])
-            cost = torch.cat([cost, self._cost(children, forward)])
-            keys = [*keys, *_keys(children)]
-            rows = best_rows(cost, keys)
-            x = x[rows]
-            cost = cost[rows]
-            keys = [keys[row] for row in rows]
-        return x
+            ranked = ranked.with_draws(self._ranked(children, forward))
+        return ranked.draws
+
+    def _ranked(self, x: Tensor, forward: GeneCircuit) -> Ranked:
+        return Ranked.of(x, self._cost(x, forward), canonical_keys(*signs_and_presence(x)))
 
     def _restored(self, x: Tensor) -> Tensor:
         """Put fixed parts back; the given circuit where the genes would not hang together."""
@@ -169,7 +165,3 @@ class _Search:
         n_changes = (x[:, 0] != self.start[:, 0]).sum((1, 2))
         score: Tensor = forward(x).mean(1)
         return self.settings.change_cost * n_changes + self.aim.misfit(x) - score
-
-
-def _keys(x: Tensor) -> list[Key]:
-    return canonical_keys(*signs_and_presence(x))

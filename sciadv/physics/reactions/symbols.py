@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.physics.reactions.layout import Layout, declared_values
 from sciadv.physics.reactions.network import Species
 from sciadv.physics.reactions.tape import TapeBuilder
+
+
+def _once(found: dict[str, int | None], key: str, make: Callable[[str], int], circle: str) -> int:
+    """Return the slot of a quantity, made when it is first asked for; while it is made it is None."""
+    if key not in found:
+        found[key] = None
+        found[key] = make(key)
+    slot = found[key]
+    if slot is None:
+        raise InputError(circle)
+    return slot
 
 
 @dataclass
@@ -32,14 +44,8 @@ class Running:
         InputError
             Rules go round in a circle.
         """
-        if key in self.found:
-            slot = self.found[key]
-            if slot is None:
-                raise InputError(f"{key} depends on itself through rules or rates; break the circle")
-            return slot
-        self.found[key] = None
-        self.found[key] = slot = self._new(key)
-        return slot
+        circle = f"{key} depends on itself through rules or rates; break the circle"
+        return _once(self.found, key, self._new, circle)
 
     def _new(self, key: str) -> int:
         network = self.layout.network
@@ -137,14 +143,8 @@ class Starting:
         InputError
             Assignments go round in a circle.
         """
-        if key in self.found:
-            slot = self.found[key]
-            if slot is None:
-                raise InputError(f"{key} depends on itself through initial assignments or rules")
-            return slot
-        self.found[key] = None
-        self.found[key] = slot = self._new(key)
-        return slot
+        circle = f"{key} depends on itself through initial assignments or rules"
+        return _once(self.found, key, self._new, circle)
 
     def _new(self, key: str) -> int:
         network = self.layout.network

@@ -91,11 +91,11 @@ def test_a_pool_has_every_topology_once_and_depends_on_the_seed(problem):
     ranked, was_interrupted = draw_pool(problem, SWITCHES, 4, seed=0, settings=few)
     assert not was_interrupted
     assert len(set(ranked.keys)) == len(ranked.keys)
-    assert ranked.z.shape == (len(ranked.keys), problem.prior.n_latent)
+    assert ranked.draws.shape == (len(ranked.keys), problem.prior.n_latent)
     assert bool((ranked.objective.diff() >= 0).all())
     again, other = (draw_pool(problem, SWITCHES, 4, seed=seed, settings=few)[0] for seed in (0, 1))
-    assert torch.equal(ranked.z, again.z)
-    assert not torch.equal(ranked.z[:4], other.z[:4])
+    assert torch.equal(ranked.draws, again.draws)
+    assert not torch.equal(ranked.draws[:4], other.draws[:4])
 
 
 def test_later_rounds_of_draws_find_better_circuits(problem):
