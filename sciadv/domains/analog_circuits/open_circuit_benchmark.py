@@ -12,7 +12,6 @@ repository zehao-dong/CktGNN (MIT).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError
+from sciadv.data.circuit_files import circuit_file, has_circuit_file
 from sciadv.files.reading import parsing
 from sciadv.files.texts import read_gzip
 from sciadv.forward.circuits.amplifier_slots import BRANCHES, ENDS, STAGES, Ranges, variables_of
@@ -66,17 +65,12 @@ def benchmark_file() -> Path:
     InputError
         ``SCIADV_DATA`` is not set, or has no such file.
     """
-    root = os.environ.get("SCIADV_DATA")
-    path = Path(root or ".") / "circuits" / _FILE
-    if not root or not path.is_file():
-        raise InputError(f"amplifiers are read from circuits/{_FILE} under SCIADV_DATA, which is not there")
-    return path
+    return circuit_file(_FILE, what="amplifiers")
 
 
 def has_benchmark() -> bool:
     """Whether the benchmark's circuits are there."""
-    root = os.environ.get("SCIADV_DATA")
-    return bool(root) and (Path(str(root)) / "circuits" / _FILE).is_file()
+    return has_circuit_file(_FILE)
 
 
 def load_amplifiers(path: Path | None = None) -> Tensor:

@@ -11,13 +11,12 @@ Gao and others, AnalogGenie: a generative engine for automatic discovery of anal
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from sciadv.data.circuit_files import circuit_file, has_circuit_file
 from sciadv.errors import InputError
 from sciadv.files.texts import parse_json, read_gzip
 from sciadv.physics.small_signal.elements import Kind
@@ -96,8 +95,7 @@ def read_topology(text: str, name: str, *, ports: str = "") -> Topology:
 
 def has_topologies() -> bool:
     """Whether the textbook circuits are there."""
-    root = os.environ.get("SCIADV_DATA")
-    return bool(root) and (Path(str(root)) / "circuits" / _FILE).is_file()
+    return has_circuit_file(_FILE)
 
 
 def load_topologies() -> list[Topology]:
@@ -108,12 +106,7 @@ def load_topologies() -> list[Topology]:
     InputError
         ``SCIADV_DATA`` is not set, or has no such file.
     """
-    root = os.environ.get("SCIADV_DATA")
-    path = Path(root or ".") / "circuits" / _FILE
-    if not root or not path.is_file():
-        raise InputError(
-            f"textbook circuits are read from circuits/{_FILE} under SCIADV_DATA, which is not there"
-        )
+    path = circuit_file(_FILE, what="textbook circuits")
     lines = read_gzip(path, advice="copy it again").decode("utf-8").splitlines()
     found = []
     for line in lines:

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciadv.data.circuit_files import has_circuit_file
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.reading import parsing, read_bytes
 from sciadv.files.texts import parse_json, read_gzip
@@ -78,8 +79,7 @@ def circuit_files(split: str) -> dict[str, Path]:
 
 def has_networks() -> bool:
     """Whether all files of real networks are there."""
-    root, names = os.environ.get("SCIADV_DATA"), set().union(*FILES.values())
-    return bool(root) and all((Path(str(root)) / "circuits" / name).is_file() for name in names)
+    return all(has_circuit_file(name) for name in set().union(*FILES.values()))
 
 
 def data_sha256() -> str:
