@@ -131,7 +131,7 @@ def test_files_that_cannot_be_read_are_refused_in_words(tmp_path):
     (tmp_path / "c.bnet.gz").write_bytes(b"no gzip")
     with pytest.raises(InputError, match=r"end in .bnet, .aeon, .*, not from c.doc"):
         load_circuit(tmp_path / "c.doc")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="cannot be read as gzipped text"):
         load_circuit(tmp_path / "c.bnet.gz")
     with pytest.raises(InputError, match="does not exist"):
         load_circuit(tmp_path / "none.bnet")
