@@ -20,6 +20,7 @@ from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
 from sciadv.nets.residual import ResidualDiscriminator, ResidualGenerator
 from sciadv.nets.seeded import SeededDraws
+from sciadv.nets.style.style_generator import StyleGenerator
 from sciadv.nets.wrapping.ranged import RangedEncoder, RangedGenerator
 from sciadv.registry.registry import Registry
 from sciadv.types import as_generator
@@ -46,6 +47,7 @@ __all__ = [
     "ResidualDiscriminator",
     "ResidualGenerator",
     "SmoothField",
+    "StyleGenerator",
     "build_net",
     "build_seeded",
     "net_spec",

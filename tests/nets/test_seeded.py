@@ -19,6 +19,7 @@ SPECS = {
     "dcgan-discriminator": IMAGE,
     "residual-generator": {"n_latent": 3, **IMAGE},
     "residual-discriminator": IMAGE,
+    "style-generator": {"n_latent": 3, "n_style": 6, **IMAGE},
 }
 
 

@@ -1,9 +1,9 @@
 """Penalties: what is added to the discriminator's loss, or done to its weights and inputs, to tame it.
 
-`PENALTIES` holds by name what a `Game` takes for its penalties: objects that follow `Penalty`, or
-`WeightPenalty` for both players' parameters. The others act elsewhere and are options of a game:
-`WeightClipping` follows the critic's step, `InstanceNoise` is put on inputs. Spectral normalisation is in
-`sciadv.nets.layers`.
+`PENALTIES` holds by name what a `Game` takes for its penalties: objects that follow `Penalty`,
+`GeneratorPenalty` for the generator's map, or `WeightPenalty` for both players' parameters. The others act
+elsewhere and are options of a game: `WeightClipping` follows the critic's step, `InstanceNoise` is put on
+inputs. Spectral normalisation is in `sciadv.nets.layers`.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,11 @@ from sciadv.games.penalties.dragan import Dragan
 from sciadv.games.penalties.historical_averaging import HistoricalAveraging
 from sciadv.games.penalties.instance_noise import InstanceNoise
 from sciadv.games.penalties.label_smoothing import LabelSmoothing
+from sciadv.games.penalties.path_regularisation import PathLength
 from sciadv.games.penalties.penalty import (
+    AnyPenalty,
     Discriminator,
+    GeneratorPenalty,
     Penalty,
     WeightPenalty,
     slopes,
@@ -28,19 +31,22 @@ from sciadv.games.penalties.zero_centred import ZeroCentred
 from sciadv.registry.registry import Registry
 
 #: The penalties that a file can name by `kind`.
-PENALTIES: Registry[Callable[..., Penalty | WeightPenalty]] = Registry("penalty", "sciadv.games.penalties")
+PENALTIES: Registry[Callable[..., AnyPenalty]] = Registry("penalty", "sciadv.games.penalties")
 
 __all__ = [
     "PENALTIES",
     "R1",
     "R2",
+    "AnyPenalty",
     "Augmentation",
     "Consistency",
     "Discriminator",
     "Dragan",
+    "GeneratorPenalty",
     "HistoricalAveraging",
     "InstanceNoise",
     "LabelSmoothing",
+    "PathLength",
     "Penalty",
     "WassersteinGradientPenalty",
     "WeightClipping",

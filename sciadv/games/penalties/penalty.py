@@ -53,6 +53,26 @@ class WeightPenalty(Protocol):
         ...
 
 
+@runtime_checkable
+class GeneratorPenalty(Protocol):
+    """A term of the generator's loss that is made of the map from latents to samples, lazy as a `Penalty`."""
+
+    @property
+    def every(self) -> int:
+        """Steps between two uses."""
+        ...
+
+    def of_map(
+        self, generate: Callable[[Tensor], Tensor], z: Tensor, *, generator: Generator | None = None
+    ) -> Tensor:
+        """Return the scalar to add to the generator's loss; `generator` feeds the random penalties."""
+        ...
+
+
+#: What a game takes for its penalties.
+AnyPenalty = Penalty | GeneratorPenalty | WeightPenalty
+
+
 def squared_gradient_norm(
     discriminator: Discriminator, x: Tensor, *, generator: Generator | None = None
 ) -> Tensor:

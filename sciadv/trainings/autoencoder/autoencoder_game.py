@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
-from sciadv.games.penalties import WeightPenalty
 from sciadv.games.two_player import Player, Point
 from sciadv.trainings.autoencoder.elbo import ResidualVariance, reconstruct
 from sciadv.trainings.autoencoder.image_batches import ImageBatches
@@ -67,7 +66,7 @@ class AutoencoderGame:
     Raises
     ------
     InputError
-        The rules have an augmentation, or options other than the defaults.
+        The rules have an augmentation, a penalty of the generator's map, or options other than the defaults.
     """
 
     def __init__(
@@ -86,6 +85,11 @@ class AutoencoderGame:
                 "the game of an autoencoder takes an objective, penalties of losses and an update, but no "
                 "augmentation, replay, noise, clipping or top-k; train a recipe of kind 'gan' for these"
             )
+        if rules.generator_penalties:
+            raise InputError(
+                "the game of an autoencoder has a weight for the slope of its generator, `smoothness` of the "
+                "schedule; leave the path length out of the penalties"
+            )
         self.generator, self.encoder = nets["generator"], nets["encoder"]
         self.discriminator = nets["discriminator"]
         self.batches, self.schedule, self.rules, self.n_latent = batches, schedule, rules, n_latent
@@ -94,7 +98,7 @@ class AutoencoderGame:
             [*self.generator.parameters(), *self.encoder.parameters()],
             list(self.discriminator.parameters()),
         )
-        self.histories = [part for part in rules.penalties if isinstance(part, WeightPenalty)]
+        self.histories = rules.weight_penalties
         #: Minibatches drawn beyond one a step, by updates that draw more.
         self.n_extra = 0
         self._n_drawn = 0
@@ -163,8 +167,8 @@ class AutoencoderGame:
         loss = self.rules.objective.discriminator_loss(real_logits, fake_logits)
         due = [
             penalty(self.discriminator, drawn.x, fake, generator=numbers)
-            for penalty in self.rules.penalties
-            if not isinstance(penalty, WeightPenalty) and self._n_done() % penalty.every == 0
+            for penalty in self.rules.discriminator_penalties
+            if self._n_done() % penalty.every == 0
         ]
         return loss + sum(due) if due else loss
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sciadv.games.objectives import Objective
-from sciadv.games.penalties import R1, R2, Penalty, WeightPenalty
+from sciadv.games.penalties import R1, R2, AnyPenalty
 from sciadv.games.updates import Alternating, Update
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.game.game_parts import Named
@@ -19,7 +19,7 @@ def prior_rules(
     schedule: PriorSchedule,
     *,
     objective: Named | Objective = "relativistic",
-    penalties: Sequence[Named | Penalty | WeightPenalty] | None = None,
+    penalties: Sequence[Named | AnyPenalty] | None = None,
     update: Named | Update = DEFAULT_UPDATE,
 ) -> Rules:
     """Return the rules of the second phase.

@@ -23,7 +23,7 @@ from sciadv.arguments.values import (
 from sciadv.errors import InputError
 from sciadv.files.folders import as_path
 from sciadv.games.objectives import Objective
-from sciadv.games.penalties import Augmentation, Penalty, WeightPenalty
+from sciadv.games.penalties import AnyPenalty, Augmentation
 from sciadv.games.updates import Update
 from sciadv.prior import Moments, Prior
 from sciadv.trainings.data_order import Sampler
@@ -102,7 +102,7 @@ class Game:
         discriminator: nn.Module,
         *,
         objective: Named | Objective = "relativistic",
-        penalties: Sequence[Named | Penalty | WeightPenalty] = ("r1", "r2"),
+        penalties: Sequence[Named | AnyPenalty] = ("r1", "r2"),
         update: Named | Update = "alternating",
         learning_rate: float | tuple[float, float] = 3e-4,
         ema: float = 0.999,

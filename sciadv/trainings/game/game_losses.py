@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.games.objectives import Objective, Relativistic
 from sciadv.games.objectives.relativistic import centred
-from sciadv.games.penalties import WeightPenalty
 from sciadv.games.two_player import Player, Point
 from sciadv.trainings.data_order import Stream, seeded, step_generator
 from sciadv.trainings.distributed import average_gradients, gather, rank, world_size
@@ -53,7 +52,7 @@ class MinibatchGame:
             raise InputError(
                 "both the generator and the discriminator need parameters that require gradients"
             )
-        self.histories = [part for part in rules.penalties if isinstance(part, WeightPenalty)]
+        self.histories = rules.weight_penalties
         for history in self.histories:
             history.start(self.players)
         self.source: Source | None = None
@@ -157,13 +156,24 @@ class MinibatchGame:
             if options.top_k is not None:
                 best = options.top_k(fake_logits.detach(), self.n_done)
                 fake_logits, real_logits = fake_logits[best], real_logits[best]
-            return loss + objective.generator_loss(fake_logits, real_logits)
+            loss = loss + objective.generator_loss(fake_logits, real_logits)
+            return loss + self._of_map(part, numbers)
         self._logits[part.number] = (real_logits.detach(), fake_logits.detach())
         loss = loss + objective.discriminator_loss(real_logits, fake_logits)
-        for penalty in self.rules.penalties:
-            if not isinstance(penalty, WeightPenalty) and self.n_done % penalty.every == 0:
+        for penalty in self.rules.discriminator_penalties:
+            if self.n_done % penalty.every == 0:
                 loss = loss + penalty(score, real, fake, generator=numbers)
         return loss
+
+    def _of_map(self, part: Part, numbers: torch.Generator) -> Tensor:
+        """Return the due penalties of the map from latents to samples."""
+        due = [penalty for penalty in self.rules.generator_penalties if self.n_done % penalty.every == 0]
+
+        def generate(z: Tensor) -> Tensor:
+            return replace(part, z=z).through(self.generator)
+
+        total = torch.zeros((), device=part.z.device)
+        return sum((penalty.of_map(generate, part.z, generator=numbers) for penalty in due), total)
 
     def _score(self, x: Tensor, numbers: torch.Generator, labels: Tensor | None) -> Tensor:
         """Return the discriminator's outputs on what it is shown: noise, then augmentation.

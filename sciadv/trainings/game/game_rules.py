@@ -13,7 +13,15 @@ from torch.optim import Optimizer
 from sciadv.arguments.values import shown
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.games.objectives import Objective
-from sciadv.games.penalties import Augmentation, InstanceNoise, Penalty, WeightClipping, WeightPenalty
+from sciadv.games.penalties import (
+    AnyPenalty,
+    Augmentation,
+    GeneratorPenalty,
+    InstanceNoise,
+    Penalty,
+    WeightClipping,
+    WeightPenalty,
+)
 from sciadv.games.replay import Feedback, ReplayBuffer, TopK
 from sciadv.games.updates import OnePass, Optimizers, Update
 from sciadv.registry.checked import checked
@@ -165,7 +173,7 @@ class Rules:
     """
 
     objective: Objective
-    penalties: tuple[Penalty | WeightPenalty, ...]
+    penalties: tuple[AnyPenalty, ...]
     update: Update
     augment: Augmentation | None
     options: GameOptions
@@ -174,7 +182,7 @@ class Rules:
     @staticmethod
     def of(
         objective: Named | Objective,
-        penalties: Sequence[Named | Penalty | WeightPenalty],
+        penalties: Sequence[Named | AnyPenalty],
         update: Named | Update,
         augment: Named | Augmentation | None,
         options: GameOptions,
@@ -212,10 +220,25 @@ class Rules:
         chosen._check()
         return chosen
 
+    @property
+    def weight_penalties(self) -> list[WeightPenalty]:
+        """The penalties of both players' parameters."""
+        return [part for part in self.penalties if isinstance(part, WeightPenalty)]
+
+    @property
+    def generator_penalties(self) -> list[GeneratorPenalty]:
+        """The terms of the generator's loss."""
+        return [part for part in self.penalties if isinstance(part, GeneratorPenalty)]
+
+    @property
+    def discriminator_penalties(self) -> list[Penalty]:
+        """The terms of the discriminator's loss."""
+        return [p for p in self.penalties if not isinstance(p, GeneratorPenalty | WeightPenalty)]
+
     def _check(self) -> None:
         for what, part, kind in (
             ("objective", self.objective, Objective),
-            *(("penalty", part, Penalty) for part in self.penalties if not isinstance(part, WeightPenalty)),
+            *(("penalty", part, Penalty) for part in self.discriminator_penalties),
         ):
             _require(what, part, kind)
         if self.augment is not None and (isinstance(self.augment, type) or not callable(self.augment)):

@@ -16,7 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from sciadv.errors import InputError
 from sciadv.games.objectives import Objective
-from sciadv.games.penalties import Discriminator, Penalty, WeightPenalty
+from sciadv.games.penalties import AnyPenalty, Discriminator, Penalty
 from sciadv.games.updates import Update
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.game.game_rules import GameOptions, Rules
@@ -149,7 +149,7 @@ def stack_games(  # noqa: PLR0913  # those of Game that a sweep sets
     *,
     n_latent: int,
     objective: str | Objective = "relativistic",
-    penalties: Sequence[str | Penalty | WeightPenalty] = ("r1", "r2"),
+    penalties: Sequence[str | AnyPenalty] = ("r1", "r2"),
     update: str | Update = "alternating",
     learning_rate: float | tuple[float, float] = 1e-3,
     batch: int = 64,
@@ -186,12 +186,17 @@ def stack_games(  # noqa: PLR0913  # those of Game that a sweep sets
             f"a stack of {n_runs} generators needs as many discriminators, not {len(discriminators)}"
         )
     rules = Rules.of(objective, penalties, update, None, options or GameOptions())
+    if rules.generator_penalties:
+        raise InputError(
+            "a penalty of the generator's map compares latents of all runs; leave it out of a stack"
+        )
     return Game(
         StackedModule(generators),
         StackedModule(discriminators),
         objective=StackedObjective(rules.objective, n_runs),
         penalties=[  # a sum over weights is a sum over runs already
-            one if isinstance(one, WeightPenalty) else StackedPenalty(one, n_runs) for one in rules.penalties
+            *rules.weight_penalties,
+            *(StackedPenalty(one, n_runs) for one in rules.discriminator_penalties),
         ],
         update=rules.update,
         learning_rate=learning_rate,

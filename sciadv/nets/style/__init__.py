@@ -1,0 +1,1 @@
+"""Style-type generators: modulated convolutions behind a mapping network."""
