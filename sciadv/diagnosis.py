@@ -212,7 +212,7 @@ class DiagnosisSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Diagnosis:
+class Diagnosis(Rows):
     """One row per measurement; `sciadv.solvers.diagnose` makes it, and `sciadv.solve` attaches it.
 
     Parameters

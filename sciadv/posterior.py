@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from sciadv.metrics import effective_sample_size, family_sample_size, interval, r_hat
+from sciadv.types import Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(Rows):
     """Equally weighted draws from ``p(x | y)``, per measurement.
 
     Parameters
@@ -61,9 +62,20 @@ class Posterior:
         return interval(self.samples, level)
 
     @property
+    def chains(self) -> Tensor:
+        """Latents with the chains as a dimension of their own ``(batch, chains, draws, n_latent)``."""
+        n, n_draws, n_latent = self.latents.shape
+        return self.latents.reshape(n, self.n_chains, n_draws // self.n_chains, n_latent)
+
+    @property
+    def r_hats(self) -> Tensor:
+        """R-hat of each latent ``(batch, n_latent)``; of one chain that of its halves."""
+        return r_hat(self.chains)
+
+    @property
     def r_hat(self) -> Tensor | None:
         """Largest R-hat of a latent ``(batch,)``, 1 when the chains agree; None for independent draws."""
-        return None if self.n_chains == 1 else r_hat(self._chains()).amax(1)
+        return None if self.n_chains == 1 else self.r_hats.amax(1)
 
     @property
     def effective_sample_size(self) -> Tensor:
@@ -72,7 +84,7 @@ class Posterior:
             return family_sample_size(self.latents, self.ancestors).amin(1)
         if self.n_chains == 1:
             return torch.full((len(self.samples),), float(self.n_samples), device=self.samples.device)
-        return effective_sample_size(self._chains()).amin(1)
+        return effective_sample_size(self.chains).amin(1)
 
     @property
     def n_modes(self) -> Tensor | None:
@@ -93,7 +105,3 @@ class Posterior:
             "standard_deviation_mean": float(self.standard_deviation.mean()),
             **mixing,
         }
-
-    def _chains(self) -> Tensor:
-        n, n_draws, n_latent = self.latents.shape
-        return self.latents.reshape(n, self.n_chains, n_draws // self.n_chains, n_latent)

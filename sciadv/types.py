@@ -73,7 +73,7 @@ class Rows:
         def taken(mine: Tensor | Rows) -> Tensor | Rows:
             return mine.take(index) if isinstance(mine, Rows) else mine[index]
 
-        return self._with(taken)
+        return self.map_rows(taken)
 
     def put(self: SomeRows, index: Tensor, other: SomeRows) -> SomeRows:
         """Return a copy whose rows at `index` are those of `other`, in its order.
@@ -82,7 +82,7 @@ class Rows:
         """
         theirs = {field.name: getattr(other, field.name) for field in fields(other)}
         changed: dict[str, Any] = {}
-        for name, mine in self._by_rows().items():
+        for name, mine in self.by_rows().items():
             if theirs[name] is None:
                 continue
             if isinstance(mine, Rows):
@@ -96,16 +96,20 @@ class Rows:
         """Return the rows of all parts, one part after the other; other fields are those of the first."""
         first = parts[0]
         joined: dict[str, Any] = {}
-        for name, mine in first._by_rows().items():
+        for name, mine in first.by_rows().items():
             values = [getattr(part, name) for part in parts]
             joined[name] = Rows.join(values) if isinstance(mine, Rows) else torch.cat(values)
         return replace(first, **joined)
 
-    def _with(self: SomeRows, function: Callable[[Tensor | Rows], Tensor | Rows]) -> SomeRows:
+    def map_rows(self: SomeRows, function: Callable[[Tensor | Rows], Tensor | Rows]) -> SomeRows:
         """Return a copy with every field that has rows replaced by what the function makes of it."""
-        return replace(self, **{name: function(mine) for name, mine in self._by_rows().items()})
+        return replace(self, **{name: function(mine) for name, mine in self.by_rows().items()})
 
-    def _by_rows(self) -> dict[str, Any]:
+    def to(self: SomeRows, device: torch.device | str) -> SomeRows:
+        """Return a copy whose tensors are on a device, those of the rows within included."""
+        return self.map_rows(lambda one: one.to(device))
+
+    def by_rows(self) -> dict[str, Any]:
         """Return the fields that have rows, by name."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, (Tensor, Rows))}

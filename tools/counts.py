@@ -48,7 +48,6 @@ MATHEMATICS: dict[str, str] = {
     "sciadv.physics.wavy.FIT_ERROR": "the measured error of that table",
     "sciadv.physics.wavy._HERTZIAN": "the end of that table",
     "sciadv.report.plotting._MOST_NAMED": "how a picture is drawn",
-    "sciadv.report.plotting._FEW": "how a picture is drawn",
     "sciadv.report.solution_page.N_EXAMPLES": "what a page shows",
     "sciadv.solvers.beyond_range.logit_model._CHEAPER_WIDTH": "which of two equal systems is solved",
     "sciadv.solvers.linear.conjugate_gradients._TINY": "the floor of a denominator",

@@ -19,11 +19,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from sciadv.errors import InputError, SciadvError, SolveError
 from sciadv.files.texts import parse_json
-from sciadv.files.writing import write_file
 from sciadv.problem import Problem
 from sciadv.solvers import Solver
 from sciadv.solvers.diagnosis.verdicts import Extent
@@ -74,15 +73,13 @@ class BlockJob:
 
     def run(self, index: int) -> None:
         """Solve a block and write its answers, whole or not at all."""
-        import numpy as np
         import torch
 
         torch.set_num_threads(self.n_threads)
         rows = slice(index * self.block, (index + 1) * self.block)
         problem = self.problem.subset(rows)
         solution = solve(problem, self.solver, seed=self.seed, diagnose=self.diagnose)
-        arrays: dict[str, Any] = solution.arrays()
-        write_file(self.part(index), lambda file: np.savez_compressed(file, **arrays))
+        solution.save_arrays(self.part(index))
 
 
 def packed(job: BlockJob) -> bytes:

@@ -87,7 +87,7 @@ def solve(  # one keyword a choice of the user
     solver = choose_solver(loaded, method, restarts=restarts)
     posed = (loaded if device is None else loaded.to(device)).private()
     check_size(posed, solver)
-    solution = solver.solve(posed, seed=seed, monitor=monitor)
+    solution = replace(solver.solve(posed, seed=seed, monitor=monitor), measurements=posed.measurements)
     if diagnose is None:
         return solution
     solution = replace(solution, diagnosis=verdicts.diagnose(posed, solution, extent="quick", seed=seed))
