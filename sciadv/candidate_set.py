@@ -28,6 +28,7 @@ from sciadv.files.writing import write_file
 from sciadv.solution import Solution
 
 if TYPE_CHECKING:
+    import pandas
     from matplotlib.figure import Figure
 
 #: What `CandidateSet.save` writes beside the set's own files.
@@ -236,6 +237,24 @@ class CandidateSet:
             "<h2>To do it again</h2>" + html_table(facts),
         ]
         return html_page(shown.title, sections)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the table as a data frame; units are in the names of its columns."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        from sciadv.drawing.notebook import html_card
+
+        words = [("", sentence) for sentence in self.messages]
+        shown = [key for key in self.table[0] if key not in self.presentation.hidden][:6]
+        first = [
+            (f"design {i}", ", ".join(f"{key} {_cell(row[key])}" for key in shown))
+            for i, row in enumerate(self.table[:5])
+        ]
+        good = f"{self.n_good} of {len(self)} hit and feasible"
+        return html_card(f"Designs of {self.name}", [("designs", good), *words, *first])
 
     def __len__(self) -> int:
         """Return how many candidates there are."""

@@ -338,3 +338,8 @@ class Diagnosis(Rows):
     def summary(self) -> dict[str, object]:
         """Return what a report states, as plain values: how many measurements raise each flag."""
         return {name: int(mask.sum()) for name, (mask, _) in self.flags.items()}
+
+    def __repr__(self) -> str:
+        """Show how many measurements raise which flag."""
+        raised = [f"{n} {name}" for name, n in self.summary().items() if n]
+        return f"Diagnosis({len(self.misfit)} measurements: {', '.join(raised) or 'no flag'})"

@@ -105,3 +105,8 @@ class Posterior(Rows):
             "standard_deviation_mean": float(self.standard_deviation.mean()),
             **mixing,
         }
+
+    def __repr__(self) -> str:
+        """Show how many draws of how many measurements there are, and of how many chains."""
+        of = f" in {self.n_chains} chains" if self.n_chains > 1 else ""
+        return f"Posterior({self.n_samples} draws{of} of {len(self.samples)} measurements)"

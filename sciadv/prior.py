@@ -17,6 +17,7 @@ from sciadv.arguments.memory import check_memory
 from sciadv.arguments.values import as_count, as_dtype, as_one_of, as_tensor, as_text
 from sciadv.data.moments import MOMENTS, Moments, Residual
 from sciadv.data.stationary import StationaryStatistics
+from sciadv.drawing.notebook import Described
 from sciadv.errors import GeneratorError, InputError
 from sciadv.files.cards import (
     CARD,
@@ -51,8 +52,8 @@ _DRAWS_CHUNK = 500
 __all__ = ["CARD", "WEIGHTS", "Factory", "Moments", "Prior", "read_card", "sha256"]
 
 
-@dataclass(frozen=True, eq=False)
-class Prior:
+@dataclass(frozen=True, eq=False, repr=False)
+class Prior(Described):
     """``z ~ N(0, I)``, ``x = G(z)``.
 
     Parameters
@@ -113,12 +114,9 @@ class Prior:
         if self.encoder is not None:
             as_one_of(self.encoder, f"the encoder {who}", nn.Module, "a torch.nn.Module or None")
             own["encoder"] = private_copy(self.encoder, f"the encoder {who}")
-        if self.moments is not None:
-            as_one_of(self.moments, f"moments {who}", Moments, "Moments or None")
-        if self.residual is not None:
-            as_one_of(self.residual, f"residual {who}", Residual, "a Residual or None")
-        if self.factory is not None:
-            as_one_of(self.factory, f"factory {who}", Factory, "a Factory or None")
+        for part, kind in {"moments": Moments, "residual": Residual, "factory": Factory}.items():
+            if getattr(self, part) is not None:
+                as_one_of(getattr(self, part), f"{part} {who}", kind, f"of type {kind.__name__}, or None")
         for name, value in own.items():
             object.__setattr__(self, name, value)  # frozen
 
@@ -148,6 +146,11 @@ class Prior:
         how = Adapting(latent_shape, space, condition, output, to_unit, truncation, is_tied, n_draws, seed)
         net = adapt(generator, sample, how)
         return Prior(net, net.n_latent, name=name, card={"adapter": " ".join(net.notes)})
+
+    def facts_of_itself(self) -> dict[str, object]:
+        """Return what it is: its generator by its name, never by its layers."""
+        facts = {"name": repr(self.name), "latent": self.latent_shape, "shape": vars(self).get("out_shape")}
+        return facts | {"generator": type(self.generator).__name__}
 
     @property
     def n_latent(self) -> int:
@@ -278,9 +281,7 @@ class Prior:
         seed
             Seed of everything random.
         """
-        module = import_module(
-            "sciadv.recipes.images.completion"
-        )  # of a floor above, as `Registry` finds its parts
+        module = import_module("sciadv.recipes.images.completion")  # of a floor above, as `Registry` finds
         completed: Prior = module.complete(self, images, seed=seed)
         return completed
 
@@ -377,8 +378,7 @@ class Prior:
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
         factories = {"generator": self.factory, "encoder": None}
         specs = {part: saved_spec(net, factories[part]) for part, net in nets.items()}
-        facts = {} if header is None else header
-        header = facts or {key: fact for key, fact in self.card.items() if not key.endswith("sha256")}
+        header = header or {key: fact for key, fact in self.card.items() if not key.endswith("sha256")}
         tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
 
         def build(new: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sciadv.arguments.values import as_number, as_one_of, as_tensor, as_text, in_precision, shown
 from sciadv.constraint import Constraint, check_constraints
+from sciadv.drawing.notebook import Described
 from sciadv.errors import InputError
 from sciadv.forward import Forward, as_forward
 from sciadv.likelihood import Likelihood, real_view
@@ -37,8 +38,8 @@ class SolverSettings:
     restarts: int | None = None
 
 
-@dataclass(frozen=True, eq=False, init=False)
-class Problem:
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Problem(Described):
     """Find the candidates x = G(z) whose predictions F(x) agree with the measurements y.
 
     The objective per measurement is ``-log p(y | F(G(z))) + latent_weight / 2 |z|^2``; with
@@ -126,6 +127,19 @@ class Problem:
         }
         for field, value in values.items():
             object.__setattr__(self, field, value)  # frozen
+
+    def facts_of_itself(self) -> dict[str, object]:
+        """Return what it is, in a few words a part."""
+        y = self.measurements
+        return {
+            "name": repr(self.name),
+            "measurements": f"{len(y)} of shape {tuple(y.shape[1:])}",
+            "prior": f"{self.prior.name!r}, latent {self.prior.latent_shape}",
+            "forward": f"{type(self.forward).__name__} of {self.forward.in_shape}",
+            "likelihood": repr(self.likelihood),
+            "constraints": len(self.constraints) or None,
+            "solver": self.solver.name,
+        }
 
     @property
     def n_problems(self) -> int:

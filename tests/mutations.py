@@ -74,7 +74,7 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
     ("metrics", ("metrics/test_chains.py",)): [
         ("chains", "_plain_r_hat(_scores((split - median).abs()))", "_plain_r_hat(_scores(split - median))"),
         ("chains", "within * (n_draws - 1) / n_draws + between", "within + between"),
-        ("chains", "(2 * monotone.sum(1) - 1)", "(2 * monotone.sum(1))"),
+        ("chains", "2 * monotone.sum(1) - 1", "2 * monotone.sum(1)"),
         ("chains", "(rank - 0.375)", "(rank - 0.9)"),
     ],
     ("metrics", ("metrics/test_image.py",)): [

@@ -33,7 +33,9 @@ def r_hat(chains: Tensor) -> Tensor:
     (True, True)
     """
     split = _split(chains)
-    median = split.flatten(1, 2).median(1).values[:, None, None]
+    ordered = split.flatten(1, 2).sort(1).values
+    n = ordered.shape[1]
+    median = (ordered[:, (n - 1) // 2] + ordered[:, n // 2])[:, None, None] / 2
     return torch.maximum(_plain_r_hat(_scores(split)), _plain_r_hat(_scores((split - median).abs())))
 
 
@@ -55,14 +57,31 @@ def effective_sample_size(chains: Tensor) -> Tensor:
     pooled = within * (n_draws - 1) / n_draws
     if n_chains > 1:
         pooled = pooled + scores.mean(2).var(1)[:, None, None]
-    correlation = (1 - (within - covariance.mean(1, keepdim=True)) / pooled.clamp_min(1e-30))[:, 0]
+    correlation = (1 - (within - covariance.mean(1, keepdim=True)) / pooled)[:, 0]
     correlation[:, 0] = 1
-    pairs = correlation[:, 0 : n_draws // 2 * 2 : 2] + correlation[:, 1 : n_draws // 2 * 2 : 2]
-    initial = (pairs > 0).to(pairs.dtype).cumprod(1)
-    monotone = torch.cummin(pairs, 1).values * initial
     n = torch.tensor(n_chains * n_draws, dtype=scores.dtype, device=scores.device)
-    tau = (2 * monotone.sum(1) - 1).clamp_min(1 / float(n.log10()))
-    return n / tau
+    tau = _autocorrelation_time(correlation).clamp_min(1 / float(n.log10()))
+    is_constant = scores.flatten(1, 2).amax(1) == scores.flatten(1, 2).amin(1)
+    return torch.where(is_constant, n, n / tau)
+
+
+def _autocorrelation_time(correlation: Tensor) -> Tensor:
+    """Sum correlations ``(batch, draws, parameters)`` by Geyer's initial monotone sequence, over all lags.
+
+    Pairs of lags are summed until the first whose sum is not positive; of that pair the even lag counts once,
+    where it is positive (Vehtari et al., section 3.2, as in Stan and ArviZ).
+    """
+    n_draws = correlation.shape[1]
+    n_pairs = max(1, (n_draws - 1) // 2)
+    even, odd = correlation[:, 0 : 2 * n_pairs : 2], correlation[:, 1 : 2 * n_pairs : 2]
+    pairs = even + odd
+    goes_on = (pairs > 0).to(pairs.dtype).cumprod(1)
+    last = goes_on.sum(1, keepdim=True).clamp_max(n_pairs - 1).long()  # the first not positive, or the end
+    before = (torch.arange(n_pairs, device=pairs.device)[None, :, None] < last).to(pairs.dtype)
+    monotone = torch.cummin(pairs, 1).values * before
+    last_even, last_sum = even.gather(1, last)[:, 0], pairs.gather(1, last)[:, 0]
+    counts_once = (last_even > 0) | (last_sum >= 0)
+    return 2 * monotone.sum(1) - 1 + torch.where(counts_once, last_even, 0.0)
 
 
 def family_sample_size(draws: Tensor, ancestors: Tensor) -> Tensor:
@@ -107,19 +126,26 @@ def _split(chains: Tensor) -> Tensor:
 
 
 def _scores(chains: Tensor) -> Tensor:
-    """Return normal scores of the ranks over all chains, ``Phi^-1((rank - 3/8) / (n + 1/4))``."""
-    flat = chains.flatten(1, 2)
-    rank = flat.argsort(1).argsort(1).double() + 1
-    scores: Tensor = torch.special.ndtri((rank - 0.375) / (flat.shape[1] + 0.25))
+    """Return normal scores of the ranks over all chains, ``Phi^-1((rank - 3/8) / (n + 1/4))``.
+
+    Equal draws, such as those of a chain that refused a move, share the mean of their ranks.
+    """
+    flat = chains.flatten(1, 2).movedim(1, 2).contiguous()
+    ordered = flat.sort(2).values
+    below = torch.searchsorted(ordered, flat)
+    not_above = torch.searchsorted(ordered, flat, right=True)
+    rank = (below + not_above + 1).double().movedim(2, 1) / 2
+    scores: Tensor = torch.special.ndtri((rank - 0.375) / (rank.shape[1] + 0.25))
     return scores.reshape(chains.shape)
 
 
 def _plain_r_hat(chains: Tensor) -> Tensor:
+    """Return all over within; infinite for chains that each stay elsewhere, 1 where all draws are equal."""
     n_draws = chains.shape[2]
-    within = chains.var(2).mean(1).clamp_min(1e-30)
+    within = chains.var(2).mean(1)
     between = chains.mean(2).var(1)
     ratio: Tensor = (within * (n_draws - 1) / n_draws + between) / within
-    return ratio.sqrt()
+    return torch.where((within == 0) & (between == 0), 1.0, ratio.sqrt())
 
 
 def _autocovariance(chains: Tensor) -> Tensor:

@@ -19,11 +19,13 @@ from sciadv.solution.solution_rows import SolutionRows
 from sciadv.types import as_device
 
 if TYPE_CHECKING:
+    import pandas
+    import xarray
     from matplotlib.figure import Figure
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution(SolutionRows):
     """The answer to a `Problem`: one row per measurement.
 
@@ -158,3 +160,71 @@ class Solution(SolutionRows):
         if kind not in pictures.PICTURES:
             raise InputError(f"kind must be one of {', '.join(pictures.PICTURES)}, but it is {shown(kind)}")
         return pictures.PICTURES[kind](self, n)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return every array by name, with named dimensions and, where they are known, units.
+
+        Raises
+        ------
+        InputError
+            xarray is not installed.
+        """
+        from sciadv.solution.labelled_arrays import as_dataset
+
+        return as_dataset(self)
+
+    def to_inferencedata(self) -> xarray.DataTree:
+        """Return the draws as ArviZ 1 takes them: ``posterior`` with dimensions chain and draw, and the data.
+
+        `Posterior.r_hat` and `Posterior.effective_sample_size` of Markov chains are ArviZ's ``rhat`` and
+        ``ess`` of ``z``, the worst over its latents. Independent and resampled draws are one chain.
+
+        Raises
+        ------
+        InputError
+            The method gives no draws, or xarray is not installed.
+        """
+        from sciadv.solution.labelled_arrays import as_inference_data
+
+        return as_inference_data(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row per measurement: status, misfit, agreement, flags, words; units in the columns' names.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        from sciadv.solution.labelled_arrays import as_frame
+
+        return as_frame(self)
+
+    def export(self, path: Path | str) -> Path:
+        """Write for other programs: `to_xarray` to ``.nc`` (NetCDF) or ``.zarr``, `to_pandas` to ``.csv``.
+
+        Of complex arrays real and imaginary part become a last dimension.
+
+        Raises
+        ------
+        InputError
+            The path ends otherwise, or what writes such a file is not installed.
+        """
+        from sciadv.solution.labelled_arrays import export
+
+        return export(self, as_path(path))
+
+    def _repr_html_(self) -> str:
+        from sciadv.drawing.notebook import html_card, thumbnails
+        from sciadv.solution.solution_pictures import status_counts
+
+        facts = [
+            ("measurements", f"{len(self)}: {status_counts(self)}"),
+            ("misfit, median", f"{float(self.misfit.median()):.3g} {self.unit}" if len(self) else None),
+            ("answers x", f"{tuple(self.x.shape)}, {str(self.x.dtype).removeprefix('torch.')}"),
+            ("posterior", None if self.posterior is None else repr(self.posterior)),
+            ("time", f"{self.seconds:.3g} s"),
+        ]
+        raised = [] if self.diagnosis is None else [("diagnosis", words) for words in self.diagnosis.counts()]
+        picture = thumbnails(self.x)
+        return html_card(f"Solution by {self.method}", [*facts, *raised], picture=picture)
