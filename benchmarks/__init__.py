@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.adversary import adversary
 from benchmarks.any_generator import any_generator
 from benchmarks.biology import omics, omics_biology, omics_queries, omics_scale
 from benchmarks.contract import (
@@ -72,6 +73,7 @@ BENCHES: dict[str, Bench] = {
     "mri-undersampled": scans.MR_BENCH,
     "nanotexture-friction": nanotexture_friction.BENCH,
     "optical-coating": optical_coating.BENCH,
+    "adversary": adversary.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
     "omics-biology": omics_biology.BENCH,

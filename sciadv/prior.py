@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -19,32 +18,17 @@ from sciadv.data.moments import MOMENTS, Moments, Residual
 from sciadv.data.stationary import StationaryStatistics
 from sciadv.drawing.notebook import Described
 from sciadv.errors import GeneratorError, InputError
-from sciadv.files.cards import (
-    CARD,
-    CLASSIFIER,
-    content_hashes,
-    read_card,
-    require_recipe,
-    write_card,
-)
+from sciadv.files.cards import CARD, CLASSIFIER, content_hashes, read_card, require_recipe, write_card
 from sciadv.files.folders import as_path, find_entry
 from sciadv.files.publishing import publish
-from sciadv.files.weights import write_tensors
-from sciadv.nets import NETS
+from sciadv.metrics.path_length import great_circle
 from sciadv.nets.foreign.adapted import adapt
 from sciadv.nets.foreign.adapting import Adapting
-from sciadv.nets.generator_checks import check_generator, run_encoder, run_net
+from sciadv.nets.generator_checks import as_latents, check_generator, run_encoder, run_net
 from sciadv.nets.private_copy import private_copy, sharing_copy
 from sciadv.nets.spatial.latent_map import resized
-from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
-from sciadv.nets.wrapping.weights_file import (
-    WEIGHTS,
-    as_latent_shape,
-    factory_in,
-    latent_shape_in,
-    read_weights,
-    sha256,
-)
+from sciadv.nets.wrapping.factory import Factory
+from sciadv.nets.wrapping.weights_file import WEIGHTS, as_latent_shape, read_networks, sha256, write_networks
 from sciadv.types import Shape, as_device, as_generator
 
 #: Draws that are generated at once; bounds the memory.
@@ -251,6 +235,33 @@ class Prior(Described):
         shapes = self.out_shape, self.n_latent
         return run_encoder(self.encoder, candidates, *shapes, f"prior {self.name!r}")
 
+    def interpolate(self, first: Tensor, second: Tensor, *, n: int = 7) -> Tensor:
+        """Return n candidates ``(n, *out_shape)`` from one to another, by latents on their `great_circle`.
+
+        Each end is a flat latent, or a candidate, which is encoded. An `InputError` says which is neither.
+        """
+        ends = [self._latents(end, name) for end, name in ((first, "first"), (second, "second"))]
+        with torch.no_grad():
+            return self(great_circle(*ends, n=as_count(n, "n", least=2)))
+
+    def direction(self, with_it: Tensor, without_it: Tensor) -> Tensor:
+        """Return the latent step ``(n_latent,)`` that gives an attribute, to be added to latents without it.
+
+        The difference of the mean latents of candidates (or their latents) with and without the attribute:
+        A. Radford, L. Metz, S. Chintala, Unsupervised representation learning with deep convolutional GANs,
+        ICLR 2016, section 6.3.2. An `InputError` says which is neither.
+        """
+        return self._latents(with_it, "with_it").mean(0) - self._latents(without_it, "without_it").mean(0)
+
+    def _latents(self, given: Tensor, name: str) -> Tensor:
+        """Return flat latents ``(n, n_latent)`` of latents or candidates."""
+        known = as_tensor(given, name, device=self.device).to(self.dtype)
+        is_one = tuple(known.shape) in ((self.n_latent,), self.out_shape)
+        rows = known[None] if is_one else known
+        return (
+            self.encode(rows) if rows.shape[1:] == self.out_shape else as_latents(rows, name, self.n_latent)
+        )
+
     def replica(self) -> Prior:
         """Return the prior with copies of its networks of its own; what was found by trying them is kept."""
         own = replace(self)
@@ -321,26 +332,19 @@ class Prior(Described):
         folder = find_entry("priors", name)
         card = read_card(folder)
         require_recipe(folder, card)
-        file = read_weights(folder, card)
-        nets = file.entry("nets")
-        if not isinstance(nets, dict) or "generator" not in nets or not set(nets) <= {"generator", "encoder"}:
-            raise file.wrong("its header does not describe a generator")
         given = {"generator": generator, "encoder": encoder}
-        loaded = {
-            part: loaded_net(file, spec, part, given=given[part], allow_factory=allow_factory)
-            for part, spec in nets.items()
-        }
-        loaded = {part: net.to(target, precision) for part, net in loaded.items()}
+        nets, latent_shape, factory = read_networks(folder, card, given, allow_factory=allow_factory)
+        loaded = {part: net.to(target, precision) for part, net in nets.items()}
         return Prior(
             loaded["generator"],
-            latent_shape_in(file, nets["generator"]),
+            latent_shape,
             loaded.get("encoder"),
             name=folder.name,
             moments=Moments.load(folder / MOMENTS, card),
             card=card,
             residual=Residual.load(folder, card),
             stationary=StationaryStatistics.load(folder, card),
-            factory=factory_in(nets["generator"]),
+            factory=factory,
         )
 
     def save(
@@ -376,16 +380,11 @@ class Prior(Described):
         """
         target = as_path(folder, "folder")
         nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
-        factories = {"generator": self.factory, "encoder": None}
-        specs = {part: saved_spec(net, factories[part]) for part, net in nets.items()}
         header = header or {key: fact for key, fact in self.card.items() if not key.endswith("sha256")}
-        tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
 
         def build(new: Path) -> None:
-            texts = {"nets": json.dumps(specs), "recipe_sha256": recipe_sha256}
-            if specs["generator"].get("kind") not in NETS:
-                texts["latent_shape"] = json.dumps(self.latent_shape)
-            write_tensors(new / WEIGHTS, tensors, texts)
+            shape = self.latent_shape
+            write_networks(new, nets, factory=self.factory, latent_shape=shape, recipe_sha256=recipe_sha256)
             if self.moments is not None:
                 self.moments.save(new / MOMENTS)
             if self.residual is not None:

@@ -67,3 +67,13 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=1)[:, None].clamp(-1 + 1e-6, 1 - 1e-6)
     angle = torch.arccos(cosine)
     return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+def great_circle(first: Tensor, second: Tensor, *, n: int) -> Tensor:
+    """Return n latents ``(n, n_latent)`` from one ``(1, n_latent)`` to another, evenly by `slerp`.
+
+    Their lengths stay near those of draws from N(0, I), where on the straight line the middle ones are too
+    short by ``2^(1/2)``.
+    """
+    places = torch.linspace(0, 1, n, dtype=first.dtype, device=first.device)[:, None]
+    return slerp(first.expand(n, -1), second.expand(n, -1), places)

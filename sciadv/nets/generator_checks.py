@@ -144,3 +144,19 @@ def run_encoder(encoder: nn.Module, x: Tensor, out_shape: Shape, n_latent: int, 
     if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
         raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
     return latents
+
+
+def as_latents(given: Tensor, name: str, n_latent: int) -> Tensor:
+    """Return flat latents ``(n, n_latent)`` as they are.
+
+    Raises
+    ------
+    InputError
+        They have another length.
+    """
+    if given.ndim != 2 or given.shape[1] != n_latent:
+        raise InputError(
+            f"{name} must be latents of length {n_latent} or candidates, but its shape is "
+            f"{tuple(given.shape)}"
+        )
+    return given

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from numbers import Number
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from sciadv.arguments.values import as_count, as_scalar, as_shape
 from sciadv.errors import InputError, WeightsError
 from sciadv.files.cards import require_bytes_stated, require_stated
 from sciadv.files.folders import as_path
 from sciadv.files.reading import file_sha256
-from sciadv.files.weights import TensorFile, read_tensor_file
-from sciadv.nets.wrapping.factory import Factory
+from sciadv.files.weights import TensorFile, read_tensor_file, write_tensors
+from sciadv.nets import NETS
+from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
 from sciadv.types import Shape
 
 WEIGHTS = "weights.safetensors"
@@ -38,6 +43,62 @@ def read_weights(folder: Path, card: dict[str, str]) -> TensorFile:
     file = read_tensor_file(path, what="a sciadv prior", advice=advice)
     require_stated(file, card)
     return file
+
+
+def write_networks(
+    folder: Path,
+    nets: Mapping[str, nn.Module],
+    *,
+    factory: Factory | None,
+    latent_shape: int | Shape,
+    recipe_sha256: str,
+) -> None:
+    """Write the weights of a prior's networks, and how they are made, to a folder.
+
+    Raises
+    ------
+    InputError
+        The factory makes another network than the generator.
+    """
+    factories = {"generator": factory}
+    specs = {part: saved_spec(net, factories.get(part)) for part, net in nets.items()}
+    texts = {"nets": json.dumps(specs), "recipe_sha256": recipe_sha256}
+    if specs["generator"].get("kind") not in NETS:
+        texts["latent_shape"] = json.dumps(latent_shape)
+    tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
+    write_tensors(folder / WEIGHTS, tensors, texts)
+
+
+def read_networks(
+    folder: Path, card: dict[str, str], given: Mapping[str, nn.Module | None], *, allow_factory: bool
+) -> tuple[dict[str, nn.Module], int | Shape, Factory | None]:
+    """Read a prior's networks by their places, the shape of its latent, and the generator's factory.
+
+    Parameters
+    ----------
+    folder
+        The prior's folder.
+    card
+        Its card, with the hashes.
+    given
+        Networks whose copies get the weights, by their places; None for those that the file makes.
+    allow_factory
+        Whether a function that the file names may be called.
+
+    Raises
+    ------
+    WeightsError
+        The weights are missing, broken, or not those of the card.
+    """
+    file = read_weights(folder, card)
+    specs = file.entry("nets")
+    if not isinstance(specs, dict) or "generator" not in specs or not set(specs) <= {"generator", "encoder"}:
+        raise file.wrong("its header does not describe a generator")
+    nets = {
+        part: loaded_net(file, spec, part, given=given[part], allow_factory=allow_factory)
+        for part, spec in specs.items()
+    }
+    return nets, latent_shape_in(file, specs["generator"]), factory_in(specs["generator"])
 
 
 def factory_in(spec: dict[str, Any]) -> Factory | None:

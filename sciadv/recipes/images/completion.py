@@ -23,6 +23,7 @@ from sciadv.metrics.classifier import Classifier
 from sciadv.nets import RangedEncoder, build_seeded
 from sciadv.prior import Prior
 from sciadv.recipes.images.sample_quality import compare_images
+from sciadv.recipes.membership import attack
 from sciadv.recipes.prior_quality import measure_prior
 from sciadv.solvers.beyond_range.output_activation import output_activation
 from sciadv.solvers.beyond_range.residual_statistics import learn_residual, residual_facts, with_residual
@@ -185,7 +186,7 @@ def with_statistics(
     test, train = data.values(data.test), data.values(data.train)
     n_represented = 100 if test[0].numel() <= rule.most_pixels else 10
     quality = measure_prior(prior, classifier, test, train=train, n_represented=n_represented, seed=seed)
-    facts = quality.header()
+    facts = quality.header() | attack(prior, evenly(train, len(test)), test, seed=seed).header()
     if classifier is None and len(data.reference):
         facts |= compare_images(prior, train, torch.cat([data.values(data.reference), test]), seed=seed)
     if data.train[0].numel() > rule.most_pixels:
