@@ -194,9 +194,14 @@ def _draws(  # what a row is made of
 
 def run(settings: Settings) -> list[Row]:
     """Return a row for each problem, method and metric: means, and paired differences from the ELBO alone."""
+    return compared(measure_parts(parts(settings), settings))
+
+
+def parts(settings: Settings) -> list[Part]:
+    """Return the trainings of a run, seed by seed."""
     plan = QUICK if settings.quick else FULL
     seeds = range(settings.seed, settings.seed + plan.n_seeds)
-    parts = [
+    return [
         Part(
             f"{name}, {schedule}, seed {seed}",
             {"pictures": name, "schedule": schedule, "seed": seed},
@@ -206,7 +211,6 @@ def run(settings: Settings) -> list[Row]:
         for seed, name in itertools.product(seeds, plan.sets)
         for schedule in SETS[name].schedules
     ]
-    return compared(measure_parts(parts, settings))
 
 
 def compared(measurements: Sequence[Row]) -> list[Row]:

@@ -58,7 +58,8 @@ def energy_score(draws: Tensor, truth: Tensor) -> Tensor:
     n = flat.shape[1]
     near = (flat - x[:, None]).norm(dim=2).mean(1)
     between = torch.cdist(flat, flat).sum((1, 2)) / (n * (n - 1))
-    return near - between / 2
+    score: Tensor = near - between / 2
+    return score
 
 
 def power_spectrum(x: Tensor) -> Tensor:
@@ -67,7 +68,8 @@ def power_spectrum(x: Tensor) -> Tensor:
     Of images ``(..., channels, height, width)``; it is ``(..., height, width)``.
     """
     centred = x - x.mean((-2, -1), keepdim=True)
-    return torch.fft.fft2(centred).abs().square().mean(-3)
+    power: Tensor = torch.fft.fft2(centred).abs().square().mean(-3)
+    return power
 
 
 def radial_spectrum(x: Tensor) -> Tensor:
@@ -100,4 +102,5 @@ def sharpened(draws: Tensor, samples: Tensor, images: Tensor) -> Tensor:
     """
     gain = (power_spectrum(images).mean(0) / power_spectrum(samples).mean(0).clamp_min(1e-12)).sqrt()
     gain[0, 0] = 1.0
-    return torch.fft.ifft2(torch.fft.fft2(draws) * gain).real.clamp(0, 1)
+    filtered: Tensor = torch.fft.ifft2(torch.fft.fft2(draws) * gain).real
+    return filtered.clamp(0, 1)

@@ -92,7 +92,8 @@ class Watermark:
                 f"images to mark have values in [0, 1], but these go from {float(x.min()):g} to "
                 f"{float(x.max()):g}"
             )
-        bits = _bits(message)
+        places = [byte >> place & 1 for byte in message for place in range(7, -1, -1)]  # highest first
+        bits = torch.tensor(places, dtype=torch.float64)
         P = self.patterns(tuple(x.shape[1:]), len(bits))
         original = x.flatten(1).double().cpu()
         marked = (original * 255).round() / 255
@@ -141,10 +142,3 @@ class Watermark:
         """Return the bits of each image ``(n, n_bits)``, 0 or 1."""
         P = self.patterns(tuple(images.shape[1:]), n_bits)
         return self._bits_of(images.flatten(1).double().cpu(), P)
-
-
-def _bits(message: bytes) -> Tensor:
-    """Return the bits of a message, the highest of each byte first."""
-    return torch.tensor(
-        [byte >> place & 1 for byte in message for place in range(7, -1, -1)], dtype=torch.float64
-    )

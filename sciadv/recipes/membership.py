@@ -14,7 +14,7 @@ from sciadv.prior import Prior
 
 @dataclass(frozen=True)
 class Membership:
-    """How well membership is told by a score: 0.5 is chance.
+    """How well a distance finds which images were trained on: an area of 0.5 is chance.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class Membership:
 
     def header(self) -> dict[str, str]:
         """Return the numbers as lines of a card's header."""
-        told = self.auc - 2 * self.standard_error > 0.5
-        words = "training images can be told from others" if told else "no better than chance"
+        is_found = self.auc - 2 * self.standard_error > 0.5
+        words = "training images can be found among others" if is_found else "no better than chance"
         return {
             "membership_auc": f"{self.auc:.3f}",
             "membership_standard_error": f"{self.standard_error:.3f}",

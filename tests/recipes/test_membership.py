@@ -50,7 +50,7 @@ def test_a_generator_that_repeats_its_images_is_found_and_an_honest_one_is_not()
     members, others = draws(100, 0), draws(100, 1)
     leaking = attack(Prior(Repeats(members), 1), members, others)
     assert leaking.auc > 0.99
-    assert "can be told" in leaking.header()["membership"]
+    assert "can be found" in leaking.header()["membership"]
     honest = attack(Prior(nn.Sequential(nn.Linear(16, 16), nn.Unflatten(1, (1, 4, 4))), 16), members, others)
     assert abs(honest.auc - 0.5) < 3 * honest.standard_error
     assert "no better than chance" in honest.header()["membership"]
