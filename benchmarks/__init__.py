@@ -36,7 +36,7 @@ from benchmarks.design import (
 )
 from benchmarks.fairness import fairness
 from benchmarks.own import own
-from benchmarks.priors import games, prior_recipes, priors
+from benchmarks.priors import collapse, games, prior_recipes, priors
 from benchmarks.reconstruct import (
     compressed_sensing,
     compressed_sensing_full,
@@ -70,6 +70,7 @@ BENCHES: dict[str, Bench] = {
     "gene-simulator": gene_simulator.BENCH,
     "gene-topologies": gene_topologies.BENCH,
     "gpr-crosshole": gpr_crosshole.BENCH,
+    "mode-collapse": collapse.BENCH,
     "mri-undersampled": scans.MR_BENCH,
     "nanotexture-friction": nanotexture_friction.BENCH,
     "optical-coating": optical_coating.BENCH,

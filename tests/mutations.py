@@ -101,7 +101,7 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
     ],
     ("metrics", ("metrics/test_kernel.py",)): [
         ("kernel", "+ 1) ** 3 for", "+ 1) ** 2 for"),
-        ("kernel", "total.sum() - total.diagonal().sum()", "total.sum()"),
+        ("kernel", "k_xy.sum() - k_xy.diagonal().sum()", "k_xy.sum()"),
     ],
     ("metrics", ("metrics/test_manifold.py",)): [
         ("manifold", "kthvalue(k + 1)", "kthvalue(k)"),

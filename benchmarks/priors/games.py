@@ -31,6 +31,7 @@ from sciadv.games.penalties import (
     WeightClipping,
     WeightPenalty,
     ZeroCentred,
+    strength_for,
 )
 from sciadv.games.updates import (
     UPDATES,
@@ -56,7 +57,7 @@ MIXTURES: dict[str, Mixture] = {"ring": ring(), "grid": grid()}
 #: Samples with a smaller part of the data's spread lie together in one place.
 _SPREAD = 0.25
 #: R1 and R2 of this strength are the default regulariser of `sciadv.trainings.game.game.Game`.
-GAMMA = R1().gamma
+GAMMA = strength_for(torch.zeros(1, 2))
 
 
 @dataclass(frozen=True)

@@ -19,21 +19,28 @@ from sciadv.metrics.classifier import (
     load_classifier,
     save_classifier,
 )
+from sciadv.metrics.collapse.collapse_test import CollapseReport, CollapseRule, CollapseTest
+from sciadv.metrics.collapse.feature_maps import feature_map
 from sciadv.metrics.frechet import effective_rank, frechet_distance, frechet_from_moments
 from sciadv.metrics.image import mse, psnr, ssim
 from sciadv.metrics.kernel import KernelDistance, kernel_distance
 from sciadv.metrics.manifold import Manifold, Memorisation, manifold_metrics, memorisation
 from sciadv.metrics.path_length import path_length, slerp
 from sciadv.metrics.samples import SampleReport, compare_samples
+from sciadv.metrics.transport.sliced_distance import SlicedDistance, sliced_wasserstein, wasserstein_1
 
 __all__ = [
     "Calibration",
     "Classifier",
     "ClassifierOutput",
+    "CollapseReport",
+    "CollapseRule",
+    "CollapseTest",
     "KernelDistance",
     "Manifold",
     "Memorisation",
     "SampleReport",
+    "SlicedDistance",
     "accuracy",
     "calibration",
     "calibration_error",
@@ -46,6 +53,7 @@ __all__ = [
     "effective_rank",
     "effective_sample_size",
     "family_sample_size",
+    "feature_map",
     "frechet_distance",
     "frechet_from_moments",
     "interval",
@@ -62,5 +70,7 @@ __all__ = [
     "relative_error",
     "save_classifier",
     "slerp",
+    "sliced_wasserstein",
     "ssim",
+    "wasserstein_1",
 ]

@@ -8,10 +8,11 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from sciadv.errors import InputError
 from sciadv.nets.sizes import CONVOLUTIONS
+from sciadv.nets.spectrum.circular import exactly_normalised
 
 _WITH_SPECTRUM = (nn.Linear, *CONVOLUTIONS)
 
@@ -65,13 +66,19 @@ class GradientReversal(nn.Module):
 
 
 def spectrally_normalised(
-    module: nn.Module, *, n_power_iterations: int = 1, generator: torch.Generator | None = None
+    module: nn.Module,
+    *,
+    n_power_iterations: int = 1,
+    generator: torch.Generator | None = None,
+    example: Tensor | None = None,
 ) -> nn.Module:
     """Give every linear and convolutional layer of a module a spectral norm of one; returns the module.
 
     Each weight, as a matrix of output rows, is divided by its largest singular value, which one power
     iteration a forward pass in training mode tracks (`torch.nn.utils.parametrizations.spectral_norm`).
-    For a convolution this is the norm of the reshaped kernel, not of the map.
+    For a convolution this is the norm of the reshaped kernel, not of the map, unless an example is given:
+    then it is that of the map, exact for circular padding and at most one for zero padding
+    (`sciadv.nets.spectrum.circular`); transposed convolutions keep the reshaped kernel's.
 
     Parameters
     ----------
@@ -81,14 +88,25 @@ def spectrally_normalised(
         Power iterations a forward pass, >= 1.
     generator
         Draws the vectors that the power iterations start from; torch's own generator does otherwise.
+    example
+        One input ``(1, ...)`` of the module, for exact norms of convolutions as maps on images of its size.
+        It costs a decomposition of a small matrix at each frequency in every forward pass.
+
+    Raises
+    ------
+    InputError
+        The module does not take the example.
 
     References
     ----------
     T. Miyato, T. Kataoka, M. Koyama, Y. Yoshida, Spectral normalization for generative adversarial
-    networks, ICLR 2018, Eq. 8 and Algorithm 1.
+    networks, ICLR 2018, Eq. 8 and Algorithm 1. H. Sedghi, V. Gupta, P. M. Long, The singular values of
+    convolutional layers, ICLR 2019, Theorem 6 (exact norms).
     """
+    if example is not None:
+        exactly_normalised(module, example)
     for layer in list(module.modules()):
-        if isinstance(layer, _WITH_SPECTRUM):
+        if isinstance(layer, _WITH_SPECTRUM) and not parametrize.is_parametrized(layer, "weight"):
             parametrizations.spectral_norm(layer, n_power_iterations=n_power_iterations)
             if generator is not None:
                 _restart(layer, generator)

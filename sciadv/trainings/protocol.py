@@ -14,6 +14,13 @@ from sciadv.files.folders import as_path
 from sciadv.trainings.checkpoint import read_checkpoint, write_checkpoint
 from sciadv.trainings.distributed import is_first, wait
 
+#: The setting that says which data were trained on; checkpoints of earlier versions have none.
+DATA = "data"
+_SAME_DATA = (
+    "resume with the same data, or start anew; to go on with other data, load the checkpoint into a new Game "
+    "(Game.load) and fit it without resuming"
+)
+
 
 @dataclass(frozen=True)
 class TrainingProgress:
@@ -167,10 +174,11 @@ def load_training(training: Resumable, checkpoint: Path | str) -> None:
     ours, theirs = training.settings(), facts.get("settings")
     theirs = theirs if isinstance(theirs, dict) else {}
     for key, value in ours.items():
-        if theirs.get(key) != value:
+        if theirs.get(key) != value and not (key == DATA and key not in theirs):
+            advice = _SAME_DATA if key == DATA else "start anew without resuming"
             raise InputError(
                 f"{checkpoint} was written by a training with {key} {theirs.get(key)!r}, but this one has "
-                f"{value!r}; start anew without resuming"
+                f"{value!r}; {advice}"
             )
     kept = training.state()
     try:

@@ -31,7 +31,7 @@ def train_into_device() -> None:
 TAKEN: Taken = {
     "one learning rate 0": lambda: game(learning_rate=(0.0, 1e-3)),
     "a map of scores": played(
-        torch.zeros(8, 2), discriminator=nn.Sequential(nn.Linear(2, 4), nn.Unflatten(1, (1, 2, 2)))
+        torch.rand(8, 2), discriminator=nn.Sequential(nn.Linear(2, 4), nn.Unflatten(1, (1, 2, 2)))
     ),
 }
 
@@ -43,12 +43,12 @@ REFUSED: Refused = {
     "augment a class": (lambda: game(augment=int), "augment must be the name of an augmentation"),
     "learning rate 0": (lambda: game(learning_rate=0.0), "learning_rate must be a finite number > 0"),
     "latents huge": (lambda: game(n_latent=(10**9, 10**9)), "4 latents of shape .* would take about"),
-    "resume text": (lambda: game().fit(torch.zeros(8, 2), steps=1, resume="no"), "resume must be True"),
+    "resume text": (lambda: game().fit(torch.rand(8, 2), steps=1, resume="no"), "resume must be True"),
     "checkpoint a device": (
-        lambda: game().fit(torch.zeros(8, 2), steps=1, checkpoint="/dev/zero"),
+        lambda: game().fit(torch.rand(8, 2), steps=1, checkpoint="/dev/zero"),
         "/dev/zero is a folder or a device",
     ),
-    "samples sparse": (played(torch.zeros(8, 2).to_sparse()), "samples must be a dense tensor"),
+    "samples sparse": (played(torch.rand(8, 2).to_sparse()), "samples must be a dense tensor"),
     "samples without values": (played(torch.zeros(8, 2, device="meta")), "samples must be a dense tensor"),
     "samples NaN": (played(torch.full((8, 2), NAN)), "samples hold 16 NaN or Inf of 16 numbers"),
     "a sampler of NaN": (played(lambda n, _: torch.full((n, 2), NAN)), "the first samples hold NaN"),
@@ -57,7 +57,7 @@ REFUSED: Refused = {
     "a sampler that fails": (played(fails), "the sampler fails on .*ZeroDivisionError"),
     "a sampler without arguments": (played(lambda: None), "the sampler fails on .*TypeError"),
     "many scores of a sample": (
-        played(torch.zeros(8, 2), discriminator=nn.Linear(2, 7)),
+        played(torch.rand(8, 2), discriminator=nn.Linear(2, 7)),
         "the discriminator gives 7 numbers for each sample",
     ),
     "recipe's checkpoint a device": (train_into_device, ".*is a folder or a device"),

@@ -84,7 +84,7 @@ def test_a_regulariser_that_is_found_elsewhere_is_pointed_to(name: str, words: s
     ("settings", "data", "words"),
     [
         ({"n_latent": 4}, points(), r"generator does not take latents \(16, 4\)"),
-        ({}, torch.zeros(64, 5), r"makes \(16, 2\) of latents \(16, 3\); the data are \(16, 5\)"),
+        ({}, torch.rand(64, 5), r"makes \(16, 2\) of latents \(16, 3\); the data are \(16, 5\)"),
         ({"discriminator": mlp(3, 1, 1)}, points(), r"discriminator does not take samples \(16, 2\)"),
     ],
     ids=["latents", "samples", "discriminator"],

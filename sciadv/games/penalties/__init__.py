@@ -22,6 +22,7 @@ from sciadv.games.penalties.penalty import (
     WeightPenalty,
     slopes,
     squared_gradient_norm,
+    strength_for,
 )
 from sciadv.games.penalties.r1 import R1
 from sciadv.games.penalties.r2 import R2
@@ -54,4 +55,5 @@ __all__ = [
     "ZeroCentred",
     "slopes",
     "squared_gradient_norm",
+    "strength_for",
 ]

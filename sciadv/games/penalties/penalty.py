@@ -139,6 +139,31 @@ def check_strength(name: str, strength: float, every: int = 1) -> None:
         raise InputError(f"{name} is added every `every` >= 1 steps, but every is {every}")
 
 
+def strength_for(x: Tensor, *, small: float = 0.1, small_pixels: int = 28 * 28) -> float:
+    """Strength of a zero-centred penalty on samples of a size: proportional to their pixels from 28 x 28 on.
+
+    Parameters
+    ----------
+    x
+        Samples ``(batch, ...)``; of ``(batch, channels, *sides)`` the sides count, vectors are small.
+    small, small_pixels
+        Strength up to so many pixels.
+
+    Notes
+    -----
+    In proportion to the pixels as in the automatic configuration of StyleGAN2-ADA's code (``train.py``: gamma
+    is 0.0002 pixels / batch; T. Karras et al., Training generative adversarial networks with limited data,
+    NeurIPS 2020). The 0.1 is ours, for digits.
+
+    Examples
+    --------
+    >>> [round(strength_for(torch.zeros(1, 1, side, side)), 2) for side in (8, 28, 64)]
+    [0.1, 0.1, 0.52]
+    """
+    n_pixels = x[0, 0].numel() if x.ndim >= 3 else 1
+    return small * max(1.0, n_pixels / small_pixels)
+
+
 @dataclass(frozen=True)
 class ZeroSlope:
     """What R1 and R2 share: ``every * gamma / 2 * E |grad_x D(x)|^2`` over one of the two batches.
@@ -146,7 +171,8 @@ class ZeroSlope:
     Parameters
     ----------
     gamma
-        Strength >= 0. A start for images is 0.1 at 28 x 28, four times more for each doubling of the side.
+        Strength >= 0; if left out, it follows the samples' size by `strength_for`: 0.1 for vectors and images
+        of up to 28 x 28 pixels, four times more for each doubling of the sides.
     every
         Lazy period in steps.
 
@@ -156,13 +182,14 @@ class ZeroSlope:
         `gamma` < 0 or `every` < 1.
     """
 
-    gamma: float = 0.1
+    gamma: float | None = None
     every: int = 1
 
     def __post_init__(self) -> None:
-        check_strength(type(self).__name__, self.gamma, self.every)
+        check_strength(type(self).__name__, self.gamma or 0.0, self.every)
 
     def over(self, discriminator: Discriminator, x: Tensor, *, generator: Generator | None = None) -> Tensor:
         """Return the penalty over the samples `x`."""
+        gamma = strength_for(x) if self.gamma is None else self.gamma
         squares = squared_gradient_norm(discriminator, x, generator=generator)
-        return self.every * self.gamma / 2 * squares.mean()
+        return self.every * gamma / 2 * squares.mean()

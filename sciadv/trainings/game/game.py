@@ -227,8 +227,9 @@ class Game:
         Raises
         ------
         InputError
-            The data or networks do not fit, the checkpoint is of another game, or it is there and `resume`
-            is not set.
+            The data or networks do not fit (NaN, values that the generator cannot make, repeated images, a
+            discriminator that ends in a sigmoid, ...), the checkpoint is of another game or of other data, or
+            it is there and `resume` is not set.
         WeightsError
             The checkpoint is broken.
         """
@@ -241,16 +242,16 @@ class Game:
         if labels is not None:
             as_one_of(labels, "labels", Tensor, "a tensor of classes")
         self.play.show(images, labels)  # refuses data that do not fit before anything is made
+        training = GameTraining(self.play, steps, stop)
         file = None if checkpoint is None else as_path(checkpoint, "checkpoint")
         if file is not None and file.exists():
             if not file.is_file():
                 raise InputError(f"{file} is a folder or a device; give a file for the checkpoint")
             if resume:
-                self.load(file)
+                load_training(training, file)
             elif not self.n_done:
                 raise InputError(f"{file} is there: go on from it (resume=True) or delete it first")
         self.play.share()
-        training = GameTraining(self.play, steps, stop)
         with live_progress() if monitor is None and is_first() else nullcontext(monitor) as shown:
             return run(training, checkpoint=file, every=every, monitor=shown)
 

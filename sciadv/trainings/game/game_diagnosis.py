@@ -13,15 +13,16 @@ from sciadv.errors import InputError
 from sciadv.games.diagnostics import (
     Alarm,
     hessian_anisotropy,
-    mode_collapse,
     output_directions,
     rotation_share,
     saturation,
     vanished_gradient,
 )
 from sciadv.games.two_player import evaluate
+from sciadv.metrics.collapse.collapse_test import CollapseReport, CollapseRule, CollapseTest
 from sciadv.registry.checked import checked
 from sciadv.trainings.game.game_losses import MinibatchGame
+from sciadv.trainings.game.game_source import Part
 from sciadv.types import as_generator
 
 
@@ -41,6 +42,10 @@ class DiagnosisThresholds:
         A curvature that is smaller than another by this factor is flat beside it.
     used
         Divergence [nats] above which a number of an autoencoder's latent counts as used.
+    collapse
+        From where on samples count as less diverse than the data.
+    n_real, n_fake, most_values
+        Real samples and samples that are compared, and numbers that each set may hold.
     """
 
     saturated: float = 0.99
@@ -48,6 +53,10 @@ class DiagnosisThresholds:
     descends: float = 0.25
     flat: float = 10.0
     used: float = 0.01
+    collapse: CollapseRule = CollapseRule(n_splits=80)  # noqa: RUF009  frozen
+    n_real: int = 1000
+    n_fake: int = 300
+    most_values: int = 20_000_000
 
 
 DEFAULT_THRESHOLDS = DiagnosisThresholds()
@@ -112,13 +121,10 @@ def diagnose(
     vanished = vanished_gradient(gradient)
     if vanished.fired:
         alarms.append(vanished.message)
-    real, collapses = torch.cat([part.real for part in game.parts]), False
-    if len(real) > 1:
-        with torch.no_grad():
-            fake = torch.cat([part.through(average) for part in game.parts])
-            collapsed = mode_collapse(fake.float(), real.float())
-        if collapses := collapsed.fired:
-            alarms.append(collapsed.message)
+    diversity = compare_diversity(game, average, seed=seed, thresholds=thresholds)
+    collapses = diversity is not None and diversity.fired
+    if diversity is not None and collapses:
+        alarms.append(collapse_sentence(diversity))
     game.parts = game.parts[:1]  # second derivatives exist within a part only
     if collapses:
         alarms += _curvature(game, thresholds)
@@ -128,7 +134,73 @@ def diagnose(
         rotation = rotation_sentence(share, thresholds=thresholds)
     except (RuntimeError, NotImplementedError) as error:  # networks that cannot be differentiated twice
         rotation = f"rotation share not measured: {str(error).splitlines()[0]}"
-    return *(alarms or ["no alarm: not saturated, gradients alive, samples spread like the data"]), rotation
+    spread = (
+        "samples not compared with the data, which are too few" if diversity is None else _diverse(diversity)
+    )
+    return *(alarms or [f"no alarm: not saturated, gradients alive, {spread}"]), rotation
+
+
+@torch.no_grad()
+def compare_diversity(
+    game: MinibatchGame,
+    average: Callable[..., Tensor],
+    *,
+    seed: int = 0,
+    thresholds: DiagnosisThresholds = DEFAULT_THRESHOLDS,
+) -> CollapseReport | None:
+    """Test whether a generator's samples are as diverse as the game's data; None where data are too few.
+
+    Parameters
+    ----------
+    game
+        The game, with its data.
+    average
+        The generator.
+    seed
+        Seed of what is drawn.
+    thresholds
+        How many samples are compared, and how.
+    """
+    source = game.source
+    if source is None:
+        return None
+    first = game.whole(source, 0)
+    n_most = max(1, thresholds.most_values // first.real[0].numel())
+    real, labels = source.some(min(thresholds.n_real, n_most))
+    if len(real) < 2 * thresholds.collapse.fewest or bool((real == real[:1]).all()):
+        return None
+    test = CollapseTest(
+        real, n_fake=min(thresholds.n_fake, n_most), rule=thresholds.collapse, seed=as_generator(seed)
+    )
+    numbers = as_generator(seed + 1)
+    fakes = []
+    for k in range(-(-test.n_fake // source.batch)):  # whole batches, as in training
+        z = torch.randn(first.z.shape, generator=numbers, dtype=first.z.dtype).to(first.z.device)
+        rows = torch.arange(k * source.batch, (k + 1) * source.batch) % len(real)
+        own = None if labels is None else labels[rows].to(z.device)
+        fakes.append(Part(first.real, z, 0, 0, own).through(average))
+    fake = torch.cat(fakes)
+    return test(fake) if bool(fake.isfinite().all()) else None
+
+
+def collapse_sentence(found: CollapseReport) -> str:
+    """Say how samples differ from the data, and what to try."""
+    faults = "; ".join(found.sentences)
+    compared = f"{found.n_fake} samples against {found.n_real} real ones, p = {found.p_value:.2g}"
+    if found.values["precision"] < found.floors["precision"] / 2:
+        return (
+            f"samples are not like the data ({compared}): {faults}; train longer, or check the data's units"
+        )
+    return (
+        f"samples are less diverse than the data ({compared}): {faults}; try the relativistic objective with "
+        f"r1 and r2, a minibatch standard deviation layer, or unrolled updates"
+    )
+
+
+def _diverse(found: CollapseReport) -> str:
+    numbers = ", ".join(f"{name} {found.values[name]:.0%}" for name in ("coverage", "recall"))
+    real = ", ".join(f"{found.floors[name]:.0%}" for name in ("coverage", "recall"))
+    return f"samples as diverse as the data ({numbers}; real data: {real})"
 
 
 def _curvature(game: MinibatchGame, thresholds: DiagnosisThresholds) -> list[str]:

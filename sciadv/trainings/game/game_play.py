@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from math import prod
 from typing import Protocol, final, runtime_checkable
@@ -21,12 +22,16 @@ from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_diagnosis import diagnose, is_saturated
 from sciadv.trainings.game.game_losses import MinibatchGame
 from sciadv.trainings.game.game_rules import Rules
-from sciadv.trainings.game.game_source import Source, check_networks
+from sciadv.trainings.game.game_source import Source
+from sciadv.trainings.game.network_faults import check_networks, check_range, output_range
+from sciadv.trainings.game.sample_faults import check_samples, missing_classes, samples_sha256
 from sciadv.trainings.guard import named_weights
 from sciadv.trainings.players import Players, Side
 from sciadv.trainings.training_report import BestSoFar
 from sciadv.trainings.training_state import Facts, Stateful
 from sciadv.types import Shape
+
+_logger = logging.getLogger(__name__)
 
 #: What the two players are called.
 PLAYERS = ("generator", "discriminator")
@@ -94,6 +99,8 @@ class Play:
         self._rates, self._ema = rates, ema
         self.n_classes = 0
         self._saturated_since: int | None = None
+        self.notes: tuple[str, ...] = ()
+        self.data = ""
 
     @property
     def n_done(self) -> int:
@@ -113,14 +120,43 @@ class Play:
             The data or the labels do not fit, or the networks do not fit them.
         """
         source = Source(data, self.batch, self.seed, labels)
-        both = self.losses.generator, self.losses.discriminator
-        if self.losses.source is None or self.losses.source.data is not data:
-            source.require_finite()
-        if self.losses.source is None and not any(map(has_virtual_norm, both)):
-            part = self.losses.cut(source, 0)[0]
-            check_networks(*both, part, reads_features=self.rules.objective.reads_features)
+        known = self.losses.source
+        if known is None or known.data is not data:
+            self.notes = self._checked(source, is_first=known is None)
+            self.data = ""
+            for note in self.notes:
+                _logger.warning(note)
         self.losses.source = source
         self.n_classes = 0 if labels is None else int(labels.max()) + 1
+
+    def _checked(self, source: Source, *, is_first: bool) -> tuple[str, ...]:
+        """Refuse samples that cannot be learnt from, and networks that do not fit; say what else is seen."""
+        data = source.data
+        notes: tuple[str, ...] = ()
+        nets = self.losses.generator, self.losses.discriminator
+        if isinstance(data, Tensor):
+            notes = check_samples(data, batch=self.batch)
+        if source.labels is not None:
+            known = getattr(nets[0], "settings", {}).get("n_classes")
+            notes += missing_classes(source.labels, known)
+        if any(map(has_virtual_norm, nets)):
+            return notes
+        part = self.losses.cut(source, 0)[0]
+        if is_first:
+            notes += check_networks(*nets, part, self.rules)
+        is_floats = isinstance(data, Tensor) and data.is_floating_point()
+        values = data if isinstance(data, Tensor) and is_floats else part.real
+        return notes + check_range(values, output_range(nets[0], part))
+
+    def describe_data(self) -> str:
+        """Return number, shape and hash of the data, by which a checkpoint knows them again."""
+        source = self.losses.source
+        if source is None or not isinstance(source.data, Tensor):
+            return "" if source is None else "a sampler"
+        if not self.data:
+            digest = samples_sha256(source.data, source.labels)
+            self.data = f"{len(source.data)} samples {tuple(source.data.shape[1:])}, sha256 {digest[:16]}"
+        return self.data
 
     def step(self, *, n_steps: int | None = None) -> dict[str, float]:
         """Do one step of the update on the data shown; numbers and errors are those of `Game.step`."""
@@ -202,7 +238,7 @@ class Play:
             self.losses, self.averaged.module, saturated_since=self._saturated_since, seed=self.seed
         )
         self.restore(*kept)
-        return sentences
+        return *self.notes, *sentences
 
     def prior(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sciadv.arguments.values import as_tensor, shown
 from sciadv.errors import FOREIGN_FAILURES, InputError, shown_failure
@@ -69,21 +69,6 @@ class Source:
                 f"samples are uint8 (0 to 255) or floats, but these are {self.data.dtype}; convert them"
             )
 
-    def require_finite(self) -> None:
-        """Check that samples of a data set have no NaN or Inf; those of a sampler are checked as they come.
-
-        Raises
-        ------
-        InputError
-            They have.
-        """
-        data = self.data
-        if isinstance(data, Tensor) and data.is_floating_point() and not bool(data.isfinite().all()):
-            n_bad = int((~data.isfinite()).sum())
-            raise InputError(
-                f"samples hold {n_bad} NaN or Inf of {data.numel()} numbers; repair them, or leave them out"
-            )
-
     def labels_of(self, draw: int) -> Tensor | None:
         """Return the classes of the batch of a draw."""
         if self.labels is None:
@@ -98,6 +83,16 @@ class Source:
         index = batch_indices(len(self.data), self.batch, draw, seed=self.seed)
         batch = self.data[index.to(self.data.device)]
         return batch.float() / 255 if batch.dtype == torch.uint8 else batch
+
+    def some(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Return at most n samples, as floats, and their classes."""
+        if not isinstance(self.data, Tensor):
+            return torch.cat([self.real(draw) for draw in range(-(-n // self.batch))])[:n], None
+        rows = torch.randperm(len(self.data), generator=step_generator(self.seed, 0, stream=Stream.DATA))[:n]
+        rows = rows.to(self.data.device)
+        chosen = self.data[rows]
+        chosen = chosen.float() / 255 if chosen.dtype == torch.uint8 else chosen
+        return chosen, None if self.labels is None else self.labels[rows.to(self.labels.device)]
 
     def _sampled(self, sampler: Sampler, draw: int) -> Tensor:
         """Return the batch that a sampler gives for a draw, if it is one."""
@@ -139,49 +134,3 @@ class Part:
     def scored_by(self, discriminator: Callable[..., Tensor]) -> Tensor:
         """Return the outputs on the part's samples as they are, of its classes where there are any."""
         return discriminator(self.real) if self.labels is None else discriminator(self.real, self.labels)
-
-
-@torch.no_grad()
-def check_networks(
-    generator: nn.Module, discriminator: nn.Module, part: Part, *, reads_features: bool = True
-) -> None:
-    """Pass a part of a minibatch through both networks, in evaluation mode, before anything is trained.
-
-    Raises
-    ------
-    InputError
-        The data are not finite, the latents do not fit the generator, its samples are not shaped as the data,
-        the discriminator takes no such samples, or gives several numbers for each where the objective reads
-        one.
-    """
-    modes = [(module, module.training) for net in (generator, discriminator) for module in net.modules()]
-    generator.eval()
-    discriminator.eval()
-    latents, samples = tuple(part.z.shape), tuple(part.real.shape)
-    if not bool(part.real.isfinite().all()):
-        raise InputError("the first samples hold NaN or Inf; repair the data, or the sampler")
-    try:
-        with torch.random.fork_rng(devices=[]):
-            fake = _fits(lambda: part.through(generator), f"generator does not take latents {latents}")
-            if tuple(fake.shape) != samples:
-                raise InputError(
-                    f"the generator makes {tuple(fake.shape)} of latents {latents}; the data are {samples}"
-                )
-            scores = _fits(
-                lambda: part.scored_by(discriminator), f"discriminator does not take samples {samples}"
-            )
-            if scores.ndim == 2 and scores.shape[1] > 1 and not reads_features:
-                raise InputError(
-                    f"the discriminator gives {scores.shape[1]} numbers for each sample, but the objective "
-                    f"reads one; end it in one number, or choose an objective that reads features"
-                )
-    finally:
-        for module, was_training in modes:
-            module.training = was_training
-
-
-def _fits(compute: Callable[[], Tensor], otherwise: str) -> Tensor:
-    try:
-        return compute()
-    except RuntimeError as error:
-        raise InputError(f"the {otherwise}: {str(error).splitlines()[0]}") from error

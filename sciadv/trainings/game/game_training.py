@@ -12,6 +12,7 @@ from torch import Tensor
 from sciadv.prior import Prior
 from sciadv.trainings.distributed import average_numbers
 from sciadv.trainings.game.game_play import Play
+from sciadv.trainings.protocol import DATA
 from sciadv.trainings.training_report import EarlyStopping
 
 
@@ -67,7 +68,7 @@ class GameTraining:
 
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
-        return self.play.settings()
+        return {**self.play.settings(), DATA: self.play.describe_data()}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on."""

@@ -1,0 +1,1 @@
+"""Distances of transport between samples, computed exactly."""

@@ -1,0 +1,1 @@
+"""The spectra of layers, computed exactly."""
