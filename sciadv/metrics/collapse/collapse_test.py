@@ -148,7 +148,7 @@ class CollapseTest:
     --------
     >>> draws = torch.Generator().manual_seed(0)
     >>> ring = torch.nn.functional.normalize(torch.randn(400, 2, generator=draws), dim=1)
-    >>> test = CollapseTest(ring[:300])
+    >>> test = CollapseTest(ring[:300], n_fake=100)
     >>> test(ring[300:]).fired, test(ring[300:] * torch.tensor([1.0, 0.0])).fired
     (False, True)
     """
@@ -214,7 +214,7 @@ class CollapseTest:
         InputError
             Too few samples, of another shape, or with NaN or Inf.
         """
-        fake = _checked(fake, "samples", self.n_fake)
+        fake = _checked(fake, "samples (as many as n_fake of the test)", self.n_fake)
         numbers = as_generator(seed)
         n = len(self.known.features)
         both = Neighbours.of(torch.cat([self.known.features, self.features(fake).double()]))
