@@ -6,6 +6,7 @@
 torch.Size([2, 1, 32, 32])
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from sciadv.verbs.solve_many import solve_many
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet unless a program asks
 
 __all__ = [
     "BatchCorrector",

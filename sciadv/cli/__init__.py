@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -16,7 +17,7 @@ from sciadv.cli import (
     solve_command,
     train_command,
 )
-from sciadv.cli.edge import EXIT_INTERRUPTED, say_error
+from sciadv.cli.edge import EXIT_INTERRUPTED, say, say_error
 
 __all__ = ["app", "main"]
 
@@ -24,9 +25,29 @@ app = typer.Typer(
     name="sciadv",
     help="Search the latent space of a generator for what agrees with a measurement or a physical law.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _say_version(is_wanted: bool) -> bool:  # noqa: FBT001  # typer calls it so
+    if is_wanted:
+        from sciadv import __version__
+
+        say(f"sciadv {__version__}")
+        raise typer.Exit
+    return False
+
+
+@app.callback()
+def _begin(
+    version: Annotated[  # its callback has said it
+        bool,
+        typer.Option("--version", help="Say the version and exit.", callback=_say_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Begin with the options of the program itself."""
+
+
 app.command("list")(list_command.list_entries)
 app.command("show")(list_command.show)
 app.command("solve")(solve_command.solve)

@@ -14,6 +14,7 @@ import typer
 from sciadv.cli.edge import (
     EXIT_INTERRUPTED,
     check_output_folder,
+    document,
     output_console,
     plain_errors,
     progress_console,
@@ -49,8 +50,6 @@ def bench(
     if name is None:
         _list_benches()
         return
-    from rich.markdown import Markdown
-
     from sciadv.arguments.values import as_seed
     from sciadv.files.page import to_json
     from sciadv.files.publishing import lock_folder
@@ -69,7 +68,7 @@ def bench(
             out=out,
             report=lambda sentence: console.print(sentence, markup=False, style="dim"),
         )
-    output_console().print(Markdown(result.markdown))
+    output_console().print(document(result.markdown))
     if not result.is_complete:
         say_error("interrupted; measured parts are kept where -o says, older results are as they were")
         raise typer.Exit(EXIT_INTERRUPTED)

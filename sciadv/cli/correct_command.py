@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
 
 Out = Annotated[
-    Path,
-    typer.Option("-o", "--out", help="The .h5ad file to write."),
+    Path | None,
+    typer.Option("-o", "--out", help="The .h5ad file to write.", show_default="DATA-corrected.h5ad"),
 ]
 Layer = Annotated[
     str | None,
@@ -54,7 +54,7 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
     data: Annotated[Path, typer.Argument(help="Cells: an .h5ad file with counts, or normalised.")],
     *,
     batch: Annotated[list[str], typer.Option(help=_BATCH)],
-    out: Out,
+    out: Out = None,
     label: Annotated[
         str | None,
         typer.Option(help="Column with labels (cell types) to keep apart.", show_default="no labels"),
@@ -88,7 +88,7 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
         seed=seed,
         device=device,
     )
-    request = Request(data, out, layer, to, embedding_only)
+    request = Request(data, _out(data, out), layer, to, embedding_only)
     request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop(), live_progress() as monitor:
@@ -111,7 +111,7 @@ def transform(
     saved: Annotated[Path, typer.Argument(help="Folder of a corrector, as --save writes it.")],
     data: Annotated[Path, typer.Argument(help="Cells: an .h5ad file.")],
     *,
-    out: Out,
+    out: Out = None,
     to: To = None,
     embedding_only: EmbeddingOnly = False,
     adapt: Annotated[bool, typer.Option(help="Learn batches that the corrector has not seen.")] = False,
@@ -122,7 +122,7 @@ def transform(
 
     corrector = BatchCorrector.load(saved, device=device)
     request = Request(
-        data, out, layer=corrector.learnt().columns.layer, to=to, is_embedding_only=embedding_only
+        data, _out(data, out), layer=corrector.learnt().columns.layer, to=to, is_embedding_only=embedding_only
     )
     request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
@@ -133,6 +133,10 @@ def transform(
         write_whole(lambda: request.write(corrector, corrected, None, rows=rows))
         _say_fitted(corrector, cells if rows is None else rows)
         request.finish(corrector, page=None, saved=None)
+
+
+def _out(data: Path, out: Path | None) -> Path:
+    return Path(f"{data.stem}-corrected.h5ad") if out is None else out
 
 
 @contextmanager

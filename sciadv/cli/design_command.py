@@ -12,6 +12,7 @@ from sciadv.cli.edge import (
     EXIT_INTERRUPTED,
     Interruption,
     check_output_folder,
+    default_folder,
     plain_errors,
     say,
     say_error,
@@ -24,7 +25,9 @@ from sciadv.errors import InputError
 def design(
     problem: Annotated[str, typer.Argument(help="A problem that can be designed, or the path of one.")],
     *,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the results.", show_default="NAME-designs")
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,6 +41,7 @@ def design(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random in the search.")] = 0,
 ) -> None:
     """Design candidates for a target; write designs.csv, summary.json, figure.png and report.html."""
+    out = default_folder(problem, "designs") if out is None else out
     check_output_folder(out)
     wanted = dict(_parse_target(text) for text in target or [])
 

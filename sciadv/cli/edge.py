@@ -19,6 +19,7 @@ from sciadv.files.writing import recorded
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.markdown import Markdown
 
     from sciadv.solvers import Monitor, Progress
 
@@ -101,11 +102,42 @@ def output_console() -> Console:
     return Console(highlight=False)
 
 
+def document(text: str) -> Markdown:
+    """Return Markdown for a console whose tables break long words and cut none."""
+    from rich.console import ConsoleOptions, RenderResult
+    from rich.markdown import Markdown, TableElement
+
+    class WholeTable(TableElement):
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            for table in super().__rich_console__(console, options):
+                for column in getattr(table, "columns", ()):
+                    column.overflow = "fold"
+                yield table
+
+    class Document(Markdown):
+        elements = {**Markdown.elements, "table_open": WholeTable}  # noqa: RUF012  # as its base has it
+
+    return Document(text)
+
+
 def progress_console() -> Console:
     """Return the console for progress: stderr, so that stdout holds results only."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def default_folder(problem: str, what: str) -> Path:
+    """Return where results go if the user does not say: ``NAME-WHAT`` in this folder.
+
+    Examples
+    --------
+    >>> default_folder("blur", "answer"), default_folder("./mine/problem.toml", "designs").name
+    (PosixPath('blur-answer'), 'mine-designs')
+    """
+    path = Path(problem)
+    named = path.parent if path.name == "problem.toml" else path.with_suffix("") if path.suffix else path
+    return Path(f"{named.absolute().name or 'sciadv'}-{what}")
 
 
 def check_output_folder(folder: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sciadv.cli.edge import output_console, plain_errors
+from sciadv.cli.edge import document, output_console, plain_errors
 from sciadv.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks import Bench
     from sciadv.registry.registry import Registry
+    from sciadv.solution import Solution
 
 
 @plain_errors
@@ -27,8 +29,8 @@ def list_entries() -> None:
     console = output_console()
     for kind, entries in _entries().items():
         table = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False)
-        table.add_column(no_wrap=True, min_width=22, style="cyan")
-        table.add_column()
+        table.add_column(overflow="fold", min_width=22, style="cyan")
+        table.add_column(overflow="fold")
         for name, words in entries.items():
             table.add_row(name, words)
         if not entries:
@@ -40,16 +42,19 @@ def list_entries() -> None:
 @plain_errors
 def show(
     name: Annotated[
-        str, typer.Argument(help="A problem, prior, bench, or part such as a solver or a forward operator.")
+        str,
+        typer.Argument(
+            help="A problem, prior, bench or part (a solver, an operator), or a folder of your own."
+        ),
     ],
 ) -> None:
-    """Show a problem's README and settings, a prior's card, or what a part computes."""
+    """Show a problem's README and settings, a prior's card, what a part computes, or what a solve found."""
     console = output_console()
     entries = _entries()
-    if "/" in name or name.endswith(".toml"):
-        _show_problem(console, name)
-        return
     kinds = [kind for kind, names in entries.items() if name in names]
+    if not kinds and (Path(name).exists() or "/" in name or name.endswith(".toml")):
+        _show_path(console, name)
+        return
     if not kinds:
         raise UnknownNameError("entry", name, {known for names in entries.values() for known in names})
     for kind in kinds:
@@ -112,8 +117,31 @@ def _first_line(thing: object) -> str:
     return re.sub(r"`+", "", " ".join(first.split()))
 
 
+def _show_path(console: Console, name: str) -> None:
+    """Show what lies in a folder or file of the user's."""
+    from sciadv.files.folders import as_path
+    from sciadv.prior import CARD
+    from sciadv.solution import Solution
+
+    path = as_path(name, "name")
+    if path.suffix == ".npz" or (path / "solution.npz").is_file():
+        _show_solution(console, Solution.load(path))
+    elif (path / CARD).is_file():
+        _show_prior(console, name)
+    else:
+        _show_problem(console, name)
+
+
+def _show_solution(console: Console, solution: Solution) -> None:
+    console.print(repr(solution), markup=False)
+    for status in dict.fromkeys(solution.status):
+        count, example = solution.status.count(status), solution.messages[solution.status.index(status)]
+        console.print(f"{count:>5}  {example}", markup=False)
+    for sentence in [] if solution.diagnosis is None else solution.diagnosis.counts():
+        console.print(sentence, markup=False)
+
+
 def _show_problem(console: Console, name: str) -> None:
-    from rich.markdown import Markdown
     from rich.syntax import Syntax
 
     from sciadv.catalogue import entry_spec, spec_file
@@ -123,14 +151,13 @@ def _show_problem(console: Console, name: str) -> None:
     file = spec_file("problems", name)
     readme = file.parent / "README.md"
     if readme.is_file():
-        console.print(Markdown(read_text(readme)))
+        console.print(document(read_text(readme)))
         console.print()
     console.print(file.name, style="bold")
     console.print(Syntax(read_text(file), "toml", background_color="default", word_wrap=True))
 
 
 def _show_prior(console: Console, name: str) -> None:
-    from rich.markdown import Markdown
     from rich.table import Table
 
     from sciadv.files.cards import read_card, read_card_text
@@ -139,10 +166,12 @@ def _show_prior(console: Console, name: str) -> None:
 
     folder = find_entry("priors", name)
     table = Table(box=None, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for key, value in read_card(folder).items():
         table.add_row(key, value)
     console.print(table, markup=False)
-    console.print(Markdown(read_card_text(folder)))
+    console.print(document(read_card_text(folder)))
     if not (folder / WEIGHTS).is_file():
         console.print(f"It has no weights here yet; train it: sciadv train {name}", markup=False)
 

@@ -15,6 +15,7 @@ from sciadv.cli.edge import (
     EXIT_INTERRUPTED,
     Interruption,
     check_output_folder,
+    default_folder,
     plain_errors,
     progress_console,
     say,
@@ -68,7 +69,9 @@ class Request:
 def solve(  # noqa: PLR0913  # a command's options are its arguments
     problem: Annotated[str, typer.Argument(help="A problem that `sciadv list` shows, or a path.")],
     *,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the results.", show_default="NAME-answer")
+    ] = None,
     measurements: Annotated[
         Path | None,
         typer.Option(help="Your data: a .npy, or a .npz with an array y.", show_default=False),
@@ -103,7 +106,7 @@ def solve(  # noqa: PLR0913  # a command's options are its arguments
     """
     request = Request(
         problem,
-        out,
+        default_folder(problem, "answer") if out is None else out,
         measurements,
         solver,
         restarts,

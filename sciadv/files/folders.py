@@ -106,7 +106,8 @@ def _shown(value: object) -> str:
 def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
     """Return the folder of a catalogue's entry by its name, or of the user's own by its path.
 
-    Anything with a path separator, a leading ``.`` or ``~``, or a ``.toml`` ending is a path.
+    Anything with a path separator, a leading ``.`` or ``~``, or a ``.toml`` ending is a path, and so is what
+    is no name of the catalogue but a folder that is there.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def find_entry(catalogue: Catalogue, name: str | Path) -> Path:
     is_path = (
         isinstance(name, Path) or "/" in text or "\\" in text or text[:1] in ".~" or text.endswith(".toml")
     )
-    if is_path:
+    if is_path or (text not in entry_names(catalogue) and path.is_dir()):
         if not path.exists():
             raise InputError(
                 f"{path} does not exist; give a folder, its .toml file, or one of: "

@@ -111,6 +111,7 @@ class _Run:
     def to_the_end(self) -> tuple[GameStatus, str]:
         """Step until the training is done, has improved no more, diverged, or is interrupted."""
         training = self.training
+        _logger.info("training from step %d to %d", training.n_done, training.n_steps)
         self._good = training.state()
         try:
             while training.n_done < training.n_steps and training.stop_reason() is None:

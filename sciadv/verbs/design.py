@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -20,6 +21,8 @@ from sciadv.registry.registry import Registry, by_attribute
 from sciadv.schema import CorrectionSpec, ProblemSpec, TargetMeasurements
 from sciadv.solvers import Monitor
 from sciadv.types import as_device
+
+_logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -103,7 +106,10 @@ def design(
     designer = designer_of(loaded.forward)
     estimate = designer.memory(loaded, n_designs)
     check_memory(estimate, f"a search for {n_designs} designs", "ask for fewer", device=loaded.prior.device)
-    return designer(loaded, asked, n_designs, seed=start, monitor=monitor)
+    _logger.info("designing %d candidates of %s, seed %d", n_designs, loaded.name, start)
+    found = designer(loaded, asked, n_designs, seed=start, monitor=monitor)
+    _logger.info("%r", found)
+    return found
 
 
 def designer_of(forward: Forward) -> Designer:
@@ -155,7 +161,8 @@ def _loaded(problem: object, *, device: str | None, seed: int) -> Problem:
             f"problem must be a Problem, a name, a path or an object with variables, properties and predict, "
             f"but it is {shown(problem)}"
         )
-    is_name = isinstance(problem, str) and "/" not in problem and not problem.endswith(".toml")
+    is_path = "/" in str(problem) or str(problem).endswith(".toml") or Path(problem).is_dir()
+    is_name = isinstance(problem, str) and not is_path
     if is_name and problem not in (known := design_names()):
         raise UnknownNameError("problem that can be designed", str(problem), known)
     return load_problem(problem, device=str(where), seed=seed)

@@ -87,12 +87,18 @@ def solve(  # one keyword a choice of the user
     solver = choose_solver(loaded, method, restarts=restarts)
     posed = (loaded if device is None else loaded.to(device)).private()
     check_size(posed, solver)
+    _logger.info(
+        "solving %d measurements of %s by %s, seed %d", posed.n_problems, posed.name, solver.name, seed
+    )
     solution = replace(solver.solve(posed, seed=seed, monitor=monitor), measurements=posed.measurements)
+    _logger.info("%r", solution)
     if diagnose is None:
         return solution
     solution = replace(solution, diagnosis=verdicts.diagnose(posed, solution, extent="quick", seed=seed))
+    _logger.info("%r", solution.diagnosis)
     if diagnose == "quick" or solution.was_interrupted:
         return solution
+    _logger.info("comparing with the reference images of prior %s", posed.prior.name)
     try:
         return compare_with_reference(posed, solution, seed=seed)
     except KeyboardInterrupt:

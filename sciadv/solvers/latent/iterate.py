@@ -11,6 +11,7 @@ An iterative solver is three functions: ``init(problem, run)`` gives a `State`, 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -21,6 +22,8 @@ from sciadv.problem import Problem
 from sciadv.solution import Solution, Status
 from sciadv.solvers.latent.progress import Monitor, Progress, Run
 from sciadv.solvers.latent.scoring import score
+
+_logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -197,6 +200,7 @@ def _found_before(problem: Problem, run: Run) -> Solution:
 
 def _finished(solver: IterativeSolver[Any], run: Run, solution: Solution, history: list[float]) -> Solution:
     """Return the solution with the solver's name, its settings, history and time."""
+    _logger.info("%s: %d iterations, %.2f s", solver.name, len(history), run.clock.seconds)
     return replace(
         solution,
         method=solver.name,
