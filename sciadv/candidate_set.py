@@ -12,17 +12,9 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.files.folders import as_path
-from sciadv.files.page import (
-    csv_text,
-    download,
-    escape,
-    html_page,
-    html_table,
-    image,
-    png,
-    to_json,
-    write_page,
-)
+from sciadv.files.html.page_parts import Table, download, picture
+from sciadv.files.html.template import render, shown_value
+from sciadv.files.page import csv_text, png, to_json, write_page
 from sciadv.files.publishing import publish
 from sciadv.files.writing import write_file
 from sciadv.solution import Solution
@@ -202,13 +194,14 @@ class CandidateSet:
     def save(self, folder: Path | str) -> Path:
         """Write `RESULTS` and the set's own files to a folder, all of them or none."""
         target = as_path(folder, "folder")
-        picture = png(self.plot())
+        figure = self.plot()
+        drawn = png(figure)
 
         def build(place: Path) -> None:
             write_file(place / "designs.csv", self._csv())
             for name, text in self.files.items():
                 write_file(place / name, text)
-            write_page(place, self.summary(), picture, self._page(picture))
+            write_page(place, self.summary(), drawn, self._page(figure, drawn))
 
         return publish(target, build)
 
@@ -216,27 +209,48 @@ class CandidateSet:
         """Return the table as CSV."""
         return csv_text(list(self.table[0]), self.table)
 
-    def _page(self, picture: bytes) -> str:
-        """Return the report."""
+    def _page(self, figure: Figure, drawn: bytes) -> str:
+        """Return the report; `drawn` is the figure as a PNG file."""
         shown = self.presentation
         head = [key for key in self.table[0] if key not in shown.hidden]
-        cells = [[_cell(row[key]) for key in head] for row in self.table]
-        facts = [
-            (key.replace("_", " "), value if isinstance(value, str) else to_json(value))
-            for key, value in self.facts.items()
+        rows = [(number, *(row[key] for key in head)) for number, row in enumerate(self.table, 1)]
+        misses = (~(self.hit & self.feasible)).tolist()
+        held: dict[str, str | bytes] = {
+            "designs.csv": self._csv(),
+            "summary.json": to_json(self.summary()),
+            "figure.png": drawn,
+        }
+        facts = {
+            "title": shown.title,
+            "sentences": self.messages,
+            "cards": self._cards(),
+            "picture": picture(figure, self._seen()),
+            "note": shown.note,
+            "designs": Table("The designs", ("design", *head), rows, marked=misses),
+            "downloads": [download(name, content) for name, content in (held | dict(self.files)).items()],
+            "facts": [(key.replace("_", " "), value) for key, value in self.facts.items()],
+        }
+        return render("designs.html.j2", facts)
+
+    def _cards(self) -> list[tuple[str, object]]:
+        """Return the numbers that head the report."""
+        n = len(self)
+        cards: list[tuple[str, object]] = [
+            ("do what was asked and keep every limit", f"{self.n_good} of {n}"),
+            ("do what was asked", f"{int(self.hit.sum())} of {n}"),
+            ("keep every limit", f"{int(self.feasible.sum())} of {n}"),
         ]
-        held = {"designs.csv": self._csv(), **self.files}
-        links = [download(name, text) for name, text in held.items()]
-        sections = [
-            f"<h1>{escape(shown.title)}</h1>",
-            *(f"<p>{escape(sentence)}</p>" for sentence in self.messages),
-            image(picture, shown.picture_words),
-            *([f"<p>{escape(shown.note)}</p>"] if shown.note else []),
-            "<h2>Designs</h2>" + html_table(cells, head=head),
-            f"<p>Download: {', '.join(links)}</p>",
-            "<h2>To do it again</h2>" + html_table(facts),
+        seconds = self.facts.get("seconds")
+        return cards if seconds is None else [*cards, ("time of the search [s]", seconds)]
+
+    def _seen(self) -> str:
+        """Say what the figure shows, with its numbers."""
+        ranges = [
+            f"{name} from {float(values.min()):.4g} to {float(values.max()):.4g}"
+            for name, values in self.values.items()
         ]
-        return html_page(shown.title, sections)
+        done = f"{self.n_good} of {len(self)} do what was asked and keep every limit"
+        return f"{self.presentation.picture_words}: {done}; {', '.join(ranges)}"
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the table as a data frame; units are in the names of its columns."""
@@ -250,7 +264,7 @@ class CandidateSet:
         words = [("", sentence) for sentence in self.messages]
         shown = [key for key in self.table[0] if key not in self.presentation.hidden][:6]
         first = [
-            (f"design {i}", ", ".join(f"{key} {_cell(row[key])}" for key in shown))
+            (f"design {i}", ", ".join(f"{key} {shown_value(row[key])}" for key in shown))
             for i, row in enumerate(self.table[:5])
         ]
         good = f"{self.n_good} of {len(self)} hit and feasible"
@@ -264,7 +278,3 @@ class CandidateSet:
         """Show the problem and how many candidates do what was asked."""
         unreachable = "; the target cannot be reached" if self.reason else ""
         return f"CandidateSet({self.name}: {self.n_good} of {len(self)} hit and feasible{unreachable})"
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -323,6 +324,8 @@ def test_the_demo_shows_each_use_with_its_figure_on_one_page(folder, monkeypatch
     assert (Path("sciadv-demo") / "reconstruct" / "solution.npz").is_file()
     page = (Path("sciadv-demo") / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 2
+    for name in re.findall(r'<h2[^>]*><a href="([^"]+)"', page):
+        assert (Path("sciadv-demo") / name).is_file()
     assert "4 of 4 designs" in page
 
 

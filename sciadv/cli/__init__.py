@@ -14,6 +14,7 @@ from sciadv.cli import (
     design_command,
     init_command,
     list_command,
+    report_command,
     solve_command,
     train_command,
 )
@@ -54,6 +55,7 @@ app.command("solve")(solve_command.solve)
 app.command("design")(design_command.design)
 app.command("correct")(correct_command.correct)
 app.command("transform")(correct_command.transform)
+app.command("report")(report_command.report)
 app.command("demo")(demo_command.demo)
 app.command("init")(init_command.init)
 app.command("train")(train_command.train)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sciadv.cli.correct_request import Request
-from sciadv.cli.correction_page import assess_cells, correction_page, some_cells
 from sciadv.cli.edge import (
     EXIT_INTERRUPTED,
     Interruption,
+    output_console,
     plain_errors,
+    progress_console,
     say,
     say_error,
     write_whole,
@@ -23,6 +24,7 @@ from sciadv.cli.edge import (
 
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
+    from sciadv.domains.batch_correction.assessment.assess import Assessment
 
 Out = Annotated[
     Path | None,
@@ -95,7 +97,7 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # notes are said below
                 corrector.fit(cells, monitor=monitor)
-            shown = cells if rows is None else some_cells(cells)
+            shown = request.shown(cells, rows)
             corrected = request.corrected(corrector, shown)
         _say_fitted(corrector, cells if rows is None else rows)
         page = _page(request, corrector, shown, corrected, interruption) if report else None
@@ -162,12 +164,32 @@ def _page(
     request: Request, corrector: BatchCorrector, cells: Any, corrected: Any, interruption: Interruption
 ) -> str:
     """Return the report; if it is interrupted, without the assessment."""
+    from sciadv.report.correction_page import assess_cells, correction_page
+
+    def dimly(words: str) -> None:
+        progress_console().print(words, style="dim")
+
+    assessed = None
     try:
         with interruption.may_stop():
-            return correction_page(request, corrector, assess_cells(corrector, cells, corrected))
+            assessed = assess_cells(corrector, cells, corrected, dimly)
+            _say_assessment(assessed.assessment)
     except KeyboardInterrupt:
         say_error("interrupted: the report is without the assessment")
-        return correction_page(request, corrector, None)
+    title = f"Batch correction of {request.data.name}"
+    return correction_page(title, corrector.card(), assessed, command=request.command(corrector))
+
+
+def _say_assessment(assessment: Assessment) -> None:
+    """Print the table of measures and the notes."""
+    from rich.table import Table
+
+    table = Table("", *assessment.numbers, box=None)
+    for row in assessment.rows():
+        table.add_row(*row)
+    output_console().print(table, markup=False)
+    for note in assessment.notes:
+        say(f"note: {note}")
 
 
 def _say_fitted(corrector: BatchCorrector, cells: Any) -> None:

@@ -111,6 +111,12 @@ class Request:
 
         publish(self.out.absolute().parent, build)
 
+    def shown(self, cells: Any, rows: H5adRows | None) -> Any:
+        """Return the cells that the report measures: all, or some of a file that is read in parts."""
+        from sciadv.report.correction_page import some_cells
+
+        return cells if rows is None else some_cells(cells)
+
     def corrected(self, corrector: BatchCorrector, cells: Any) -> Any:
         """Return an AnnData with what is wanted of its cells."""
         from sciadv.domains.batch_correction.reading.cells import EMBEDDING, FACTS

@@ -24,11 +24,16 @@ N_DIGITS, N_DESIGNS, N_CIRCUITS, N_CELLS = 100, 20, 4, 600
 
 @dataclass(frozen=True)
 class Story:
-    """One use as it was shown: its title, what came out in sentences, and the PNG file of its figure."""
+    """One use as it was shown: its title, what came out in sentences, and the folder of its results."""
 
     title: str
     words: tuple[str, ...]
-    figure: Path
+    folder: Path
+
+    @property
+    def figure(self) -> Path:
+        """The PNG file of its figure."""
+        return self.folder / "figure.png"
 
 
 @plain_errors
@@ -57,7 +62,7 @@ def _shown(use: str, out: Path) -> Story:
     say(f"\n{use}")
     began = time.perf_counter()
     story = USES[use](out)
-    say(f"  {time.perf_counter() - began:.0f} s, figure in {story.figure}")
+    say(f"  {time.perf_counter() - began:.0f} s, page in {story.folder / PAGE}")
     return story
 
 
@@ -70,7 +75,7 @@ def reconstruct(out: Path) -> Story:
         "sciadv searches a generator of digits, trained on MNIST, for the bitmaps that explain the counts.",
         f"{len(solution.status)} digits in {solution.seconds:.1f} s; the first: {solution.messages[0]}.",
     )
-    return Story("Reconstruct: handwritten digits from block counts", words, folder / "figure.png")
+    return Story("Reconstruct: handwritten digits from block counts", words, folder)
 
 
 def surface(out: Path) -> Story:
@@ -100,36 +105,46 @@ def circuit(out: Path) -> Story:
 def _designed(title: str, question: str, found: CandidateSet, folder: Path) -> Story:
     """Save designs, and answer a question by what they say of themselves."""
     found.save(folder)
-    return Story(title, (question, *found.messages), folder / "figure.png")
+    return Story(title, (question, *found.messages), folder)
 
 
 def batches(out: Path) -> Story:
     """Take the batch out of simulated counts."""
     from sciadv import BatchCorrector
-    from sciadv.domains.batch_correction import batch_unpredictability, simulate_counts
+    from sciadv.domains.batch_correction import simulate_counts
+    from sciadv.domains.batch_correction.assessment.assess import assess
     from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
     from sciadv.files.page import png
     from sciadv.files.publishing import publish
     from sciadv.files.writing import write_file
+    from sciadv.report.correction_page import Assessed, Maps, correction_page
     from sciadv.report.plotting import plot_maps
 
-    folder = out / "correct"
     cells = simulate_counts(N_CELLS, 200, n_batches=3, n_types=4, seed=0)
     corrector = BatchCorrector(method="adversarial", seed=0)
     corrector.fit(cells.counts, batch=cells.batch)
     codes = {"before": corrector.uncorrected(cells.counts), "after": corrector.embed(cells.counts)}
-    maps = {name: flat_map(code, has_umap=False) for name, code in codes.items()}
-    found = {name: batch_unpredictability(z, cells.batch, cells.cell_type) for name, z in codes.items()}
+    assessment = assess(codes, cells.batch, cells.cell_type, with_scib=False)
+    points = {name: flat_map(code, has_umap=False) for name, code in codes.items()}
     groups = {"batch": cells.batch, "cell type": cells.cell_type}
-    picture = png(plot_maps(maps, groups, what="principal components (SIMULATED counts)"))
-    publish(folder, lambda new: write_file(new / "figure.png", picture))
+    maps = Maps(points, groups, "principal components (SIMULATED counts)")
+    title = "Correct: batches of cells (simulated counts)"
+    page = correction_page(title, corrector.card(), Assessed(assessment, None, maps), command="sciadv demo")
+    picture = png(plot_maps(maps.points, maps.groups, what=maps.what))
+
+    def build(new: Path) -> None:
+        write_file(new / "figure.png", picture)
+        write_file(new / PAGE, page)
+
+    publish(out / "correct", build)
+    found = {name: numbers["unpredictability"] for name, numbers in assessment.numbers.items()}
     words = (
         f"SIMULATED counts of {N_CELLS} cells in 3 batches. An encoder plays against a discriminator that "
         "looks for the batch; no cell types are given.",
         f"Batch unpredictability within cell types (0: found at once, 1: found no better than by chance): "
         f"{found['before']:.2f} before, {found['after']:.2f} after.",
     )
-    return Story("Correct: batches of cells (simulated counts)", words, folder / "figure.png")
+    return Story(title, words, out / "correct")
 
 
 USES: dict[str, Callable[[Path], Story]] = {
@@ -141,18 +156,20 @@ USES: dict[str, Callable[[Path], Story]] = {
 
 
 def write_page(stories: list[Story], out: Path) -> None:
-    """Write the page that shows all uses; it needs no other file."""
-    from sciadv.files.page import escape, html_page, image
+    """Write the page that shows all uses and leads to the page of each; its figures are part of it."""
+    from sciadv.files.html.page_parts import download
+    from sciadv.files.html.template import render
+    from sciadv.files.reading import read_bytes
     from sciadv.files.writing import write_file
 
-    sections = ["<h1>sciadv: four uses of one search</h1>"]
-    for story in stories:
-        body = "".join(f"<p>{escape(sentence)}</p>" for sentence in story.words)
-        sections.append(f"<h2>{escape(story.title)}</h2>{body}{image(_picture(story), story.title)}")
-    write_file(out / PAGE, html_page("sciadv demo", sections))
-
-
-def _picture(story: Story) -> bytes:
-    from sciadv.files.reading import read_bytes
-
-    return read_bytes(story.figure, advice="run the demo again")
+    uses = [
+        {
+            "title": story.title,
+            "words": story.words,
+            "page": f"{story.folder.name}/{PAGE}",
+            "picture": download("figure.png", read_bytes(story.figure, advice="run the demo again")).uri,
+            "alt": f"{story.title}. {story.words[-1]}",
+        }
+        for story in stories
+    ]
+    write_file(out / PAGE, render("demo.html.j2", {"title": "sciadv: four uses of one search", "uses": uses}))

@@ -1,10 +1,8 @@
-"""A page that needs no other file: HTML with its figures in it, tables, and plain values as JSON."""
+"""What pages and folders of results hold: plain values as JSON and CSV, figures as PNG and SVG."""
 
 from __future__ import annotations
 
-import base64
 import csv
-import html
 import io
 import json
 import math
@@ -12,7 +10,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sciadv.files.writing import write_file
 
@@ -52,27 +50,29 @@ def write_page(folder: Path, summary: object, picture: bytes, page: str) -> None
     write_file(folder / "report.html", page)
 
 
-def html_page(title: str, sections: Iterable[str]) -> str:
-    """Return a whole page from its title (plain text) and its sections (HTML)."""
-    return _PAGE.format(title=escape(title), body="\n".join(sections))
-
-
-def escape(text: str) -> str:
-    """Return plain text as HTML."""
-    return html.escape(text, quote=True)
-
-
-def html_table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> str:
-    """Return rows of plain text as an HTML table."""
-    top = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>" if head else ""
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table>{top}{body}</table>"
-
-
 def png(figure: Figure, *, dpi: float | None = None) -> bytes:
     """Return a figure as a PNG file's bytes, with so many dots an inch; None for the figure's own."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi="figure" if dpi is None else dpi)
+    return buffer.getvalue()
+
+
+def gray_png(levels: Any) -> bytes:
+    """Return grey levels ``(height, width)`` or colours ``(height, width, 3)``, uint8, as a PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as the text of an SVG file: transparent, its words as text, the same each time."""
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "sciadv"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return buffer.getvalue()
 
 
@@ -90,40 +90,3 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> st
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def image(picture: bytes, words: str) -> str:
-    """Return a PNG as an HTML image that holds it, described in words."""
-    return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
-
-
-def download(name: str, text: str) -> str:
-    """Return a link that saves a text, which the page itself holds, as a file."""
-    held = base64.b64encode(text.encode()).decode()
-    return f'<a download="{escape(name)}" href="data:text/plain;base64,{held}">{escape(name)}</a>'
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff }}
-body {{ max-width: 1100px; margin: 2em auto; padding: 0 1em }}
-h1 {{ font-size: 1.5em }} h2 {{ font-size: 1.15em; margin-top: 2em }}
-img {{ max-width: 100% }} .pair img {{ max-width: 49% }}
-table {{ border-collapse: collapse }}
-td, th {{ padding: .25em .9em .25em 0; text-align: left; vertical-align: top }}
-td, th {{ border-bottom: 1px solid #e4e4e4; overflow-wrap: anywhere }}
-td:first-child {{ color: #666; white-space: nowrap; overflow-wrap: normal }}
-pre {{ background: #f4f4f4; padding: .8em; overflow-x: auto }}
-.warning {{ background: #fff1e0; border-left: 4px solid #d9722e; padding: .5em 1em }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""

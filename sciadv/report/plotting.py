@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,8 @@ from sciadv.drawing.panels import (
     real_values,
     row_height,
 )
+from sciadv.report.measurements import worst_first
+from sciadv.report.palettes import BATCHES, LABELS, group_colours
 from sciadv.solution import SHORT
 from sciadv.solution.solution_pictures import draw_results, plot_history, plot_restarts, status_counts
 from sciadv.solvers.latent.scoring import noise_threshold
@@ -53,7 +56,7 @@ _MOST_NAMED = 20
 
 
 def plot_solution(problem: Problem, solution: Solution, *, n_examples: int = 10) -> Figure:
-    """Draw the first measurements of a solved problem, a column each.
+    """Draw the worst measurements of a solved problem, a column each.
 
     The rows are the measurements, the reconstruction (and the truth where it is known), the prediction and
     the residual. Vectors and complex data are drawn as lines, complex ones by their modulus.
@@ -65,10 +68,14 @@ def plot_solution(problem: Problem, solution: Solution, *, n_examples: int = 10)
     solution
         What was found.
     n_examples
-        Columns at most.
+        Columns at most; measurements that were not explained come first (`measurements.worst_first`).
     """
-    shown = replace(solution, measurements=problem.measurements)
-    return draw_results(shown, n_examples=n_examples, truth=problem.truth, name=problem.name)
+    shown = worst_first(solution)[:n_examples]
+    some = replace(solution, measurements=problem.measurements)[shown]
+    truth = None if problem.truth is None else problem.truth[shown]
+    n, n_all = len(shown), problem.n_problems
+    name = problem.name if n == n_all else f"{problem.name}, the {n} worst of {n_all} measurements"
+    return draw_results(some, n_examples=n, truth=truth, name=name, numbers=shown)
 
 
 def plot_samples(prior: Prior, *, n_rows: int = 6, n_columns: int = 12, seed: int = 0) -> Figure:
@@ -109,8 +116,8 @@ def plot_misfit(problem: Problem, solution: Solution, *, ax: Axes | None = None)
     axis.hist(misfit, bins=min(40, max(8, len(misfit) // 8)), color=BLUE, edgecolor="white", linewidth=0.5)
     if problem.likelihood.has_noise_level:
         level = noise_threshold(problem)
-        axis.axvline(level, color=ORANGE, linestyle="--", label=f"noise level: explained below {level:.3g}")
-        axis.legend(frameon=False, fontsize=8)
+        axis.axvline(level, color=ORANGE, linestyle="--")
+        axis.set_title(f"dashed: the noise level, explained below {level:.3g}", fontsize=9)
     axis.set_xlabel(f"misfit [{solution.unit}]")
     axis.set_ylabel("measurements")
     open_frame(axis)
@@ -125,7 +132,7 @@ def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: s
     maps
         ``(cells, 2)`` by title.
     groups
-        Names ``(cells,)`` by what they name.
+        Names ``(cells,)`` by what they name; the first, batches, in other colours than the second, labels.
     what
         What the axes are, for the first panel.
     """
@@ -134,11 +141,18 @@ def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: s
     grid = figure.subplots(len(groups), len(maps), squeeze=False)
     order = np.random.default_rng(0).permutation(n_cells)  # so that no group hides another
     size = float(np.clip(6000 / n_cells, 1.0, 14.0))
-    for axes, (words, names) in zip(grid, groups.items(), strict=True):
+    palettes = cycle((BATCHES, LABELS))
+    for axes, (words, names), palette in zip(grid, groups.items(), palettes, strict=False):
         known, numbers = np.unique(names, return_inverse=True)
-        colours = _palette(len(known))
+        colours = group_colours(len(known), palette)
         for axis, points in zip(axes, maps.values(), strict=True):
-            axis.scatter(*points[order].T, s=size, color=colours[numbers[order]], linewidths=0)
+            axis.scatter(
+                *points[order].T,
+                s=size,
+                color=colours[numbers[order]],
+                linewidths=0,
+                rasterized=True,
+            )
             axis.set(xticks=[], yticks=[])
         axes[0].set_ylabel(words)
         if len(known) <= _MOST_NAMED:
@@ -149,11 +163,3 @@ def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: s
         axis.set_title(title, fontsize=11)
     grid[-1, 0].set_xlabel(what, fontsize=8)
     return figure
-
-
-def _palette(n: int) -> Array:
-    """Return `n` colours ``(n, 4)`` that set groups apart."""
-    from matplotlib import colormaps
-
-    colours: Array = colormaps["tab10" if n <= 10 else "tab20"](np.arange(n) % (10 if n <= 10 else 20))
-    return colours

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,12 @@ def status_counts(solution: SolutionRows) -> str:
 
 
 def draw_results(
-    solution: SolutionRows, *, n_examples: int = 10, truth: Tensor | None = None, name: str = ""
+    solution: SolutionRows,
+    *,
+    n_examples: int = 10,
+    truth: Tensor | None = None,
+    name: str = "",
+    numbers: Sequence[int] = (),
 ) -> Figure:
     """Draw the first measurements, a column each: data, answer, spread, prediction and residual.
 
@@ -49,8 +54,13 @@ def draw_results(
         The true candidates ``(batch, *in_shape)`` where they are known.
     name
         Of the problem, for the heading.
+    numbers
+        Of the measurements, for the titles of the columns; none if they are the first.
     """
     n = min(n_examples, len(solution))
+    titles = _titles(solution, n)
+    if numbers:
+        titles = [f"number {row}\n{title}" for row, title in zip(numbers, titles, strict=False)]
     found = [PanelRow("found x", as_numbers(solution.x[:n]), "candidate")]
     if truth is not None:
         found.append(PanelRow("true x", as_numbers(truth[:n]), "candidate"))
@@ -58,7 +68,7 @@ def draw_results(
         found.append(PanelRow("spread of x", as_numbers(solution.posterior.standard_deviation[:n]), "spread"))
     data = _data_rows(solution, n)
     rows = [*data[:-2], *found, *data[-2:]] if len(data) > 1 else [*found, *data]
-    return draw_rows(rows, titles=_titles(solution, n), heading=_heading(solution, name))
+    return draw_rows(rows, titles=titles, heading=_heading(solution, name))
 
 
 def draw_residuals(solution: SolutionRows, n_examples: int = 10) -> Figure:

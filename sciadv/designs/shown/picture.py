@@ -58,6 +58,8 @@ def draw_designs(designs: CandidateSet, aim: Aim, *, n_map: int = 160, most_line
         _draw_front(right, designs, aim, good)
     else:
         _draw_values(right, designs, (*aim.objectives, *aim.wishes)[0], good)
+    if any(axes.get_legend_handles_labels()[0] for axes in (left, right)):
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     return figure
 
 
@@ -93,7 +95,6 @@ def _draw_places(axes: Axes, designs: CandidateSet, aim: Aim, good: np.ndarray) 
             axis.set_minor_formatter(NullFormatter())
         if variable.choices:
             axis.set_ticks(range(len(variable.choices)), variable.choices)
-    axes.legend(loc="lower right", fontsize=8)
 
 
 def _grid(aim: Aim, n: int) -> Evaluated:
@@ -168,7 +169,6 @@ def _draw_front(axes: Axes, designs: CandidateSet, aim: Aim, good: np.ndarray) -
         if mask.any():
             axes.scatter(x[mask], y[mask], s=24, color=colour, label=label)
     axes.set(xlabel=f"{_named(first)} ({first.direction})", ylabel=f"{_named(second)} ({second.direction})")
-    axes.legend(fontsize=8)
 
 
 def _draw_values(axes: Axes, designs: CandidateSet, wish: Wish, good: np.ndarray) -> None:
@@ -178,7 +178,6 @@ def _draw_values(axes: Axes, designs: CandidateSet, wish: Wish, good: np.ndarray
     bottom, top = _ends(values, wish)
     if not wish.direction:
         axes.axhspan(max(wish.low, bottom), min(wish.high, top), color=_BLUE, alpha=0.15, label="asked for")
-        axes.legend(loc="upper right", fontsize=8)
     axes.scatter(order[good], values[good], s=22, color=_ORANGE, zorder=3)
     axes.scatter(order[~good], values[~good], s=22, color="black", zorder=3)
     axes.set(xlabel="design", ylabel=_named(wish), ylim=(bottom, top))

@@ -119,6 +119,7 @@ def test_a_set_writes_what_it_promises(designs, tmp_path):
     assert summary["n_showing"] == int(designs.hit.sum())
     page = (folder / "report.html").read_text()
     assert "data:image/png" in page
+    assert "<svg" in page
     assert "show bistability" in page
 
 
