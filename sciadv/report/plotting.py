@@ -74,7 +74,7 @@ def plot_solution(problem: Problem, solution: Solution, *, n_examples: int = 10)
     some = replace(solution, measurements=problem.measurements)[shown]
     truth = None if problem.truth is None else problem.truth[shown]
     n, n_all = len(shown), problem.n_problems
-    name = problem.name if n == n_all else f"{problem.name}, the {n} worst of {n_all} measurements"
+    name = problem.name if n == n_all else f"{problem.name}, {status_counts(solution)}; the {n} worst"
     return draw_results(some, n_examples=n, truth=truth, name=name, numbers=shown)
 
 
