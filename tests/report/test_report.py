@@ -65,7 +65,7 @@ def parsed(page):
 def test_the_report_is_self_contained(problem, solution):
     html = report_html(problem, solution, RUN)
     page = parsed(html)
-    assert sum(tag == "svg" for tag, _ in page.tags) == 3
+    assert sum(tag == "svg" for tag, _ in page.tags) == 4
     addresses = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
