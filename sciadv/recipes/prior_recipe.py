@@ -53,7 +53,8 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
         prior = replace(
             prior, moments=moments if unit is data.train else image_moments(data.train, shrink=is_held_out)
         )
-        facts = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"} | _best(training)
+        spent = f"{training.cpu_seconds:.0f}"
+        facts = {"training": spec.schedule.in_words(), "training_cpu_seconds": spent} | _best(training)
         write_prior(recipe, prior, data, classifier, folder, facts=facts)
 
     return Job(training, write)

@@ -141,7 +141,8 @@ def spatial_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa
 
     def write(folder: Path) -> None:
         prior = training.prior(name=recipe.name).to("cpu")
-        facts = {"training_cpu_seconds": f"{training.cpu_seconds:.0f}"}
+        spent = f"{training.cpu_seconds:.0f}"
+        facts = {"training": spec.schedule.in_words(), "training_cpu_seconds": spent}
         write_spatial_prior(recipe, prior, patches, folder, facts=facts)
 
     return Job(training, write)

@@ -154,6 +154,7 @@ TOLERANCES: dict[str, dict[str, float]] = {
         "accuracy, adversarial training, clean": 0.1,
         "accuracy, adversarial training, attacked by 0.15": 0.5,
     },
+    "22_information": {"bound on the information [nats]": 0.1},
 }
 
 

@@ -87,3 +87,18 @@ class PriorSchedule:
         """Return the divergence's weight in the ELBO of a step."""
         weight = min(1.0, (n_done + 1) / max(1, self.divergence_steps))
         return weight * self.game_divergence if n_done >= self.elbo_steps else weight
+
+    def in_words(self) -> str:
+        """Say what the steps are of, and which share of them is the game: a line of a prior's card.
+
+        Examples
+        --------
+        >>> PriorSchedule(elbo_steps=900, game_steps=100).in_words()
+        '900 steps of the ELBO of an autoencoder, 100 of the game (10 %)'
+        """
+        total = self.elbo_steps + self.game_steps + self.estimate_steps
+        game = f"{self.game_steps} of the game ({100 * self.game_steps / max(total, 1):.0f} %)"
+        parts = [f"{self.elbo_steps} steps of the ELBO of an autoencoder"]
+        parts += [game if self.game_steps else "no game"]
+        parts += [f"{self.estimate_steps} of the encoder on linear estimates"] if self.estimate_steps else []
+        return ", ".join(parts)
