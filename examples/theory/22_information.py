@@ -13,8 +13,7 @@ with Q taught by labels of the real data too.
 **What to see:** eight Gaussians on a ring, a colour for each value of the code. With the term the bound reaches
 :math:`H(c) = \ln 8`: each value makes its own mode.
 
-X. Chen et al., *InfoGAN*, NeurIPS 2016, Eq. 5; A. Odena et al., *Conditional image synthesis with auxiliary
-classifier GANs*, ICML 2017.
+X. Chen et al., *InfoGAN*, NeurIPS 2016, Eq. 5; A. Odena et al., *Conditional image synthesis*, ICML 2017.
 """
 
 import argparse
@@ -34,8 +33,7 @@ from sciadv.trainings.stacked import ring
 
 
 def perceptron(n_in: int, n_out: int, draw: torch.Generator) -> nn.Sequential:
-    act = nn.LeakyReLU(0.2)
-    net = nn.Sequential(nn.Linear(n_in, 96), act, nn.Linear(96, 96), act, nn.Linear(96, n_out))
+    net = nn.Sequential(nn.Linear(n_in, 96), nn.ReLU(), nn.Linear(96, 96), nn.ReLU(), nn.Linear(96, n_out))
     for layer in net[::2]:
         nn.init.normal_(layer.weight, std=(2 / layer.in_features) ** 0.5, generator=draw)
     return net
@@ -55,8 +53,8 @@ def play(weight: float, steps: int, seed: int = 0) -> tuple[Tensor, Tensor, floa
     batch: dict[str, Tensor] = {}
 
     def sample() -> None:
-        z, code = latents(128, draw)
-        batch.update(real=data(128, draw), z=z, code=code)
+        batch["z"], batch["code"] = latents(128, draw)
+        batch["real"] = data(128, draw)
 
     def generator_loss() -> Tensor:
         fake = G(batch["z"])
@@ -69,15 +67,14 @@ def play(weight: float, steps: int, seed: int = 0) -> tuple[Tensor, Tensor, floa
         loss = loss + R1(0.1)(D, real, fake) + R2(0.1)(D, real, fake)
         return loss + cross_entropy(Q(fake), batch["code"])
 
-    players = list(G.parameters()), [*D.parameters(), *Q.parameters()]
-    game, update = FunctionGame(players, (generator_loss, discriminator_loss), sample), Alternating()
+    players, update = (list(G.parameters()), [*D.parameters(), *Q.parameters()]), Alternating()
+    game = FunctionGame(players, (generator_loss, discriminator_loss), sample)
     optimizers = tuple(torch.optim.Adam(player, 1e-3, betas=(0.0, 0.99)) for player in players)
     state = update.init(game)
     for _ in range(steps):
         state = update.step(game, optimizers, state)
     z, code = latents(2000, draw)
-    x = G(z).detach()
-    return x, code, math.log(8) - cross_entropy(Q(x), code).item()
+    return G(z).detach(), code, math.log(8) - cross_entropy(Q(G(z)), code).item()
 
 
 def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
@@ -86,7 +83,7 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
     _, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained", sharex=True, sharey=True)
     for axis, (weight, (x, code, bound)) in zip(axes, found.items()):
         axis.scatter(*x.T, c=code, s=4, cmap="tab10")
-        words = "with the information term" if weight else "without it"
+        words = "with the term" if weight else "without the term"
         axis.set(title=f"{words}: I $\\geq$ {bound:.2f} nats", xlabel="x", ylabel="y", aspect="equal")
     return {"bound on the information [nats]": (found[1.0][2], math.log(8))}
 
