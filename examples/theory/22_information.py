@@ -10,8 +10,8 @@ minimises its own loss minus a lower bound on the mutual information,
 Without labels the code then stands for the modes of the data. ACGAN's auxiliary classifier is the same term,
 with Q taught by labels of the real data too.
 
-**What to see:** eight Gaussians on a ring, a colour for each value of the code. With the term the bound reaches
-:math:`H(c) = \ln 8`: each value makes its own mode.
+**What to see:** eight Gaussians on a ring, a colour for each value of the code. With the term the bound
+reaches :math:`H(c) = \ln 8`: each value makes its own mode.
 
 X. Chen et al., *InfoGAN*, NeurIPS 2016, Eq. 5; A. Odena et al., *Conditional image synthesis*, ICML 2017.
 """
@@ -81,7 +81,7 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
     steps = 250 if quick else 1500
     found = {weight: play(weight, steps) for weight in (0.0, 1.0)}
     _, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained", sharex=True, sharey=True)
-    for axis, (weight, (x, code, bound)) in zip(axes, found.items()):
+    for axis, (weight, (x, code, bound)) in zip(axes, found.items(), strict=True):
         axis.scatter(*x.T, c=code, s=4, cmap="tab10")
         words = "with the term" if weight else "without the term"
         axis.set(title=f"{words}: I $\\geq$ {bound:.2f} nats", xlabel="x", ylabel="y", aspect="equal")
