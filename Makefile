@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint map mutations bench clean
+.PHONY: demo test lint map mutations bench docs clean
 
 demo: .venv/.installed
 	$(BIN)/sciadv demo
@@ -26,10 +26,14 @@ mutations: .venv/.installed
 bench: .venv/.installed
 	$(BIN)/sciadv bench compressed-sensing --quick
 
+docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[docs]'
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
+
 .venv/.installed: pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[test]'
 	touch $@
 
 clean:
-	rm -rf .venv .runs dist
+	rm -rf .venv .runs dist docs/_build docs/api docs/gallery
