@@ -149,5 +149,5 @@ def _plot_designs(prior: Prior, spec: DesignRecipe) -> Figure:
         x = prior(z).detach()
         axes.scatter(x[:, 0], x[:, min(1, x.shape[1] - 1)], s=12, label=f"target {goal:.3g}")
     axes.set(xscale="log", yscale="log", xlabel="first design variable", ylabel="second design variable")
-    axes.legend(loc="best", fontsize=8)
+    figure.legend(loc="outside right upper", fontsize=8)
     return figure

@@ -157,7 +157,8 @@ def _paired(
     panels = _panels(runs, order[:1])
     shown = order[: frames_that_fit(len(order), sum(panel.n_bytes for panel in panels))]
     links = {row: place for place, row in enumerate(shown)}
-    words = [[f"{name}: {shown_value(value)}" for name, value in rows[row].items()] for row in shown]
+    reported = list(columns)[1:]
+    words = [[f"{name}: {shown_value(rows[row][name])}" for name in reported] for row in shown]
     listed = order[:most]
     verdicts = _verdicts(runs, misfits)
     return {
@@ -199,13 +200,22 @@ def _panels(
 def _verdicts(
     runs: Sequence[SavedRun],
     misfits: Array,
+    *,
+    margin: float = 0.01,
 ) -> list[str]:
-    """Say how many measurements each other run explains better than the first, and worse."""
+    """Say how many measurements each other run explains better than the first, and worse.
+
+    A misfit that differs by less than `margin` of the first's is the same: searches stop before the last
+    digit.
+    """
     first, *others = runs
     lines = []
     for run, misfit in zip(others, misfits[1:], strict=True):
-        lower, higher = int((misfit < misfits[0]).sum()), int((misfit > misfits[0]).sum())
-        counts = f"for {lower} of {len(misfit)} measurements, a higher one for {higher}"
+        change = misfit - misfits[0]
+        least = margin * np.abs(misfits[0])
+        lower = int((change < -least).sum())
+        higher = int((change > least).sum())
+        counts = f"by over {margin:.0%} for {lower} of {len(misfit)} measurements, a higher one for {higher}"
         medians = f"medians {np.median(misfit):.3g} and {np.median(misfits[0]):.3g}"
         lines.append(f"{run.name} has a lower misfit than {first.name} {counts}; {medians}.")
     return lines
@@ -235,8 +245,9 @@ def _different(runs: Sequence[SavedRun]) -> Table:
     """Return the facts of the runs, those that differ first and marked."""
     flat = [run.flat() for run in runs]
     names = list(dict.fromkeys(name for facts in flat for name in facts))
-    rows = [[name, *(facts.get(name, "") for facts in flat)] for name in names]
-    differs = [any(value != row[1] for value in row[2:]) for row in rows]
+    found = [[facts.get(name, "") for facts in flat] for name in names]
+    differs = [any(value != values[0] for value in values[1:]) for values in found]
+    rows = [[name, *map(shown_value, values)] for name, values in zip(names, found, strict=True)]
     order = sorted(range(len(rows)), key=lambda place: not differs[place])
     head = ("fact", *(run.name for run in runs))
     marked = [differs[place] for place in order]

@@ -56,7 +56,8 @@ def draw_network(axes: Axes, x: Tensor) -> None:
     size = max(3.0, 8 * part)
     for i, (px, py) in enumerate(places):
         axes.scatter(px, py, s=190 * part, color=_COLOURS[i % len(_COLOURS)], zorder=3)
-        axes.text(px, py, gene_name(i), color="white", ha="center", va="center", fontsize=size, zorder=4)
+        # Not quite white, which pages turn into their own colour: the letters stand on the genes' colours.
+        axes.text(px, py, gene_name(i), color="#fffffe", ha="center", va="center", fontsize=size, zorder=4)
     axes.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
     axes.set_axis_off()
 

@@ -61,5 +61,6 @@ def plot_hysteresis(
         width = float(measured["hysteresis_width"][k])
         panel.set_title(f"{k}: {width:.1f} decades" if width > 0 else f"{k}: no closed loop", fontsize=8)
         panel.tick_params(labelsize=6)
-    figure.axes[0].legend(frameon=False, fontsize=7)
+    named = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside upper right", ncols=2, frameon=False, fontsize=7)
     return figure

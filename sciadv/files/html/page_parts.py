@@ -29,7 +29,7 @@ class Picture:
     caption
         The line below it.
     width
-        Natural width [pixels]; on a narrower screen it is scrolled, down to half of it.
+        Natural width [pixels]; it shrinks to six tenths of it on a narrower screen, and is scrolled there.
     """
 
     drawing: Markup

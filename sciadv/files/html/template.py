@@ -62,12 +62,14 @@ def shown_value(value: object) -> str:
 
     Examples
     --------
-    >>> [shown_value(value) for value in (0.123456, True, [1, 2.5], {"a": 1}, None, "")]
-    ['0.1235', 'yes', '1, 2.5', 'a: 1', 'none', 'none']
+    >>> [shown_value(value) for value in (0.123456, 12345.0, True, [1, 2.5], {"a": 1}, None, "")]
+    ['0.1235', '12345', 'yes', '1, 2.5', 'a: 1', 'none', 'none']
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e6:
+            return str(int(value))
         return f"{value:.4g}" if isfinite(value) else "not finite"
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {shown_value(item)}" for key, item in value.items()) or "none"
