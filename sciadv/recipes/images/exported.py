@@ -14,7 +14,8 @@ from sciadv.data.watermark import Watermark
 from sciadv.errors import InputError
 from sciadv.files.folders import as_path
 from sciadv.files.publishing import publish
-from sciadv.files.reading import parsing
+from sciadv.files.reading import parsing, read_bytes
+from sciadv.files.texts import parse_json
 from sciadv.files.writing import write_file
 from sciadv.prior import Prior
 
@@ -104,13 +105,15 @@ def read_origin(path: Path | str) -> dict[str, object]:
     from PIL import Image
 
     file = as_path(path)
-    with parsing(file, "an image", "Give a PNG file."), Image.open(file) as image:
+    advice = "Give a PNG file."
+    raw = io.BytesIO(read_bytes(file, advice=advice))
+    with parsing(file, "an image", advice), Image.open(raw) as image:
         text = getattr(image, "text", {}).get(_TEXT)
     if text is None:
         raise InputError(
             f"{file} does not say where it comes from; its text may have been removed: read its watermark"
         )
-    origin: dict[str, object] = json.loads(text)
+    origin: dict[str, object] = parse_json(text, file=str(file), advice=advice)
     return origin
 
 
