@@ -100,7 +100,7 @@ class Prior(Described):
             own["encoder"] = private_copy(self.encoder, f"the encoder {who}")
         for part, kind in {"moments": Moments, "residual": Residual, "factory": Factory}.items():
             if getattr(self, part) is not None:
-                as_one_of(getattr(self, part), f"{part} {who}", kind, f"of type {kind.__name__}, or None")
+                as_one_of(getattr(self, part), f"{part} {who}", kind, f"{kind.__name__} or None")
         for name, value in own.items():
             object.__setattr__(self, name, value)  # frozen
 

@@ -48,7 +48,7 @@ def advice() -> dict[str, str]:
     found = {}
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
-        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", text):
+        for option in re.findall(r"(?<!var\()(?<![\w-])--[a-z][a-z-]*[a-z]", text):
             found[option] = file.name
     return found
 

@@ -82,7 +82,7 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
     axes.legend()
     return {
         "objective of the trained critic less |g|": (float(w @ g - g.norm()), 0.0),
-        "p-values uniform, KS test (1: yes)": (float(kstest(right, "uniform").pvalue >= 0.01), 1.0),
+        "p-values uniform, KS test (1: yes)": (float(kstest(right.numpy(), "uniform").pvalue >= 0.01), 1.0),
         "share rejected at 5 %": (float((right < 0.05).double().mean()), 0.05),
         "share rejected at 5 %, Laplace data": (float((wrong < 0.05).double().mean()), 1.0),
     }

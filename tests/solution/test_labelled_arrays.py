@@ -95,7 +95,9 @@ def test_a_zarr_folder_is_not_written_over(tmp_path):
 def test_a_csv_file_is_the_table(tmp_path):
     pandas = pytest.importorskip("pandas")
     whole = full_solution()
-    read = pandas.read_csv(whole.export(tmp_path / "answer.csv"), index_col="measurement")
+    read = pandas.read_csv(
+        whole.export(tmp_path / "answer.csv"), index_col="measurement", float_precision="round_trip"
+    )
     assert np.array_equal(read["misfit [sigma]"].astype(np.float32), whole.misfit.numpy())
 
 
