@@ -98,16 +98,16 @@ class Watermark:
         original = x.flatten(1).double().cpu()
         marked = (original * 255).round() / 255
         draw = torch.Generator().manual_seed(0)
+        wrong = (self._bits_of(marked, P) != bits).any(1)
         for _ in range(self.n_rounds):
-            wrong = (self._bits_of(marked, P) != bits).any(1)
             if not wrong.any():
-                return marked.to(x.dtype).reshape(x.shape).to(x.device)
+                break
             marked[wrong] = self._moved(original[wrong], P, bits, draw)
-        n_wrong = int((self._bits_of(marked, P) != bits).any(1).sum())
-        if n_wrong:
+            wrong = (self._bits_of(marked, P) != bits).any(1)
+        if wrong.any():
             raise InputError(
-                f"{n_wrong} of {len(x)} images do not hold {len(bits)} bits; write fewer bytes, or take a "
-                f"larger step"
+                f"{int(wrong.sum())} of {len(x)} images do not hold {len(bits)} bits; write fewer bytes, or "
+                f"take a larger step"
             )
         return marked.to(x.dtype).reshape(x.shape).to(x.device)
 
