@@ -154,7 +154,9 @@ def export(solution: SolutionRows, path: Path) -> Path:
         The ending is another one, or a package that writes it is not installed.
     """
     if path.suffix == ".csv":
-        return write_file(path, as_frame(solution).to_csv())
+        with np.printoptions(legacy=False):  # ODL sets NumPy's old printing, which drops digits
+            table = as_frame(solution).to_csv()
+        return write_file(path, table)
     if path.suffix not in {".nc", ".zarr"}:
         raise InputError(f"{path} has to end in .nc (NetCDF), .zarr or .csv; for all bits take `save`")
     dataset = _without_complex(as_dataset(solution))
