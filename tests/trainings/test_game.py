@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import TypeCheckError
 from torch import Tensor, nn
 
 from sciadv.errors import InputError, UnknownNameError
@@ -156,8 +155,8 @@ def test_a_user_plugs_in_every_part_of_their_own() -> None:
         ({"penalties": "r1"}, InputError, r"write \['r1'\]"),
         ({"update": "adam"}, UnknownNameError, "no update"),
         ({"update": "one-pass"}, InputError, "gradient reversal"),
-        ({"update": object()}, (InputError, TypeCheckError), "update"),  # tests check types at run time
-        ({"penalties": [len]}, (InputError, TypeCheckError), "penalt"),
+        ({"update": object()}, InputError, "update"),
+        ({"penalties": [len]}, InputError, "penalt"),
         ({"augment": "flip"}, UnknownNameError, "diffaugment"),
         ({"n_latent": None}, InputError, "give n_latent"),
         ({"ema": 1.0}, InputError, "ema must be"),

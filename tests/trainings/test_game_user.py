@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import config
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
@@ -97,8 +96,7 @@ def test_data_and_networks_that_do_not_fit_are_refused_before_a_step(settings, d
     assert played.n_done == 0
 
 
-def test_an_array_gets_a_sentence(monkeypatch) -> None:
-    monkeypatch.setattr(config, "jaxtyping_disable", True)  # a user's annotations are not checked
+def test_an_array_gets_a_sentence() -> None:
     with pytest.raises(InputError, match=r"these are a ndarray; for an array, torch.from_numpy"):
         game().fit(points().numpy(), steps=2)
 

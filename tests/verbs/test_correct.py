@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from jaxtyping import config
 
 from sciadv import Gaussian, Prior, Problem
 from sciadv.domains.batch_correction import BatchCorrector, simulate_counts
@@ -15,12 +14,6 @@ from sciadv.files.folders import find_entry
 from sciadv.verbs.correct import correct
 
 NAME = "pbmc-correction"
-
-
-@pytest.fixture(autouse=True)
-def unchecked_annotations(monkeypatch):
-    """The arguments of a user are not checked against annotations."""
-    monkeypatch.setattr(config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from jaxtyping import config
 
 import sciadv
 from sciadv.errors import InputError, UnknownNameError
@@ -13,12 +12,6 @@ from sciadv.files.folders import find_entry
 
 NAME = "nanotexture-friction"
 TARGET = {"friction_coefficient": 0.1}
-
-
-@pytest.fixture(autouse=True)
-def unchecked_annotations(monkeypatch):
-    """The arguments of a user are not checked against annotations."""
-    monkeypatch.setattr(config, "jaxtyping_disable", True)
 
 
 def test_a_name_a_path_and_a_problem_give_the_same_designs():

@@ -72,6 +72,12 @@ class SeenThrough:
         values, vectors = torch.linalg.eigh(self.matrix @ self.crossed)
         return values.clamp_min(0), vectors
 
+    @cached_property
+    def precision(self) -> Tensor:
+        """``(A C A' + I)^-1``, of scaled data ``(measurements, measurements)``."""
+        values, vectors = self.spectrum
+        return vectors / (values + 1) @ vectors.T
+
     @property
     def shifts(self) -> list[tuple[int, int]]:
         """Pixels down and right by which images are moved; none for other than images."""
@@ -113,13 +119,11 @@ class SeenThrough:
     def features(self, measurements: Tensor) -> Tensor:
         """Return the numbers of measurements ``(batch, features)``, in double precision."""
         data = self.scaled(measurements)
-        values, vectors = self.spectrum
         left = data - self.matrix @ self.mean
         moves = self.move_gains(data).asinh()
         parts = [self._bands(self.white(data)), self._gains(data), moves, moves.sort(1).values[:, -1:]]
-        inverse = vectors / (values + 1) @ vectors.T
-        score = left @ inverse
-        parts.append(_tails(score / inverse.diagonal().sqrt()))
+        score = left @ self.precision
+        parts.append(_tails(score / self.precision.diagonal().sqrt()))
         parts.append(self._values(self.mean + score @ self.crossed.T))
         return torch.cat(parts, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from sciadv.errors import GeneratorError
 from sciadv.forward.autodiff import forward_mode
 from sciadv.likelihood import as_data, real_view
+from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers.linear.latent_products import LatentProducts
 
@@ -41,6 +43,27 @@ def push_unit_tangents(function: Callable[[Tensor], Tensor], z: Tensor) -> tuple
     return value, tangents
 
 
+@dataclass(frozen=True)
+class Tangents:
+    """Candidates ``x = G(z)`` ``(rows, *out_shape)`` and ``dG/dz`` ``(latent, rows, *out_shape)``."""
+
+    x: Tensor
+    tangents: Tensor
+
+
+def generator_tangents(prior: Prior, z: Tensor) -> tuple[Tangents, ...]:
+    """Return the generator's values and tangents at latents ``(rows, latent)``, in parts of a bounded memory.
+
+    Raises
+    ------
+    RuntimeError, NotImplementedError
+        A layer of the generator has no forward mode (errors of torch).
+    """
+    chunk = max(1, MAX_TANGENTS // z.shape[1])
+    with torch.no_grad():
+        return tuple(Tangents(*push_unit_tangents(prior, part)) for part in torch.split(z, chunk))
+
+
 def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
     """Return ``dF(G(z))/dz`` ``(rows, measurements, latent)``, complex data as two real numbers.
 
@@ -49,31 +72,37 @@ def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
     forward mode, by reverses; and so where a nonlinear operator has many times fewer measurements than there
     are latents.
     """
-    is_few = 4 * problem.n_measurements <= z.shape[1]
-    if is_few and not problem.forward.is_linear and not problem.measurements.is_complex():
+    if is_quicker_by_rows(problem):
         return _by_rows(problem, LatentProducts(problem, z))
     chunk = max(1, MAX_TANGENTS // z.shape[1])
     parts = torch.split(z, chunk)
     try:
-        return torch.cat([_jacobian_chunk(problem, part) for part in parts])
+        return torch.cat(
+            [pushed(problem, one) for part in parts for one in generator_tangents(problem.prior, part)]
+        )
     except (RuntimeError, NotImplementedError) as error:
         if any(words in str(error) for words in ("out of memory", "allocate memory")):
             raise
         return torch.cat([_reverse_jacobian(problem, part) for part in parts])
 
 
-def _jacobian_chunk(problem: Problem, z: Tensor) -> Tensor:
-    n_rows, n_latent = z.shape
-    forward = problem.forward
+def is_quicker_by_rows(problem: Problem) -> bool:
+    """Whether one reverse a measurement costs less than one tangent a latent."""
+    is_few = 4 * problem.n_measurements <= problem.prior.n_latent
+    return is_few and not problem.forward.is_linear and not problem.measurements.is_complex()
+
+
+def pushed(problem: Problem, part: Tangents) -> Tensor:
+    """Return the predictions' Jacobian ``(rows, measurements, latent)`` from the generator's tangents."""
+    forward, n_latent = problem.forward, len(part.tangents)
     with torch.no_grad():
-        x, tangents = push_unit_tangents(problem.prior, z)
-        tangents = tangents.flatten(0, 1)
+        tangents = part.tangents.flatten(0, 1)
         if forward.is_linear:
             columns = real_view(forward(tangents))
         else:
-            columns = real_view(forward.jvp(x.repeat(n_latent, *([1] * (x.ndim - 1))), tangents))
+            columns = real_view(forward.jvp(part.x.repeat(n_latent, *([1] * (part.x.ndim - 1))), tangents))
         # (latent * rows, measurements) -> (rows, measurements, latent)
-        return columns.reshape(n_latent, n_rows, -1).permute(1, 2, 0)
+        return columns.reshape(n_latent, len(part.x), -1).permute(1, 2, 0)
 
 
 def _reverse_jacobian(problem: Problem, z: Tensor) -> Tensor:

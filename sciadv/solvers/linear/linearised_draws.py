@@ -13,8 +13,17 @@ import torch
 from torch import Tensor
 
 from sciadv.likelihood import Gaussian, real_view
+from sciadv.prior import Prior
 from sciadv.problem import Problem
-from sciadv.solvers.linear.jacobian import latent_jacobian, real_curvature, solve_smaller
+from sciadv.solvers.linear.jacobian import (
+    Tangents,
+    generator_tangents,
+    is_quicker_by_rows,
+    latent_jacobian,
+    pushed,
+    real_curvature,
+    solve_smaller,
+)
 
 #: Numbers in the Jacobians of all draws together; bounds the memory.
 MAX_NUMBERS = 2**26
@@ -29,6 +38,44 @@ class LinearisedDraws:
     jacobian: Tensor
 
 
+@dataclass(frozen=True)
+class GeneratorDraws:
+    """Latents `z` ``(codes, latent)``, candidates of the first ones, and the tangents at all, in parts."""
+
+    z: Tensor
+    first: Tensor
+    parts: tuple[Tangents, ...]
+
+    def is_of(self, z: Tensor, first: Tensor) -> bool:
+        """Whether these are tangents at the latents `z` of a generator that gives `first` there."""
+        pairs = ((self.z, z), (self.first, first))
+        return all((a.device, a.dtype) == (b.device, b.dtype) and torch.equal(a, b) for a, b in pairs)
+
+
+class LatestTangents:
+    """The tangents of a generator that were made last, for the next search with that generator.
+
+    They depend on neither operator nor measurements, and are most of the cost of a short search. Weights that
+    were trained on since then give other candidates, so the tangents are made again.
+    """
+
+    def __init__(self) -> None:
+        self._latest: GeneratorDraws | None = None
+
+    def at(self, prior: Prior, z: Tensor) -> tuple[Tangents, ...]:
+        """Return the tangents at latents ``(codes, latent)``, those of last time if nothing has changed."""
+        latest = self._latest
+        with torch.no_grad():
+            first = prior(z[:2])
+        if latest is None or not latest.is_of(z, first):
+            latest = GeneratorDraws(z, first, generator_tangents(prior, z))
+            self._latest = latest
+        return latest.parts
+
+
+_LATEST = LatestTangents()
+
+
 def n_linearised(problem: Problem, *, n_passes: int = 4096) -> int:
     """Return how many draws are linearised: each costs `n_latent` of the generator's `n_passes`."""
     n_latent = problem.prior.n_latent
@@ -40,7 +87,18 @@ def linearised_draws(problem: Problem, *, seed: int) -> LinearisedDraws:
     z = problem.prior.sample_latent(n_linearised(problem), seed=seed)
     with torch.no_grad():
         prediction = problem.forward(problem.prior(z))
-    return LinearisedDraws(z, prediction, latent_jacobian(problem, z))
+    return LinearisedDraws(z, prediction, _jacobian(problem, z))
+
+
+def _jacobian(problem: Problem, z: Tensor) -> Tensor:
+    """Return the Jacobians at draws, by the generator's tangents of last time where these are kept."""
+    prior = problem.prior
+    if is_quicker_by_rows(problem) or z.numel() * prior.example.numel() > MAX_NUMBERS:
+        return latent_jacobian(problem, z)
+    try:
+        return torch.cat([pushed(problem, part) for part in _LATEST.at(prior, z)])
+    except (RuntimeError, NotImplementedError):
+        return latent_jacobian(problem, z)  # where there is no forward mode, by reverses
 
 
 def objectives(problem: Problem, z: Tensor, prediction: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def with_residual(problem):
     [
         Laplace(restarts=2, n_samples=4000),
         HMC(restarts=2, plan=Plan(16, 3200, 60, 1)),
-        RegularisedGaussNewton(n_samples=4000),
+        RegularisedGaussNewton(n_samples=1000),
     ],
     ids=repr,
 )
