@@ -5,6 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from jaxtyping import config
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Check shapes at run time in the quick tests only: in long simulations that takes most of the time."""
+    config.update("jaxtyping_disable", item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,6 +25,7 @@ SOLVABLE = [
 
 
 @pytest.mark.parametrize("name", SOLVABLE)
+@pytest.mark.slow
 def test_every_problem_loads_and_solves(name):
     problem = sciadv.load_problem(name).subset(slice(0, 2))
     extent = "quick"

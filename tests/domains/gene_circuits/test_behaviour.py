@@ -33,6 +33,7 @@ def score(x: torch.Tensor, behaviour: str) -> float:
     return float(GeneCircuit(tuple(x.shape[1:]), behaviour, n_sets=1)(x))
 
 
+@pytest.mark.slow
 def test_repressilator_oscillates_where_its_hopf_condition_says():
     # Elowitz and Leibler, Nature 403, 2000, Box 1; a ring of three alike: |slope| > 1 / cos(pi / 3) = 2
     assert bool(shows(symmetric(RING, 4.0), "oscillation"))
@@ -75,6 +76,7 @@ def test_stability_is_the_opposite_of_oscillation_for_a_ring():
     assert score(symmetric(RING, 1.5), "stability") > 0 > score(symmetric(RING, 4.0), "stability")
 
 
+@pytest.mark.slow
 def test_screen_agrees_with_trajectories():
     numbers = torch.Generator().manual_seed(7)
     places = 2 * torch.rand(300, 7, 3, 3, generator=numbers) - 1
@@ -136,6 +138,7 @@ def test_wilson_interval_is_that_of_statistics():
     assert float(high) == pytest.approx(0.5962, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_robustness_is_one_for_a_robust_ring_and_has_its_interval():
     found = robustness(symmetric(RING, 4.0), "oscillation", n_sets=16, spread=0.05)
     assert float(found.share) > 0.8

@@ -48,6 +48,7 @@ def test_the_standard_model_changes_no_behaviour(name):
 
 
 @pytest.mark.parametrize("name", ["bistability", "stability", "switching"])
+@pytest.mark.slow
 def test_a_behaviour_is_measured_in_a_model(name):
     model = CircuitModel(expression="mrna", logic="or", n_maturation=1, ranges=Ranges(delay=Range(1.0, 1.0)))
     found = measure(random_circuits(2, 2, seed=0), behaviour_of(name, model).coarser())

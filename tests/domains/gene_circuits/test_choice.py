@@ -37,6 +37,7 @@ def repressilator_with(extra: torch.Tensor) -> torch.Tensor:
     return pack(kinetics)
 
 
+@pytest.mark.slow
 def test_the_core_of_a_repressilator_with_weak_edges_is_the_repressilator():
     extra = torch.tensor([[1.0, 0, -1], [0, -1, 0], [0, 1, 0]])
     x = repressilator_with(extra)

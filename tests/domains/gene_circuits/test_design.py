@@ -61,6 +61,7 @@ def designs(problem) -> CandidateSet:
     return CircuitSearch(robustness=RobustnessSettings(n_sets=8))(problem, {}, 4)
 
 
+@pytest.mark.slow
 def test_designed_switches_switch(designs):
     assert len(designs) == 4
     assert int(designs.hit.sum()) == 4

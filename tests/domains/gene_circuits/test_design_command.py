@@ -59,6 +59,7 @@ def test_both_shipped_problems_can_be_designed():
     assert {NAME, "gene-bistable-switch"} <= set(design_names())
 
 
+@pytest.mark.slow
 def test_a_problem_of_ones_own_is_designed_by_the_command(mine, few_draws, tmp_path):
     out = tmp_path / "out"
     result = run(mine(*SWITCHES), "-n", 2, "-o", out, "--device", "cpu")
@@ -72,6 +73,7 @@ def test_a_problem_of_ones_own_is_designed_by_the_command(mine, few_draws, tmp_p
     }
 
 
+@pytest.mark.slow
 def test_same_seed_same_circuits_another_seed_others(mine, few_draws):
     folder = mine(*SWITCHES)
     first, again, other = (sciadv.design(folder, n=1, seed=seed) for seed in (1, 1, 2))

@@ -62,6 +62,7 @@ def test_thirty_genes_are_a_model_that_antimony_reads():
     assert "A1" in antimony.getSymbolNamesOfType("thirty", 1)
 
 
+@pytest.mark.slow
 def test_trajectories_are_drawn_in_the_circuits_model():
     ranges = Ranges(degradation=Range(0.01, 0.1))
     model = CircuitModel(expression="mrna", ranges=ranges, time_unit="min")

@@ -45,6 +45,7 @@ def test_counted_numbers_are_met_exactly():
     )
 
 
+@pytest.mark.slow
 def test_targets_narrow_what_is_shown():
     period = float(measure(RING, "oscillation")["period"])
     assert bool(shows(RING, "oscillation", targets={"period": period, "edges": 3, "genes": 3}))
@@ -74,6 +75,7 @@ def test_a_function_of_trajectories_is_a_behaviour():
     assert bool(robustness(RING, numbers, n_sets=4).share == 1)
 
 
+@pytest.mark.slow
 def test_every_behaviour_measures_one_number_for_each_circuit():
     x = random_circuits(4, 3, seed=2)
     for name in BEHAVIOURS:

@@ -51,6 +51,7 @@ def test_claims_are_confirmed_by_lsoda_after_a_long_time():
     assert float(amplitude) == pytest.approx(float(measured["amplitude"][row]), rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_batch_is_one_by_one_and_chunks_do_not_matter():
     x = random_circuits(150, 4, seed=5)
     together = measure(x, "oscillation")

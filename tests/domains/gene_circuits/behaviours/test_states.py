@@ -46,6 +46,7 @@ def test_two_toggles_have_four_states_and_are_not_bistable():
     assert not bool(shows(x, "multistability", targets={"n_states": 3}))
 
 
+@pytest.mark.slow
 def test_an_oscillating_ring_has_no_stable_state():
     measured = measure(symmetric(RING, 4.0), "bistability")
     assert int(measured["n_states"]) == 0
