@@ -19,8 +19,9 @@ from sciadv.data.stationary import StationaryStatistics
 from sciadv.drawing.notebook import Described
 from sciadv.errors import GeneratorError, InputError
 from sciadv.files.cards import CARD, CLASSIFIER, content_hashes, read_card, require_recipe, write_card
-from sciadv.files.folders import as_path, find_entry
+from sciadv.files.folders import as_path
 from sciadv.files.publishing import publish
+from sciadv.files.release.released_priors import whole_prior
 from sciadv.metrics.path_length import great_circle
 from sciadv.nets.foreign.adapted import adapt
 from sciadv.nets.foreign.adapting import Adapting
@@ -287,8 +288,7 @@ class Prior(Described):
         Parameters
         ----------
         images
-            Images of the kind that it generates: an array, a folder, a file, or an `ImageData`. A part of
-            them is held out for reference and test.
+            Of the kind that it generates: array, folder, file or `ImageData`; a part of them is held out.
         seed
             Seed of everything random.
         """
@@ -326,10 +326,10 @@ class Prior(Described):
         InputError
             The path does not exist, there is no such device, or `dtype` is no floating-point one of torch.
         WeightsError
-            The weights are missing, truncated, corrupted, or not those of the card.
+            The prior is to be fetched, or its weights are truncated, corrupted, or not those of the card.
         """
         target, precision = as_device(device), as_dtype(dtype, is_complex_too=False)
-        folder = find_entry("priors", name)
+        folder = whole_prior(name)
         card = read_card(folder)
         require_recipe(folder, card)
         given = {"generator": generator, "encoder": encoder}

@@ -12,6 +12,7 @@ from sciadv.cli import (
     correct_command,
     demo_command,
     design_command,
+    fetch_command,
     init_command,
     list_command,
     report_command,
@@ -57,6 +58,7 @@ app.command("correct")(correct_command.correct)
 app.command("transform")(correct_command.transform)
 app.command("report")(report_command.report)
 app.command("demo")(demo_command.demo)
+app.command("fetch")(fetch_command.fetch)
 app.command("init")(init_command.init)
 app.command("train")(train_command.train)
 app.command("bench")(bench_command.bench)

@@ -162,6 +162,7 @@ def _show_prior(console: Console, name: str) -> None:
 
     from sciadv.files.cards import read_card, read_card_text
     from sciadv.files.folders import find_entry
+    from sciadv.files.release.released_priors import absence, whole_prior
     from sciadv.prior import WEIGHTS
 
     folder = find_entry("priors", name)
@@ -172,7 +173,9 @@ def _show_prior(console: Console, name: str) -> None:
         table.add_row(key, value)
     console.print(table, markup=False)
     console.print(document(read_card_text(folder)))
-    if not (folder / WEIGHTS).is_file():
+    if absence(folder):
+        console.print(f"Here is its card alone: {absence(folder)}.", markup=False)
+    elif not (whole_prior(folder) / WEIGHTS).is_file():
         console.print(f"It has no weights here yet; train it: sciadv train {name}", markup=False)
 
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +18,8 @@ from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.arrays import read_arrays
+from sciadv.files.folders import cache_root
+from sciadv.files.release.data_places import found_file, retrieve
 from sciadv.files.texts import read_gzip
 
 Bytes = NDArray[np.uint8]
@@ -191,25 +191,13 @@ def is_available(name: str) -> bool:
         return name == "digits-8" or all(is_available(part) for part in _MEDNIST)
     single: dict[str, JpegFile | CropFile] = {**_MEDNIST, **_CROPS}
     files = [single[name]] if name in single else list(_FILES[name].values())
-    return all(_found(file) is not None for file in files)
-
-
-def _found(file: IdxFile | JpegFile | CropFile) -> Path | None:
-    """Return where a file lies, under ``SCIADV_DATA`` before the cache; None if in neither."""
-    places = [Path(root) / file.path for root in (os.environ.get("SCIADV_DATA"),) if root]
-    return next((path for path in (*places, _cached(file)) if path.is_file()), None)
-
-
-def _cached(file: IdxFile | JpegFile | CropFile) -> Path:
-    import pooch
-
-    return Path(pooch.os_cache("sciadv")) / file.path
+    return all(found_file(file.path) is not None for file in files)
 
 
 def _read_slices(file: JpegFile, split: str, prepare: Callable[[Bytes], Bytes]) -> Images:
     from PIL import Image
 
-    path = _found(file)
+    path = found_file(file.path)
     if path is None:
         raise InputError(
             f"{file.path} is not under SCIADV_DATA; it holds the JPEG files of MedNIST's {file.source}, "
@@ -228,7 +216,7 @@ def _read_slices(file: JpegFile, split: str, prepare: Callable[[Bytes], Bytes]) 
 
 def _read_crops(file: CropFile, split: str, seed: int) -> Images:
     """Cut crops at places drawn by the seed, from the split's part of the training image."""
-    path = _found(file)
+    path = found_file(file.path)
     if path is None:
         raise InputError(
             f"{file.path} is not under SCIADV_DATA; its array image is the training image of {file.source}"
@@ -246,7 +234,7 @@ def _read_crops(file: CropFile, split: str, seed: int) -> Images:
 
 
 def _read_idx(file: IdxFile) -> Bytes:
-    path = _found(file) or _fetch(file)
+    path = found_file(file.path) or retrieve(file.url, cache_root() / file.path, path=file.path)
     raw = read_gzip(path, advice="delete it and run again to fetch it anew")
     if hashlib.sha256(raw).hexdigest() != file.sha256:
         raise InputError(
@@ -277,22 +265,6 @@ def _read_small_digits(split: str) -> Images:
 
 
 _OTHERS: dict[str, Callable[[str], Images]] = {"mednist": _read_mednist, "digits-8": _read_small_digits}
-
-
-def _fetch(file: IdxFile) -> Path:
-    import pooch
-
-    target = _cached(file)
-    try:
-        pooch.retrieve(
-            file.url, known_hash=None, fname=target.name, path=target.parent
-        )  # content is hashed on reading
-    except Exception as error:  # pooch passes on whatever its downloaders raise
-        raise InputError(
-            f"{file.path} is neither under SCIADV_DATA nor in the cache, and fetching {file.url} failed "
-            f"({type(error).__name__}); set SCIADV_DATA to a folder that has it"
-        ) from error
-    return target
 
 
 def box_normalise(images: Bytes, seed: int = 0) -> Bytes:

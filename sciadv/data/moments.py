@@ -85,7 +85,7 @@ class Moments:
         return factor @ (factor.T @ columns) + diagonal[:, None] * columns
 
     def save(self, path: Path | str) -> Path:
-        """Write the moments: the upper triangle, or factor and diagonal of a large covariance."""
+        """Write the moments: the upper triangle, or factor and diagonal where large or given so."""
         return write_tensors(as_path(path), _pack(self), {})
 
     @staticmethod
@@ -246,7 +246,7 @@ def _leading_factor(covariance: Tensor, rank: int) -> Tensor:
 def _pack(moments: Moments) -> dict[str, Tensor]:
     pixels = prod(moments.mean.shape)
     packed = {"mean": moments.mean.float()}
-    if pixels <= DENSE_PIXELS:
+    if moments.dense is not None and pixels <= DENSE_PIXELS:
         row, column = torch.triu_indices(pixels, pixels)
         return packed | {"upper": moments.covariance.cpu()[row, column].float()}
     factor, diagonal = factored(moments)

@@ -13,7 +13,7 @@ from sciadv.data.image_data import ImageData, named_data, own_data
 from sciadv.data.own_images import Reading
 from sciadv.errors import InputError
 from sciadv.files.cards import CLASSIFIER
-from sciadv.files.folders import find_entry
+from sciadv.files.release.released_priors import whole_prior
 from sciadv.metrics import classify, frechet_distance, n_modes
 from sciadv.metrics.classifier import Classifier, accuracy, load_classifier, save_classifier
 from sciadv.nets import ConvClassifier, RangedEncoder, RangedGenerator, build_seeded
@@ -142,7 +142,7 @@ def recipe_classifier(spec: ImageRecipe, data: ImageData, out: Path) -> Classifi
     if table is None:
         return None
     if table.prior is not None:
-        return load_classifier(find_entry("priors", table.prior))
+        return load_classifier(whole_prior(table.prior, also=(CLASSIFIER,)))
     if (out / CLASSIFIER).is_file():
         return load_classifier(out)
     name = str(table.data or spec.data.name)  # own images have no classes of their own

@@ -63,7 +63,7 @@ def test_slices_that_are_not_the_expected_ones_are_refused(tmp_path, monkeypatch
 
 def test_slices_that_are_not_there_say_where_they_belong(tmp_path, monkeypatch):
     monkeypatch.setenv("SCIADV_DATA", str(tmp_path))
-    monkeypatch.setattr(datasets, "_cached", lambda file: tmp_path / "cache" / file.path)
+    monkeypatch.setenv("SCIADV_CACHE", str(tmp_path / "cache"))
     assert not is_available("abdomen-ct")
     with pytest.raises(InputError, match=r"AbdomenCT_jpeg\.npz is not under SCIADV_DATA"):
         load_images("abdomen-ct")

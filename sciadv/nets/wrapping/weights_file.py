@@ -8,7 +8,8 @@ from numbers import Number
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from sciadv.arguments.values import as_count, as_scalar, as_shape
 from sciadv.errors import InputError, WeightsError
@@ -59,6 +60,10 @@ def write_networks(
     ------
     InputError
         The factory makes another network than the generator.
+
+    Notes
+    -----
+    Where every weight of all of them is a number of half precision, they are written in 16 bits.
     """
     factories = {"generator": factory}
     specs = {part: saved_spec(net, factories.get(part)) for part, net in nets.items()}
@@ -66,7 +71,21 @@ def write_networks(
     if specs["generator"].get("kind") not in NETS:
         texts["latent_shape"] = json.dumps(latent_shape)
     tensors = {f"{part}.{p}": t for part, net in nets.items() for p, t in net.state_dict().items()}
-    write_tensors(folder / WEIGHTS, tensors, texts)
+    write_tensors(folder / WEIGHTS, in_half(tensors), texts)
+
+
+def in_half(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return tensors in half precision where that loses nothing of any of them, and as they are elsewhere.
+
+    Examples
+    --------
+    >>> import torch
+    >>> [in_half({"w": torch.tensor([w])})["w"].dtype for w in (0.5, 0.1)]
+    [torch.float16, torch.float32]
+    """
+    halves = {key: t.half() if t.is_floating_point() else t for key, t in tensors.items()}
+    is_lossless = all(torch.equal(halves[key].to(t.dtype), t) for key, t in tensors.items())
+    return halves if is_lossless else tensors
 
 
 def read_networks(

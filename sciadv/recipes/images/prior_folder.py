@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from copy import deepcopy
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from sciadv.data.held_out_images import save_held_out
 from sciadv.data.image_data import ImageData
+from sciadv.data.moments import Moments, factored
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
 from sciadv.metrics.classifier import Classifier
@@ -66,6 +70,8 @@ def write_prior(
     spec = recipe.spec
     assert isinstance(spec, ImageRecipe)
     began = time.process_time()
+    if spec.half_precision:
+        prior = rounded_to_half(prior)
     whole, measured = with_statistics(prior, data, classifier, seed=spec.seed)
     trials = try_prior(whole, data, seed=spec.seed) if len(data.reference) else ()
     useful = {"usefulness": usefulness_sentence(trials)} if trials else {}
@@ -79,6 +85,25 @@ def write_prior(
         save_held_out(data.test, out)
         write_file(out / "problem.toml", problem_text(data))
     write_file(out / "samples.png", png(plot_samples(whole), dpi=100))
+
+
+def rounded_to_half(prior: Prior) -> Prior:
+    """Return a prior whose weights and moments take half the room or less in a file.
+
+    The weights are rounded to the 11 binary digits of half precision, in which `Prior.save` then writes
+    them; the covariance is that of its leading principal directions and the variance they leave (`factored`).
+    It computes in the precision of before.
+    """
+    moments = prior.moments
+    if moments is not None:
+        factor, diagonal = factored(moments)
+        moments = Moments(moments.mean, factor=factor.half().float(), diagonal=diagonal)
+    generator, encoder = deepcopy((prior.generator, prior.encoder))
+    states = [net.state_dict().values() for net in (generator, encoder) if net is not None]
+    for tensor in chain.from_iterable(states):
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())  # those of a state are detached
+    return replace(prior, generator=generator, encoder=encoder, moments=moments)
 
 
 def _card_header(recipe: Recipe, spec: ImageRecipe, prior: Prior, data: ImageData) -> dict[str, str]:
