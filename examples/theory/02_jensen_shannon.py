@@ -16,14 +16,13 @@ divergence computed from its definition (dots); beyond a shift of 6 standard dev
 I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014, Theorem 1.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.objectives import Minimax
 
 GRID = torch.linspace(-14, 24, 20001, dtype=torch.float64)
@@ -73,12 +72,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

@@ -18,14 +18,12 @@ of training.
 S. Arora et al., *Generalization and equilibrium in generative adversarial nets*, ICML 2017, section 3.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.objectives import Wasserstein
 from sciadv.games.penalties import WeightClipping
 from sciadv.games.two_player import FunctionGame
@@ -89,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

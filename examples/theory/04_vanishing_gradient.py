@@ -19,14 +19,13 @@ I. Goodfellow et al., *Generative adversarial nets*, NeurIPS 2014, section 3; M.
 principled methods for training generative adversarial networks*, ICLR 2017, Theorems 2.1 and 2.4.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.diagnostics import Alarm, measured_slopes, saturation
 from sciadv.games.objectives import Minimax, NonSaturating, Objective
 
@@ -89,12 +88,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

@@ -16,14 +16,12 @@ L. Mescheder et al., *The numerics of GANs*, NeurIPS 2017, Lemma 4; G. Gidel et 
 perspective on GANs*, ICLR 2019; T. Chavdarova et al., *Taming GANs with lookahead-minmax*, ICLR 2021.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import Tensor
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.diagnostics import game_jacobian, rotation_share
 from sciadv.games.two_player import FunctionGame
 from sciadv.games.updates import UPDATES, Lookahead, Simultaneous
@@ -89,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

@@ -18,14 +18,13 @@ M. Arjovsky, S. Chintala, L. Bottou, *Wasserstein generative adversarial network
 Eqs. 2 and 3.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch.nn.functional import softplus
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.objectives import Wasserstein
 from sciadv.games.penalties import WeightClipping
 
@@ -88,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

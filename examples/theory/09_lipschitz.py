@@ -16,15 +16,14 @@ M. Arjovsky et al., *Wasserstein GAN*, ICML 2017, Algorithm 1; I. Gulrajani et a
 Miyato et al., *Spectral normalization for generative adversarial networks*, ICLR 2018, Eq. 8.
 """
 
-import argparse
 import math
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.diagnostics import clip_bound, layer_norms, lipschitz_bound, measured_slopes
 from sciadv.games.objectives import Wasserstein
 from sciadv.games.penalties import WassersteinGradientPenalty, WeightClipping
@@ -89,12 +88,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

@@ -15,13 +15,11 @@ H. Berard et al., *A closer look at the optimization landscapes of GANs*, ICLR 2
 Zhou, Math. Programming 173, 2019.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.diagnostics import game_jacobian, local_nash, variational_stability
 from sciadv.games.objectives import NonSaturating
 from sciadv.games.penalties import R1
@@ -88,12 +86,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

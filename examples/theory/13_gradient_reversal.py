@@ -16,14 +16,12 @@ apart in the code, with λ = 1 one on the other.
 Y. Ganin et al., *Domain-adversarial training of neural networks*, JMLR 17, 2016, Eqs. 13 to 18.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.two_player import FunctionGame, derivative
 from sciadv.games.updates import OnePass
 from sciadv.nets.layers import GradientReversal
@@ -89,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

@@ -19,13 +19,13 @@ J.-M. Lasry, P.-L. Lions, *Mean field games*, Japanese J. Math. 2, 2007; P. Card
 *Learning in mean field games: the fictitious play*, ESAIM: COCV 23, 2017.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
+
+from sciadv.drawing.example_pages import run_page
 
 N, STEPS, NU, CROWD = 64, 400, 0.05, 0.2
 WIDTH, DT = 1 / N, 0.5 / STEPS
@@ -87,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

@@ -15,14 +15,12 @@ of letters and transitions makes words of three letters, against a table of logi
 R. J. Williams, *Simple statistical gradient-following algorithms*, Machine Learning 8, 1992.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.objectives import NonSaturating
 from sciadv.games.two_player import derivative
 from sciadv.games.updates.update import move
@@ -89,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

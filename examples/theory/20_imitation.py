@@ -17,15 +17,14 @@ Right, the policy finds the expert's action probabilities in both states.
 J. Ho, S. Ermon, *Generative adversarial imitation learning*, NeurIPS 2016, Eqs. 14 and 16, Proposition 3.1.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.two_player import FunctionGame
 from sciadv.games.updates import Extragradient
 
@@ -87,12 +86,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

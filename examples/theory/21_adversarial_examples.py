@@ -18,15 +18,13 @@ I. Goodfellow, J. Shlens, C. Szegedy, *Explaining and harnessing adversarial exa
 al., *Towards deep learning models resistant to adversarial attacks*, ICLR 2018, Eq. 2.1.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sciadv.data.datasets import load_images
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.two_player import derivative
 from sciadv.nets import build_seeded
 
@@ -89,12 +87,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))

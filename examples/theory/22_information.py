@@ -16,15 +16,14 @@ reaches :math:`H(c) = \ln 8`: each value makes its own mode.
 X. Chen et al., *InfoGAN*, NeurIPS 2016, Eq. 5; A. Odena et al., *Conditional image synthesis*, ICML 2017.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
+from sciadv.drawing.example_pages import run_page
 from sciadv.games.objectives import Relativistic
 from sciadv.games.penalties import R1, R2
 from sciadv.games.two_player import FunctionGame
@@ -89,12 +88,4 @@ def main(*, quick: bool = False) -> dict[str, tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, help="folder for the figure")
-    arguments, _ = parser.parse_known_args()
-    for name, (here, theory) in main(quick=arguments.quick).items():
-        print(f"{name}: {here:.6g} (theory {theory:.6g})")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(arguments.out / Path(__file__).with_suffix(".png").name, dpi=120)
+    print("\n".join(run_page(main)))
