@@ -1,22 +1,28 @@
-"""Operational amplifiers that have a given gain, speed and phase margin, as netlists for any SPICE.
+r"""
+Operational amplifiers with a given gain, speed and phase margin
+================================================================
 
-    (G + s C) x = b,   H(s) = x_out,   |H(j 2 pi f_u)| = 1,   PM = 180 degrees + arg H(j 2 pi f_u) / H(0)
+.. math:: (G + s C) x = b, \quad H(s) = x_\text{out}, \quad |H(2 \pi i f_u)| = 1, \quad
+          \text{PM} = 180° + \arg H(2 \pi i f_u) / H(0)
 
 is solved for thousands of circuits of different topologies in one batch. First a netlist comes in and is
 analysed: figures, poles, noise, and what each element does to the speed. Then a search chooses stages,
 branches and values, and what it finds is solved again by ngspice where that is installed.
 
-Run: python examples/circuits/02_amplifier.py [--quick] [--out FIGURE.png]
+**What to see:** gain over frequency of designs of different topologies for one target.
+
+**The number:** 100 % of the designs do what is asked.
 """
 
-# %% A netlist comes in: a Miller amplifier with a nulling resistor
-import argparse
-from pathlib import Path
+# %%
+# A netlist comes in: a Miller amplifier with a nulling resistor
+import sys
 
 import torch
 from matplotlib.figure import Figure
 
 import sciadv
+from sciadv.drawing.example_pages import show
 from sciadv.physics.small_signal.analysis import grouped, responses
 from sciadv.physics.small_signal.elements import Elements, assemble
 from sciadv.physics.small_signal.figures import figures
@@ -26,10 +32,7 @@ from sciadv.physics.small_signal.noise import integrated, output_noise
 from sciadv.physics.small_signal.poles_and_zeros import poles_and_zeros
 from sciadv.physics.small_signal.spice_reader import read_spice
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--quick", action="store_true")
-parser.add_argument("--out", type=Path, default=Path("amplifiers.png"))
-arguments = parser.parse_args()
+quick = "--quick" in sys.argv  # seconds instead of minutes
 
 text = """Miller amplifier
 V1 in 0 ac 1
@@ -48,7 +51,8 @@ print(f"phase margin {float(degrees):.1f} degrees")
 roots = poles_and_zeros(group.system, group.output).poles
 print("poles [rad/s]:", ", ".join(f"{float(root.real):.3g}" for root in roots[roots.isfinite()]))
 
-# %% Its noise, and what each element does to the unity-gain frequency
+# %%
+# Its noise, and what each element does to the unity-gain frequency
 table = elements_of([miller])
 output = output_of([miller], "out", assemble(table).source.shape[1])
 f = torch.logspace(0, 11, 221, dtype=torch.float64)
@@ -62,13 +66,15 @@ strongest = 1 + slopes[0, 1:].abs().argsort(descending=True)[:3]  # the source i
 said = [f"{miller.components[i].name} {float(slopes[0, i]):+.2f}" for i in strongest.tolist()]
 print("d log f_u / d log value:", ", ".join(said))
 
-# %% The search: stages, branches and values for a target
+# %%
+# The search: stages, branches and values for a target
 target = {"gain": "80 dB", "unity_gain_frequency": "1 GHz", "phase_margin": "60 deg"}
-designs = sciadv.design("analog-amplifier", target, 3 if arguments.quick else 9)
+designs = sciadv.design("analog-amplifier", target, 3 if quick else 9)
 print("\n".join(designs.messages))
-print(designs.files["design-0.cir"])
+print(*designs.files["design-0.cir"].splitlines()[:6], sep="\n")
 
-# %% One figure and one number
+# %%
+# One figure and one number
 netlists = [read_spice(one) for one in designs.files.values()]
 H = responses(netlists, ["out"] * len(netlists), f).numpy()
 figure = Figure(figsize=(6, 4), layout="constrained")
@@ -76,5 +82,5 @@ axes = figure.subplots()
 axes.loglog(f, abs(H).T, linewidth=0.9)
 axes.axhline(1, color="black", linewidth=0.6)
 axes.set(xlabel="frequency [Hz]", ylabel="gain", title="amplifiers of different topologies, one target")
-figure.savefig(arguments.out, dpi=120)
+show(figure)
 print(f"designs that do what is asked: {designs.n_good / len(designs.x):.0%}")

@@ -1,18 +1,26 @@
-"""Batch correction: cells of one tissue from three laboratories, told apart by type and not by laboratory.
+r"""
+Batch correction by an adversary
+================================
 
-A code z of each cell's expression x and a decoder that is told the batch b play against a discriminator D,
+Cells of one tissue come from three laboratories and should be distinguished by type, not by laboratory.
+A code z of each cell's expression x and a decoder that is given the batch b play against a discriminator
+D,
 
-    min_{encoder, decoder} max_D   E |x - decoder(z, b)|^2 + w KL(q(z | x), N(0, I)) + E log D_b(z),
+.. math:: \min_{\text{encoder, decoder}} \max_D \; E\, |x - \text{decoder}(z, b)|^2
+          + w\, \text{KL}(q(z | x), N(0, I)) + E \log D_b(z),
 
-so that the decoder can describe a batch's part of the expression and the code need not. (Y. Ganin et al.,
-Domain-adversarial training of neural networks, JMLR 17, 2016.) The counts here are SIMULATED.
+so that the decoder can describe a batch's part of the expression and the code need not (Y. Ganin et al.,
+*Domain-adversarial training of neural networks*, JMLR 17, 2016). The counts here are SIMULATED.
 
-Run: python examples/omics/01_correct.py [--quick] [--out FIGURE.png]
+**What to see:** cells before and after, by batch and by cell type.
+
+**The number:** the batch unpredictability within cell types rises from near 0 (found at once) to above
+0.8 (1 is no better than chance).
 """
 
-# %% Simulated counts: in every batch, each gene is captured with a factor of its own
-import argparse
-from pathlib import Path
+# %%
+# Simulated counts: in every batch, each gene is captured with a factor of its own
+import sys
 
 from sciadv import BatchCorrector
 from sciadv.domains.batch_correction import (
@@ -22,31 +30,32 @@ from sciadv.domains.batch_correction import (
     simulate_counts,
 )
 from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
+from sciadv.drawing.example_pages import show
 from sciadv.report.plotting import plot_maps
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--quick", action="store_true")
-parser.add_argument("--out", type=Path, default=Path("correct.png"))
-arguments = parser.parse_args()
-cells = simulate_counts(450 if arguments.quick else 900, 200, n_batches=3, n_types=4, seed=0)
+quick = "--quick" in sys.argv  # seconds instead of minutes
+cells = simulate_counts(450 if quick else 900, 200, n_batches=3, n_types=4, seed=0)
 
-# %% Fit without labels; arrays here, an AnnData or a data frame as well
-settings = AdversarialSettings(least_steps=250, epochs=1) if arguments.quick else AdversarialSettings()
+# %%
+# Fit without labels; arrays here, an AnnData or a data frame as well
+settings = AdversarialSettings(least_steps=250, epochs=1) if quick else AdversarialSettings()
 corrector = BatchCorrector(method="adversarial", settings=settings, seed=0)
 expression = corrector.correct(cells.counts, batch=cells.batch)
 print(f"corrected log expression: {expression.shape[0]} cells x {expression.shape[1]} genes")
 
-# %% One figure: before and after, by batch and by cell type
+# %%
+# One figure: before and after, by batch and by cell type
 before, after = corrector.uncorrected(cells.counts), corrector.embed(cells.counts)
 maps = {"before": flat_map(before, has_umap=False), "after": flat_map(after, has_umap=False)}
 figure = plot_maps(
     maps, {"batch": cells.batch, "cell type": cells.cell_type}, what="principal components (simulated counts)"
 )
-figure.savefig(arguments.out)
+show(figure)
 
-# %% One number: can the batch still be told within a cell type? 0: at once, 1: no better than chance
+# %%
+# One number: can the batch still be told within a cell type? 0: at once, 1: no better than chance
 for name, z in (("before", before), ("after", after)):
     found = batch_unpredictability(z, cells.batch, cells.cell_type)
     kept = label_transfer(z, cells.batch, cells.cell_type).accuracy
-    print(f"{name}: cell types carried over from the other batches: {kept:.0%}")
-    print(f"{name}: batch unpredictability within cell types: {found:.2f}")
+    print(f"{name}, cell types carried over from the other batches: {kept:.0%}")
+    print(f"{name}, batch unpredictability: {found:.2f}")

@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sciadv.files.page import png
+from sciadv.files.publishing import publish
+from sciadv.files.writing import write_file
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -18,9 +22,10 @@ def run_page(page: Callable[..., Mapping[str, tuple[float, float]]]) -> list[str
     Parameters
     ----------
     page
-        Its computation, ``page(quick=...)``: it draws a figure with pyplot, and returns numbers beside those of
-        theory by their names. ``--quick`` runs it in its setting of seconds, and ``--out FOLDER`` saves the
-        figure as a PNG file named as the page's file. Other options, as notebooks have them, are left alone.
+        Its computation, ``page(quick=...)``: it draws a figure with pyplot, and returns numbers beside
+        those of theory by their names. ``--quick`` runs it in its setting of seconds, and ``--out FOLDER``
+        saves the figure as a PNG file named as the page's file. Other options, as notebooks have them, are
+        left alone.
 
     Returns
     -------
@@ -40,8 +45,8 @@ def run_page(page: Callable[..., Mapping[str, tuple[float, float]]]) -> list[str
     options, _ = parser.parse_known_args()
     numbers = page(quick=options.quick)
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        plt.savefig(options.out / f"{Path(inspect.getfile(page)).stem}.png", dpi=120)
+        name = f"{Path(inspect.getfile(page)).stem}.png"
+        publish(options.out, lambda new: write_file(new / name, png(plt.gcf())))
     return [f"{name}: {here:.6g} (theory {theory:.6g})" for name, (here, theory) in numbers.items()]
 
 

@@ -34,12 +34,3 @@ def test_a_row_names_files_that_exist_with_a_number_or_says_absent(row):
 def test_every_page_of_the_gallery_stands_in_the_checklist():
     shown = {name for cells in ROWS.values() for name in re.findall(r"`examples/(theory/[^`]+)`", cells[1])}
     assert shown == {f"theory/{page.name}" for page in (EXAMPLES / "theory").glob("*.py")}
-
-
-def test_every_other_example_is_run_by_a_test():
-    tests = "\n".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*example*.py")
-    )
-    for example in EXAMPLES.glob("*/[0-9]*.py"):
-        if example.parent.name != "theory":
-            assert f"{example.parent.name}/{example.name}" in tests, example.name
