@@ -48,6 +48,7 @@ from benchmarks.reconstruct import (
 from benchmarks.reliability import bench as reliability
 from benchmarks.scans import gpr_crosshole, phase_retrieval, scans, seismic_crosswell
 from benchmarks.size import size
+from benchmarks.structures import design_beam, design_microstructure
 from sciadv.catalogue import entry_spec
 from sciadv.errors import UnknownNameError
 
@@ -60,6 +61,8 @@ BENCHES: dict[str, Bench] = {
     "contact": contact.BENCH,
     "ct-sparse-view": scans.CT_BENCH,
     "design-realism": design_realism.BENCH,
+    "design-beam": design_beam.BENCH,
+    "design-microstructure": design_microstructure.BENCH,
     "design-targets": honest_targets.BENCH,
     "digits-superresolution": digits_superresolution.BENCH,
     "digits-uncertainty": digits_uncertainty.BENCH,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -27,7 +28,8 @@ class Parts(Rows):
     kept
         Share of parts that keep every constraint and the design's regime ``(n,)``.
     linear
-        The yields by the properties' first derivatives and independent normal errors ``(n,)``.
+        The yields by the properties' first derivatives and independent normal errors ``(n,)``; NaN for
+        designs without variables.
     worst_margin
         Smallest margin to a limit over the parts, in parts of the limit ``(n,)``; NaN without constraints.
     leapt
@@ -50,11 +52,8 @@ class Parts(Rows):
         """Return the columns of a table by name; none where no scatter is stated."""
         if self.n_parts == 0:
             return {}
-        return {
-            "yield": self.yields,
-            "kept as made": self.kept,
-            "yield (linearised)": self.linear,
-        }
+        columns = {"yield": self.yields, "kept as made": self.kept}
+        return columns if bool(self.linear.isnan().all()) else columns | {"yield (linearised)": self.linear}
 
     def words(self, leap: str) -> list[str]:
         """Say what becomes of the parts, and where some change their regime, by which `leap`."""
@@ -71,7 +70,9 @@ class Parts(Rows):
         """Return what the report states, as plain values."""
         if self.n_parts == 0:
             return {"n_parts": 0}
-        facts = {"yield": self.yields, "kept": self.kept, "linearised_yield": self.linear}
+        facts = {"yield": self.yields, "kept": self.kept}
+        if not bool(self.linear.isnan().all()):
+            facts["linearised_yield"] = self.linear
         means: dict[str, object] = {f"mean_{name}": float(value.mean()) for name, value in facts.items()}
         worst = float(self.worst_margin.min())
         return means | {"n_parts": self.n_parts} | ({} if worst != worst else {"worst_margin": worst})  # noqa: PLR0124  # NaN without limits
@@ -79,6 +80,8 @@ class Parts(Rows):
 
 def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> Parts:
     """Evaluate parts of each design with its variables' scatter, normally distributed.
+
+    Designs without variables are made as their model says by ``as_made``.
 
     Parameters
     ----------
@@ -92,16 +95,12 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
         Seed of the scatter.
     """
     n = len(designs.x)
-    variables = aim.model.variables
-    if not any(one.scatter for one in variables):
+    x = _made(aim, designs.x, n_parts, seed=seed)
+    if x is None:
         unknown = torch.full((n,), torch.nan, dtype=torch.float64)
         spread = torch.zeros_like(designs.properties)
         return Parts(unknown, unknown, unknown, unknown, unknown, spread, 0)
-    width = scatter_of(aim, designs.x)
-    shape = (n, n_parts, designs.x.shape[1])
-    noise = torch.randn(shape, generator=as_generator(seed), dtype=torch.float64)
-    x = designs.x[:, None] + width[:, None] * noise
-    made = evaluate(aim.problem, x.flatten(0, 1))
+    made = evaluate(aim.problem, x)
     does = made.hits(aim.wishes).reshape(n, n_parts)
     regime = made.regime.reshape(n, n_parts)
     leapt = regime != designs.regime[:, None]
@@ -109,7 +108,7 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
     margins = made.margins.reshape(n, n_parts, -1)
     worst = margins.flatten(1).amin(1) if margins.shape[2] else torch.full((n,), torch.nan).double()
     spread = made.properties.reshape(n, n_parts, -1).std(1)
-    linear = linearised_yield(aim, designs, width)
+    linear = linearised_yield(aim, designs, scatter_of(aim, designs.x))
     return Parts(
         yields=does.double().mean(1),
         kept=same.double().mean(1),
@@ -119,6 +118,18 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
         spread=spread,
         n_parts=n_parts,
     )
+
+
+def _made(aim: Aim, x: Tensor, n_parts: int, *, seed: int) -> Tensor | None:
+    """Return parts ``(n * n_parts, *shape)`` of designs; None where the model states no scatter."""
+    variables = aim.model.variables
+    if not variables:
+        make: Callable[..., Tensor | None] | None = getattr(aim.model, "as_made", None)
+        return None if make is None else make(x, n_parts, seed=seed)
+    if not any(one.scatter for one in variables):
+        return None
+    noise = torch.randn(len(x), n_parts, x.shape[1], generator=as_generator(seed), dtype=torch.float64)
+    return (x[:, None] + scatter_of(aim, x)[:, None] * noise).flatten(0, 1)
 
 
 def drawn_in_search(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Problem:
@@ -159,6 +170,8 @@ def drawn_in(wish: Wish, room: float) -> Wish:
 
 def scatter_of(aim: Aim, x: Tensor) -> Tensor:
     """Return the standard deviation of each variable of designs ``(n, variables)``, in its unit."""
+    if not aim.model.variables:
+        return torch.zeros_like(x)
     parts = torch.tensor([one.scatter for one in aim.model.variables], dtype=x.dtype)
     is_part = torch.tensor([one.is_log for one in aim.model.variables])
     return torch.where(is_part, x.abs() * parts, parts)
@@ -176,6 +189,8 @@ def linearised_yield(aim: Aim, designs: Evaluated, width: Tensor) -> Tensor:
     width
         Standard deviation of each variable ``(n, variables)``.
     """
+    if not aim.model.variables:
+        return torch.full((len(designs.x),), torch.nan, dtype=torch.float64)
     ends = [(wish.name, wish.low, wish.high) for wish in aim.wishes]
     ends += [(limit.on, -torch.inf, limit.at_most) for limit in aim.problem.constraints if limit.on]
     total = torch.ones(len(designs.x), dtype=torch.float64)

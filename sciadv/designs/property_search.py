@@ -18,7 +18,7 @@ from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.fabrication import Parts, drawn_in_search, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
 from sciadv.designs.proposals import minima, proposed
-from sciadv.designs.shown.certificate import certify
+from sciadv.designs.shown.certificate import Certificate, certify
 from sciadv.designs.shown.design_set import Outcome, design_set
 from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
 from sciadv.errors import InputError, require_at_least
@@ -65,6 +65,9 @@ class PropertySearch:
         The search by a model's residuals, where it has some and what they measure is to be small.
     crossbreeding
         How designs with choices are bred, where the first ones do not do what is asked.
+    verifies
+        Whether the designs are solved by the model's independent solver, which may take longer than the
+        search.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class PropertySearch:
     survey: SurveySettings = field(default_factory=SurveySettings)
     memetic: MemeticSearch = field(default_factory=MemeticSearch)
     crossbreeding: Crossbreeding = field(default_factory=Crossbreeding)
+    verifies: bool = True
 
     def __post_init__(self) -> None:
         counts = ("starts", "n_proposals", "n_iterations", "n_attempts", "least_parts")
@@ -137,7 +141,7 @@ class PropertySearch:
             reach=reach,
             n_distinct=self._count(aim, chosen.x[aim.distance(chosen) == 0], n),
             parts=self._parts(aim, chosen, seed=seed),
-            certificate=certify(aim, chosen),
+            certificate=certify(aim, chosen) if self.verifies else Certificate(),
             settings={"seed": seed, **asdict(self)},
             seconds=time.perf_counter() - started,
             was_interrupted=was_interrupted,

@@ -153,8 +153,10 @@ def _draw_lines(axes: Axes, designs: CandidateSet, aim: Aim, good: np.ndarray, *
 def _draw_images(axes: Axes, x: Tensor, *, columns: int = 4) -> None:
     """Draw the first designs as a sheet of images."""
     images = x[: columns * columns, 0] if x.ndim == 4 else x[: columns * columns]
-    blank = images.new_zeros(columns * columns - len(images), *images.shape[1:])
-    rows = torch.split(torch.cat([images, blank]), columns)
+    n_rows = -(-len(images) // columns)
+    blank = images.new_ones(columns * n_rows - len(images), *images.shape[1:])
+    framed = torch.nn.functional.pad(torch.cat([images, blank]), (2, 2, 2, 2), value=1.0)
+    rows = torch.split(framed, columns)
     axes.imshow(torch.cat([torch.cat(list(row), 1) for row in rows]).numpy(), cmap="gray")
     axes.set(xticks=[], yticks=[])
     axes.set_title(f"the first {len(images)} designs", fontsize=10)

@@ -16,7 +16,8 @@ from sciadv.errors import InputError, MissingPackageError
 from sciadv.forward.base import NonlinearForward, expect_image
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.nets import SmoothField
-from sciadv.physics.continuum.density_filter import cone_filter, with_volume
+from sciadv.nets.bounded.exact_mean import with_volume
+from sciadv.physics.continuum.density_filter import cone_filter
 from sciadv.physics.continuum.elasticity import Plate, cantilever, compliance, half_beam, modulus_of
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Shape, Share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Annotated, final
 
@@ -18,7 +19,7 @@ from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.nets import SmoothField
 from sciadv.physics.continuum.homogenisation import conductivity_bounds
 from sciadv.registry.checked import checked
-from sciadv.types import Count, Positive, Shape
+from sciadv.types import Count, NotNegative, Positive, Shape, as_generator
 
 Array = npt.NDArray[np.float64]
 
@@ -30,7 +31,8 @@ class Microstructure(NonlinearForward):
     The conductivity of heat or charge, the permittivity or any other property with the same equation. A pixel
     x in [0, 1] has the conductivity ``first + (second - first) x``. What is predicted is the geometric mean
     of a lower and an upper bound that bilinear elements give on the pixels, see
-    `sciadv.physics.continuum.homogenisation.conductivity_bounds`.
+    `sciadv.physics.continuum.homogenisation.conductivity_bounds`. ``conductivity`` is half the trace of the
+    tensor, which is the same in every direction of the axes and within the bounds of Hashin and Shtrikman.
 
     Parameters
     ----------
@@ -46,6 +48,11 @@ class Microstructure(NonlinearForward):
         Relative error of the fields' gradients; that of the conductivities is its square.
     n_steps
         Steps of conjugate gradients at most.
+    scatter
+        Standard deviation of where a boundary between the phases is made [pixels], all of it alike; 0 where
+        that is not known.
+    blur
+        Standard deviation of the Gaussian that a part is smoothed by as it is made [pixels].
     dtype, device
         Of the images.
 
@@ -77,6 +84,7 @@ class Microstructure(NonlinearForward):
 
     #: What can be predicted.
     PROPERTIES = (
+        Quantity("conductivity", "", low=0.0),
         Quantity("conductivity_xx", "", low=0.0),
         Quantity("conductivity_yy", "", low=0.0),
         Quantity("volume_fraction", "", low=0.0, high=1.0),
@@ -96,6 +104,8 @@ class Microstructure(NonlinearForward):
         n_waves: Count = 4,
         tolerance: Positive = 1e-4,
         n_steps: Count = 1000,
+        scatter: NotNegative = 0.0,
+        blur: Positive = 1.0,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -107,6 +117,8 @@ class Microstructure(NonlinearForward):
         self.n_waves = n_waves
         self.tolerance = float(tolerance)
         self.n_steps = n_steps
+        self.scatter = float(scatter)
+        self.blur = float(blur)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict the properties ``(batch, properties)`` of images ``(batch, 1, height, width)``.
@@ -119,7 +131,7 @@ class Microstructure(NonlinearForward):
             lower, upper = self.bounds(torch.where(is_known[:, :, None, None], x, 0.5))
             middle = (lower * upper).diagonal(dim1=1, dim2=2).sqrt()
             middle = torch.where(is_known, middle, torch.nan)
-            values |= {"conductivity_xx": middle[:, 0], "conductivity_yy": middle[:, 1]}
+            values |= _by_direction(middle)
         return torch.stack([values[name] for name in self.properties], 1)
 
     def bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,13 +179,66 @@ class Microstructure(NonlinearForward):
             upper = conductivity_by_skfem(k)
             lower = np.linalg.inv(quarter @ conductivity_by_skfem(1 / k) @ quarter.T)
             rows.append(np.sqrt(upper.diagonal() * lower.diagonal()))
-        values = torch.from_numpy(np.stack(rows))
-        return {"conductivity_xx": values[:, 0], "conductivity_yy": values[:, 1]}
+        return _by_direction(torch.from_numpy(np.stack(rows)))
+
+    def as_made(self, x: Tensor, n_parts: int, *, seed: int) -> Tensor | None:
+        """Return parts ``(batch * n_parts, 1, height, width)`` of designs as they are made; None unknown.
+
+        A part is the design smoothed by a Gaussian and cut where straight boundaries lie farther out or in by
+        a normal error, one a part: uniform erosion and dilation.
+
+        Parameters
+        ----------
+        x
+            Designs.
+        n_parts
+            Parts of each.
+        seed
+            Of the errors.
+
+        References
+        ----------
+        F. Wang, B. S. Lazarov, O. Sigmund, On projection methods, convergence and robust formulations in
+        topology optimization, Struct. Multidiscip. Optim. 43, 2011, 767-784.
+        """
+        if self.scatter == 0:
+            return None
+        moved = torch.randn(len(x), n_parts, generator=as_generator(seed), dtype=torch.float64)
+        level = torch.special.ndtr(-self.scatter * moved / self.blur).to(x)
+        smooth = periodic_blur(x, self.blur)
+        parts: Tensor = (smooth > level[:, :, None, None]).to(x)
+        return parts.flatten(0, 1)[:, None]
+
+    def files(self, x: Tensor) -> dict[str, str]:
+        """Return each design as a text in the portable bitmap format, 1 where x > 0.5."""
+        made = {}
+        for i, cell in enumerate((x[:, 0] > 0.5).int().tolist()):
+            rows = "\n".join(" ".join(map(str, row)) for row in cell)
+            made[f"cell-{i + 1:03d}.pbm"] = f"P1\n{len(cell[0])} {len(cell)}\n{rows}\n"
+        return made
 
     def __repr__(self) -> str:
         """Show the phases and the properties."""
         first, second = self.conductivities
         return f"Microstructure({first:g} and {second:g}: {', '.join(self.properties)})"
+
+
+def periodic_blur(x: Tensor, width: float) -> Tensor:
+    """Return periodic images ``(batch, 1, height, width)`` smoothed by a Gaussian of a width [pixels]."""
+    down, right = (torch.fft.fftfreq(n, dtype=x.dtype, device=x.device) for n in x.shape[2:])
+    squared = down[:, None].square() + right[None, : x.shape[3] // 2 + 1].square()
+    damping = (-2 * (math.pi * width) ** 2 * squared).exp()
+    smooth: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * damping, s=x.shape[2:])
+    return smooth
+
+
+def _by_direction(middle: Tensor) -> dict[str, Tensor]:
+    """Return the conductivities by name of those along both axes ``(batch, 2)``."""
+    return {
+        "conductivity": middle.mean(1),
+        "conductivity_xx": middle[:, 0],
+        "conductivity_yy": middle[:, 1],
+    }
 
 
 def conductivity_by_skfem(k: Array) -> Array:

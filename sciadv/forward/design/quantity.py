@@ -151,12 +151,14 @@ class PropertyModel(Protocol):
     images. `n_library` is how many random candidates a search may evaluate before it starts: fewer where a
     prediction is dear.
 
-    A model may have five methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
+    A model may have six methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
     makes equal, so that they count once. ``verify(x)`` returns ``{property: values}`` from a solver that
     shares no code with the model; it raises `sciadv.errors.MissingPackageError` where that is not installed.
     ``residuals(x)`` returns numbers ``(batch, n)`` whose mean square is the first of `PROPERTIES`, and their
     derivatives ``(batch, variables, n)``: where that property is to be small, a memetic search uses them.
     ``files(x)`` returns ``{name: text}`` of files that other programs read, written beside the designs.
+    ``as_made(x, n_parts, seed=...)`` returns parts ``(batch * n_parts, *shape)`` of candidates without
+    variables as they are made, or None where their scatter is not known.
     ``generator()`` returns an untrained network of candidates that have no variables, for problems without a
     trained prior; its ``n_latent`` is how many latents it takes.
     """

@@ -138,7 +138,7 @@ def latent_shape_in(file: TensorFile, spec: dict[str, object]) -> int | Shape:
 
 def _n_latent(file: TensorFile, spec: dict[str, object]) -> int:
     inner = spec.get("inner")
-    if isinstance(inner, dict):
+    if isinstance(inner, dict) and "n_latent" not in spec:
         return _n_latent(file, inner)
     n_latent = spec.get("n_latent")
     if isinstance(n_latent, bool) or not isinstance(n_latent, int) or n_latent < 1:

@@ -81,6 +81,42 @@ def conductivity_bounds(
     return torch.linalg.inv(quarter @ turned @ quarter.T), upper
 
 
+def hashin_shtrikman(first: float, second: float, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least and the largest conductivity of a plane mixture of two phases that has no direction.
+
+    Half the trace of the tensor of one that has directions is between them as well.
+
+    Parameters
+    ----------
+    first, second
+        Conductivities of the phases, > 0.
+    share
+        Of the second phase, any shape.
+
+    References
+    ----------
+    Z. Hashin, S. Shtrikman, A variational approach to the theory of the effective magnetic permeability of
+    multiphase materials, J. Appl. Phys. 33, 1962, 3125-3131; K. A. Lurie, A. V. Cherkaev, Exact estimates of
+    conductivity of composites formed by two isotropically conducting media, Proc. R. Soc. Edinburgh A 99,
+    1984, 71-87 (with directions).
+
+    Examples
+    --------
+    >>> low, high = hashin_shtrikman(1.0, 3.0, torch.tensor(0.5))
+    >>> round(float(low), 4), round(float(high), 4)
+    (1.6667, 1.8)
+    """
+    ends = [
+        by + 1 / (1 / (other - by) / part + (1 - part) / (2 * by) / part)
+        for by, other, part in ((first, second, share), (second, first, 1 - share))
+        if first != second
+    ]
+    if not ends:
+        ends = [torch.full_like(share, first)] * 2
+    low, high = torch.minimum(*ends), torch.maximum(*ends)
+    return low, high
+
+
 def effective_stiffness(
     modulus: Tensor, *, poisson_ratio: float = 0.3, tolerance: float = 1e-6, n_steps: int = 1000
 ) -> Tensor:

@@ -30,6 +30,8 @@ class StiffestPlates:
     ----------
     density
         Of the elements, as built ``(batch, height, width)``.
+    variables
+        The densities before the filter, from which a search may go on.
     compliance
         Of each plate before the last step ``(batch,)``, as the published programme prints it.
     n_steps
@@ -37,6 +39,7 @@ class StiffestPlates:
     """
 
     density: Tensor
+    variables: Tensor
     compliance: Tensor
     n_steps: Tensor
 
@@ -51,6 +54,7 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
     tolerance: float = 0.01,
     multiplier_gap: float = 1e-3,
     n_steps: int = 2000,
+    start: Tensor | None = None,
 ) -> StiffestPlates:
     """Return plates of a given volume with the least compliance that the method finds; no gradient.
 
@@ -73,11 +77,13 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
         met as closely.
     n_steps
         Steps at most.
+    start
+        Variables in [0, 1] to begin at ``(batch, height, width)``; the volume everywhere where left out.
 
     Raises
     ------
     InputError
-        The filter is neither, or the plate is not held.
+        The filter is neither, the plate is not held, or the start is of another grid.
 
     Notes
     -----
@@ -85,13 +91,16 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
     """
     if filtered not in ("sensitivity", "density"):
         raise InputError(f"filtered must be 'sensitivity' or 'density', but it is {filtered!r}")
-    if filtered not in ("sensitivity", "density"):
-        raise InputError(f"filtered must be 'sensitivity' or 'density', but it is {filtered!r}")
     wanted = torch.as_tensor(volume, dtype=torch.float64).reshape(-1, 1, 1)
-    n = max(len(wanted), len(plate.load))
+    n = max(len(wanted), len(plate.load), 1 if start is None else len(start))
     search = _Search(radius, move, multiplier_gap, is_density=filtered == "density")
     wanted = wanted.expand(n, 1, 1)
-    x = wanted.expand(n, plate.height, plate.width).clone()
+    if start is not None and start.shape[1:] != (plate.height, plate.width):
+        raise InputError(
+            f"start must be (batch, {plate.height}, {plate.width}), but it is {tuple(start.shape)}"
+        )
+    first = wanted if start is None else start.detach().double().clamp(0, 1)
+    x = first.expand(n, plate.height, plate.width).clone()
     value = x.new_zeros(n)
     steps = torch.zeros(n, dtype=torch.long)
     going = torch.arange(n)
@@ -104,7 +113,7 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
         going = going[change > tolerance]
         if not len(going):
             break
-    return StiffestPlates(search.built(x), value, steps)
+    return StiffestPlates(search.built(x), x, value, steps)
 
 
 @dataclass(frozen=True)
@@ -134,10 +143,14 @@ class _Search:
             grows = pull(grows)[0]
         else:
             falls = filtered_sensitivity(x, falls, self.radius)
-        return value, self._moved(x, (falls / grows).sqrt(), volume)
+        return value, self._moved(x, (falls / grows).sqrt(), (volume, grows))
 
-    def _moved(self, x: Tensor, scale: Tensor, volume: Tensor) -> Tensor:
-        """Return ``x scale / sqrt(multiplier)`` within the move's bounds; the multiplier by bisection."""
+    def _moved(self, x: Tensor, scale: Tensor, full: tuple[Tensor, Tensor]) -> Tensor:
+        """Return ``x scale / sqrt(multiplier)`` within the move's bounds; the multiplier by bisection.
+
+        `full` is the volume, and by how much each variable adds to it.
+        """
+        volume, grows = full
         least = (x - self.move).clamp_min(0)
         most = (x + self.move).clamp_max(1)
         low = torch.zeros_like(volume)
@@ -148,7 +161,7 @@ class _Search:
             middle = (low + high) / 2
             moved = torch.minimum(torch.maximum(x * scale / middle.sqrt(), least), most)
             new = torch.where(is_open, moved, new)
-            is_full = self.built(new).mean((1, 2), keepdim=True) > volume
+            is_full = (grows * new).mean((1, 2), keepdim=True) > volume
             low = torch.where(is_open & is_full, middle, low)
             high = torch.where(is_open & ~is_full, middle, high)
             is_open = high - low > self.multiplier_gap * (high + low)

@@ -5,6 +5,7 @@ from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import Microstructure
 from sciadv.forward.design.quantity import PropertyModel
 from sciadv.nets import SmoothField
+from sciadv.physics.continuum.homogenisation import hashin_shtrikman
 from sciadv.testing import check_forward
 
 PHASES = {"conductivities": (1.0, 20.0)}
@@ -57,3 +58,30 @@ def test_bad_settings_are_refused_in_words():
         Microstructure((1, 8, 8), conductivities=(1.0, 0.0))
     with pytest.raises(UnknownNameError, match="volume_fraction"):
         Microstructure((1, 8, 8), **PHASES, properties=("volume",))
+
+
+def test_half_the_trace_is_within_the_bounds_of_hashin_and_shtrikman():
+    names = ("conductivity", "conductivity_xx", "conductivity_yy")
+    A = Microstructure((1, 16, 16), properties=names, **PHASES, dtype=torch.float64)
+    x = (images(6, 16, n_waves=2) > 0.5).double()
+    middle, along, across = A(x).T
+    torch.testing.assert_close(middle, (along + across) / 2)
+    low, high = hashin_shtrikman(*PHASES["conductivities"], x.mean((1, 2, 3)))
+    assert bool(((low <= middle) & (middle <= high)).all())
+
+
+def test_parts_as_made_are_eroded_or_dilated_and_without_scatter_there_are_none():
+    A = Microstructure((1, 32, 32), **PHASES, scatter=1.0)
+    square = torch.zeros(1, 1, 32, 32)
+    square[..., 8:24, 8:24] = 1
+    parts = A.as_made(square, 200, seed=0)
+    sides = parts.sum((1, 2, 3)).sqrt()
+    assert parts.shape == (200, 1, 32, 32)
+    assert float(sides.mean()) == pytest.approx(16, abs=0.5)
+    assert float(sides.std()) == pytest.approx(2, abs=0.4)
+    assert Microstructure((1, 32, 32), **PHASES).as_made(square, 2, seed=0) is None
+
+
+def test_cells_are_written_as_bitmaps():
+    files = Microstructure((1, 2, 3), **PHASES).files(torch.tensor([[[[0.0, 1, 0], [1, 1, 0]]]]))
+    assert files == {"cell-001.pbm": "P1\n3 2\n0 1 0\n1 1 0\n"}

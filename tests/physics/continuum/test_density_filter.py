@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from sciadv.physics.continuum.density_filter import cone_filter, filtered_sensitivity, with_volume
+from sciadv.nets.bounded.exact_mean import with_volume
+from sciadv.physics.continuum.density_filter import cone_filter, filtered_sensitivity
 
 
 def field(batch, height, width, *, seed=0):

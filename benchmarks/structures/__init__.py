@@ -1,0 +1,1 @@
+"""Benches of designs that are images: cells of two phases, and beams."""

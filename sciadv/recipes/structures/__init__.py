@@ -1,0 +1,1 @@
+"""Recipes of generators of structures: periodic cells, and beams."""

@@ -1,0 +1,1 @@
+"""Trainings of generators of structures: periodic cells, and beams."""
