@@ -33,6 +33,7 @@ from benchmarks.design import (
     honest_targets,
     nanotexture_friction,
     optical_coating,
+    texture_2d,
 )
 from benchmarks.fairness import fairness
 from benchmarks.own import own
@@ -90,6 +91,7 @@ BENCHES: dict[str, Bench] = {
     "reliability": reliability.BENCH,
     "seismic-crosswell": seismic_crosswell.BENCH,
     "size": size.BENCH,
+    "texture-2d": texture_2d.BENCH,
     **restorations.BENCHES,
 }
 

@@ -17,7 +17,8 @@ from sciadv.solvers.automatic.reference_errors import CalibrationSettings
 #: Solved elsewhere, in a small section: tests/bench/test_seismic_crosswell.py.
 #: The flow's operator is tested in tests/forward/flow; a search takes more than half a CPU minute.
 #: A beam is solved 20 ms each in double precision; its operator and its bench are tested on small ones.
-SLOW = {"compliance-beam", "navier-stokes-start", "seismic-crosswell"}
+#: Textures take four contacts a step: they are designed in tests/benchmarks/test_texture_2d.py.
+SLOW = {"compliance-beam", "navier-stokes-start", "seismic-crosswell", "texture-2d"}
 #: The problem whose measurements are compared with reference images, of which a part is searched here.
 COMPARED, N_COMPARED = "deblurring", 40
 SOLVABLE = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +76,8 @@ def evaluate(problem: Problem, x: Tensor) -> Evaluated:
     names = tuple(quantity.name for quantity in problem.forward.PROPERTIES)
     model = problem.forward.with_properties(names).to("cpu", torch.float64)
     assert isinstance(model, PropertyModel)  # as the one that it is of
-    properties: Tensor = model(x)
+    both: Callable[[Tensor], tuple[Tensor, Tensor]] | None = getattr(model, "with_regime", None)
+    properties, regime = (model(x), model.regime(x)) if both is None else both(x)
     margins = [
         _margin(limit, x, dict(zip(names, properties.unbind(1), strict=True)))
         for limit in problem.constraints
@@ -84,7 +85,7 @@ def evaluate(problem: Problem, x: Tensor) -> Evaluated:
     stacked = torch.stack(margins, 1) if margins else x.new_zeros(len(x), 0)
     sound = properties.isfinite().all(1)
     feasible = (stacked >= 0).all(1) & sound
-    return Evaluated(x, properties, stacked, feasible, model.regime(x), names)
+    return Evaluated(x, properties, stacked, feasible, regime, names)
 
 
 def _margin(limit: Constraint, x: Tensor, values: dict[str, Tensor]) -> Tensor:

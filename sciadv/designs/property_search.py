@@ -17,7 +17,7 @@ from sciadv.designs.distinct import count_distinct, farthest_points, places
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.fabrication import Parts, drawn_in_search, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
-from sciadv.designs.proposals import minima, proposed
+from sciadv.designs.proposals import library, minima, proposed, shortest_way
 from sciadv.designs.shown.certificate import Certificate, certify
 from sciadv.designs.shown.design_set import Outcome, design_set
 from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
@@ -211,17 +211,11 @@ class PropertySearch:
 
     def _first(self, aim: Aim, n: int, *, seed: int) -> Pool:
         """Evaluate random designs over what is searched, and the generator's proposals."""
-        prior, n_library = aim.search.prior, aim.model.n_library
-        if aim.box is None:
-            z = prior.sample_latent(n_library, seed=seed)
-        else:
-            engine = torch.quasirandom.SobolEngine(prior.n_latent, scramble=True, seed=seed)  # type: ignore[no-untyped-call]  # untyped in torch
-            z = torch.special.ndtri(engine.draw(n_library, dtype=torch.float64).clamp(1e-9, 1 - 1e-9))
-        library = Pool.of(aim, z.to(prior.device, prior.dtype))
+        first = Pool.of(aim, library(aim, aim.model.n_library, seed=seed))
         x = proposed(aim, n * self.n_proposals, seed=seed)
         if x is None or aim.box is None:
-            return library
-        return library.and_more(Pool.of(aim, aim.box.to_latent(x)))
+            return first
+        return first.and_more(Pool.of(aim, aim.box.to_latent(x)))
 
     def _starts(self, aim: Aim, pool: Pool, k: int, attempt: int, *, seed: int) -> Tensor:
         """Return latents to search from ``(k, latent)``: the nearest that are far apart, and around hits."""
@@ -254,6 +248,9 @@ class PropertySearch:
         self, aim: Aim, search: Problem, z: Tensor, *, seed: int, monitor: Monitor | None
     ) -> tuple[Pool, bool]:
         """Search from latents ``(k, latent)`` and evaluate what was found by the aim."""
+        short = shortest_way(aim, search, z, n_steps=self.n_iterations)
+        if short is not None:
+            return Pool.of(aim, short), False
         solver = LevenbergMarquardt(restarts=1, starts=z[:, None], n_iterations=self.n_iterations)
         problem = search.with_measurements(search.measurements.expand(len(z), -1))
         solution = solver.solve(problem, seed=seed, monitor=monitor)

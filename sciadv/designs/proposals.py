@@ -1,16 +1,22 @@
-"""What is proposed for a target: by a generator that was trained for it, or by the minima of residuals."""
+"""What is proposed for a target: by a library, a generator, minima of residuals, or the shortest steps."""
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from sciadv.designs.aim import Aim
+from sciadv.designs.crossbred import has_choices
+from sciadv.likelihood import Tolerance
 from sciadv.nets import DesignDecoder
+from sciadv.problem import Problem
 from sciadv.solvers.least_squares.memetic import MemeticSearch
+from sciadv.trainings.physics.few_residuals import meet_residuals
 
 
 def proposed(aim: Aim, n: int, *, seed: int) -> Tensor | None:
@@ -72,4 +78,71 @@ def minima(aim: Aim, search: MemeticSearch, *, seed: int) -> Tensor | None:
 
     found = search(at, len(aim.model.variables), seed=seed, dtype=torch.float32, device=box.lower.device)
     latent: Tensor = torch.special.ndtri(found.place.to(aim.box.lower).clamp(1e-9, 1 - 1e-9))
+    return latent
+
+
+def library(aim: Aim, n: int, *, seed: int) -> Tensor:
+    """Return latents ``(n, latent)`` of random designs over what is searched.
+
+    Those that the model draws itself, by its ``library(n, seed)``; else evenly between the bounds, or draws
+    of the prior where there are none.
+    """
+    prior = aim.search.prior
+    draws: Callable[..., Tensor] | None = getattr(aim.model, "library", None)
+    if aim.box is None:
+        return prior.sample_latent(n, seed=seed)
+    if draws is not None:
+        drawn = aim.box.to_latent(draws(n, seed=seed))
+        return drawn.to(prior.device, prior.dtype)
+    engine = torch.quasirandom.SobolEngine(prior.n_latent, scramble=True, seed=seed)  # type: ignore[no-untyped-call]  # untyped in torch
+    z: Tensor = torch.special.ndtri(engine.draw(n, dtype=torch.float64).clamp(1e-9, 1 - 1e-9))
+    return z.to(prior.device, prior.dtype)
+
+
+def shortest_way(aim: Aim, search: Problem, z: Tensor, *, n_steps: int) -> Tensor | None:
+    """Return latents ``(n, latent)`` of designs brought to a search's demands and limits by short steps.
+
+    Parameters
+    ----------
+    aim
+        What is asked for.
+    search
+        The problem of its demands and limits: `Aim.search`, or one with narrower ones.
+    z
+        Latents of the designs to start from.
+    n_steps
+        Steps at most.
+
+    Returns
+    -------
+    Tensor or None
+        None where there is no box of numbers, or where demands and limits are not many fewer than these.
+    """
+    goal = search.measurements[0]
+    interval = cast(Tolerance, search.likelihood)  # as `searched` makes it
+    is_few = 4 * len(goal) <= z.shape[1] and not search.constraints
+    if aim.box is None or not is_few or has_choices(aim):
+        return None
+    below = interval.width.broadcast_to(goal.shape)
+    above = interval.above.broadcast_to(goal.shape)
+    is_limit = below.isinf() | above.isinf()
+    # limits are kept by three tolerances more, so that a finer grid keeps them, too
+    least = torch.where(is_limit, -2.5, 0.5).to(goal)
+    least[below.isinf() & above.isinf()] = torch.inf
+    box = aim.box
+
+    def residuals(place: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001  # one aim for all
+        with torch.enable_grad():
+            here = place.detach().requires_grad_(True)
+            off = search.forward(box.from_unit(here)) - goal
+            scaled = torch.where(off < 0, off / below, off / above)
+            slopes = [torch.autograd.grad(one.sum(), here, retain_graph=True)[0] for one in scaled.T]
+        off = scaled.detach()
+        side = torch.where(is_limit & above.isinf(), -1.0, torch.where(is_limit, 1.0, off.sign()))
+        beyond = side * off - least
+        slope = torch.stack(slopes, 1) * (beyond > -4)[:, :, None]
+        return side * beyond.clamp_min(0), slope
+
+    met = meet_residuals(residuals, torch.special.ndtr(z), n_steps=n_steps, enough=0.3)
+    latent: Tensor = torch.special.ndtri(met.place.clamp(1e-9, 1 - 1e-9))
     return latent

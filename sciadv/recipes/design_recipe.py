@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sciadv.catalogue import build_parts, problem_spec, spec_file
-from sciadv.errors import InputError
+from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import as_path
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
@@ -16,7 +16,7 @@ from sciadv.forward import PropertyModel
 from sciadv.nets import DesignDecoder, build_seeded
 from sciadv.prior import Prior
 from sciadv.recipes.job import Job
-from sciadv.schema import DesignRecipe, Recipe, trains
+from sciadv.schema import DesignRecipe, ProblemSpec, Recipe, trains
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
 from sciadv.trainings.physics.design_training import DesignTraining
 from sciadv.types import as_device
@@ -48,9 +48,16 @@ def design_training(
     name = spec.problem
     base = Path() if folder is None else as_path(folder, "folder")
     file = spec_file("problems", base / name if name[:1] in {".", "~"} else name)
-    generator = build_seeded(spec.net, spec.seed)
+    forward, _, constraints = build_parts(_changed(problem_spec(file), spec), None, folder=file.parent)
+    if not isinstance(forward, PropertyModel):
+        raise InputError(f"{forward} of the problem {name!r} predicts no properties by name")
+    generator = build_seeded(spec.net(forward.variables), spec.seed)
     assert isinstance(generator, DesignDecoder)  # what a DesignDecoderTable's kind builds
-    forward, _, constraints = build_parts(problem_spec(file), (len(generator.lower),), folder=file.parent)
+    if forward.in_shape != (len(generator.lower),):
+        raise InputError(
+            f"the generator has {len(generator.lower)} variables, but designs of {name!r} have the shape "
+            f"{forward.in_shape}"
+        )
     if forward.out_shape != (generator.n_targets,):
         raise InputError(
             f"the generator has {generator.n_targets} targets, but the problem {name!r} predicts "
@@ -68,6 +75,16 @@ def design_training(
     return DesignTraining(
         generator.to(target), critic.to(target), schedule=schedule, seed=spec.seed, update=update
     )
+
+
+def _changed(problem: ProblemSpec, recipe: DesignRecipe) -> ProblemSpec:
+    """Return a problem's file with the settings of its forward that the recipe changes."""
+    table = problem.forward
+    known = [name for name in type(table).model_fields if name != "kind"]
+    for name in recipe.forward:
+        if name not in known:
+            raise UnknownNameError(f"setting of the forward of {recipe.problem}", name, known)
+    return problem.model_copy(update={"forward": table.model_copy(update=recipe.forward)})
 
 
 @trains(DesignRecipe)
@@ -94,7 +111,7 @@ def _card_header(spec: DesignRecipe, training: DesignTraining) -> dict[str, str]
         "title": spec.title,
         "data": f"none: trained on the physics and constraints of {spec.problem}",
         "licence": "Apache-2.0 (weights)",
-        "n_latent": str(spec.net["n_latent"]),
+        "n_latent": str(training.generator.settings["n_latent"]),
         "targets": ", ".join(_properties(training)),
         "generator_parameters": str(sum(p.numel() for p in training.generator.parameters())),
         "seed": str(spec.seed),
@@ -148,6 +165,8 @@ def _plot_designs(prior: Prior, spec: DesignRecipe) -> Figure:
         z[:, -generator.n_targets] = generator.condition(torch.tensor([[goal]]))[0, 0]
         x = prior(z).detach()
         axes.scatter(x[:, 0], x[:, min(1, x.shape[1] - 1)], s=12, label=f"target {goal:.3g}")
-    axes.set(xscale="log", yscale="log", xlabel="first design variable", ylabel="second design variable")
+    scales = ["log" if is_log else "linear" for is_log in generator.is_log.tolist()]
+    axes.set(xscale=scales[0], yscale=scales[min(1, len(scales) - 1)])
+    axes.set(xlabel="first design variable", ylabel="second design variable")
     figure.legend(loc="outside right upper", fontsize=8)
     return figure

@@ -186,7 +186,9 @@ def test_critic_and_real_designs_come_together_or_not_at_all():
     ("change", "words"),
     [
         ({"lower": [5.0, 0.1], "upper": [0.1, 5.0]}, "bounds need 0 < lower < upper"),
-        ({"lower": [0.0, 0.1]}, "lower must be a finite number > 0"),
+        ({"lower": [0.0, 0.1]}, "bounds need 0 < lower < upper, but a variable has 0 and 5"),
+        ({"lower": [-1.0, 6.0], "is_log": [False, False]}, "bounds need lower < upper, but a variable has 6"),
+        ({"lower": []}, "needs lower, upper and is_log for each variable, but has 0, 2 and 0"),
         ({"targets": [[4.0, 1.0]]}, "targets need 0 < low < high"),
         ({"n_latent": 1}, "n_latent must be more than the 1 targets"),
     ],

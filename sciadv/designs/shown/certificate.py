@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -58,7 +58,7 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
     for name, value in found.items():
         difference = (designs.value(name) - value).abs()
         off[name] = float((difference / value.abs().clamp_min(1e-300)).max())
-    still = replaced(designs, found).hits(aim.wishes)
+    still = replaced(aim, designs, found).hits(aim.wishes)
     differences = ", ".join(f"{name} {value:.1g}" for name, value in off.items())
     said = f"an independent solver differs by at most (as a part of its value): {differences}"
     if bool(designs.hits(aim.wishes).any()):
@@ -66,14 +66,16 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
     return Certificate(columns, (said,), {"n_verified": int(still.sum()), "largest_relative_deviations": off})
 
 
-def replaced(designs: Evaluated, found: Mapping[str, Tensor]) -> Evaluated:
-    """Return designs with other values of some properties; margins stay the model's."""
+def replaced(aim: Aim, designs: Evaluated, found: Mapping[str, Tensor]) -> Evaluated:
+    """Return designs with other values of some properties, and the margins that follow from these."""
     columns = [found.get(name, designs.value(name)).double() for name in designs.names]
-    return Evaluated(
-        designs.x,
-        torch.stack(columns, 1),
-        designs.margins,
-        designs.feasible,
-        designs.regime,
-        designs.names,
+    margins = designs.margins.clone()
+    for i, limit in enumerate(aim.problem.constraints):
+        if limit.on in found:
+            margins[:, i] = (limit.at_most - found[limit.on]) / limit.size
+    return replace(
+        designs,
+        properties=torch.stack(columns, 1),
+        margins=margins,
+        feasible=(margins >= 0).all(1) & designs.properties.isfinite().all(1),
     )

@@ -151,9 +151,11 @@ class PropertyModel(Protocol):
     images. `n_library` is how many random candidates a search may evaluate before it starts: fewer where a
     prediction is dear.
 
-    A model may have six methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
+    A model may have eight methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
     makes equal, so that they count once. ``verify(x)`` returns ``{property: values}`` from a solver that
     shares no code with the model; it raises `sciadv.errors.MissingPackageError` where that is not installed.
+    ``library(n, seed)`` returns random candidates for a search to begin with, where few of those even between
+    the bounds are of use. ``with_regime(x)`` returns predictions and regimes together, where that is cheaper.
     ``residuals(x)`` returns numbers ``(batch, n)`` whose mean square is the first of `PROPERTIES`, and their
     derivatives ``(batch, variables, n)``: where that property is to be small, a memetic search uses them.
     ``files(x)`` returns ``{name: text}`` of files that other programs read, written beside the designs.

@@ -60,17 +60,11 @@ class Box(nn.Module):
         """Return the designs at places u in [0, 1] ``(batch, variables)``; 0 is the lower bound."""
         level = torch.minimum((u.detach() * self.levels).floor(), self.levels - 1)
         place = torch.where(self.levels > 0, level / (self.levels - 1).clamp_min(1), u)
-        ratio = torch.where(self.is_log, self.upper / self.lower, 1.0)
-        straight = self.lower + (self.upper - self.lower) * place
-        return torch.where(self.is_log, self.lower * ratio**place, straight)
+        return between(place, self.lower, self.upper, self.is_log)
 
     def to_unit(self, x: Tensor) -> Tensor:
         """Return the places of designs ``(batch, variables)`` in [0, 1]; the nearest of what is outside."""
-        inside = torch.minimum(torch.maximum(x.to(self.lower), self.lower), self.upper)
-        ratio = torch.where(self.is_log, inside / self.lower, 1.0)
-        whole = torch.where(self.is_log, self.upper / self.lower, 2.0)
-        straight = (inside - self.lower) / (self.upper - self.lower)
-        place = torch.where(self.is_log, ratio.log() / whole.log(), straight)
+        place = place_between(x.to(self.lower), self.lower, self.upper, self.is_log)
         middle = ((place * (self.levels - 1)).round() + 0.5) / self.levels.clamp_min(1)
         return torch.where(self.levels > 0, middle, place)
 
@@ -78,3 +72,17 @@ class Box(nn.Module):
         """Return the latents of designs ``(batch, variables)``; none nearer to a bound than a part `edge`."""
         latent: Tensor = torch.special.ndtri(self.to_unit(x).clamp(edge, 1 - edge))
         return latent
+
+
+def between(place: Tensor, lower: Tensor, upper: Tensor, is_log: Tensor) -> Tensor:
+    """Return the numbers at places from 0, `lower`, to 1, `upper`: even, or in the logarithm."""
+    ratio = torch.where(is_log, upper / lower, 1.0)
+    return torch.where(is_log, lower * ratio**place, lower + (upper - lower) * place)
+
+
+def place_between(x: Tensor, lower: Tensor, upper: Tensor, is_log: Tensor) -> Tensor:
+    """Return the places of numbers between bounds, that of the nearest bound for what is outside."""
+    inside = torch.minimum(torch.maximum(x, lower), upper)
+    ratio = torch.where(is_log, inside / lower, 1.0)
+    whole = torch.where(is_log, upper / lower, 2.0)
+    return torch.where(is_log, ratio.log() / whole.log(), (inside - lower) / (upper - lower))

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
+from sciadv.nets.bounded.box import between, place_between
 from sciadv.registry.checked import checked
 from sciadv.types import Count, Positive
 
@@ -22,16 +23,20 @@ Row = Annotated[Sequence[Positive], Field(min_length=1)]
 class DesignDecoder(nn.Module):
     """Latents ``(z, c)`` to designs between bounds: ``x = lower (upper / lower)^sigmoid(W h(z, Phi(c)))``.
 
-    The last latents c are the targets, one each: ``target = low (high / low)^Phi(c)`` with the normal
-    distribution function Phi, so that c ~ N(0, 1), as every latent, makes targets log-uniform. The other
-    latents choose among the designs that have the target.
+    Variables that are not spread in the logarithm are ``lower + (upper - lower) sigmoid(...)``. The last
+    latents c are the targets, one each: ``target = low (high / low)^Phi(c)`` with the normal distribution
+    function Phi, so that c ~ N(0, 1), as every latent, makes targets log-uniform. The other latents choose
+    among the designs that have the target.
 
     Parameters
     ----------
     n_latent
         Length of the latent, targets included.
     lower, upper
-        Bounds of each design variable, in its unit, 0 < lower < upper.
+        Bounds of each design variable, in its unit, lower < upper; > 0 where `is_log`. A recipe that leaves
+        them out gets those of its problem's variables.
+    is_log
+        Which variables are spread in the logarithm; all where it is left out.
     targets
         Low and high end of each target's range, 0 < low < high.
     hidden
@@ -59,6 +64,7 @@ class DesignDecoder(nn.Module):
 
     lower: Tensor
     upper: Tensor
+    is_log: Tensor
     targets: Tensor
 
     @checked
@@ -66,17 +72,16 @@ class DesignDecoder(nn.Module):
         self,
         *,
         n_latent: Count,
-        lower: Row,
-        upper: Row,
         targets: Annotated[Sequence[Row], Field(min_length=1)],
+        lower: Sequence[float] = (),
+        upper: Sequence[float] = (),
+        is_log: Sequence[bool] = (),
         hidden: Sequence[Count] = (64, 64),
         tail: Annotated[float, Field(gt=0, lt=0.5)] = 1e-3,
     ) -> None:
         super().__init__()
-        if len(lower) != len(upper) or not all(
-            0 < a < b < math.inf for a, b in zip(lower, upper, strict=True)
-        ):
-            raise InputError(f"bounds need 0 < lower < upper, but they are {list(lower)} and {list(upper)}")
+        is_log = is_log or [True] * len(lower)
+        _check_bounds(lower, upper, is_log)
         if not targets or not all(len(pair) == 2 and 0 < pair[0] < pair[1] < math.inf for pair in targets):
             raise InputError(f"targets need 0 < low < high for each, but they are {list(targets)}")
         if n_latent <= len(targets):
@@ -88,13 +93,15 @@ class DesignDecoder(nn.Module):
             "n_latent": n_latent,
             "lower": list(lower),
             "upper": list(upper),
+            "is_log": list(is_log),
             "targets": [list(pair) for pair in targets],
             "hidden": list(hidden),
             "tail": tail,
         }
         self.tail = tail
         self.n_targets = len(targets)
-        for name, numbers in (("lower", lower), ("upper", upper), ("targets", targets)):
+        known = {"lower": lower, "upper": upper, "is_log": is_log, "targets": targets}
+        for name, numbers in known.items():
             self.register_buffer(name, torch.tensor(numbers), persistent=False)
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise([n_latent, *hidden]):
@@ -111,12 +118,12 @@ class DesignDecoder(nn.Module):
         return self.from_unit(places)
 
     def from_unit(self, u: Tensor) -> Tensor:
-        """Return the designs at places u in [0, 1] between the bounds, in logarithms."""
-        return self.lower * (self.upper / self.lower) ** u
+        """Return the designs at places u in [0, 1] between the bounds."""
+        return between(u, self.lower, self.upper, self.is_log)
 
     def to_unit(self, x: Tensor) -> Tensor:
-        """Return the places of designs between the bounds, in logarithms; 0 at the lower one."""
-        return (x / self.lower).log() / (self.upper / self.lower).log()
+        """Return the places of designs between the bounds; 0 at the lower one."""
+        return place_between(x, self.lower, self.upper, self.is_log)
 
     def target(self, z: Tensor) -> Tensor:
         """Return the targets ``(batch, targets)`` that latents ask for."""
@@ -130,3 +137,22 @@ class DesignDecoder(nn.Module):
         quantile = (target / low).log() / (high / low).log()
         condition: Tensor = torch.special.ndtri(quantile.clamp(self.tail, 1 - self.tail))
         return condition
+
+
+def _check_bounds(lower: Sequence[float], upper: Sequence[float], is_log: Sequence[bool]) -> None:
+    """Check that there are bounds, one pair and one scale a variable.
+
+    Raises
+    ------
+    InputError
+        There are none, or they do not grow, or a logarithm is to be taken of what is not positive.
+    """
+    if not lower or not len(lower) == len(upper) == len(is_log):
+        raise InputError(
+            f"a generator of designs needs lower, upper and is_log for each variable, but has {len(lower)}, "
+            f"{len(upper)} and {len(is_log)} of them"
+        )
+    for low, high, positive in zip(lower, upper, is_log, strict=True):
+        if not (0 if positive else -math.inf) < low < high < math.inf:
+            least = "0 < lower" if positive else "lower"
+            raise InputError(f"bounds need {least} < upper, but a variable has {low:g} and {high:g}")

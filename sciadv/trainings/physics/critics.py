@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sciadv.constraint import Constraint
 from sciadv.errors import InputError
-from sciadv.forward import Forward
+from sciadv.forward import Forward, PropertyModel
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class PhysicsDiscriminator(nn.Module):
         super().__init__()
         self.physics, self.critic = forward, critic
         self.constraints, self.limits = tuple(constraints), nn.ModuleList(c.forward for c in constraints)
+        self.together = _predicts_together(forward, self.constraints)
         self.features, self.tolerance = features, tolerance
         self.realism_weight, self.margin, self.penalty, self.huber = realism_weight, margin, penalty, huber
         self.register_buffer("multipliers", torch.zeros(len(self.constraints)))
@@ -110,9 +111,9 @@ class PhysicsDiscriminator(nn.Module):
 
     def score(self, x: Tensor, target: Tensor) -> Score:
         """Score designs ``(batch, variables)`` for targets ``(batch, targets)``, term by term."""
-        residual = (self.physics(x) - target) / (self.tolerance * target.abs())
+        properties, violation = self.predict(x)
+        residual = (properties - target) / (self.tolerance * target.abs())
         distance = self.huber**2 * ((1 + (residual / self.huber).square()).sqrt() - 1)
-        violation = self.violation(x)
         shifted = (self.multipliers + self.penalty * (violation + self.margin)).clamp_min(0)
         penalties = (shifted.square() - self.multipliers.square()) / (2 * self.penalty)
         terms = {"physics": -distance.sum(1)}
@@ -129,9 +130,9 @@ class PhysicsDiscriminator(nn.Module):
         InputError
             There is no learned critic.
         """
-        one = self.tolerance * target.abs()
-        residual = (self.physics(x) - target) / one
-        return self._logits(x, residual, self.violation(x))
+        properties, violation = self.predict(x)
+        residual = (properties - target) / (self.tolerance * target.abs())
+        return self._logits(x, residual, violation)
 
     def _logits(self, x: Tensor, residual: Tensor, violation: Tensor) -> Tensor:
         if self.critic is None:
@@ -147,10 +148,20 @@ class PhysicsDiscriminator(nn.Module):
         logits: Tensor = self.critic(values).flatten(1).sum(1)
         return logits
 
-    def violation(self, x: Tensor) -> Tensor:
-        """Return ``c(x)`` of each constraint ``(batch, constraints)``."""
-        margins = [constraint.margin(x) for constraint in self.constraints]
-        return -torch.stack(margins, 1) if margins else x.new_zeros(len(x), 0)
+    def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the properties ``(batch, targets)`` and ``c(x)`` ``(batch, constraints)`` of designs.
+
+        The model is evaluated once where all constraints are on its own properties.
+        """
+        if self.together is None:
+            properties = self.physics(x)
+            margins = [constraint.margin(x) for constraint in self.constraints]
+            return properties, -torch.stack(margins, 1) if margins else x.new_zeros(len(x), 0)
+        every = self.together(x)
+        n = self.physics.out_shape[0]
+        limits = [(one.at_most, one.size) for one in self.constraints]
+        at_most, size = torch.tensor(limits).to(every).unbind(1)
+        return every[:, :n], (every[:, n:] - at_most) / size
 
     def excess(self, violation: Tensor) -> Tensor:
         """Return ``mean(max(c + m, -m))`` of each constraint over a batch, along which its multiplier rises.
@@ -159,6 +170,14 @@ class PhysicsDiscriminator(nn.Module):
         few that break a limit.
         """
         return (violation + self.margin).clamp_min(-self.margin).mean(0)
+
+
+def _predicts_together(forward: Forward, constraints: Sequence[Constraint]) -> Forward | None:
+    """Return the model that predicts targets and all that is limited, where it can."""
+    names = [constraint.on for constraint in constraints]
+    if not isinstance(forward, PropertyModel) or not names or not all(names):
+        return None
+    return forward.with_properties((*forward.properties, *names)).to(forward.device, forward.dtype)
 
 
 def diversity(places: Tensor, group: int, *, width: float = 0.3) -> Tensor:

@@ -20,6 +20,7 @@ from sciadv.games.two_player import Player, Point
 from sciadv.nets.bounded.design_decoder import DesignDecoder
 from sciadv.trainings.data_order import step_generator
 from sciadv.trainings.physics.critics import PhysicsDiscriminator, Score, diversity
+from sciadv.trainings.physics.refinement import Replay
 
 
 @final
@@ -46,6 +47,14 @@ class DesignGame:
         Gives the steps that the training has done.
     real
         Real designs ``(n, variables)``, which a learned critic needs.
+    width
+        Distance at which two designs begin to count as different, see `diversity`.
+    ends
+        Share of the targets that are drawn from the outer tenth of their range, half at either end.
+    replay
+        Refined designs, to which the generator's are drawn; none if left out.
+    replay_weight
+        Weight of their mean squared distance, between the bounds, summed over the variables.
     """
 
     def __init__(  # noqa: PLR0913  # the two sides and their settings
@@ -59,7 +68,13 @@ class DesignGame:
         seed: int,
         n_done: Callable[[], int],
         real: Tensor | None = None,
+        width: float = 0.3,
+        ends: float = 0.0,
+        replay: Replay | None = None,
+        replay_weight: float = 0.0,
     ) -> None:
+        self.width, self.ends = width, ends
+        self.replay, self.replay_weight = replay, replay_weight
         self.real, self._some = real, None if real is None else real[:0]
         self.generator, self.critic, self.seed = generator, critic, seed
         self.n_designs, self.group, self.diversity_weight = targets * group, group, diversity_weight
@@ -68,6 +83,7 @@ class DesignGame:
         self.n_extra = 0
         self._n_drawn = 0
         self._z: Tensor | None = None
+        self._replayed: tuple[Tensor, Tensor] | None = None
         critic.multipliers.requires_grad_(True)
         weights = () if critic.critic is None else critic.critic.parameters()
         self.players: tuple[Sequence[Tensor], Sequence[Tensor]] = (
@@ -83,12 +99,31 @@ class DesignGame:
         numbers = step_generator(self.seed, self._n_done() + self.n_extra + self._n_drawn)
         n_latent, n_targets = int(generator.settings["n_latent"]), generator.n_targets  # type: ignore[call-overload]  # its values are of several types
         z = torch.randn(self.n_designs, n_latent, generator=numbers)
-        shared = z[:: self.group, -n_targets:].repeat_interleave(self.group, 0)
+        shared = z[:: self.group, -n_targets:]
+        if self.ends > 0:
+            shared = self._towards_ends(shared, numbers)
+        shared = shared.repeat_interleave(self.group, 0)
         self._z = torch.cat([z[:, :-n_targets], shared], 1).to(generator.lower)
+        if self.replay is not None and self.replay.n_seen:
+            self._replayed = self.replay.sample(self.n_designs, numbers)
         if self.real is not None:
             rows = torch.randint(len(self.real), (self.n_designs,), generator=numbers)
             self._some = self.real[rows.to(self.real.device)]
         self._n_drawn += 1
+
+    @property
+    def latents(self) -> Tensor:
+        """Latents of the last minibatch ``(designs, latent)``."""
+        assert self._z is not None
+        return self._z
+
+    def _towards_ends(self, condition: Tensor, numbers: torch.Generator) -> Tensor:
+        """Return conditions of which some are drawn again from the ends of the range."""
+        drawn = torch.rand(condition.shape, generator=numbers).double()
+        quantile = 0.2 * drawn + 0.8 * (drawn > 0.5)  # the lowest tenth, or the highest
+        outer = torch.special.ndtri(quantile.clamp(1e-3, 1 - 1e-3))
+        is_moved = torch.rand(condition.shape, generator=numbers) < self.ends
+        return torch.where(is_moved, outer.to(condition), condition)
 
     def settle(self) -> None:
         """End a step; an update that moved the multipliers below 0 is projected back."""
@@ -110,9 +145,14 @@ class DesignGame:
         if player == 1:
             rise = -(self.critic.multipliers * self.critic.excess(score.violation)).sum()
             return rise if self._some is None else rise + self._critic_loss(x.detach(), self._some)
-        spread = diversity(self.generator.to_unit(x), self.group)
+        spread = diversity(self.generator.to_unit(x), self.group, width=self.width)
         loss = -score.total.mean() - self.diversity_weight * spread
         terms = {name: float(term.detach().mean()) for name, term in score.terms.items()}
+        if self._replayed is not None:
+            z, place = (one.to(x) for one in self._replayed)
+            far = (self.generator.to_unit(self.generator(z)) - place).square().sum(1).mean()
+            loss = loss + self.replay_weight * far
+            terms["replay"] = -float(far.detach())
         self.terms = {"loss": float(loss.detach()), **terms, "diversity": float(spread.detach())}
         return loss
 

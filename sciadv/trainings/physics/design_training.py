@@ -27,8 +27,9 @@ from sciadv.trainings.game.game_rules import make_update
 from sciadv.trainings.guard import named_weights
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
 from sciadv.trainings.physics.design_game import CriticAdam, DesignGame, MultiplierAscent
+from sciadv.trainings.physics.refinement import Refinement, Replay
 from sciadv.trainings.players import Players, Side
-from sciadv.types import Count, Decay, NotNegative, Positive
+from sciadv.types import Count, Decay, NotNegative, Positive, Share, Whole
 
 
 @checked
@@ -56,6 +57,18 @@ class DesignSchedule:
         Decay of the averaged generator.
     largest_norm
         Longer gradients of the generator are shortened to it.
+    diversity_width
+        Distance, between the bounds, at which two designs begin to count as different.
+    ends
+        Share of the targets that are drawn from the outer tenth of their range.
+    replay_every
+        Steps after which some designs are refined, for the generator to come near; 0 for never.
+    replay_designs, replay_most
+        Designs that are refined at once, and refined ones that are kept.
+    replay_steps
+        Steps of a refinement at most.
+    replay_weight
+        Weight of their mean squared distance.
     n_measured
         Designs of a measurement.
     """
@@ -72,6 +85,13 @@ class DesignSchedule:
     critic_rate: Positive = 3e-3
     ema: Decay = 0.995
     largest_norm: Positive = 1.0
+    diversity_width: Positive = 0.3
+    ends: Share = 0.0
+    replay_every: Whole = 0
+    replay_designs: Count = 64
+    replay_most: Count = 2048
+    replay_steps: Count = 8
+    replay_weight: NotNegative = 1.0
     n_measured: Count = 2000
 
 
@@ -119,6 +139,7 @@ class DesignTraining:
         self.n_done = 0
         self.cpu_seconds = 0.0
         self._update = part_name(update)
+        self.replay = _replay_of(generator, schedule)
         self.game = DesignGame(
             generator,
             critic,
@@ -128,6 +149,10 @@ class DesignTraining:
             seed=seed,
             n_done=lambda: self.n_done,
             real=real,
+            width=schedule.diversity_width,
+            ends=schedule.ends,
+            replay=self.replay,
+            replay_weight=schedule.replay_weight,
         )
         self.players = Players(
             self.game,
@@ -170,6 +195,8 @@ class DesignTraining:
     def step(self) -> dict[str, float]:
         """Do one step and return the mean of each term of the score."""
         started, schedule = time.process_time(), self.schedule
+        if self.replay is not None and self.n_done % schedule.replay_every == 0:
+            self._refine(self.replay)
         done = self.n_done / schedule.steps
         rate = schedule.learning_rate * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
         ascent = schedule.multiplier_rate * schedule.penalty
@@ -179,6 +206,17 @@ class DesignTraining:
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
         return self.game.terms
+
+    def _refine(self, replay: Replay) -> None:
+        """Refine some of the generator's designs and keep those that came to their targets."""
+        self.game.draw()
+        z = self.game.latents[: self.schedule.replay_designs]
+        with torch.no_grad():
+            place = self.generator.to_unit(self.generator(z))
+        refine = Refinement(n_steps=self.schedule.replay_steps, margin=self.schedule.margin)
+        met = refine(self.critic, self.generator.from_unit, place, self.generator.target(z))
+        is_met = met.residual.abs().amax(1) <= 1
+        replay.add(z[is_met], met.place[is_met])
 
     def prior(self, *, name: str) -> Prior:
         """Return the averaged generator as a prior."""
@@ -229,6 +267,9 @@ class DesignTraining:
         """Copy all that the next step depends on."""
         tensors, facts = self.players.collect(self._nets(), {"averaged": self.average})
         own = {"n_done": self.n_done, "n_extra": self.game.n_extra, "cpu_seconds": self.cpu_seconds}
+        if self.replay is not None:
+            tensors |= {"replay.z": self.replay.z.clone(), "replay.place": self.replay.place.clone()}
+            own["n_replay"] = self.replay.n_seen
         return tensors, facts | own
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -236,6 +277,16 @@ class DesignTraining:
         self.players.restore(tensors, facts, self._nets(), {"averaged": self.average})
         self.game.n_extra = int(facts["n_extra"])
         self.n_done, self.cpu_seconds = int(facts["n_done"]), float(facts["cpu_seconds"])
+        if self.replay is not None:
+            self.replay.z, self.replay.place = tensors["replay.z"].cpu(), tensors["replay.place"].cpu()
+            self.replay.n_seen = int(facts["n_replay"])
+
+
+def _replay_of(generator: DesignDecoder, schedule: DesignSchedule) -> Replay | None:
+    if schedule.replay_every == 0:
+        return None
+    n_latent = int(generator.settings["n_latent"])  # type: ignore[call-overload]  # its values are of several types
+    return Replay(schedule.replay_most, n_latent, len(generator.lower))
 
 
 def _other_side(critic: PhysicsDiscriminator, schedule: DesignSchedule) -> Side:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError, MissingPackageError, UnknownNameError
 from sciadv.forward import HarmonicTexture, Matrix, NonlinearForward, PropertyModel, compose
+from sciadv.forward.design.harmonic_texture import peak_between_points
 from sciadv.physics.contact import contact_pressure, full_contact_pressure, sinusoidal_contact
 from sciadv.physics.friction import limited_shear_friction
 from sciadv.testing import check_forward
@@ -35,7 +36,7 @@ def designs(model, count, *, seed=0):
 
 
 def test_textures_keep_the_promises_of_a_forward():
-    scale = torch.tensor([1, 1e-8, 1, 1, 1], dtype=torch.float64)  # pressures in 100 MPa
+    scale = torch.tensor([1, 1e-8, 1, 1, 1, 1e-8], dtype=torch.float64)  # pressures in 100 MPa
     in_units = Matrix(torch.diag(scale), dtype=torch.float64)
     model = compose(texture(1), Coefficients((8,), (8,), dtype=torch.float64))
     check_forward(compose(in_units, model), seed=2)
@@ -52,7 +53,7 @@ def test_one_wave_is_westergaards_contact(directions):
     )
     x = torch.zeros(1, *shape, dtype=torch.float64)
     x[0, first] = 20e-9
-    friction, peak, fraction, rms_slope, max_slope = model(x)[0].tolist()
+    friction, peak, fraction, rms_slope, max_slope, attraction = model(x)[0].tolist()
     full = full_contact_pressure(x[:, first], torch.tensor([1e-6]), 3.5e9)
     exact = sinusoidal_contact(20e6 / full, torch.zeros_like(full), full)
     assert peak == pytest.approx(float(exact.peak_pressure), rel=1e-3)
@@ -61,6 +62,7 @@ def test_one_wave_is_westergaards_contact(directions):
     assert friction == pytest.approx(float(limited_shear_friction(fine, 20e6, 0.5)), rel=2e-3)
     assert rms_slope == pytest.approx(math.sqrt(2) * math.pi * 0.02)
     assert max_slope == pytest.approx(2 * math.pi * 0.02)
+    assert attraction == 0
 
 
 def shifted(model, x, along):
@@ -144,14 +146,41 @@ def test_adhesion_adds_friction_and_is_verified_too():
     sticky = texture(1, work_of_adhesion=0.02, adhesion_range=2e-9)
     x = 0.8 * designs(sticky, 2)
     assert bool((sticky(x)[:, [0, 2]] > texture(1)(x)[:, [0, 2]]).all())
-    verified = sticky.verify(x)
+    verified = sticky.verify(x, tolerance=1e-12)
     fine = sticky.with_points(32).with_properties(tuple(verified))(x)
     torch.testing.assert_close(torch.stack(list(verified.values()), 1), fine, rtol=1e-6, atol=0)
     flat = torch.zeros(1, 8, dtype=torch.float64)
     assert sticky.regime(torch.cat([x, flat])).tolist() == [0, 0, 1]
+    both = sticky.with_regime(torch.cat([x, flat]))
+    torch.testing.assert_close(both[0], sticky(torch.cat([x, flat])))
+    assert both[1].tolist() == [0, 0, 1]
+    pull = both[0][:, EVERY.index("adhesive_pressure")]
+    torch.testing.assert_close(pull[2], torch.tensor(0.02 / 2e-9, dtype=torch.float64))
+    assert bool(((pull[:2] > 0) & (pull[:2] < pull[2])).all())
     step = 1e-5
     difference = (sticky((1 + step) * x) - sticky((1 - step) * x)) / (2 * step)
     torch.testing.assert_close(sticky.jvp(x, x), difference, rtol=1e-5, atol=1e-7)
+
+
+def test_a_hertzian_peak_is_found_between_the_points():
+    x = torch.arange(16, dtype=torch.float64)
+    along = (x - 0.2 + 8) % 16 - 8  # the peak is at an edge, over which the field goes on
+    distance = (x[:, None] - 7.3).square() + along.square()
+    field = 3.0 * (1 - distance / 25).clamp_min(0).sqrt()
+    fields = torch.stack([field, field.T.roll(5, 1), torch.full_like(field, 2.0)])
+    assert float(fields[0].max()) < 2.995
+    torch.testing.assert_close(peak_between_points(fields), torch.tensor([3.0, 3.0, 2.0]).double())
+
+
+def test_random_textures_are_smooth_and_rough_alike_between_the_bounds():
+    model = texture()
+    x = model.library(400, seed=3)
+    bound = torch.tensor([one.high for one in model.variables], dtype=torch.float64)
+    size = (x / bound).abs().amax(1)
+    assert bool((size <= 1).all())
+    for share in (0.25, 0.5, 0.75):
+        assert abs(float((size < share).double().mean()) - share) < 0.1
+    assert torch.equal(x, model.library(400, seed=3))
 
 
 def test_without_tamaas_the_extra_is_named(monkeypatch):
