@@ -56,11 +56,14 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
     columns = {f"{name} (verified)": value for name, value in found.items()}
     off = {}
     for name, value in found.items():
-        difference = (designs.value(name) - value).abs()
-        off[name] = float((difference / value.abs().clamp_min(1e-300)).max())
+        difference = (designs.value(name) - value).abs() / value.abs().clamp_min(1e-300)
+        off[name] = float(difference.nan_to_num(0.0).max())
     still = replaced(aim, designs, found).hits(aim.wishes)
     differences = ", ".join(f"{name} {value:.1g}" for name, value in off.items())
     said = f"an independent solver differs by at most (as a part of its value): {differences}"
+    n_unknown = int(torch.stack(list(found.values())).isnan().any(0).sum())
+    if n_unknown:
+        said += f"; it has found no solution for {n_unknown} of them"
     if bool(designs.hits(aim.wishes).any()):
         said += f"; by it, {int(still.sum())} of {len(still)} designs do what is asked"
     return Certificate(columns, (said,), {"n_verified": int(still.sum()), "largest_relative_deviations": off})
