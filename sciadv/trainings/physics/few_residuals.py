@@ -94,7 +94,13 @@ def meet_residuals(
     every = torch.arange(len(place), device=place.device)
     first, slope = residuals(place, every)
     damp = torch.full_like(place[:, 0], damping)
-    state = _State(place, first, slope, damp, torch.ones_like(every))
+    state = _State(
+        place=place,
+        residual=first,
+        slope=slope,
+        damping=damp,
+        n_evaluations=torch.ones_like(every),
+    )
     for _ in range(n_steps):
         rows = (state.residual.abs().amax(1) > enough).nonzero().squeeze(1)
         if not len(rows):
@@ -104,7 +110,12 @@ def meet_residuals(
         there, slope_there = residuals(trial, rows)
         is_better = there.square().sum(1) < here.residual.square().sum(1)  # False for NaN
         factor = torch.where(is_better, shrink, grow)
-        tried = _State(trial, there, slope_there, here.damping, here.n_evaluations)
+        tried = replace(
+            here,
+            place=trial,
+            residual=there,
+            slope=slope_there,
+        )
         taken = is_better.nonzero().squeeze(1)
         kept = here.put(taken, tried.take(taken))
         damped = (here.damping * factor).clamp(1e-9, 1e9)

@@ -68,7 +68,11 @@ class Refinement:
             slope = torch.stack(slopes, 1) * is_held[:, :, None]
             return torch.cat([off.detach(), broken.clamp_min(0)], 1), slope
 
-        return meet_residuals(residuals, place.detach(), n_steps=self.n_steps)
+        return meet_residuals(
+            residuals,
+            place.detach(),
+            n_steps=self.n_steps,
+        )
 
 
 @final
