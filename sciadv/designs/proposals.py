@@ -143,6 +143,11 @@ def shortest_way(aim: Aim, search: Problem, z: Tensor, *, n_steps: int) -> Tenso
         slope = torch.stack(slopes, 1) * (beyond > -4)[:, :, None]
         return side * beyond.clamp_min(0), slope
 
-    met = meet_residuals(residuals, torch.special.ndtr(z), n_steps=n_steps, enough=0.3)
+    met = meet_residuals(
+        residuals,
+        torch.special.ndtr(z),
+        n_steps=n_steps,
+        enough=0.3,
+    )
     latent: Tensor = torch.special.ndtri(met.place.clamp(1e-9, 1 - 1e-9))
     return latent

@@ -100,7 +100,12 @@ class DesignDecoder(nn.Module):
         }
         self.tail = tail
         self.n_targets = len(targets)
-        known = {"lower": lower, "upper": upper, "is_log": is_log, "targets": targets}
+        known = {
+            "lower": lower,
+            "upper": upper,
+            "is_log": is_log,
+            "targets": targets,
+        }
         for name, numbers in known.items():
             self.register_buffer(name, torch.tensor(numbers), persistent=False)
         layers: list[nn.Module] = []
