@@ -24,7 +24,7 @@ from sciadv.solvers.linear.stacking import cheaper_weights, error_products
 #: Kinds of estimates by what they cost a measurement.
 COSTLIEST_FIRST = ("tangent", "posterior", "learned", "range", "tv", "representation", "lmmse")
 #: Changes with what the numbers mean: older files are then made again.
-VERSION = "calibration of estimates, version 3"
+VERSION = "calibration of estimates, version 4"
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def find(
         is_quiet=masks[Contradiction.QUIET],
         is_loud=masks[Contradiction.LOUD],
         noise_factor=measured.noise_factor,
-        has_outliers=masks[Contradiction.OUTLIERS],
+        has_outliers=masks[Contradiction.OUTLIERS] & (measured.n_outliers > 0),
         n_outliers=measured.n_outliers,
         has_other_unit=masks[Contradiction.UNITS],
         unit_factor=measured.unit_factor,
@@ -122,18 +122,16 @@ def _all_together(reference: NoiseChecks, measured: NoiseChecks, settings: Check
         error = known.std() * (1 / len(found) + 1 / len(known)) ** 0.5
         return bool((found.mean() - known.mean()) / error.clamp_min(1e-300) > settings.pooled)
 
-    if exceeds(reference.outlyingness, measured.outlyingness):
+    if exceeds(reference.outlyingness, measured.outlyingness) and bool(measured.n_outliers.any()):
         return Contradiction.OUTLIERS
     said = {
         Contradiction.LOUD: (exceeds(reference.noise.log(), measured.noise.log()), measured.noise_gain),
         Contradiction.UNITS: (exceeds(reference.unit_gain, measured.unit_gain), measured.unit_gain),
         Contradiction.MOVED: (exceeds(reference.move_gain, measured.move_gain), measured.move_gain),
+        Contradiction.QUIET: (exceeds(-reference.noise.log(), -measured.noise.log()), measured.quiet_gain),
     }
     gains = {kind: float(gain.mean()) for kind, (is_beyond, gain) in said.items() if is_beyond}
-    if gains:
-        return max(gains, key=lambda kind: gains[kind])
-    is_quiet = exceeds(-reference.noise.log(), -measured.noise.log())
-    return Contradiction.QUIET if is_quiet else Contradiction.NONE
+    return max(gains, key=lambda kind: gains[kind]) if gains else Contradiction.NONE
 
 
 def conformal_p_value(

@@ -13,6 +13,7 @@ Under ``y = A (G(z) + nu) + e``, with G linear around the latent found, data hav
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -40,12 +41,12 @@ class NoiseChecks(Rows):
         ``sum N e^2 / tr(N S^-1)``, about 1.
     noise_factor
         Standard deviation of the noise, in units of the stated one.
-    noise_gain
-        By how many nats the evidence prefers larger noise.
+    noise_gain, quiet_gain
+        By how many nats the evidence prefers larger noise, and smaller.
     outlyingness
         Mean square by which data exceed three robust standard deviations from their predictions.
     n_outliers
-        Data that are farther than `CheckSettings.far`.
+        Data that are farther than `CheckSettings.far` robust standard deviations, and as many stated ones.
     unit_gain
         By how many nats the evidence prefers the data divided by `unit_factor`.
     unit_factor
@@ -59,6 +60,7 @@ class NoiseChecks(Rows):
     noise: Tensor
     noise_factor: Tensor
     noise_gain: Tensor
+    quiet_gain: Tensor
     outlyingness: Tensor
     n_outliers: Tensor
     unit_gain: Tensor
@@ -84,15 +86,17 @@ def noise_checks(problem: Problem, whitened: Whitened, z: Tensor, settings: Chec
     noise, factor, residuals = _by_residuals(problem, whitened, z)
     robust = residuals.abs().median(1, keepdim=True).values / 0.6745
     scaled = residuals.abs() / robust.clamp_min(1e-12)
+    is_far = residuals.abs() > settings.far * robust.clamp_min(1)  # small noise makes no outliers
     seen = SeenThrough.of(problem, settings)
-    noise_gain, unit_gain, unit = _scales(problem.measurements, seen)
+    noise_gain, quiet_gain, unit_gain, unit = _scales(problem.measurements, seen)
     move_gain, move = _moves(problem.measurements, seen)
     return NoiseChecks(
         noise,
         factor,
         noise_gain,
+        quiet_gain,
         (scaled - 3).clamp_min(0).square().mean(1),
-        (scaled > settings.far).sum(1).double(),
+        is_far.sum(1).double(),
         unit_gain,
         unit,
         move_gain,
@@ -141,12 +145,30 @@ def residual_findings(residual: Tensor, freedom: int, settings: CheckSettings) -
     )
 
 
-def deletion_residuals(problem: Problem, whitened: Whitened, z: Tensor) -> Tensor:
-    """Return the residual of each datum from its prediction by all others, in standard deviations.
+def data_precisions(whitened: Whitened, z: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each measurement's residual ``r`` ``(m,)`` and its inverse covariance ``S^-1`` ``(m, m)``.
 
-    ``(batch, measurements)``, for the arguments of `noise_checks`.
+    Of the data less their mean under the model that is linear at z, ``r = y - A (G(z) + mu) + J z``, for the
+    arguments of `noise_checks`; one matrix at a time bounds the memory.
     """
-    return _by_residuals(problem, whitened, z)[2]
+    unit = torch.eye(len(whitened.factor), dtype=whitened.factor.dtype, device=whitened.factor.device)
+    weight = torch.linalg.solve_triangular(whitened.factor, unit, upper=False)
+    of_error = weight.T @ weight
+    for row in range(len(z)):
+        white, latent = whitened.problem.subset([row]), z[row : row + 1].double()
+        with torch.no_grad():
+            left = white.measurements - white.forward(white.prior(latent))
+        jacobian = latent_jacobian(white, latent)
+        known = _known(jacobian, weight)[0]
+        yield whitened.factor @ (left[0] + jacobian[0] @ latent[0]), of_error - known.T @ known
+
+
+def _known(jacobian: Tensor, weight: Tensor) -> Tensor:
+    """Return K ``(rows, latent, m)`` with ``S^-1 = W'W - K'K``, for white Jacobians and the weight W."""
+    hessian = jacobian.transpose(1, 2) @ jacobian
+    hessian.diagonal(dim1=1, dim2=2).add_(1)
+    root = torch.linalg.cholesky(hessian)
+    return torch.linalg.solve_triangular(root, jacobian.transpose(1, 2) @ weight, upper=False)
 
 
 def _by_residuals(
@@ -171,12 +193,7 @@ def _of_rows(white: Problem, z: Tensor, weight: Tensor, variance: Tensor) -> tup
     with torch.no_grad():
         left = white.measurements - white.forward(white.prior(z))
     score = left @ weight  # S^-1 r
-    jacobian = latent_jacobian(white, z)
-    hessian = jacobian.transpose(1, 2) @ jacobian
-    hessian.diagonal(dim1=1, dim2=2).add_(1)
-    root = torch.linalg.cholesky(hessian)
-    pulled = (jacobian.transpose(1, 2) @ weight).transpose(1, 2)  # S_nu^-1 J
-    known = torch.linalg.solve_triangular(root, pulled.transpose(1, 2), upper=False)  # (rows, latent, m)
+    known = _known(latent_jacobian(white, z), weight)
     diagonal = (weight.square().sum(0) - known.square().sum(1)).clamp_min(1e-300)
     trace = (diagonal * variance).sum(1)
     total = (score.square() * variance).sum(1)
@@ -192,21 +209,22 @@ def _of_rows(white: Problem, z: Tensor, weight: Tensor, variance: Tensor) -> tup
     return noise, factor, score / diagonal.sqrt()
 
 
-def _scales(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the evidence gained by larger noise, that by dividing the data by a factor, and the factor."""
+def _scales(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the evidence gained by larger noise, by smaller, by dividing the data by a factor, and that."""
     if seen is None:
         nothing = real_view(measurements)[:, 0].double() * 0
-        return nothing, nothing, nothing + 1
+        return nothing, nothing, nothing, nothing + 1
     values, vectors = seen.spectrum
     data, mean = seen.scaled(measurements) @ vectors, (seen.matrix @ seen.mean) @ vectors
     factors = seen.settings.factors.to(data)
     scaled = [log_density(data, a * mean, a * a * values + 1) for a in factors]  # by the operator
     of_unit = [log_density(data, a * mean, a * a * (values + 1)) for a in factors]  # with their noise
     units = torch.maximum(torch.stack(scaled, 1), torch.stack(of_unit, 1))
-    noises = torch.stack([log_density(data, mean, values + a * a) for a in factors[len(factors) // 2 :]], 1)
-    best = units.max(1)
-    stated = noises[:, 0]
-    return noises.amax(1) - stated, best.values - stated, factors[best.indices]
+    noises = torch.stack([log_density(data, mean, values + a * a) for a in factors], 1)
+    best, middle = units.max(1), len(factors) // 2
+    stated = noises[:, middle]
+    louder, quieter = noises[:, middle:].amax(1), noises[:, : middle + 1].amax(1)
+    return louder - stated, quieter - stated, best.values - stated, factors[best.indices]
 
 
 def _moves(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor]:

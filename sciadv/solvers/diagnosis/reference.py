@@ -30,7 +30,7 @@ from sciadv.solvers.diagnosis.noise_checks import NoiseChecks
 from sciadv.types import as_generator
 
 #: Changes with what the scores mean: older files are then made again.
-VERSION = "evidence scores, version 2"
+VERSION = "evidence scores, version 3"
 _FOLDER = "reference-scores"
 _CHECK = "check."
 _logger = logging.getLogger(__name__)

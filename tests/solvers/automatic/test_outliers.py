@@ -8,7 +8,13 @@ import torch
 from sciadv.data.moments import Moments, Residual
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import EstimateSettings, Estimation
-from sciadv.solvers.automatic.outliers import OutlierSettings, usual_distance, without_outliers
+from sciadv.solvers.automatic.outliers import (
+    OutlierSettings,
+    given_others,
+    latents_without,
+    usual_distance,
+    without_outliers,
+)
 from sciadv.solvers.latent.progress import Run
 
 N_DATA, DEVIATION = 40, 0.1
@@ -53,9 +59,9 @@ def test_data_that_were_hit_get_their_mean_given_all_others() -> None:
     cleaned, mask = without_outliers(made, settings)
     assert torch.equal(mask, hit)
     assert torch.equal(cleaned.problem.measurements[~mask], made.problem.measurements[~mask])
-    assert made.found.z is not None
+    z = latents_without(made, mask)
     for row in hit.any(1).nonzero().squeeze(1).tolist():
-        expected = conditional_mean(made.problem, made.found.z, row, hit[row])
+        expected = conditional_mean(made.problem, z, row, hit[row])
         got = cleaned.problem.measurements[row][hit[row]].double()
         assert torch.allclose(got, expected, atol=1e-3)
 
@@ -82,3 +88,20 @@ def test_nothing_is_left_out_that_is_as_usual_of_measurements_without_outliers()
     assert usual > 0.5
     assert not bool(without_outliers(made, replace(low, far=usual))[1].any())
     assert usual_distance(made, replace(low, far=1e3), share=1.0) == 1e3
+
+
+def test_distances_are_those_given_the_data_that_are_kept() -> None:
+    draw = torch.Generator().manual_seed(0)
+    half = torch.randn(7, 7, generator=draw, dtype=torch.float64)
+    covariance = half @ half.T + torch.eye(7)
+    left = 20 * torch.randn(7, generator=draw, dtype=torch.float64)
+    mask = torch.tensor([False, True, False, False, True, False, False])
+    expected = []
+    for i in range(7):
+        others = ~mask & (torch.arange(7) != i)
+        gain = torch.linalg.solve(covariance[others][:, others], covariance[others, i])
+        variance = covariance[i, i] - covariance[others, i] @ gain
+        expected.append((left[i] - gain @ left[others]).abs() / variance.sqrt())
+    distances = torch.stack(expected)
+    robust = (distances[~mask].median() / 0.6745).clamp_min(1)
+    assert torch.allclose(given_others(left, torch.linalg.inv(covariance), mask), distances / robust)

@@ -16,14 +16,15 @@ N_KNOWN = 60
 def checks(n: int, seed: int) -> NoiseChecks:
     """Return checks of measurements that are as stated."""
     generator = torch.Generator().manual_seed(seed)
-    noise, outlying, noise_gain, unit_gain, move_gain = (
-        torch.randn(n, dtype=torch.float64, generator=generator) for _ in range(5)
+    noise, outlying, noise_gain, unit_gain, move_gain, quiet_gain = (
+        torch.randn(n, dtype=torch.float64, generator=generator) for _ in range(6)
     )
     nothing = torch.zeros_like(noise)
     return NoiseChecks(
         noise=(0.1 * noise).exp(),
         noise_factor=nothing + 1,
         noise_gain=noise_gain,
+        quiet_gain=quiet_gain,
         outlyingness=outlying.abs(),
         n_outliers=nothing,
         unit_gain=unit_gain,

@@ -12,7 +12,7 @@ from sciadv.diagnosis import CheckSettings, DiagnosisSettings
 from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.whitening import latent_problem, whiten
 from sciadv.solvers.diagnosis.conformal import compare_with_images
-from sciadv.solvers.diagnosis.noise_checks import deletion_residuals, noise_checks, residual_findings
+from sciadv.solvers.diagnosis.noise_checks import data_precisions, noise_checks, residual_findings
 from sciadv.solvers.linear.jacobian import latent_jacobian
 
 N, SIGMA = 16, cases.SIGMA
@@ -78,7 +78,8 @@ def test_deletion_residuals_are_those_of_the_whole_covariance() -> None:
     whitened = whiten(problem, "a test")
     z = RepresentationError().search(whitened).z
     assert z is not None
-    got = deletion_residuals(problem, whitened, z)
+    lefts, precisions = zip(*data_precisions(whitened, z), strict=True)
+    got = torch.stack([P @ left / P.diagonal().sqrt() for left, P in zip(lefts, precisions, strict=True)])
     residual = problem.prior.residual
     assert residual is not None
     forward, sigma = problem.forward, SIGMA
@@ -94,6 +95,7 @@ def test_deletion_residuals_are_those_of_the_whole_covariance() -> None:
         score = torch.linalg.inv(covariance) @ left.double()  # equal to inverse @ r_total at the minimum
         expected = score / inverse.diagonal().sqrt()
         assert torch.allclose(got[row], expected, atol=2e-2)
+        assert torch.allclose(precisions[row], inverse, rtol=1e-6, atol=1e-6 * float(inverse.abs().max()))
 
 
 def test_residuals_alone_follow_chi_square() -> None:
