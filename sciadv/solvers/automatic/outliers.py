@@ -94,13 +94,14 @@ def latents_without(made: Estimation, mask: Tensor) -> Tensor:
     for row in mask.any(1).nonzero().squeeze(1).tolist():
         kept = ~mask[row]
         forward = Matrix(matrix[kept], problem.forward.in_shape, dtype=dtype, device=matrix.device)
-        part = Problem(problem.prior, forward, Gaussian(sigma[kept].to(dtype)), y[row : row + 1, kept].to(dtype))
+        noise, left = Gaussian(sigma[kept].to(dtype)), y[row : row + 1, kept].to(dtype)
+        part = Problem(problem.prior, forward, noise, left)
         z[row] = _latents(replace(made, problem=part))[0].to(z)
     return z
 
 
 def _with_robust(made: Estimation, first: Tensor, settings: OutlierSettings) -> Tensor:
-    """Return the mask at latents ``(batch, n_latent)``, or at those of a Student's t search if it costs less."""
+    """Return the mask at the first latents, or at those of a Student's t search where it costs less."""
     found, cost = _far(made, first, settings)
     rows = (found.any(1) | (made.unexplained > settings.unexplained)).nonzero().squeeze(1)
     if not len(rows):
@@ -135,7 +136,7 @@ def _far(made: Estimation, z: Tensor, settings: OutlierSettings) -> tuple[Tensor
 
 
 def _far_of_one(left: Tensor, precision: Tensor, settings: OutlierSettings) -> tuple[Tensor, Tensor]:
-    """Return the mask ``(m,)`` and the chi-square of the data that are kept, with ``far^2`` for each other."""
+    """Return the mask ``(m,)`` and its cost: the chi-square of the data kept, ``far^2`` for each other."""
     mask = torch.zeros_like(left, dtype=torch.bool)
     for _ in range(settings.n_looks):
         distances = given_others(left, precision, mask)
