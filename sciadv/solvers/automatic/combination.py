@@ -110,8 +110,8 @@ def _begin(made: Estimation) -> Solution:
 
 def _combined(made: Estimation, calibration: Calibration, settings: CombinationSettings) -> Solution:
     posed, names = made.problem, calibration.names
-    usual = {"far": calibration.far, "unexplained": calibration.unexplained}
-    made, left_out = without_outliers(made, replace(settings.outliers, **usual))
+    usual = replace(settings.outliers, far=calibration.far, unexplained=calibration.unexplained)
+    made, left_out = without_outliers(made, usual)
     problem = made.problem
     weights = calibration.weights.expand(problem.n_problems, -1).clone()
     where = ["reference"] * problem.n_problems

@@ -168,7 +168,8 @@ def _known(jacobian: Tensor, weight: Tensor) -> Tensor:
     hessian = jacobian.transpose(1, 2) @ jacobian
     hessian.diagonal(dim1=1, dim2=2).add_(1)
     root = torch.linalg.cholesky(hessian)
-    return torch.linalg.solve_triangular(root, jacobian.transpose(1, 2) @ weight, upper=False)
+    known: Tensor = torch.linalg.solve_triangular(root, jacobian.transpose(1, 2) @ weight, upper=False)
+    return known
 
 
 def _by_residuals(
