@@ -37,7 +37,7 @@ class OutlierSettings:
         Student's t is searched where data are far, and where the chi-square per datum is larger than this.
     n_rounds
         Searches after which data are looked at again: each is less disturbed than the one before.
-    n_looks
+    n_passes
         Times that data are looked at without those left out so far, after each search.
     nearly_farthest
         Data are left out together whose distance is at least this part of the farthest one's.
@@ -50,7 +50,7 @@ class OutlierSettings:
     far: float = 5.0
     unexplained: float = 2.0
     n_rounds: int = 3
-    n_looks: int = 12
+    n_passes: int = 12
     nearly_farthest: float = 0.6
     largest_share: float = 0.2
     most_data: int = 1500
@@ -77,7 +77,9 @@ def without_outliers(made: Estimation, settings: OutlierSettings) -> tuple[Estim
             break
         mask = found
         z = latents_without(made, mask)
-    return (made.with_measurements(_imputed(made, z, mask)) if bool(mask.any()) else made), mask
+    if not bool(mask.any()):
+        return made, mask
+    return made.with_measurements(_imputed(made, z, mask)), mask
 
 
 def _latents(current: Estimation) -> Tensor:
@@ -138,11 +140,11 @@ def _far(made: Estimation, z: Tensor, settings: OutlierSettings) -> tuple[Tensor
 def _far_of_one(left: Tensor, precision: Tensor, settings: OutlierSettings) -> tuple[Tensor, Tensor]:
     """Return the mask ``(m,)`` and its cost: the chi-square of the data kept, ``far^2`` for each other."""
     mask = torch.zeros_like(left, dtype=torch.bool)
-    for _ in range(settings.n_looks):
+    for _ in range(settings.n_passes):
         distances = given_others(left, precision, mask)
         farthest = float(distances.masked_fill(mask, 0).amax())
-        nearest = torch.where(mask, settings.far, max(settings.far, settings.nearly_farthest * farthest))
-        found = distances > nearest
+        least = max(settings.far, settings.nearly_farthest * farthest)
+        found = distances > torch.where(mask, settings.far, least)
         if torch.equal(found, mask):
             break
         mask = found
@@ -173,8 +175,10 @@ def given_others(left: Tensor, precision: Tensor, mask: Tensor) -> Tensor:
         crossed = precision[:, mask]
         covariance = torch.linalg.inv(precision[mask][:, mask])
         kept = diagonal - (crossed @ covariance * crossed).sum(1)
-        distances = (score - crossed @ covariance @ score[mask]).abs() / kept.clamp_min(1e-300).sqrt()
-        distances[mask] = (covariance @ score[mask]).abs() / covariance.diagonal().sqrt()
+        residual = covariance @ score[mask]
+        distances = (score - crossed @ residual).abs()
+        distances = distances / kept.clamp_min(1e-300).sqrt()
+        distances[mask] = residual.abs() / covariance.diagonal().sqrt()
     robust: Tensor = distances[~mask].median() / 0.6745
     return distances / robust.clamp_min(1)
 
@@ -196,10 +200,13 @@ def usual_distance(made: Estimation, settings: OutlierSettings, *, share: float)
     if not made.has_matrix or made.problem.n_measurements > settings.most_data:
         return settings.far
     pairs = data_precisions(made.whitened, _latents(made))
-    none = torch.zeros(real_view(made.problem.measurements).shape[1], dtype=torch.bool)
-    each = [given_others(left, P, none.to(left.device)).amax() for left, P in pairs]
+    each = [
+        given_others(left, P, torch.zeros_like(left, dtype=torch.bool)).amax()
+        for left, P in pairs
+    ]
     farthest = torch.stack(each).sort().values
-    return max(settings.far, float(farthest[min(int(share * len(farthest)), len(farthest) - 1)]))
+    last = min(int(share * len(farthest)), len(farthest) - 1)
+    return max(settings.far, float(farthest[last]))
 
 
 def _imputed(made: Estimation, z: Tensor, mask: Tensor) -> Tensor:
