@@ -90,15 +90,22 @@ def _latents(current: Estimation) -> Tensor:
 def latents_without(made: Estimation, mask: Tensor) -> Tensor:
     """Return the latents found without the masked data ``(batch, n_latent)``, a search for each such row."""
     problem = made.problem
-    matrix, y = operator_matrix(problem.forward), real_view(problem.measurements)
-    sigma, dtype = noise_variance(problem, "auto").sqrt().expand(len(matrix)), problem.prior.dtype
+    shape = problem.forward.in_shape
+    matrix = operator_matrix(problem.forward)
+    y = real_view(problem.measurements)
+    sigma = noise_variance(problem, "auto").sqrt()
+    sigma = sigma.expand(len(matrix))
+    dtype = problem.prior.dtype
     z = _latents(made).clone()
     for row in mask.any(1).nonzero().squeeze(1).tolist():
         kept = ~mask[row]
-        forward = Matrix(matrix[kept], problem.forward.in_shape, dtype=dtype, device=matrix.device)
-        noise, left = Gaussian(sigma[kept].to(dtype)), y[row : row + 1, kept].to(dtype)
-        part = Problem(problem.prior, forward, noise, left)
-        z[row] = _latents(replace(made, problem=part))[0].to(z)
+        rows = matrix[kept]
+        forward = Matrix(rows, shape, dtype=dtype, device=rows.device)
+        noise = Gaussian(sigma[kept].to(dtype))
+        data = y[row : row + 1, kept].to(dtype)
+        part = Problem(problem.prior, forward, noise, data)
+        found = _latents(replace(made, problem=part))
+        z[row] = found[0].to(z)
     return z
 
 
@@ -200,10 +207,11 @@ def usual_distance(made: Estimation, settings: OutlierSettings, *, share: float)
     if not made.has_matrix or made.problem.n_measurements > settings.most_data:
         return settings.far
     pairs = data_precisions(made.whitened, _latents(made))
-    each = [
-        given_others(left, P, torch.zeros_like(left, dtype=torch.bool)).amax()
-        for left, P in pairs
-    ]
+    each = []
+    for left, precision in pairs:
+        none = torch.zeros_like(left, dtype=torch.bool)
+        distances = given_others(left, precision, none)
+        each.append(distances.amax())
     farthest = torch.stack(each).sort().values
     last = min(int(share * len(farthest)), len(farthest) - 1)
     return max(settings.far, float(farthest[last]))
@@ -226,5 +234,7 @@ def _imputed(made: Estimation, z: Tensor, mask: Tensor) -> Tensor:
     for row in mask.any(1).nonzero().squeeze(1).tolist():
         out = mask[row]
         right = precision[out][:, ~out] @ left[row, ~out]
-        change[row, out] = -torch.linalg.solve(precision[out][:, out], right) - left[row, out]
-    return as_data((y + change).to(real_view(problem.measurements)), problem.forward.out_shape)
+        of_others = -torch.linalg.solve(precision[out][:, out], right)
+        change[row, out] = of_others - left[row, out]
+    data = (y + change).to(real_view(problem.measurements))
+    return as_data(data, problem.forward.out_shape)

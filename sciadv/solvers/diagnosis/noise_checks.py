@@ -151,8 +151,7 @@ def data_precisions(whitened: Whitened, z: Tensor) -> Iterator[tuple[Tensor, Ten
     Of the data less their mean under the model that is linear at z, ``r = y - A (G(z) + mu) + J z``, for the
     arguments of `noise_checks`; one matrix at a time bounds the memory.
     """
-    unit = torch.eye(len(whitened.factor), dtype=whitened.factor.dtype, device=whitened.factor.device)
-    weight = torch.linalg.solve_triangular(whitened.factor, unit, upper=False)
+    weight = _weight(whitened)
     of_error = weight.T @ weight
     for row in range(len(z)):
         white, latent = whitened.problem.subset([row]), z[row : row + 1].double()
@@ -160,7 +159,17 @@ def data_precisions(whitened: Whitened, z: Tensor) -> Iterator[tuple[Tensor, Ten
             left = white.measurements - white.forward(white.prior(latent))
         jacobian = latent_jacobian(white, latent)
         known = _known(jacobian, weight)[0]
-        yield whitened.factor @ (left[0] + jacobian[0] @ latent[0]), of_error - known.T @ known
+        white_left = left[0] + jacobian[0] @ latent[0]
+        precision = of_error - known.T @ known
+        yield whitened.factor @ white_left, precision
+
+
+def _weight(whitened: Whitened) -> Tensor:
+    """Return W with ``W'W = (A C A' + N)^-1``."""
+    factor = whitened.factor
+    unit = torch.eye(len(factor)).to(factor)
+    weight: Tensor = torch.linalg.solve_triangular(factor, unit, upper=False)
+    return weight
 
 
 def _known(jacobian: Tensor, weight: Tensor) -> Tensor:
@@ -168,7 +177,8 @@ def _known(jacobian: Tensor, weight: Tensor) -> Tensor:
     hessian = jacobian.transpose(1, 2) @ jacobian
     hessian.diagonal(dim1=1, dim2=2).add_(1)
     root = torch.linalg.cholesky(hessian)
-    known: Tensor = torch.linalg.solve_triangular(root, jacobian.transpose(1, 2) @ weight, upper=False)
+    pulled = jacobian.transpose(1, 2) @ weight
+    known: Tensor = torch.linalg.solve_triangular(root, pulled, upper=False)
     return known
 
 
@@ -179,8 +189,7 @@ def _by_residuals(
 
     The Jacobians of `chunk` measurements are made at once, which bounds the memory.
     """
-    unit = torch.eye(len(whitened.factor), dtype=whitened.factor.dtype, device=whitened.factor.device)
-    weight = torch.linalg.solve_triangular(whitened.factor, unit, upper=False)
+    weight = _weight(whitened)
     variance = noise_variance(problem, _WHO)
     parts = [
         _of_rows(whitened.problem.subset(rows), z[rows].double(), weight, variance)
@@ -231,7 +240,11 @@ def _scales(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Ten
 def _moves(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor]:
     """Return the evidence gained by moving the images, and by how much, ``(batch,)`` and ``(batch, 2)``."""
     nothing = real_view(measurements)[:, :1].double() * 0
-    gains = nothing if seen is None else torch.cat([nothing, seen.move_gains(seen.scaled(measurements))], 1)
-    shifts = [(0, 0)] if seen is None else [(0, 0), *seen.shifts]
+    gains, shifts = nothing, [(0, 0)]
+    if seen is not None:
+        of_moves = seen.move_gains(seen.scaled(measurements))
+        gains = torch.cat([nothing, of_moves], 1)
+        shifts += seen.shifts
     best = gains.max(1)
-    return best.values, torch.tensor(shifts, dtype=gains.dtype, device=gains.device)[best.indices]
+    moves = torch.tensor(shifts).to(gains)
+    return best.values, moves[best.indices]
