@@ -251,10 +251,10 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("stacking", "errors @ errors.T / errors.shape[1]", "errors @ errors.T / len(errors)"),
     ],
     ("solvers/automatic", ("solvers/automatic/test_outliers.py",)): [
-        ("outliers", "change[row, out] = -torch.linalg.solve", "change[row, out] = torch.linalg.solve"),
-        ("outliers", "mask) > settings.far", "mask) > 0.5 * settings.far"),
-        ("outliers", "amax(1).sort().values", "amin(1).sort().values"),
-        ("outliers", "(far.double().mean(1, keepdim=True) <= settings.largest_share)", "far"),
+        ("outliers", "of_others = -torch.linalg.solve", "of_others = torch.linalg.solve"),
+        ("outliers", "torch.where(mask, settings.far, least)", "torch.where(mask, settings.far, 0.5 * least)"),
+        ("outliers", "each.append(distances.amax())", "each.append(distances.amin())"),
+        ("outliers", "mean(1, keepdim=True) <= settings.largest_share", "mean(1, keepdim=True) <= 1"),
     ],
     (
         "domains/batch_correction",
