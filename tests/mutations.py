@@ -252,7 +252,11 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
     ],
     ("solvers/automatic", ("solvers/automatic/test_outliers.py",)): [
         ("outliers", "of_others = -torch.linalg.solve", "of_others = torch.linalg.solve"),
-        ("outliers", "torch.where(mask, settings.far, least)", "torch.where(mask, settings.far, 0.5 * least)"),
+        (
+            "outliers",
+            "torch.where(mask, settings.far, least)",
+            "torch.where(mask, settings.far, 0.5 * least)",
+        ),
         ("outliers", "each.append(distances.amax())", "each.append(distances.amin())"),
         ("outliers", "mean(1, keepdim=True) <= settings.largest_share", "mean(1, keepdim=True) <= 1"),
     ],
