@@ -155,6 +155,21 @@ TOLERANCES: dict[str, dict[str, float]] = {
         "accuracy, adversarial training, attacked by 0.15": 0.5,
     },
     "22_information": {"bound on the information [nats]": 0.1},
+    "23_causal": {
+        **{f"mean of C under do(B = {b})": 0.15 for b in (-1, 0, 1)},
+        **{f"W1 of C under do(B = {b})": 0.25 for b in (-1, 0, 1)},
+        **{f"mean of the observed C at B = {b}": 0.2 for b in (-1, 0, 1)},
+        "W1 of the observed C at B = 1": 0.2,
+        "least squares: mean of C under do(B = 1)": 0.05,
+    },
+    "24_four_families": {
+        **{f"{name}: modes": 0 for name in ("GAN", "flow", "diffusion", "autoregression")},
+        **{f"{name}: within 3 sigma": 0.85 for name in ("GAN", "flow", "diffusion", "autoregression")},
+        **{f"{name}: sliced W1": 0.12 for name in ("GAN", "flow", "diffusion", "autoregression")},
+        "flow: log p": 2.5,
+        "autoregression: log p": 0.8,
+        "integral of the flow's density": 0.01,
+    },
 }
 
 
