@@ -40,6 +40,16 @@ EXPECTED: dict[str, dict[str, tuple[float, float]]] = {
     },
     "games/01_own_objective": {"modes found": (8, 8)},
     "games/02_fid_trap": {"perfect distances": (2, 2)},
+    "games/03_auxiliary_classifier": {
+        "accuracy of the classifier on held-out digits": (0.85, 1),
+        "samples read as the class asked for": (0.9, 1),
+        "spread of a class over that of digits": (0.02, 0.6),
+    },
+    "games/04_semi_supervised": {
+        "K + 1 classes": (0.08, 0.25),
+        "labels alone": (0.08, 0.2),
+        "difference": (-0.05, 0.1),
+    },
     "omics/01_correct": {"after, batch unpredictability": (0.8, 1.3)},
     "omics/02_covariates": {
         "rank correlation with the run order before": (0.5, 1),
