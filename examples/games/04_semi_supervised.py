@@ -80,6 +80,6 @@ rows = {"K + 1 classes": found[0], "labels alone": found[1], "difference": found
 for name, values in rows.items():
     print(f"{name}: {values.mean():.3f} +- {values.std() / seeds**0.5:.3f}")
 figure, axes = plt.subplots(figsize=(5, 4), layout="constrained")
-axes.plot(["K + 1 classes", "labels alone"], found, "o-", color="0.5")
+axes.plot(["K + 1 classes", "labels alone"], found.numpy(), "o-", color="0.5")
 axes.set(ylabel="error on held-out digits", xlim=(-0.5, 1.5), title=f"100 labels, {seeds} seeds")
 plt.show()
