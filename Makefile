@@ -57,4 +57,4 @@ prior-files: .venv/.runs-demo
 	@touch $@
 
 clean:
-	rm -rf .venv .runs dist docs/_build docs/api docs/gallery
+	rm -rf .venv .runs dist docs/_build docs/api docs/gallery docs/tutorials docs/theory
