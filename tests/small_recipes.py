@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
+
+from sciadv.data.media import has_medium
+
 _IMAGES = """
 title = "Small digits"
 [data]
@@ -142,3 +149,41 @@ steps = 8
 batch = 8
 """,
 }
+
+#: A recipe of each kind without a game.
+TAUGHT_RECIPES = {
+    "beams": """
+kind = "beams"
+title = "Half beams"
+[generator]
+kind = "beam-decoder"
+height = 4
+width = 8
+channels = 2
+[schedule]
+designs = 3
+criteria_steps = 2
+steps = 4
+batch = 2
+""",
+    "cells": """
+kind = "cells"
+title = "Cells"
+prior = "pores"
+batch = 2
+[data]
+name = "berea"
+patch = [32, 32]
+patches = 12
+tested = 4
+""",
+}
+
+
+def needs_data(kind: str) -> None:
+    """Skip a test of a kind of recipe whose data are not here."""
+    root = Path(os.environ.get("SCIADV_DATA", "nowhere"))
+    if kind == "circuits" and not (root / "circuits").is_dir():
+        pytest.skip("real regulatory networks are not under SCIADV_DATA")
+    if kind == "cells" and not has_medium("berea"):
+        pytest.skip("the medium 'berea' is not under SCIADV_DATA")

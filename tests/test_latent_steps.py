@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sciadv.data.datasets import load_images
+from sciadv.data.datasets import is_available, load_images
 from sciadv.errors import InputError
 from sciadv.files.folders import find_entry
 from sciadv.metrics import classify
@@ -50,6 +50,7 @@ def test_what_is_no_latent_is_refused_in_words(linear: Prior) -> None:
         Prior(linear.generator, 6).direction(torch.zeros(3, 1, 2, 4), torch.zeros(3, 1, 2, 4))
 
 
+@pytest.mark.skipif(not is_available("mnist"), reason="MNIST is not under SCIADV_DATA")
 def test_the_shipped_digits_follow_directions_and_change_class_once_on_a_path() -> None:
     """Of held-out digits, most become the class that is added; a path from 3 to 8 changes class once."""
     prior, judge = Prior.load("mnist"), load_classifier(find_entry("priors", "mnist"))

@@ -7,7 +7,16 @@ import torch
 from sciadv.catalogue import build_forward
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import FORWARDS, ParallelBeam, to_dense
-from sciadv.schema import GanRecipe, PriorRecipe, ProblemSpec, parse_recipe, parse_spec, read_text
+from sciadv.recipes.design_recipe import design_training
+from sciadv.schema import (
+    DesignRecipe,
+    GanRecipe,
+    PriorRecipe,
+    ProblemSpec,
+    parse_recipe,
+    parse_spec,
+    read_text,
+)
 from sciadv.schema.problem_tables import ForwardSpec
 from sciadv.schema.sentences import _choices_in
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
@@ -363,7 +372,13 @@ def test_every_number_of_a_recipe_is_a_finite_number_within_its_bounds(file, val
     for number in numbers:
         changed = text[: number.start()] + value + text[number.end() :]
         with pytest.raises(InputError):
-            parse_recipe(changed, file=file.name)
+            _made(parse_recipe(changed, file=file.name))
+
+
+def _made(spec) -> None:
+    """Make what a recipe of designs names: its bounds and the settings of its forward are checked there."""
+    if isinstance(spec, DesignRecipe):
+        design_training(spec)
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -120,12 +120,11 @@ def read_medium(name: str, split: str, cuts: MediumSplit = MediumSplit()) -> Byt
     """
     if name not in MEDIA:
         raise UnknownNameError("medium", name, MEDIA)
+    ends = {"train": (0.0, cuts.train), "reference": (cuts.train, cuts.test), "test": (cuts.test, 1.0)}
+    if split not in ends:
+        raise UnknownNameError("split", split, ends)
     whole = _read(name)
-    train, test = (round(share * len(whole)) for share in (cuts.train, cuts.test))
-    parts = {"train": (0, train), "reference": (train, test), "test": (test, len(whole))}
-    if split not in parts:
-        raise UnknownNameError("split", split, parts)
-    first, last = parts[split]
+    first, last = (round(share * len(whole)) for share in ends[split])
     return whole[first:last]
 
 

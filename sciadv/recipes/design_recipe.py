@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from pydantic import ValidationError
 
 from sciadv.catalogue import build_parts, problem_spec, spec_file
 from sciadv.errors import InputError, UnknownNameError
@@ -84,7 +85,15 @@ def _changed(problem: ProblemSpec, recipe: DesignRecipe) -> ProblemSpec:
     for name in recipe.forward:
         if name not in known:
             raise UnknownNameError(f"setting of the forward of {recipe.problem}", name, known)
-    return problem.model_copy(update={"forward": table.model_copy(update=recipe.forward)})
+    try:
+        changed = type(table).model_validate({**table.model_dump(exclude_unset=True), **recipe.forward})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise InputError(
+            f"forward.{where} of the recipe: {fault['msg']}; it is {fault['input']!r}"
+        ) from error
+    return problem.model_copy(update={"forward": changed})
 
 
 @trains(DesignRecipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,17 @@ def _check_rows(file: Path, fields: dict[str, Any]) -> None:
 
 
 def _tensors(part: Rows) -> list[tuple[str, Tensor]]:
-    """List the tensors of a part and of the parts in it, by name."""
+    """List the tensors of a part and of the parts in it, by name.
+
+    Raises
+    ------
+    TypeError
+        A field that is always a tensor is none.
+    """
     found: list[tuple[str, Tensor]] = []
+    for field in fields_of(part):
+        if field.type == "Tensor" and type(getattr(part, field.name)) is not Tensor:
+            raise TypeError(f"{field.name} is no tensor")
     for name, value in part.by_rows().items():
         found += [(name, value)] if isinstance(value, Tensor) else _tensors(value)
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_recipes import SMALL_RECIPES
+from small_recipes import SMALL_RECIPES, TAUGHT_RECIPES, needs_data
 
 from sciadv.catalogue import load_recipe
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings, CorrectionGame
@@ -33,12 +33,14 @@ def maker(text: str, folder: Path):
 
 
 def test_every_registered_kind_of_recipe_is_checked() -> None:
-    assert set(SMALL_RECIPES) == set(RECIPES)
+    assert {*SMALL_RECIPES, *TAUGHT_RECIPES} == set(RECIPES)
 
 
-@pytest.mark.parametrize("kind", SMALL_RECIPES)
+@pytest.mark.parametrize("kind", [*SMALL_RECIPES, *TAUGHT_RECIPES])
 def test_every_kind_of_recipe_keeps_the_promises_of_trainings(kind: str, tmp_path: Path) -> None:
-    check_training(maker(SMALL_RECIPES[kind], tmp_path), n_before=3)
+    needs_data(kind)
+    text = (SMALL_RECIPES | TAUGHT_RECIPES)[kind]
+    check_training(maker(text, tmp_path), n_before=3)
 
 
 @pytest.mark.parametrize("kind", ["prior", "design"])

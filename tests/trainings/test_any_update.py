@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_recipes import SMALL_RECIPES
+from small_recipes import SMALL_RECIPES, TAUGHT_RECIPES, needs_data
 
 from sciadv.catalogue import load_recipe
 from sciadv.errors import InputError
@@ -31,12 +31,13 @@ def training_of(text: str, folder: Path) -> Training:
 
 
 def test_there_is_a_small_recipe_of_every_kind() -> None:
-    assert set(SMALL_RECIPES) == set(RECIPES)
+    assert {*SMALL_RECIPES, *TAUGHT_RECIPES} == set(RECIPES)
 
 
 @pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
 @pytest.mark.parametrize("kind", SMALL_RECIPES)
 def test_every_kind_of_recipe_is_trained_by_any_update(kind: str, update: str, tmp_path: Path) -> None:
+    needs_data(kind)
     usual = training_of(SMALL_RECIPES[kind], tmp_path / "usual")
     other = training_of(f"{SMALL_RECIPES[kind]}\nupdate = {update}\n", tmp_path / "other")
     for _ in range(4):
