@@ -176,9 +176,11 @@ def _has_finite_weights(training: Training) -> bool:
 
 
 def _poison(training: Training, state: _State) -> None:
-    """Put a NaN into the first weight."""
+    """Put a NaN into the first weight, or into the first number of a training without networks."""
     tensors = {name: t.clone() for name, t in state[0].items()}
-    weight = next(t for name, t in tensors.items() if name.startswith("net.") and t.is_floating_point())
+    numbers = [name for name, t in tensors.items() if t.is_floating_point()]
+    weights = [name for name in numbers if name.startswith("net.")]
+    weight = tensors[(weights or numbers)[0]]
     weight.view(-1)[0] = math.nan
     training.restore(tensors, state[1])
 

@@ -82,7 +82,7 @@ class CellTraining:
 
     @torch.no_grad()
     def step(self) -> dict[str, float]:
-        """Encode the next patches and return the variance of their mean latents."""
+        """Encode the next patches; return the variance of their mean latents and the mean power so far."""
         started = time.process_time()
         first = self.n_done * self.batch
         x = self.patches[first : first + self.batch].float() / 255
@@ -97,7 +97,8 @@ class CellTraining:
         self.sums["spread"] += log_variance.exp().mean((2, 3)).sum(0)
         self.n_done += 1
         self.cpu_seconds += time.process_time() - started
-        return {"variance of the latents": float(mean.var())}
+        power = float(self.sums["power"].mean()) / self.n_done
+        return {"variance of the latents": float(mean.var()), "power of the latents": power}
 
     @torch.no_grad()
     def prior(self, *, name: str) -> Prior:
