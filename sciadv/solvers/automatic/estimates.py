@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from sciadv.data.moments import DENSE_PIXELS
+from sciadv.forward import Matrix
+from sciadv.likelihood import Gaussian, real_view
 from sciadv.problem import Problem
 from sciadv.solution import Solution
 from sciadv.solvers.automatic.in_range import InRange, in_range
@@ -27,7 +29,7 @@ from sciadv.solvers.beyond_range.whitening import (
 from sciadv.solvers.classical.tv import TV
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Run
-from sciadv.solvers.linear.gaussian_estimate import linear_estimate
+from sciadv.solvers.linear.gaussian_estimate import linear_estimate, noise_variance, operator_matrix
 
 _TV = "tv"
 
@@ -133,6 +135,15 @@ class Estimation:
         """Return the estimation of some of the measurements ``(n,)``, from the beginning."""
         return replace(self, problem=self.problem.subset(rows))
 
+    def of_data(self, kept: Tensor) -> Estimation:
+        """Return the estimation from some of the data, a mask or numbers of them, from the beginning."""
+        problem, dtype = self.problem, self.problem.prior.dtype
+        rows = self.matrix[kept]
+        sigma = noise_variance(problem, "auto").sqrt().expand(len(self.matrix))
+        forward = Matrix(rows, problem.forward.in_shape, dtype=dtype, device=rows.device)
+        y = real_view(problem.measurements)[:, kept].to(dtype)
+        return replace(self, problem=Problem(problem.prior, forward, Gaussian(sigma[kept].to(dtype)), y))
+
     def with_measurements(self, measurements: Tensor) -> Estimation:
         """Return the estimation of other measurements, from the beginning."""
         return replace(self, problem=self.problem.with_measurements(measurements))
@@ -141,6 +152,11 @@ class Estimation:
     def reference(self) -> Tensor:
         """Images of the kind ``(n, *in_shape)``."""
         return require_residual(self.problem.prior, "auto").reference if self.images is None else self.images
+
+    @cached_property
+    def matrix(self) -> Tensor:
+        """The operator's matrix ``(measurements, pixels)``, for an operator that is small enough."""
+        return operator_matrix(self.problem.forward)
 
     @cached_property
     def whitened(self) -> Whitened:

@@ -8,16 +8,14 @@ Cross-validatory choice and assessment of statistical predictions, J. Royal Stat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sciadv.forward import Matrix
-from sciadv.likelihood import Gaussian, real_view
-from sciadv.problem import Problem
+from sciadv.likelihood import real_view
 from sciadv.solvers.automatic.estimates import Estimation
-from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix
+from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.stacking import stacking_weights
 from sciadv.types import as_generator
 
@@ -52,26 +50,22 @@ def held_out_weights(made: Estimation, names: Sequence[str], settings: HeldOut, 
     least
         As of `stacking_weights`.
     """
-    problem = made.problem
-    matrix = operator_matrix(problem.forward)
-    order = torch.randperm(len(matrix), generator=as_generator(made.run.seed))
-    parts = order.to(matrix.device).tensor_split(settings.n_parts)
+    order = torch.randperm(len(made.matrix), generator=as_generator(made.run.seed))
+    parts = order.to(made.matrix.device).tensor_split(settings.n_parts)
     products = sum(
-        _products(made, names, matrix, torch.cat([*parts[:i], *parts[i + 1 :]]), left_out)
+        _products(made, names, torch.cat([*parts[:i], *parts[i + 1 :]]), left_out)
         for i, left_out in enumerate(parts[: settings.n_left_out])
     )
     assert isinstance(products, Tensor)  # there is a part
     return torch.stack([stacking_weights(one, least=least) for one in products])
 
 
-def _products(made: Estimation, names: Sequence[str], matrix: Tensor, kept: Tensor, left: Tensor) -> Tensor:
+def _products(made: Estimation, names: Sequence[str], kept: Tensor, left: Tensor) -> Tensor:
     """Return products of the prediction errors of the data `left`, from those `kept`, ``(batch, n, n)``."""
-    problem, dtype = made.problem, made.problem.prior.dtype
-    y = real_view(problem.measurements).to(matrix)
-    sigma = noise_variance(problem, "auto").sqrt().expand(len(matrix))
-    forward = Matrix(matrix[kept], problem.forward.in_shape, dtype=dtype, device=matrix.device)
-    part = Problem(problem.prior, forward, Gaussian(sigma[kept].to(dtype)), y[:, kept].to(dtype))
-    estimates = replace(made, problem=part).make(names)
+    matrix = made.matrix
+    y = real_view(made.problem.measurements).to(matrix)
+    sigma = noise_variance(made.problem, "auto").sqrt().expand(len(matrix))
+    estimates = made.of_data(kept).make(names)
     predicted = torch.stack([x.flatten(1).to(matrix) @ matrix[left].T for x in estimates.values()], 1)
     errors = (predicted - y[:, None, left]) / sigma[left]
     return errors @ errors.transpose(1, 2)

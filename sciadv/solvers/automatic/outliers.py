@@ -10,18 +10,16 @@ Procedures for the identification of multiple outliers in linear models, J. Amer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from sciadv.forward import Matrix
-from sciadv.likelihood import Gaussian, StudentT, as_data, real_view
+from sciadv.likelihood import StudentT, as_data, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.automatic.estimates import Estimation
 from sciadv.solvers.diagnosis.noise_checks import data_precisions
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
-from sciadv.solvers.linear.gaussian_estimate import noise_variance, operator_matrix
 
 
 @dataclass(frozen=True)
@@ -89,23 +87,10 @@ def _latents(current: Estimation) -> Tensor:
 
 def latents_without(made: Estimation, mask: Tensor) -> Tensor:
     """Return the latents found without the masked data ``(batch, n_latent)``, a search for each such row."""
-    problem = made.problem
-    shape = problem.forward.in_shape
-    matrix = operator_matrix(problem.forward)
-    y = real_view(problem.measurements)
-    sigma = noise_variance(problem, "auto").sqrt()
-    sigma = sigma.expand(len(matrix))
-    dtype = problem.prior.dtype
     z = _latents(made).clone()
-    for row in mask.any(1).nonzero().squeeze(1).tolist():
-        kept = ~mask[row]
-        rows = matrix[kept]
-        forward = Matrix(rows, shape, dtype=dtype, device=rows.device)
-        noise = Gaussian(sigma[kept].to(dtype))
-        data = y[row : row + 1, kept].to(dtype)
-        part = Problem(problem.prior, forward, noise, data)
-        found = _latents(replace(made, problem=part))
-        z[row] = found[0].to(z)
+    for row in mask.any(1).nonzero().flatten():
+        part = made.of_data(~mask[row]).of(row[None])
+        z[row] = _latents(part)[0].to(z)
     return z
 
 

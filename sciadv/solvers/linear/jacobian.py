@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -51,17 +51,23 @@ class Tangents:
     tangents: Tensor
 
 
-def generator_tangents(prior: Prior, z: Tensor) -> tuple[Tangents, ...]:
-    """Return the generator's values and tangents at latents ``(rows, latent)``, in parts of a bounded memory.
+def generator_tangents(prior: Prior, z: Tensor) -> Iterator[Tangents]:
+    """Yield the generator's values and tangents at latents ``(rows, latent)``, in parts of a bounded memory.
 
     Raises
     ------
     RuntimeError, NotImplementedError
         A layer of the generator has no forward mode (errors of torch).
     """
-    chunk = max(1, MAX_TANGENTS // z.shape[1])
-    with torch.no_grad():
-        return tuple(Tangents(*push_unit_tangents(prior, part)) for part in torch.split(z, chunk))
+    for part in _parts(z):
+        with torch.no_grad():
+            made = Tangents(*push_unit_tangents(prior, part))
+        yield made
+
+
+def _parts(z: Tensor) -> tuple[Tensor, ...]:
+    parts: tuple[Tensor, ...] = torch.split(z, max(1, MAX_TANGENTS // z.shape[1]))
+    return parts
 
 
 def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
@@ -74,16 +80,12 @@ def latent_jacobian(problem: Problem, z: Tensor) -> Tensor:
     """
     if is_quicker_by_rows(problem):
         return _by_rows(problem, LatentProducts(problem, z))
-    chunk = max(1, MAX_TANGENTS // z.shape[1])
-    parts = torch.split(z, chunk)
     try:
-        return torch.cat(
-            [pushed(problem, one) for part in parts for one in generator_tangents(problem.prior, part)]
-        )
+        return torch.cat([pushed(problem, part) for part in generator_tangents(problem.prior, z)])
     except (RuntimeError, NotImplementedError) as error:
         if any(words in str(error) for words in ("out of memory", "allocate memory")):
             raise
-        return torch.cat([_reverse_jacobian(problem, part) for part in parts])
+        return torch.cat([_reverse_jacobian(problem, part) for part in _parts(z)])
 
 
 def is_quicker_by_rows(problem: Problem) -> bool:

@@ -68,7 +68,7 @@ class LatestTangents:
         with torch.no_grad():
             first = prior(z[:2])
         if latest is None or not latest.is_of(z, first):
-            latest = GeneratorDraws(z, first, generator_tangents(prior, z))
+            latest = GeneratorDraws(z, first, tuple(generator_tangents(prior, z)))
             self._latest = latest
         return latest.parts
 
