@@ -136,6 +136,8 @@ class CorrectionGame:
         self.x = x
         self.batch = batch
         self.labels = labels
+        # Given where known, a label would say the batches that have some.
+        self.seen_labels = labels if bool((labels >= 0).all()) else torch.full_like(labels, -1)
         self.seed = seed
         self.n_draws = 0
         self.error_weight = settings.error_weight
@@ -159,14 +161,16 @@ class CorrectionGame:
         noise = torch.randn(self.n_drawn, self.nets.n_latent, generator=numbers)
         self.noise = noise.to(self.x)
         self.drawn = self.x[index], self.batch[index], self.labels[index]
+        self.seen = self.seen_labels[index]
         self.n_draws += 1
 
     def loss(self, player: Player) -> Tensor:
         """Return the scalar that a player minimises."""
         x, batch, labels = self.drawn
         mean, log_variance = self.nets.posterior(x)
-        seen = self.reversal(mean) if player == 0 else mean
-        domain = functional.cross_entropy(self.nets.batch_logits(seen, labels), batch, weight=self.weight)
+        code = self.reversal(mean) if player == 0 else mean
+        logits = self.nets.batch_logits(code, self.seen)
+        domain = functional.cross_entropy(logits, batch, weight=self.weight)
         if player == 1:
             return domain
         z = mean + (0.5 * log_variance).exp() * self.noise

@@ -22,7 +22,7 @@ from sciadv.domains.batch_correction.groups import (
 from sciadv.domains.batch_correction.reading.cells import Cells, encode, require_batch
 from sciadv.domains.batch_correction.reading.columns import Columns
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
-from sciadv.domains.batch_correction.reading.keys import JOIN
+from sciadv.domains.batch_correction.reading.keys import JOIN, UNKNOWN
 from sciadv.errors import InputError
 
 #: Lets the evidence choose the method.
@@ -127,8 +127,8 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
 def _design_notes(cells: Cells, used: tuple[str, ...], obs: Any) -> tuple[str, ...]:
     batch = require_batch(cells)
     keys = dict(cells.keep)
-    if cells.labels is not None:
-        keys["labels"] = cells.labels
+    if cells.labels is not None and len(np.unique(batch[cells.labels != UNKNOWN])) > 1:
+        keys["labels"] = cells.labels  # those of a single batch compare none
     notes = [note for key, values in keys.items() for note in Design.of(key, batch, values).check()]
     if obs is not None:
         aliased = aliased_columns(obs, batch, used=(*used, *keys))

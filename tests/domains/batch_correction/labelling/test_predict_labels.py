@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciadv.domains.batch_correction import BatchCorrector, simulate_counts
+from sciadv.domains.batch_correction import AdversarialSettings, BatchCorrector, simulate_counts
 from sciadv.errors import InputError
 
 
@@ -46,3 +46,15 @@ def test_labels_that_the_correction_does_not_read_change_nothing_else(three) -> 
         plain.predict_labels(cells.counts[~is_new], **some)
     with pytest.raises(InputError, match="reference_labels for"):
         BatchCorrector(method="residual").fit(cells.counts, batch=cells.batch, reference_labels=["a"])
+
+
+@pytest.mark.parametrize("method", ["residual", "adversarial"])
+def test_labels_of_a_single_batch_are_no_confounded_design(method) -> None:
+    cells = simulate_counts(300, 120, n_batches=3, n_types=3, seed=1)
+    is_known = cells.batch == "batch 1"
+    known = [name if is_in else None for name, is_in in zip(cells.cell_type, is_known, strict=True)]
+    quick = AdversarialSettings(least_steps=60, epochs=1)
+    corrector = BatchCorrector(method=method, settings=quick)
+    corrector.fit(cells.counts, batch=cells.batch, labels=known)
+    found = corrector.predict_labels(cells.counts, batch=cells.batch)
+    assert (found.labels == cells.cell_type)[~is_known].mean() > 0.8
