@@ -119,10 +119,10 @@ def _of_covariances(expression: NDArray[np.floating], n: int, *, seed: int) -> C
     from scipy.sparse.linalg import eigsh
 
     n_cells, n_genes = expression.shape
-    mean = expression.mean(0, dtype=np.float64)
+    mean = np.asarray(expression.mean(0, dtype=np.float64), np.float64)
     centred = np.asarray(expression - mean.astype(expression.dtype), np.float32)
     covariance = centred.T @ centred / np.float32(n_cells - 1)
-    start = np.random.default_rng(seed).uniform(-1, 1, n_genes).astype(np.float32)
+    start = np.random.default_rng(seed).standard_normal(n_genes, dtype=np.float32)
     variance, loadings = eigsh(covariance, n, v0=start, tol=1e-5)
     variance = np.asarray(variance[::-1], np.float64).clip(min=0)
     loadings = loadings[:, ::-1]

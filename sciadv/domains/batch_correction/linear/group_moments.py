@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -64,12 +64,12 @@ def _doubles(expression: NDArray[np.floating], device: torch.device) -> Tensor:
     return torch.as_tensor(expression, device=device).double()
 
 
-def _of_sparse(expression: Matrix, group: Codes, n_groups: int) -> list[NDArray[np.float64]]:
+def _of_sparse(expression: Matrix, group: Codes, n_groups: int) -> tuple[NDArray[Any], ...]:
     """Return cells, means and squared deviations of groups ``(groups, genes)``; what is not stored is 0.
 
     Deviations are those of the stored values, and the square of the mean for each of the others.
     """
-    n = np.bincount(group, minlength=n_groups)[:, None] * np.ones(expression.shape[1])
+    n = np.bincount(group, minlength=n_groups)[:, None] * np.ones(expression.shape[1], np.float64)
     mean = np.zeros_like(n)
     deviations = np.zeros_like(n)
     for one in range(n_groups):
@@ -81,4 +81,4 @@ def _of_sparse(expression: Matrix, group: Codes, n_groups: int) -> list[NDArray[
         left = np.square(values - mean[one, of_gene])
         n_stored = np.bincount(of_gene, minlength=size)
         deviations[one] = np.bincount(of_gene, left, size) + (n[one] - n_stored) * mean[one] ** 2
-    return [n, mean, deviations]
+    return n, mean, deviations
