@@ -130,22 +130,44 @@ def _add(
     return []
 
 
-def _probe(z: Embedding, batch: Names, *, seed: int) -> dict[str, float]:
+def _probe(
+    z: Embedding,
+    batch: Names,
+    *,
+    seed: int,
+) -> dict[str, float]:
     return {"probe": probe_accuracy(z, batch, seed=seed), "chance": 1 / len(np.unique(batch))}
 
 
-def _unpredictability(z: Embedding, batch: Names, labels: Names, *, seed: int) -> dict[str, float]:
+def _unpredictability(
+    z: Embedding,
+    batch: Names,
+    labels: Names,
+    *,
+    seed: int,
+) -> dict[str, float]:
     return {"unpredictability": batch_unpredictability(z, batch, labels, seed=seed)}
 
 
-def _clusters(z: Embedding, *, seed: int, n: int = 10) -> Codes:
+def _clusters(
+    z: Embedding,
+    *,
+    seed: int,
+    n: int = 10,
+) -> Codes:
     """Return the cluster of each cell by its coordinates."""
     found = KMeans(min(n, len(z)), n_init=3, random_state=as_random_state(seed)).fit_predict(z)
     clusters: Codes = found.astype(np.int64)
     return clusters
 
 
-def _in_clusters(batch: Codes, clusters: Codes, z: Embedding, *, seed: int) -> dict[str, float]:
+def _in_clusters(
+    batch: Codes,
+    clusters: Codes,
+    z: Embedding,
+    *,
+    seed: int,
+) -> dict[str, float]:
     """Measure how well the batch is hidden within clusters, beside what permuted batches give."""
     probed = probe(z, batch, clusters, seed=seed)
     if probed is None:
@@ -153,6 +175,10 @@ def _in_clusters(batch: Codes, clusters: Codes, z: Embedding, *, seed: int) -> d
     return {"in_clusters": probed.relative, "in_clusters_sd": probed.spread}
 
 
-def _transfer(z: Embedding, batch: Names, labels: Names) -> dict[str, float]:
+def _transfer(
+    z: Embedding,
+    batch: Names,
+    labels: Names,
+) -> dict[str, float]:
     found = label_transfer(z, batch, labels)
     return {"transfer": found.accuracy, "transfer_balanced": found.balanced_accuracy}

@@ -56,7 +56,13 @@ def batch_p_value(
     return (1 + n_as_high) / (1 + n_permutations)
 
 
-def kept_within(z: Array, before: Array, batch: NDArray[np.int64], *, n: int = 30) -> float:
+def kept_within(
+    z: Array,
+    before: Array,
+    batch: NDArray[np.int64],
+    *,
+    n: int = 30,
+) -> float:
     """Return the share of a cell's neighbours in its own batch that it keeps, the mean over cells."""
     kept = []
     for one in np.unique(batch):
