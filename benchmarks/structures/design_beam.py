@@ -3,12 +3,14 @@
 Conditions as in EngiBench's beams2d (volume, radius of the density filter, position of the load), 50 x 100
 elements. The reference is the optimality criteria from even density: 100 steps at most, done at a change of
 0.025. Errors are the compliance over that of the reference, less 1. Every design has its volume to 1e-9.
+``sciadv design`` is asked for one beam of the least compliance, for the first conditions; EngiBench's own
+optimiser and simulation are beside it for some, where it is installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,16 +19,24 @@ import torch
 from torch import Tensor
 
 from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from benchmarks.structures import beam_peer
+from sciadv.catalogue import load_problem
+from sciadv.designs import PropertySearch
+from sciadv.forward import Beam
 from sciadv.nets.spatial.beam_decoder import BeamDecoder
 from sciadv.physics.continuum.elasticity import Plate, compliance, half_beam, modulus_of
 from sciadv.physics.continuum.optimality_criteria import optimality_criteria
 from sciadv.prior import Prior
+from sciadv.problem import Problem
+from sciadv.types import as_generator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROBLEM, PRIOR = "compliance-beam", "beams"
-N_CONDITIONS, N_QUICK, N_FEW, N_MORE = 12, 2, 4, 9
+N_CONDITIONS, N_QUICK, N_FEW, N_MORE = 100, 2, 4, 9
+#: Conditions of ``sciadv design``, and of EngiBench.
+N_DESIGNED, N_PEER = 12, 25
 #: Published compliances of the 88-line programme: width, height, volume, radius, filter, compliance.
 PUBLISHED = (
     (60, 20, 0.5, 2.4, "sensitivity", 216.81),
@@ -106,6 +116,36 @@ def is_connected(density: Tensor, *, least: float = 0.99) -> bool:
     return bool(sizes.max(initial=0) >= least * max(1, sizes.sum()))
 
 
+def designed(problem: Problem, condition: Condition, plate: Plate) -> tuple[Tensor, float]:
+    """Return the density of the one beam that ``sciadv design`` gives, and its compliance."""
+    model = Beam(
+        (1, plate.height, plate.width),
+        load_position=condition.load,
+        volume=condition.volume,
+        radius=condition.radius,
+    )
+    posed = replace(problem, forward=model)
+    found = PropertySearch(verifies=False)(posed, {"compliance": "minimise"}, 1, seed=0)
+    density = model.density(found.x)
+    return density[0], float(compliance(modulus_of(density), plate)[0])
+
+
+def by_engibench(condition: Condition, plate: Plate) -> tuple[Tensor, float]:
+    """Return the density that EngiBench's optimiser ends at, and its compliance."""
+    density = beam_peer.optimised(condition.volume, condition.radius, condition.load)
+    return density, float(compliance(modulus_of(density[None]), plate)[0])
+
+
+def simulation(conditions: list[Condition]) -> Row:
+    """Return the largest relative difference of our compliances from EngiBench's, of random densities."""
+    off = []
+    for i, one in enumerate(conditions):
+        density = torch.rand(50, 100, generator=as_generator(i), dtype=torch.float64)
+        own = float(compliance(modulus_of(density[None]), half_beam(50, 100, one.load))[0])
+        off.append(abs(own / beam_peer.simulated(one.volume, one.radius, one.load, density) - 1))
+    return {"row": "EngiBench's simulation", "is_ours": False, "largest_deviation": max(off)}
+
+
 def published() -> Row:
     """Return the largest deviation from the published compliances."""
     off = []
@@ -126,6 +166,11 @@ def run(settings: Settings) -> list[Row]:
         for n in (N_FEW, N_MORE)
     }
     in_full = partial(stepped, starts(net)["even density"], n_steps=100)
+    methods["sciadv design"] = partial(designed, load_problem(PROBLEM))
+    most = {"sciadv design": N_DESIGNED}
+    if beam_peer.PACKAGE in settings.peers:
+        methods["EngiBench, in full"] = by_engibench
+        most["EngiBench, in full"] = N_PEER
     found: dict[str, list[Row]] = {name: [] for name in methods}
     seconds = []
     for i, condition in enumerate(conditions):
@@ -135,6 +180,8 @@ def run(settings: Settings) -> list[Row]:
             _, reference = in_full(condition, plate)
         seconds.append(full())
         for name, method in methods.items():
+            if i >= most.get(name, len(conditions)):
+                continue
             with one_thread(), cpu_seconds() as spent:
                 density, value = method(condition, plate)
             found[name].append(
@@ -146,20 +193,21 @@ def run(settings: Settings) -> list[Row]:
                 }
             )
     settings.report("the published compliances")
-    return [*_rows(found, seconds), published()]
+    peer = [simulation(conditions[:N_PEER])] if beam_peer.PACKAGE in settings.peers else []
+    return [*_rows(found, seconds), published(), *peer]
 
 
 def _rows(found: dict[str, list[Row]], seconds: list[float]) -> list[Row]:
     """Return a row a method."""
-    in_full = float(np.mean(seconds))
     rows = []
     for name, each in found.items():
         error = np.array([one["error"] for one in each])
+        in_full = float(np.mean(seconds[: len(each)]))
         spent = float(np.mean([one["seconds"] for one in each]))
         rows.append(
             {
                 "row": name,
-                "is_ours": name.startswith("ours"),
+                "is_ours": name.startswith(("ours", "sciadv")),
                 "n_conditions": len(each),
                 "median_error": float(np.median(error)),
                 "p90_error": float(np.quantile(error, 0.9)),
@@ -171,7 +219,8 @@ def _rows(found: dict[str, list[Row]], seconds: list[float]) -> list[Row]:
                 "cpu_share": spent / in_full,
             }
         )
-    return [*rows, {"row": "in full", "is_ours": False, "n_conditions": len(seconds), "cpu_seconds": in_full}]
+    whole = {"n_conditions": len(seconds), "cpu_seconds": float(np.mean(seconds))}
+    return [*rows, {"row": "in full", "is_ours": False, **whole}]
 
 
 def training_cpu_seconds() -> float:
@@ -181,7 +230,17 @@ def training_cpu_seconds() -> float:
 
 def table(rows: list[Row]) -> str:
     """Write the rows as Markdown, with the training spread over 10, 100 and 1,000 designs."""
-    header = ["start, steps", "median error", "p90", "worst", "volume error", "connected", "CPU s", "of full"]
+    header = [
+        "start, steps",
+        "conditions",
+        "median error",
+        "p90",
+        "worst",
+        "volume error",
+        "connected",
+        "CPU s",
+        "of full",
+    ]
     header += [f"CPU s, training over {n:,}" for n in (10, 100, 1000)]
     lines = []
     spent = training_cpu_seconds()
@@ -189,10 +248,11 @@ def table(rows: list[Row]) -> str:
         if "cpu_seconds" not in row:
             continue
         errors = [row.get(key) for key in ("median_error", "p90_error", "worst_error")]
-        learned = 0.0 if row["row"].startswith(("even", "in full")) else spent
+        learned = 0.0 if row["row"].startswith(("even", "in full", "EngiBench")) else spent
         lines.append(
             [
                 row["row"],
+                f"{row.get('n_conditions', '-')}",
                 *("-" if error is None else f"{error:.2%}" for error in errors),
                 f"{row['volume_error']:.0e}" if "volume_error" in row else "-",
                 f"{row['connected']:.0%}" if "connected" in row else "-",
@@ -225,4 +285,5 @@ BENCH = Bench(
     run=run,
     draw=draw,
     table=table,
+    peers=(beam_peer.PACKAGE,),
 )

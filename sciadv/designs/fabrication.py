@@ -12,7 +12,6 @@ from torch import Tensor
 from sciadv.designs.aim import Aim, searched
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.wishes import Wish
-from sciadv.problem import Problem
 from sciadv.types import Rows, as_generator
 
 
@@ -47,6 +46,12 @@ class Parts(Rows):
     leapt: Tensor
     spread: Tensor
     n_parts: int
+
+    def bear(self, least_yield: float) -> Tensor:
+        """Return of which designs at least a share of the parts do what was asked ``(n,)``."""
+        return (
+            self.yields >= least_yield if least_yield > 0 else torch.ones_like(self.leapt, dtype=torch.bool)
+        )
 
     def columns(self) -> dict[str, Tensor]:
         """Return the columns of a table by name; none where no scatter is stated."""
@@ -132,8 +137,8 @@ def _made(aim: Aim, x: Tensor, n_parts: int, *, seed: int) -> Tensor | None:
     return (x[:, None] + scatter_of(aim, x)[:, None] * noise).flatten(0, 1)
 
 
-def drawn_in_search(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Problem:
-    """Return the aim's search with each demand and limit drawn in by what the parts scatter.
+def drawn_in_aim(aim: Aim, parts: Parts, names: tuple[str, ...], *, factor: float = 1.0) -> Aim:
+    """Return the aim with each demand and limit drawn in by what the parts scatter.
 
     By as many of the median standard deviation as a normal property needs for the yield on one side, and at
     most to the middle of a demand.
@@ -146,9 +151,11 @@ def drawn_in_search(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Problem:
         Of designs that do what is asked.
     names
         Of the properties.
+    factor
+        Of the distance by which ends are drawn in: above 1 where several of them are near.
     """
     share = 0.5 + 0.5 * min(aim.least_yield, 0.999)
-    n_sigma = NormalDist().inv_cdf(share)
+    n_sigma = factor * NormalDist().inv_cdf(share)
     room = dict(zip(names, (n_sigma * parts.spread.median(0).values).tolist(), strict=True))
     wishes = tuple(drawn_in(wish, room[wish.name]) for wish in aim.wishes)
     limits = tuple(
@@ -156,7 +163,13 @@ def drawn_in_search(aim: Aim, parts: Parts, names: tuple[str, ...]) -> Problem:
         for limit in aim.problem.constraints
     )
     narrow = replace(aim.problem, constraints=limits)
-    return searched(narrow, wishes or aim.objectives[:1], aim.tolerance)
+    search = searched(narrow, wishes or aim.objectives[:1], aim.tolerance)
+    return replace(
+        aim,
+        problem=narrow,
+        wishes=wishes,
+        search=search,
+    )
 
 
 def drawn_in(wish: Wish, room: float) -> Wish:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciadv.constraint import Constraint
-from sciadv.designs.aim import Aim
+from sciadv.designs.aim import Aim, joined
 from sciadv.designs.distinct import places
 from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.wishes import Wish
@@ -35,13 +35,14 @@ def optimise(
     aim
         With its objectives.
     z, designs
-        Designs that do what is asked ``(m, latent)``, from which the searches start.
+        Designs that do what is asked ``(m, latent)``, from which the searches start; latents are NaN where
+        there are none.
     n
         How many.
     apart
         Two of them differ in some variable by more than this part of its range, while there are such.
     n_iterations
-        Steps of each search at most.
+        Steps of each search at most; 0 to choose among the designs alone.
 
     References
     ----------
@@ -56,10 +57,12 @@ def optimise(
     scaled = (values - best) / size
     weights = _weightings(len(aim.objectives), n)
     score = (weights[:, None] * scaled[None]).amax(2)  # (n, m)
-    starts = score.topk(min(n, score.shape[1]), largest=False).indices
+    known = z.isfinite().all(1)  # drawn-in ends need not be kept by any of them
+    score = torch.where(known, score, torch.inf)
+    starts = score.topk(min(n, int(known.sum())), largest=False).indices
     physics = _Physics.of(aim)
-    found = [z]
-    for i, weight in enumerate(weights):
+    found: list[Tensor] = []
+    for i, weight in enumerate(weights if n_iterations and starts.numel() else ()):
         first = starts[i, i % starts.shape[1]] if len(aim.objectives) == 1 else starts[i, 0]
         task = _Task(physics, aim.objectives, best, size, weight)
         place = physics.to_place(z[first])
@@ -73,8 +76,8 @@ def optimise(
             options={"maxiter": n_iterations, "ftol": 1e-9},
         )
         if np.isfinite(answer.x).all():
-            found.append(physics.to_latent(answer.x[:-1])[None].to(z))
-    every = aim.evaluate(torch.cat(found))
+            found.append(physics.to_latent(answer.x[:-1]).to(z))
+    every = joined([designs, aim.evaluate(torch.stack(found))]) if found else designs
     keep = (aim.distance(every) == 0).nonzero().squeeze(1)
     return _best(every.take(keep), aim, (best, size), weights, apart)
 
@@ -111,7 +114,7 @@ def _best(
         taken.append(int(torch.where(is_free, score, torch.inf).argmin()))
         distance = torch.minimum(distance, (where - where[taken[-1]]).abs().amax(1))
         distance[taken[-1]] = -torch.inf
-    return designs.take(torch.tensor(taken))
+    return designs.take(torch.tensor(taken, dtype=torch.long))
 
 
 @final

@@ -15,9 +15,9 @@ from sciadv.designs.aim import Aim, joined, take_aim
 from sciadv.designs.crossbred import Crossbreeding, children, has_choices
 from sciadv.designs.distinct import count_distinct, farthest_points, places
 from sciadv.designs.evaluated import Evaluated, evaluate
-from sciadv.designs.fabrication import Parts, drawn_in_search, linearised_yield, parts_as_made, scatter_of
+from sciadv.designs.fabrication import Parts, drawn_in_aim, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
-from sciadv.designs.proposals import library, minima, proposed, shortest_way
+from sciadv.designs.proposals import improved, library, minima, proposed, shortest_way
 from sciadv.designs.shown.certificate import Certificate, certify
 from sciadv.designs.shown.design_set import Outcome, design_set
 from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
@@ -140,7 +140,7 @@ class PropertySearch:
             aim=aim,
             reach=reach,
             n_distinct=self._count(aim, chosen.x[aim.distance(chosen) == 0], n),
-            parts=self._parts(aim, chosen, seed=seed),
+            parts=self._parts(aim, chosen, seed=seed + 1),  # others than those that chose
             certificate=certify(aim, chosen) if self.verifies else Certificate(),
             settings={"seed": seed, **asdict(self)},
             seconds=time.perf_counter() - started,
@@ -156,6 +156,7 @@ class PropertySearch:
             z = minima(aim, self.memetic, seed=seed)
             pool = pool if z is None else pool.and_more(Pool.of(aim, z))
             pool = self._bred(aim, pool, n, seed=seed)
+            pool = self._improved(aim, pool, n)
         except KeyboardInterrupt:
             return pool, True
         n_before = -1
@@ -178,6 +179,15 @@ class PropertySearch:
             if was_interrupted:
                 return pool, True
         return self._with_robust(aim, pool, n, seed=seed, monitor=monitor)
+
+    def _improved(self, aim: Aim, pool: Pool, n: int) -> Pool:
+        """Return the pool with what the model's own method makes of its best, where that is wanted."""
+        is_enough = not aim.objectives and int((aim.distance(pool.designs) == 0).sum()) >= n
+        better = None if is_enough else improved(aim, pool.designs, n * self.starts)
+        if better is None:
+            return pool
+        nowhere = pool.z.new_full((len(better.x), pool.z.shape[1]), torch.nan)
+        return pool.and_more(Pool(nowhere, better))
 
     def _bred(self, aim: Aim, pool: Pool, n: int, *, seed: int) -> Pool:
         """Return the pool with children of its best designs, until enough do what is asked, of choices."""
@@ -202,7 +212,7 @@ class PropertySearch:
             raise InputError(
                 f"{aim.problem.name} states no scatter of its variables, so that it has no yield"
             )
-        search = drawn_in_search(aim, parts, pool.designs.names)
+        search = drawn_in_aim(aim, parts, pool.designs.names).search
         try:
             found, was_interrupted = self._refined(aim, search, some.z, seed=seed, monitor=monitor)
         except KeyboardInterrupt:
@@ -219,7 +229,8 @@ class PropertySearch:
 
     def _starts(self, aim: Aim, pool: Pool, k: int, attempt: int, *, seed: int) -> Tensor:
         """Return latents to search from ``(k, latent)``: the nearest that are far apart, and around hits."""
-        distance = aim.distance(pool.designs)
+        has_latent = pool.z.isfinite().all(1)
+        distance = torch.where(has_latent, aim.distance(pool.designs), torch.inf)
         hits = (distance == 0).nonzero().squeeze(1)
         order = torch.where(distance > 0, distance, torch.inf).argsort()[: 4 * (attempt + 1) * k]
         order = order[distance[order].isfinite()]
@@ -262,7 +273,7 @@ class PropertySearch:
         distance = aim.distance(pool.designs)
         hits = pool.take((distance == 0).nonzero().squeeze(1))
         if aim.objectives:
-            return optimise(aim, hits.z, hits.designs, n, apart=self.apart)
+            return self._optimised(aim, hits, n, seed=seed)
         if len(hits.z) < n:
             order = distance.argsort()[:n]
             return pool.designs.take(order)
@@ -272,6 +283,28 @@ class PropertySearch:
         exact = evaluate(aim.problem, x)
         still = (aim.distance(exact) == 0).nonzero().squeeze(1)
         return hits.designs.take(rows).put(still, exact.take(still))
+
+    def _optimised(self, aim: Aim, hits: Pool, n: int, *, seed: int) -> Evaluated:
+        """Return `n` designs that are best by the objectives, and of which as many parts as asked for do it.
+
+        Demands and limits are drawn in, ever farther, until that many parts keep them.
+        """
+        has_method = not bool(hits.z.isfinite().all()) and len(aim.objectives) == 1
+        n_iterations = 0 if has_method else 100
+        best = optimise(aim, hits.z, hits.designs, n, apart=self.apart, n_iterations=n_iterations)
+        parts = self._parts(aim, best, seed=seed)
+        first, share = parts, float(parts.bear(aim.least_yield).double().mean())
+        for factor in (1.0, 1.3, 1.7, 2.2):
+            if share == 1:
+                break
+            narrow = drawn_in_aim(aim, first, best.names, factor=factor)
+            found = optimise(narrow, hits.z, hits.designs, n, apart=self.apart, n_iterations=n_iterations)
+            if len(found.x) < n:
+                continue
+            parts = self._parts(aim, found, seed=seed)
+            new = float(parts.bear(aim.least_yield).double().mean())
+            best, share = (evaluate(aim.problem, found.x), new) if new > share else (best, share)
+        return best
 
     def _apart(self, aim: Aim, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """Return the rows of `n` designs far from each other, and these moved to the values asked for."""
@@ -288,8 +321,9 @@ class PropertySearch:
         """
         width = scatter_of(aim, designs.x)
         likely = linearised_yield(aim, designs, width).argsort(descending=True)[: 4 * n]
-        shares = parts_as_made(aim, designs.take(likely), self.most_parts, seed=seed).yields
-        error = (aim.least_yield * (1 - aim.least_yield) / self.most_parts) ** 0.5
+        parts = self._parts(aim, designs.take(likely), seed=seed)
+        shares = parts.yields
+        error = (aim.least_yield * (1 - aim.least_yield) / parts.n_parts) ** 0.5
         enough = likely[shares >= min(1.0, aim.least_yield + 2 * error)]
         return enough if len(enough) >= n else likely[shares.argsort(descending=True)[:n]]
 
@@ -310,12 +344,14 @@ class PropertySearch:
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
         wanted = aim.model.n_library // max(1, len(designs.x))
         n_parts = min(self.most_parts, max(self.least_parts, wanted))
+        if aim.least_yield > 0:
+            n_parts = max(self.most_parts, wanted)
         return parts_as_made(aim, designs, n_parts, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
 class Pool(Rows):
-    """Evaluated designs with their latents ``(n, latent)``."""
+    """Evaluated designs with their latents ``(n, latent)``, NaN where no generator makes them."""
 
     z: Tensor
     designs: Evaluated

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from sciadv.designs.aim import Aim
 from sciadv.designs.crossbred import has_choices
+from sciadv.designs.evaluated import Evaluated, evaluate
+from sciadv.designs.wishes import Wish
 from sciadv.likelihood import Tolerance
 from sciadv.nets import DesignDecoder
 from sciadv.problem import Problem
@@ -52,6 +54,70 @@ def proposed(aim: Aim, n: int, *, seed: int) -> Tensor | None:
         return prior(z)
 
 
+def small_ones(aim: Aim) -> list[str]:
+    """Return the names of the properties that are to be small, or below a limit."""
+    small = [wish.name for wish in aim.objectives if wish.direction == "minimise"]
+    return small + [wish.name for wish in aim.wishes if math.isinf(wish.low)]
+
+
+def improved(aim: Aim, designs: Evaluated, k: int) -> Evaluated | None:
+    """Return designs improved by the model's own method, which may leave the range of the generator.
+
+    They start from the `k` nearest and best of those that were evaluated, from the model's first guess, so
+    that what its method finds without a generator is not lost, and from what the generator makes of the
+    model's conditions, where it takes some.
+
+    Parameters
+    ----------
+    aim
+        What is asked for.
+    designs
+        What was evaluated.
+    k
+        How many of them are improved.
+
+    Returns
+    -------
+    Evaluated or None
+        None where the model has no method for what is to be small.
+    """
+    method: Callable[[Tensor, str], Tensor | None] | None = getattr(aim.model, "improved", None)
+    too_large = [wish for wish in aim.wishes if bool((designs.value(wish.name) > wish.high).all())]
+    small = small_ones(aim) + [wish.name for wish in too_large]
+    if method is None or not small:
+        return None
+    order = designs.value(small[0]).argsort(stable=True)
+    near = order[aim.distance(designs)[order].argsort(stable=True)][:k]
+    guess: Callable[[], Tensor] | None = getattr(aim.model, "first_guess", None)
+    starts = [designs.x[near], *([] if guess is None else [guess().to(designs.x)])]
+    prior = aim.problem.prior
+    latent: Callable[[Tensor], Tensor] | None = getattr(prior.generator, "latent", None)
+    conditions: Callable[[], Tensor | None] = getattr(aim.model, "conditions", lambda: None)
+    known = conditions()
+    if latent is not None and known is not None:
+        with torch.no_grad():
+            starts.append(prior(latent(known.to(prior.device, prior.dtype))).to(designs.x))
+    start = torch.cat(starts)
+    x = method(start, small[0])
+    if x is None:
+        return None
+    exact = [wish for wish in too_large if wish.name == small[0] and math.isfinite(wish.low)]
+    return evaluate(aim.problem, _between(aim, start, x, exact[0]) if exact else x)
+
+
+def _between(aim: Aim, above: Tensor, below: Tensor, wish: Wish, *, n_halvings: int = 20) -> Tensor:
+    """Return designs on the straight lines from some to others that have what is asked, by bisection."""
+    model = aim.model.with_properties((wish.name,)).to("cpu", torch.float64)
+    low = above.new_zeros(len(above), *[1] * (above.ndim - 1))
+    high = torch.ones_like(low)
+    for _ in range(n_halvings):
+        middle = (low + high) / 2
+        is_above = (model(above + middle * (below - above))[:, 0] > wish.goal).reshape(low.shape)
+        low = torch.where(is_above, middle, low)
+        high = torch.where(is_above, high, middle)
+    return above + high * (below - above)
+
+
 def minima(aim: Aim, search: MemeticSearch, *, seed: int) -> Tensor | None:
     """Return latents ``(n, variables)`` of minima that a memetic search finds by the model's residuals.
 
@@ -62,9 +128,7 @@ def minima(aim: Aim, search: MemeticSearch, *, seed: int) -> Tensor | None:
     """
     residuals = getattr(aim.model, "residuals", None)
     measured = aim.model.PROPERTIES[0].name
-    small = [wish.name for wish in aim.objectives if wish.direction == "minimise"]
-    small += [wish.name for wish in aim.wishes if math.isinf(wish.low)]
-    if residuals is None or aim.box is None or measured not in small:
+    if residuals is None or aim.box is None or measured not in small_ones(aim):
         return None
     box = copy.deepcopy(aim.box).float()
 

@@ -1,14 +1,35 @@
 import matplotlib
+import pytest
 import torch
 
 from benchmarks import BENCHES
 from benchmarks.contract import judge_bars
-from benchmarks.structures.design_beam import draw, is_connected, starts, stepped, table, unseen
-from sciadv.catalogue import problem_spec
+from benchmarks.structures.design_beam import (
+    Condition,
+    designed,
+    draw,
+    is_connected,
+    simulation,
+    starts,
+    stepped,
+    table,
+    unseen,
+)
+from sciadv.catalogue import problem_spec, untrained_prior
+from sciadv.forward import Beam
+from sciadv.likelihood import Tolerance
 from sciadv.nets.spatial.beam_decoder import BeamDecoder
 from sciadv.physics.continuum.elasticity import half_beam
+from sciadv.problem import Problem
 
 matplotlib.use("Agg")
+
+
+def posed(height, width):
+    """Give a problem of small beams, over images of a few waves."""
+    model = Beam((1, height, width), n_waves=2)
+    known = torch.full((1, 1), 100.0)
+    return Problem(untrained_prior(model), model, Tolerance(0.01, is_relative=True), known, 0.0, "beam")
 
 
 def test_steps_from_a_known_design_keep_the_volume_and_are_stiffer_than_from_even_density():
@@ -39,6 +60,23 @@ def test_conditions_are_within_the_ranges_and_on_corners():
         assert abs(100 * condition.load - round(100 * condition.load)) < 1e-9
 
 
+def test_the_product_gives_a_beam_of_the_condition(monkeypatch):
+    monkeypatch.setattr("sciadv.forward.Beam.n_library", 4)
+    condition = unseen(1, 0)[0]
+    problem = posed(10, 20)
+    plate = half_beam(10, 20, 0.9)
+    density, value = designed(problem, Condition(condition.volume, 1.5, 0.9), plate)
+    assert abs(float(density.mean()) / condition.volume - 1) < 1e-9
+    _, even = stepped(lambda _: None, Condition(condition.volume, 1.5, 0.9), plate, 100)
+    assert value < 1.0001 * even
+
+
+@pytest.mark.parametrize("load", [0.0, 0.29, 0.92])
+def test_compliance_is_that_of_engibench(load):
+    pytest.importorskip("engibench")
+    assert simulation([Condition(0.3, 2.0, load)])["largest_deviation"] < 1e-8
+
+
 def test_bars_are_those_of_the_rows_and_all_is_drawn(monkeypatch):
     from matplotlib.figure import Figure
 
@@ -48,8 +86,10 @@ def test_bars_are_those_of_the_rows_and_all_is_drawn(monkeypatch):
     rows = [{"row": f"ours, {n} steps", **numbers} for n in (4, 9)]
     rows += [{"row": "in full", "cpu_seconds": 2.0}, {"row": "published", "largest_deviation": 1e-5}]
     rows[-1]["row"] = "published compliances"
+    rows += [{"row": "EngiBench's simulation", "largest_deviation": 1e-12}]
+    rows += [{"row": "sciadv design", **numbers, "median_error": -0.02}]
     bars = judge_bars(problem_spec("compliance-beam").bench.bars, rows)
-    assert len(bars) == 9
+    assert len(bars) == 11
     assert all(bar.holds for bar in bars)
     assert "10.20" in table(rows)
     draw(Figure(), rows)

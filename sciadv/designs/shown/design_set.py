@@ -58,7 +58,14 @@ class Outcome:
     @property
     def asked(self) -> str:
         """The demands and objectives in words."""
-        return ", ".join(str(wish) for wish in (*self.aim.wishes, *self.aim.objectives))
+        words = [str(wish) for wish in (*self.aim.wishes, *self.aim.objectives)]
+        share = self.aim.least_yield
+        return ", ".join([*words, f"yield at least {share:.4g}"] if share > 0 else words)
+
+    def hit(self, designs: Evaluated) -> Tensor:
+        """Return which designs have what was asked, of their parts as made as well ``(n,)``."""
+        has_values = (designs.excess(self.aim.wishes) == 0).all(1)
+        return has_values & self.parts.bear(self.aim.least_yield)
 
 
 def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) -> CandidateSet:
@@ -80,7 +87,7 @@ def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) 
         name=aim.problem.name,
         x=designs.x,
         values={name: designs.value(name) for name in designs.names},
-        hit=(designs.excess(aim.wishes) == 0).all(1),
+        hit=outcome.hit(designs),
         feasible=designs.feasible,
         margins=designs.margins,
         messages=tuple(_messages(designs, outcome)),
@@ -111,7 +118,7 @@ def _files(aim: Aim, designs: Evaluated) -> Mapping[str, str]:
 def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
     """Say how many designs hit the target, how many of them differ, and where there are none, why."""
     aim, reach = outcome.aim, outcome.reach
-    n, n_good = len(designs.x), int(designs.hits(aim.wishes).sum())
+    n, n_good = len(designs.x), int((outcome.hit(designs) & designs.feasible).sum())
     tolerance = f" within {100 * aim.tolerance:.2g} %" if any(w.value is not None for w in aim.wishes) else ""
     lines = [f"{n_good} of {n} designs have {outcome.asked}{tolerance} and keep every constraint"]
     if reach is not None:
@@ -120,6 +127,11 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
             f"no design has {outcome.asked}: {reach.reason}",
             f"the nearest that can be reached is {nearest}; the designs are for that",
         ]
+    elif n_good == 0 < aim.least_yield and bool(designs.hits(aim.wishes).any()):
+        best = float(outcome.parts.yields.max())
+        lines.append(
+            f"no design was found of which {aim.least_yield:.0%} of the parts do it: {best:.0%} at most"
+        )
     elif n_good > 1 and not aim.objectives:
         lines.append(_distinct_words(n_good, outcome))
     if outcome.was_interrupted:
@@ -166,8 +178,8 @@ def _facts(designs: Evaluated, outcome: Outcome) -> dict[str, object]:
     """Return what a report states, as plain values."""
     aim, reach = outcome.aim, outcome.reach
     problem = aim.problem
-    hits = designs.hits(aim.wishes)
-    n_good = int(hits.sum())
+    hit = outcome.hit(designs)
+    n_good = int((hit & designs.feasible).sum())
     goals = {wish.name: wish.goal for wish in aim.wishes}
     return {
         "problem": problem.name,
@@ -177,7 +189,7 @@ def _facts(designs: Evaluated, outcome: Outcome) -> dict[str, object]:
         "reason": reach.reason if reach else "",
         "nearest_reachable": reach.nearest if reach else goals,
         "n_designs": len(designs.x),
-        "n_hit": int((designs.excess(aim.wishes) == 0).all(1).sum()),
+        "n_hit": int(hit.sum()),
         "n_feasible": int(designs.feasible.sum()),
         "n_hit_and_feasible": n_good,
         "n_distinct": outcome.n_distinct,
@@ -200,7 +212,7 @@ def _table(designs: Evaluated, outcome: Outcome) -> list[dict[str, object]]:
     """Return a row per design: variables, properties, hit, feasible, margins, yields; units in the names."""
     aim = outcome.aim
     model, parts = aim.model, outcome.parts
-    hit = (designs.excess(aim.wishes) == 0).all(1)
+    hit = outcome.hit(designs)
     rows: list[dict[str, object]] = []
     for i in range(len(designs.x)):
         row = {_column(one): one.plain(float(designs.x[i, j])) for j, one in enumerate(model.variables)}

@@ -151,13 +151,18 @@ class PropertyModel(Protocol):
     images. `n_library` is how many random candidates a search may evaluate before it starts: fewer where a
     prediction is dear.
 
-    A model may have eight methods more. ``canonical(x)`` returns the same one of all candidates that symmetry
+    A model may have further methods. ``canonical(x)`` returns the same one of all candidates that symmetry
     makes equal, so that they count once. ``verify(x)`` returns ``{property: values}`` from a solver that
     shares no code with the model; it raises `sciadv.errors.MissingPackageError` where that is not installed.
     ``library(n, seed)`` returns random candidates for a search to begin with, where few of those even between
     the bounds are of use. ``with_regime(x)`` returns predictions and regimes together, where that is cheaper.
     ``residuals(x)`` returns numbers ``(batch, n)`` whose mean square is the first of `PROPERTIES`, and their
     derivatives ``(batch, variables, n)``: where that property is to be small, a memetic search uses them.
+    ``improved(x, name)`` returns candidates that start from `x` and have less of one property, by the model's
+    own method, which may leave the range of a generator; those between `x` and them are candidates, too. None
+    where it has no method for the property. ``first_guess()`` returns what that method starts from where
+    nothing is known. ``conditions()`` returns the numbers ``(1, n)`` of the problem that a conditional
+    generator takes by its ``latent``, None where there are none.
     ``files(x)`` returns ``{name: text}`` of files that other programs read, written beside the designs.
     ``as_made(x, n_parts, seed=...)`` returns parts ``(batch * n_parts, *shape)`` of candidates without
     variables as they are made, or None where their scatter is not known.

@@ -8,6 +8,7 @@ of code, Struct. Multidiscip. Optim. 43, 2011, 1-16, whose published compliances
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -55,6 +56,7 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
     multiplier_gap: float = 1e-3,
     n_steps: int = 2000,
     start: Tensor | None = None,
+    modulus: Callable[[Tensor], Tensor] = modulus_of,
 ) -> StiffestPlates:
     """Return plates of a given volume with the least compliance that the method finds; no gradient.
 
@@ -79,6 +81,8 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
         Steps at most.
     start
         Variables in [0, 1] to begin at ``(batch, height, width)``; the volume everywhere where left out.
+    modulus
+        Of densities; as published where left out, ``1e-9 + density^3``.
 
     Raises
     ------
@@ -87,13 +91,13 @@ def optimality_criteria(  # noqa: PLR0913  # the published programme's numbers
 
     Notes
     -----
-    Modulus ``1e-9 + density^3`` and Poisson's ratio 0.3, as published. One solve a plate and step.
+    Poisson's ratio is 0.3, as published. One solve a plate and step.
     """
     if filtered not in ("sensitivity", "density"):
         raise InputError(f"filtered must be 'sensitivity' or 'density', but it is {filtered!r}")
     wanted = torch.as_tensor(volume, dtype=torch.float64).reshape(-1, 1, 1)
     n = max(len(wanted), len(plate.load), 1 if start is None else len(start))
-    search = _Search(radius, move, multiplier_gap, is_density=filtered == "density")
+    search = _Search(radius, move, multiplier_gap, modulus, is_density=filtered == "density")
     wanted = wanted.expand(n, 1, 1)
     if start is not None and start.shape[1:] != (plate.height, plate.width):
         raise InputError(
@@ -123,6 +127,7 @@ class _Search:
     radius: float
     move: float
     multiplier_gap: float
+    modulus: Callable[[Tensor], Tensor]
     is_density: bool
 
     def built(self, x: Tensor) -> Tensor:
@@ -132,10 +137,11 @@ class _Search:
     def advance(self, x: Tensor, plate: Plate, volume: Tensor) -> tuple[Tensor, Tensor]:
         """Return the compliances of variables and the next variables."""
         density = self.built(x)
-        u = displacement(modulus_of(density), plate)
+        stiffness = self.modulus(density)
+        u = displacement(stiffness, plate)
         energy = element_energy(u)
-        value = (modulus_of(density) * energy).sum((1, 2))
-        falls = torch.func.grad(lambda rho: (modulus_of(rho) * energy).sum())(density)
+        value = (stiffness * energy).sum((1, 2))
+        falls = torch.func.grad(lambda rho: (self.modulus(rho) * energy).sum())(density)
         grows = torch.ones_like(x)
         if self.is_density:
             pull = torch.func.vjp(self.built, x)[1]
