@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from benchmarks.biology import omics, omics_methods
 from benchmarks.biology.measures import carried_over, drug_effect, shared_labels_found
 from benchmarks.biology.omics import draw, measure, run, summarise, table
+from benchmarks.biology.omics_conditions import condition_tables, drift
 from benchmarks.biology.omics_margins import MARGINS, margins
-from benchmarks.biology.omics_methods import HALF, METHODS
+from benchmarks.biology.omics_methods import HALF, METHODS, in_largest, largest_labelled
 from benchmarks.biology.omics_sets import Task, read_set, variable_genes
 from benchmarks.contract import Row, Settings, judge_bars
 from sciadv.catalogue import entry_spec, load_problem
@@ -98,7 +99,7 @@ def faked(monkeypatch, task: Task, *, worse: float) -> list[tuple[str, int]]:
     null.__name__ = "measure_null"
     monkeypatch.setattr(omics, "measure", fake)
     monkeypatch.setattr(omics, "measure_null", null)
-    monkeypatch.setattr(omics, "_of_condition", lambda *_: [])
+    monkeypatch.setattr(omics, "conditions", lambda *_: [])
     monkeypatch.setattr(omics, "read_set", lambda name: name)
     monkeypatch.setattr(
         omics, "compare_combat", lambda adata: {"row": f"{adata}, linear", "difference": 1e-6}
@@ -178,3 +179,39 @@ def test_missing_data_are_said_in_words(monkeypatch, tmp_path) -> None:
 def test_a_correction_is_no_problem_to_solve() -> None:
     with pytest.raises(InputError, match="correct your cells by `sciadv correct`"):
         load_problem("pbmc-correction")
+
+
+def test_the_drift_is_that_of_genes_with_the_run_order_within_batches() -> None:
+    order = np.tile(np.arange(20.0), 2)
+    batch = np.repeat(["a", "b"], 20)
+    noise = np.random.default_rng(0).normal(size=40)
+    x = np.stack([order + 100 * (batch == "b"), noise], 1)
+    x[3, 0] = np.nan
+    assert drift(x[:, :1], batch, order) == pytest.approx(1.0)
+    assert drift(x[:, 1:], batch, order) < 0.4
+
+
+def test_conditions_are_tabulated_a_set_each() -> None:
+    rows = [
+        {"row": "a, auto", "condition": "a", "method": "auto", "nearest": 0.5, "drift": 0.1},
+        {"row": "a, Harmony", "condition": "a", "method": "Harmony", "nearest": 0.4},
+        {"row": "b, auto", "condition": "b", "method": "auto", "drug_effect": 0.8},
+    ]
+    first, second = condition_tables(rows)
+    assert "| Harmony | 0.400 | - |" in first
+    assert "| auto | 0.800 |" in second
+
+
+def test_labels_of_the_largest_batch_alone_are_given(task, monkeypatch) -> None:
+    given: dict[str, object] = {}
+
+    def fit(self, data, *, labels) -> None:
+        given["labels"] = labels
+
+    monkeypatch.setattr("sciadv.domains.batch_correction.BatchCorrector.fit", fit)
+    monkeypatch.setattr("sciadv.domains.batch_correction.BatchCorrector.embed", lambda *_: task.components)
+    largest_labelled(task, 0)
+    known = in_largest(task.batch)
+    labels = np.asarray(given["labels"])
+    assert (labels[known] == task.labels[known]).all()
+    assert len(set(labels[~known])) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,23 @@ def test_auto_matches_cells_where_batches_hold_other_types_and_tells_what_it_com
     assert corrector.fitted_method == "residual"
     assert [row[0] for row in corrector.card()["compared"]] == ["nothing", "linear", "residual"]
     assert BatchCorrector.load(corrector.save(tmp_path / "c")).card() == corrector.card()
+
+
+@pytest.mark.parametrize(("shares", "is_said"), [((0.5, 0.5, 0.5), False), ((0.5, 0.75, 0.25), True)])
+def test_few_samples_of_other_shares_are_warned_of(shares, is_said) -> None:
+    rng = np.random.default_rng(0)
+    batch = np.repeat(["a", "b", "c"], 24)
+    group = np.concatenate([np.arange(24) < 24 * share for share in shares])
+    effect = rng.normal(size=400) * (rng.random(400) < 0.3)
+    shift = 0.6 * rng.normal(size=(3, 400))
+    x = 8 + 0.3 * rng.normal(size=(72, 400)) + np.outer(group, effect) + np.repeat(shift, 24, 0)
+    corrector = BatchCorrector()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        corrector.fit(x, batch=batch)
+    assert corrector.fitted_method == "linear"
+    assert any("other shares" in str(one.message) for one in caught) == is_said
+    assert any("other shares" in note for note in corrector.card()["notes"]) == is_said
 
 
 def test_a_p_value_is_small_where_batches_differ_only() -> None:

@@ -62,6 +62,7 @@ def test_cells_are_corrected_alike_alone_and_from_a_file(tmp_path) -> None:
 
 
 @pytest.mark.skipif(not PROTEOME.is_dir(), reason="SCIADV_DATA has no omics/aging_mice_proteome")
+@pytest.mark.filterwarnings("ignore:batches of equal means")
 def test_the_run_order_of_a_proteome_with_gaps_is_removed() -> None:
     anndata = pytest.importorskip("anndata", reason="anndata is not installed")
     adata = anndata.read_h5ad(PROTEOME / "aging_mice_proteome.h5ad")

@@ -57,12 +57,15 @@ class Choice:
         In a sentence.
     candidates
         What was compared.
+    notes
+        What to beware of, in sentences.
     """
 
     correction: type[Correction]
     p_value: float
     reason: str
     candidates: tuple[Candidate, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def rows(self) -> list[list[str]]:
         """Return a row of words and numbers for each method that was compared."""
@@ -117,10 +120,30 @@ def choose(
         return Choice(NoCorrection, p, f"the batches do not differ (p = {p:.3f} by permutation)")
     if n < few:
         reason = f"fewer than {few} cells: too few to match cells of one kind"
-        return Choice(LinearCorrection, p, reason)
+        notes = () if groups.n_labels else _other_shares(small, own, plan)
+        return Choice(LinearCorrection, p, reason, notes=notes)
     halves = _halves(own.batch, rng)
     candidates = _compared(small, own, halves, plan, has_labels=bool((groups.labels >= 0).all()))
     return _least(candidates, p, least_kept=least_kept)
+
+
+def _other_shares(
+    expression: Matrix,
+    groups: Groups,
+    plan: FitPlan,
+    *,
+    level: float = 0.05,
+) -> tuple[str, ...]:
+    """Say it where batches whose means and scales agree are still told apart, as by shares of groups."""
+    z = LinearCorrection.fit(expression, groups, plan).embed(expression, groups)
+    p = batch_p_value(z, groups.batch, seed=plan.seed)
+    if p > level:
+        return ()
+    return (
+        f"batches of equal means and scales are still told apart (p = {p:.3f}): they may hold other shares "
+        f"of what is studied, and then the linear method removes a part of that. Name it by keep=, or take "
+        f"method='residual'",
+    )
 
 
 def _halves(batch: Codes, rng: np.random.Generator) -> tuple[Codes, Codes]:

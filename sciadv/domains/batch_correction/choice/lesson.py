@@ -121,7 +121,8 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
         return replace(lesson, correction=CORRECTIONS.find(wanted.method))
     choice = choose(expression, groups, plan, few=wanted.few)
     facts = dict(zip(REASONS, (choice.reason, choice.p_value, choice.rows()), strict=True))
-    return replace(lesson, correction=choice.correction, facts=facts)
+    notes = (*notes, *choice.notes)
+    return replace(lesson, correction=choice.correction, facts=facts, notes=notes)
 
 
 def _design_notes(cells: Cells, used: tuple[str, ...], obs: Any) -> tuple[str, ...]:
