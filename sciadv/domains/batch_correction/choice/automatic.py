@@ -134,15 +134,15 @@ def _other_shares(
     *,
     level: float = 0.05,
 ) -> tuple[str, ...]:
-    """Say it where batches whose means and scales agree are still told apart, as by shares of groups."""
+    """Say it where batches whose means and scales agree are still distinguishable, as by shares of groups."""
     z = LinearCorrection.fit(expression, groups, plan).embed(expression, groups)
     p = batch_p_value(z, groups.batch, seed=plan.seed)
     if p > level:
         return ()
     return (
-        f"batches of equal means and scales are still told apart (p = {p:.3f}): they may hold other shares "
-        f"of what is studied, and then the linear method removes a part of that. Name it by keep=, or take "
-        f"method='residual'",
+        f"batches of equal means and scales are still distinguishable (p = {p:.3f}): they may hold "
+        f"other shares of what is studied, and then the linear method removes a part of that. Name it "
+        f"by keep=, or take method='residual'",
     )
 
 
