@@ -37,7 +37,7 @@ from benchmarks.design import (
 )
 from benchmarks.fairness import fairness
 from benchmarks.own import own
-from benchmarks.priors import collapse, games, prior_recipes, priors
+from benchmarks.priors import collapse, games, generators, prior_recipes, priors
 from benchmarks.reconstruct import (
     compressed_sensing,
     compressed_sensing_full,
@@ -79,6 +79,7 @@ BENCHES: dict[str, Bench] = {
     "nanotexture-friction": nanotexture_friction.BENCH,
     "optical-coating": optical_coating.BENCH,
     "adversary": adversary.BENCH,
+    "prior-generators": generators.BENCH,
     "prior-recipes": prior_recipes.BENCH,
     "omics": omics.BENCH,
     "omics-biology": omics_biology.BENCH,

@@ -58,6 +58,8 @@ class CheckSettings:
         Shorter measurements are not compared with simulated contradictions.
     amounts
         How wrong the simulated measurements are.
+    allowance
+        Evidence that a factor of the noise may lack to be allowed [nats].
     pooled
         Deviations of the mean check of several measurements from that of the reference images [standard
         errors] above which it speaks for all of them: they share noise, units and geometry.
@@ -75,6 +77,7 @@ class CheckSettings:
     n_simulated: int = 1000
     fewest_data: int = 8
     amounts: SimulatedAmounts = field(default_factory=SimulatedAmounts)
+    allowance: float = 2.0
     pooled: float = 4.0
     least_pooled: int = 4
 
@@ -94,7 +97,7 @@ class Findings(Rows):
     is_quiet, is_loud
         Whether the noise is smaller, or larger, than stated.
     noise_factor
-        The noise's standard deviation in units of the stated one.
+        The noise's standard deviation in units of the stated one; of smaller noise the most that can be.
     has_outliers, n_outliers
         Whether single data are far from what all others predict, and how many.
     has_other_unit, unit_factor
@@ -152,7 +155,7 @@ class Findings(Rows):
             ),
             (
                 self.is_quiet,
-                f"The stated sigma is too large by about {1 / factor:.2g}, or the noise is not independent.",
+                f"The stated sigma is too large, by {1 / factor:.2g} or more, or the noise is not independent.",
             ),
             (
                 self.is_moved,

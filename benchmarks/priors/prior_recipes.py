@@ -80,14 +80,14 @@ class Elbo:
         lengths = {phase: n for phase in _PHASES if (n := getattr(self.schedule, phase))}
         phases, none = tuple(lengths), dict.fromkeys(_PHASES, 0)
         costs = {
-            phase: _seconds_per_step(self._training(images, seed, **none | {phase: 10**6}).step, budget)
+            phase: seconds_per_step(self._training(images, seed, **none | {phase: 10**6}).step, budget)
             for phase in phases
         }
         scale = budget / sum(costs[phase] * lengths[phase] for phase in phases)
         training = self._training(
             images, seed, **none | {p: max(1, round(scale * lengths[p])) for p in phases}
         )
-        seconds, trouble = _step_to_the_end(training.step, training.n_steps)
+        seconds, trouble = step_to_the_end(training.step, training.n_steps)
         return Trained(training.prior(name="prior"), training.n_done, seconds, trouble)
 
     def _training(self, images: Tensor, seed: int, **steps: Any) -> PriorTraining:
@@ -133,9 +133,9 @@ class Adversarial:
     def train(self, images: Tensor, budget: float, seed: int) -> Trained:
         """Train on ``(n, channels, height, width)`` uint8 images."""
         timed = self._game(images, seed)
-        n_steps = max(1, round(budget / _seconds_per_step(lambda: timed.step(images), budget)))
+        n_steps = max(1, round(budget / seconds_per_step(lambda: timed.step(images), budget)))
         game = self._game(images, seed)
-        seconds, trouble = _step_to_the_end(lambda: game.step(images, n_steps=n_steps), n_steps)
+        seconds, trouble = step_to_the_end(lambda: game.step(images, n_steps=n_steps), n_steps)
         return Trained(game.prior(name="prior"), game.n_done, seconds, trouble)
 
     def _game(self, images: Tensor, seed: int) -> Game:
@@ -159,18 +159,18 @@ def _adam(betas: tuple[float, float]) -> OptimizerFactory:
     return make
 
 
-def _seconds_per_step(step: Callable[[], object], budget: float) -> float:
+def seconds_per_step(step: Callable[[], object], budget: float) -> float:
     """Time steps [CPU s], after a first one that pays for what is made once; infinite if that diverges."""
-    if _step_to_the_end(step, 1)[1]:
+    if step_to_the_end(step, 1)[1]:
         return float("inf")
     seconds, n_timed = 0.0, 0
     while n_timed == 0 or seconds < _TIMED_SHARE * budget:
-        seconds += _step_to_the_end(step, _N_TIMED)[0]
+        seconds += step_to_the_end(step, _N_TIMED)[0]
         n_timed += _N_TIMED
     return seconds / n_timed
 
 
-def _step_to_the_end(step: Callable[[], object], n_steps: int) -> tuple[float, str]:
+def step_to_the_end(step: Callable[[], object], n_steps: int) -> tuple[float, str]:
     """Do all steps, or those before a loss became NaN; return CPU seconds and what went wrong."""
     began, trouble = time.process_time(), ""
     try:

@@ -103,7 +103,7 @@ def find(
     return Findings(
         is_quiet=masks[Contradiction.QUIET],
         is_loud=masks[Contradiction.LOUD],
-        noise_factor=measured.noise_factor,
+        noise_factor=_noise_factor(measured.noise_evidence, masks, pooled, settings),
         has_outliers=masks[Contradiction.OUTLIERS] & (measured.n_outliers > 0),
         n_outliers=measured.n_outliers,
         has_other_unit=masks[Contradiction.UNITS],
@@ -111,6 +111,22 @@ def find(
         is_moved=masks[Contradiction.MOVED],
         move=measured.move,
     )
+
+
+def _noise_factor(
+    evidence: Tensor, masks: dict[Contradiction, Tensor], pooled: Contradiction, settings: CheckSettings
+) -> Tensor:
+    """Return the likeliest factor ``(batch,)``, of all measurements together where that contradicts.
+
+    Noise that is smaller than stated can be so small that nothing tells by how much: the largest factor is
+    given there that the evidence allows.
+    """
+    factors = settings.factors.to(evidence)
+    if pooled is not Contradiction.NONE:
+        evidence = evidence.sum(0, keepdim=True).expand_as(evidence)
+    is_allowed = evidence >= evidence.amax(1, keepdim=True) - settings.allowance
+    largest = torch.where(is_allowed, factors, 0).amax(1)
+    return torch.where(masks[Contradiction.QUIET], largest, factors[evidence.argmax(1)])
 
 
 def _all_together(reference: NoiseChecks, measured: NoiseChecks, settings: CheckSettings) -> Contradiction:

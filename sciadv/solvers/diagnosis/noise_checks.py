@@ -3,9 +3,8 @@
 Under ``y = A (G(z) + nu) + e``, with G linear around the latent found, data have the covariance
 ``S = A C A' + J J' + N``; ``e = S^-1 r`` then has the covariance ``S^-1``. Three checks follow from it.
 
-* Noise: ``sum_i N_ii e_i^2`` has the mean ``tr(N S^-1)``, and under f times the noise one more term, linear
-  in ``f^2``: the score test, and the unbiased quadratic estimate (Rao, Minimum variance quadratic unbiased
-  estimation of variance components, J. Multivariate Analysis 1 (1971) 445-456).
+* Noise: ``sum_i N_ii e_i^2`` has the mean ``tr(N S^-1)``, and more under f times the noise: the score test.
+  The evidence of each f says by how much.
 * Outliers: ``e_i / sqrt((S^-1)_ii)`` is the residual of a datum from all others, in its standard deviations
   (Cook and Weisberg, Residuals and Influence in Regression, 1982, section 2.2).
 * Units and geometry: the evidence of the training set's Gaussian for scaled data, and for moved images.
@@ -39,8 +38,8 @@ class NoiseChecks(Rows):
     ----------
     noise
         ``sum N e^2 / tr(N S^-1)``, about 1.
-    noise_factor
-        Standard deviation of the noise, in units of the stated one.
+    noise_evidence
+        Log evidence of each of `CheckSettings.factors` times the stated noise ``(batch, factors)``.
     noise_gain, quiet_gain
         By how many nats the evidence prefers larger noise, and smaller.
     outlyingness
@@ -58,7 +57,7 @@ class NoiseChecks(Rows):
     """
 
     noise: Tensor
-    noise_factor: Tensor
+    noise_evidence: Tensor
     noise_gain: Tensor
     quiet_gain: Tensor
     outlyingness: Tensor
@@ -83,7 +82,7 @@ def noise_checks(problem: Problem, whitened: Whitened, z: Tensor, settings: Chec
     settings
         The numbers.
     """
-    noise, factor, residuals = _by_residuals(problem, whitened, z)
+    noise, evidence, residuals = _by_residuals(problem, whitened, z, settings)
     robust = residuals.abs().median(1, keepdim=True).values / 0.6745
     scaled = residuals.abs() / robust.clamp_min(1e-12)
     is_far = residuals.abs() > settings.far * robust.clamp_min(1)  # small noise makes no outliers
@@ -92,7 +91,7 @@ def noise_checks(problem: Problem, whitened: Whitened, z: Tensor, settings: Chec
     move_gain, move = _moves(problem.measurements, seen)
     return NoiseChecks(
         noise,
-        factor,
+        evidence,
         noise_gain,
         quiet_gain,
         (scaled - 3).clamp_min(0).square().mean(1),
@@ -183,40 +182,60 @@ def _known(jacobian: Tensor, weight: Tensor) -> Tensor:
 
 
 def _by_residuals(
-    problem: Problem, whitened: Whitened, z: Tensor, chunk: int = 50
+    problem: Problem, whitened: Whitened, z: Tensor, settings: CheckSettings, chunk: int = 50
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the score ratio, the noise's factor ``(batch,)`` and the deletion residuals ``(batch, m)``.
+    """Return the score ratio ``(batch,)``, the evidence of factors, and the deletion residuals ``(batch, m)``.
 
     The Jacobians of `chunk` measurements are made at once, which bounds the memory.
     """
     weight = _weight(whitened)
-    variance = noise_variance(problem, _WHO)
-    parts = [
-        _of_rows(whitened.problem.subset(rows), z[rows].double(), weight, variance)
-        for rows in torch.split(torch.arange(len(z), device=z.device), chunk)
-    ]
-    noise, factor, residuals = (torch.cat(part) for part in zip(*parts, strict=True))
-    return noise, factor, residuals
+    deviation = noise_variance(problem, _WHO).sqrt()
+    by_noise = whitened.factor / deviation[:, None]  # N^-1/2 (A C A' + N) N^-1/2 is its square
+    values, vectors = torch.linalg.eigh(by_noise @ by_noise.T)
+    turn = by_noise.T @ vectors
+    noises, evidence, residuals = [], [], []
+    for rows in torch.split(torch.arange(len(z), device=z.device), chunk):
+        white, latents = whitened.problem.subset(rows), z[rows].double()
+        with torch.no_grad():
+            left = white.measurements - white.forward(white.prior(latents))
+        jacobian = latent_jacobian(white, latents)
+        score = left @ weight  # S^-1 r
+        known = _known(jacobian, weight)
+        diagonal = (weight.square().sum(0) - known.square().sum(1)).clamp_min(1e-300)
+        total = (score * deviation).square().sum(1)
+        noises.append(total / (diagonal * deviation.square()).sum(1))
+        residuals.append(score / diagonal.sqrt())
+        data = left + (jacobian @ latents[..., None])[..., 0]
+        turned = turn.T @ jacobian
+        evidence.append(_of_factors(data @ turn, turned, values - 1, settings.factors.to(z.device)))
+    return torch.cat(noises), torch.cat(evidence), torch.cat(residuals)
 
 
-def _of_rows(white: Problem, z: Tensor, weight: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    with torch.no_grad():
-        left = white.measurements - white.forward(white.prior(z))
-    score = left @ weight  # S^-1 r
-    known = _known(latent_jacobian(white, z), weight)
-    diagonal = (weight.square().sum(0) - known.square().sum(1)).clamp_min(1e-300)
-    trace = (diagonal * variance).sum(1)
-    total = (score.square() * variance).sum(1)
-    noise = total / trace
-    # tr(N S^-1 N S^-1), with S^-1 = W'W - K'K
-    white_noise = weight * variance.sqrt()
-    gram = white_noise @ white_noise.T
-    known_noise = known * variance.sqrt()
-    crossed = known_noise @ white_noise.T
-    square = gram.square().sum() - 2 * crossed.square().sum((1, 2))
-    square = square + (known_noise @ known_noise.transpose(1, 2)).square().sum((1, 2))
-    factor = (1 + (noise - 1) * trace / square.clamp_min(1e-300)).clamp_min(1e-4).sqrt()
-    return noise, factor, score / diagonal.sqrt()
+def _of_factors(data: Tensor, jacobian: Tensor, values: Tensor, factors: Tensor) -> Tensor:
+    """Return the evidence ``log N(data; 0, diag(values + f^2) + J J')`` of each f ``(batch, factors)``.
+
+    Parameters
+    ----------
+    data
+        ``(batch, m)``, in units of the stated noise.
+    jacobian
+        J ``(batch, m, latent)``.
+    values
+        Variances of what the generator cannot represent ``(m,)``.
+    factors
+        The f that are tried.
+    """
+    evidence = []
+    unit = torch.eye(jacobian.shape[2]).to(jacobian)
+    for factor in factors:
+        variance = values.clamp_min(0) + factor.square()
+        scaled = jacobian / variance[:, None]
+        root = torch.linalg.cholesky(unit + jacobian.transpose(1, 2) @ scaled)
+        pulled = torch.linalg.solve_triangular(root, (data[:, None] @ scaled).transpose(1, 2), upper=False)
+        square = (data.square() / variance).sum(1) - pulled.square().sum((1, 2))
+        determinant = variance.log().sum() + 2 * root.diagonal(dim1=1, dim2=2).log().sum(1)
+        evidence.append(-(square + determinant) / 2)
+    return torch.stack(evidence, 1)
 
 
 def _scales(measurements: Tensor, seen: SeenThrough | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
