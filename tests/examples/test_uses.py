@@ -50,6 +50,22 @@ EXPECTED: dict[str, dict[str, tuple[float, float]]] = {
         "labels alone": (0.08, 0.2),
         "difference": (-0.05, 0.1),
     },
+    "games/05_image_to_image": {
+        "low dose, squared error": (0.004, 0.005),
+        "linear, squared error": (0.003, 0.004),
+        "Pix2Pix, squared error": (0.002, 0.00443),
+        "truth, misfit [sigma]": (0.98, 1.02),
+    },
+    "games/06_few_labels": {
+        "50 labels, accuracy from the labels alone": (0.7, 0.95),
+        "50 labels, gain of and distorted": (-0.02, 0.1),
+        "50 labels, gain of and generated": (-0.3, 0.05),
+    },
+    "games/07_progressive_growing": {
+        "growing, steps": (10, 2000),
+        "growing, Frechet distance": (3, 60),
+        "real garments, Frechet distance": (1, 4),
+    },
     "omics/01_correct": {"after, batch unpredictability": (0.8, 1.3)},
     "omics/02_covariates": {
         "rank correlation with the run order before": (0.5, 1),

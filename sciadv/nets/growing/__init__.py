@@ -1,0 +1,1 @@
+"""Networks that begin at a coarse resolution and grow."""
