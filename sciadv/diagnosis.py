@@ -155,7 +155,7 @@ class Findings(Rows):
             ),
             (
                 self.is_quiet,
-                f"The stated sigma is too large, by {1 / factor:.2g} or more, or the noise is not independent.",
+                f"The stated sigma is too large, by {1 / factor:.2g} or more; or noise is not independent.",
             ),
             (
                 self.is_moved,

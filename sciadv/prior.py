@@ -264,7 +264,7 @@ class Prior(Described):
         )
 
     def replica(self) -> Prior:
-        """Return the prior with copies of its networks of its own; what was found by trying them is kept."""
+        """Return the prior with modules of its own, which share the weights; what was tried is kept."""
         own = replace(self)
         found = {name: value for name, value in vars(self).items() if name in {"out_shape", "example"}}
         vars(own).update(found)

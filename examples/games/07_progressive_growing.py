@@ -2,14 +2,14 @@ r"""
 Progressive growing
 ===================
 
-A generator and a discriminator begin at 7 x 7 pixels and grow to 14 x 14 and 28 x 28; each resolution is faded
-in, :math:`(1 - a)\, \mathrm{up}(x_{k-1}) + a\, x_k`, and a step at a coarse one costs less. The rival is the same
-pair of networks at full resolution from the start, in as much processor time.
+A generator and a discriminator begin at 7 x 7 pixels and grow to 14 x 14 and 28 x 28; each resolution is
+faded in, :math:`(1 - a)\, \mathrm{up}(x_{k-1}) + a\, x_k`, and a step at a coarse one costs less. The rival
+is the same pair of networks at full resolution from the start, in as much processor time.
 
 **What to see:** garments by both, for the same latents.
 
-**The number:** Frechet distances to held-out garments in principal components, that of real garments beside, and
-the steps of each.
+**The number:** Frechet distances to held-out garments in principal components, that of real garments
+beside, and the steps of each.
 
 T. Karras et al., *Progressive growing of GANs for improved quality, stability, and variation*, ICLR 2018.
 """
@@ -17,8 +17,6 @@ T. Karras et al., *Progressive growing of GANs for improved quality, stability, 
 # %%
 import sys
 import time
-
-import torch
 
 from sciadv.drawing.example_pages import show
 from sciadv.drawing.panels import PanelRow, draw_rows

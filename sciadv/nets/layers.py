@@ -1,4 +1,4 @@
-"""Layers that games need: gradient reversal, spectral norm, minibatch statistics, virtual batch norm."""
+"""Layers that games need: reversal, spectral norm, self-attention, minibatch statistics, batch norm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from sciadv.errors import InputError
-from sciadv.nets.sizes import CONVOLUTIONS
+from sciadv.nets.sizes import CONVOLUTIONS, Layers
 from sciadv.nets.spectrum.circular import exactly_normalised
 
 _WITH_SPECTRUM = (nn.Linear, *CONVOLUTIONS)
@@ -121,6 +121,40 @@ def _restart(layer: nn.Module, generator: torch.Generator) -> None:
     norm._v.copy_(v / v.norm())
     W = norm._reshape_weight_to_matrix(layer.parametrizations.weight.original)  # type: ignore[union-attr]
     norm._power_method(W, 15)
+
+
+@final
+class SelfAttention(nn.Module):
+    """``x + gamma W o`` with ``o_i = sum_j softmax_j(f_j . g_i) h_j`` over all places i, j of an image.
+
+    f, g, h and W are linear in the features of a place; gamma is learnt, and 0 at first.
+
+    Parameters
+    ----------
+    kinds
+        Layers of the images' dimensions.
+    channels
+        Features of x ``(batch, channels, *sides)``; f and g have an eighth of them, h a half.
+
+    References
+    ----------
+    H. Zhang, I. Goodfellow, D. Metaxas, A. Odena, Self-attention generative adversarial networks, ICML 2019,
+    Eqs. 1 to 3.
+    """
+
+    def __init__(self, kinds: Layers, channels: int) -> None:
+        super().__init__()
+        few, half = max(1, channels // 8), max(1, channels // 2)
+        self.f, self.g, self.h = (kinds.convolution(channels, n, 1, bias=False) for n in (few, few, half))
+        self.out = kinds.convolution(half, channels, 1, bias=False)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return as many features of as many places."""
+        f, g, h = (layer(x).flatten(2) for layer in (self.f, self.g, self.h))
+        weights = (f.transpose(1, 2) @ g).softmax(1)
+        seen = (h @ weights).unflatten(2, x.shape[2:])
+        return x + self.gamma * self.out(seen)
 
 
 @final

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from sciadv.errors import InputError
 from sciadv.nets.dcgan import Minibatch, batch_statistic
-from sciadv.nets.layers import spectrally_normalised
+from sciadv.nets.layers import SelfAttention, spectrally_normalised
 from sciadv.nets.sizes import (
     MNIST,
     ImageShape,
@@ -76,6 +76,8 @@ class ResidualGenerator(nn.Module):
         The class it always generates when no labels are given; for a prior of one class.
     residual_weight
         Weight of a block's residual; with a small one a deep network begins near a linear one.
+    attention
+        Whether places of an image see each other, at twice the coarsest resolution (`SelfAttention`).
 
     Raises
     ------
@@ -89,7 +91,7 @@ class ResidualGenerator(nn.Module):
 
     @checked
     @keeps_settings
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a network is made of
         self,
         *,
         n_latent: Count,
@@ -99,6 +101,7 @@ class ResidualGenerator(nn.Module):
         n_classes: Classes = 0,
         label: Whole | None = None,
         residual_weight: Positive = 0.1,
+        attention: bool = False,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -110,7 +113,7 @@ class ResidualGenerator(nn.Module):
         kinds = layers_of(image_shape)
         sides = halved(image_shape, halvings)
         deepest = feature_maps(channels, halvings)
-        blocks = [
+        blocks: list[nn.Module] = [
             ResidualBlock(
                 kinds,
                 feature_maps(channels, level),
@@ -120,6 +123,8 @@ class ResidualGenerator(nn.Module):
             )
             for level in range(halvings, 0, -1)
         ]
+        if attention:
+            blocks.insert(1, SelfAttention(kinds, feature_maps(channels, max(halvings - 1, 1))))
         self.first = nn.Sequential(
             nn.Linear(2 * n_latent if n_classes else n_latent, deepest * prod(sides)),
             nn.Unflatten(1, (deepest, *sides)),
@@ -183,6 +188,8 @@ class ResidualDiscriminator(nn.Module):
         What the last layer sees of the batch: "stddev", "discrimination", or None.
     residual_weight
         Weight of a block's residual; with a small one a deep network begins near a linear one.
+    attention
+        Whether places of an image see each other, at twice the coarsest resolution (`SelfAttention`).
 
     Raises
     ------
@@ -202,7 +209,7 @@ class ResidualDiscriminator(nn.Module):
 
     @checked
     @keeps_settings
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a network is made of
         self,
         *,
         image_shape: ImageShape = MNIST,
@@ -212,12 +219,13 @@ class ResidualDiscriminator(nn.Module):
         spectral_norm: bool = False,
         minibatch: Minibatch | None = None,
         residual_weight: Positive = 0.1,
+        attention: bool = False,
     ) -> None:
         super().__init__()
         kinds = layers_of(image_shape)
         sides = tuple(side // 2**halvings for side in image_shape[1:])
         deepest = feature_maps(channels, halvings)
-        blocks = [
+        blocks: list[nn.Module] = [
             ResidualBlock(
                 kinds,
                 feature_maps(channels, max(level - 1, 1)),
@@ -227,6 +235,8 @@ class ResidualDiscriminator(nn.Module):
             )
             for level in range(1, halvings + 1)
         ]
+        if attention:
+            blocks.insert(-1, SelfAttention(kinds, feature_maps(channels, max(halvings - 1, 1))))
         statistic, n_features = batch_statistic(minibatch, deepest, sides)
         self.body = nn.Sequential(
             kinds.convolution(image_shape[0], channels, 3, 1, 1), *blocks, nn.LeakyReLU(0.2), *statistic

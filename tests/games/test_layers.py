@@ -11,10 +11,12 @@ from sciadv.nets.layers import (
     GradientReversal,
     MinibatchDiscrimination,
     MinibatchStddev,
+    SelfAttention,
     VirtualBatchNorm,
     reference_pass,
     spectrally_normalised,
 )
+from sciadv.nets.sizes import layers_of
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -125,3 +127,27 @@ def test_virtual_batch_norm_passes_a_reference_through_a_stack_and_saves_it():
     )
     other.load_state_dict(net.state_dict())
     assert torch.equal(net(x), other(x))
+
+
+def test_self_attention_is_the_papers_sum_and_has_no_place() -> None:
+    draws = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 8, 3, 4, generator=draws, dtype=torch.float64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = SelfAttention(layers_of((1, 8, 8)), 8).double()
+    assert torch.equal(layer(x), x)  # gamma is 0 at first
+    with torch.no_grad():
+        layer.gamma.fill_(0.5)
+    f, g, h, out = (part.weight[..., 0, 0] for part in (layer.f, layer.g, layer.h, layer.out))
+    places = x.flatten(2)
+    wanted = places.clone()
+    for i in range(12):
+        weights = torch.stack(
+            [((f @ places[:, :, j, None]) * (g @ places[:, :, i, None])).sum((1, 2)) for j in range(12)]
+        )
+        seen = torch.einsum("jb,hc,bcj->bh", weights.softmax(0), h, places)
+        wanted[:, :, i] += 0.5 * seen @ out.T
+    torch.testing.assert_close(layer(x).flatten(2), wanted, rtol=1e-12, atol=1e-12)
+    order = torch.randperm(12, generator=draws)
+    moved = layer(places[..., order].unflatten(2, (3, 4))).flatten(2)
+    torch.testing.assert_close(moved, wanted[..., order], rtol=1e-12, atol=1e-12)

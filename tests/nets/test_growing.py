@@ -1,4 +1,4 @@
-"""Progressive growing: each resolution begins as the one before it, repeated, and a game goes on through it."""
+"""Progressive growing: a resolution begins as the one before it, repeated; a game goes on through it."""
 
 from __future__ import annotations
 

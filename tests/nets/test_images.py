@@ -22,6 +22,7 @@ GENERATORS = [
     {"kind": "dcgan-generator", "n_latent": 5, "channels": 4, "halvings": 4, "norm": "none"},
     {"kind": "residual-generator", "n_latent": 5, "channels": 4, "halvings": 3},
     {"kind": "residual-generator", "n_latent": 5, "channels": 4, "n_classes": 3, "label": 1},
+    {"kind": "residual-generator", "n_latent": 5, "channels": 4, "attention": True},
     {"kind": "style-generator", "n_latent": 5, "channels": 4, "halvings": 3, "n_style": 6},
 ]
 DISCRIMINATORS = [
@@ -33,6 +34,7 @@ DISCRIMINATORS = [
     {"kind": "residual-discriminator", "channels": 4, "halvings": 3},
     {"kind": "residual-discriminator", "channels": 4, "spectral_norm": True},
     {"kind": "residual-discriminator", "channels": 4, "minibatch": "discrimination"},
+    {"kind": "residual-discriminator", "channels": 4, "attention": True},
 ]
 
 

@@ -1,4 +1,4 @@
-"""Progressive growing: a generator and a discriminator that begin at a coarse resolution and grow together."""
+"""Progressive growing: generator and discriminator begin at a coarse resolution and grow together."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class GrowingGenerator(_Growing):
 
     References
     ----------
-    T. Karras, T. Aila, S. Laine, J. Lehtinen, Progressive growing of GANs for improved quality, stability, and
-    variation, ICLR 2018, section 2 and Fig. 2. Equalised rates and normalised pixels are left out.
+    T. Karras, T. Aila, S. Laine, J. Lehtinen, Progressive growing of GANs for improved quality, stability,
+    and variation, ICLR 2018, section 2 and Fig. 2. Equalised rates and normalised pixels are left out.
 
     Examples
     --------
@@ -130,9 +130,7 @@ class GrowingDiscriminator(_Growing):
 
     @checked
     @keeps_settings
-    def __init__(
-        self, *, image_shape: ImageShape = MNIST, channels: Count = 32, halvings: Count = 2
-    ) -> None:
+    def __init__(self, *, image_shape: ImageShape = MNIST, channels: Count = 32, halvings: Count = 2) -> None:
         super().__init__(image_shape, halvings)
         if any(side % 2**halvings for side in image_shape[1:]):
             raise InputError(

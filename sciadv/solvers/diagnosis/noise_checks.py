@@ -184,7 +184,7 @@ def _known(jacobian: Tensor, weight: Tensor) -> Tensor:
 def _by_residuals(
     problem: Problem, whitened: Whitened, z: Tensor, settings: CheckSettings, chunk: int = 50
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the score ratio ``(batch,)``, the evidence of factors, and the deletion residuals ``(batch, m)``.
+    """Return the score ratio ``(batch,)``, the evidence of factors, and deletion residuals ``(batch, m)``.
 
     The Jacobians of `chunk` measurements are made at once, which bounds the memory.
     """

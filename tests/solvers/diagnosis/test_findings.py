@@ -22,7 +22,7 @@ def checks(n: int, seed: int) -> NoiseChecks:
     nothing = torch.zeros_like(noise)
     return NoiseChecks(
         noise=(0.1 * noise).exp(),
-        noise_factor=nothing + 1,
+        noise_evidence=-CheckSettings().factors.log().square().expand(n, -1),
         noise_gain=noise_gain,
         quiet_gain=quiet_gain,
         outlyingness=outlying.abs(),
@@ -77,3 +77,19 @@ def test_of_two_reasons_the_one_of_more_evidence_is_said() -> None:
     assert (bool(found(both).is_loud.any()), bool(found(both).has_other_unit.all())) == (False, True)
     other = replace(both, noise_gain=3 * wrong)
     assert (bool(found(other).is_loud.all()), bool(found(other).has_other_unit.any())) == (True, False)
+
+
+def test_smaller_noise_is_named_by_the_most_that_it_can_be() -> None:
+    settings = CheckSettings()
+    measured = checks(8, 1)
+    nothing_tells = torch.where(settings.factors < 0.5, 0.0, -100.0).double()
+    quiet = replace(
+        measured,
+        noise=measured.noise * 0.01,
+        quiet_gain=measured.quiet_gain + 50,
+        noise_evidence=nothing_tells.expand(8, -1),
+    )
+    findings = found(quiet)
+    assert bool(findings.is_quiet.all())
+    torch.testing.assert_close(findings.noise_factor, torch.full((8,), 0.48).double(), rtol=0.05, atol=0)
+    assert "by 2.1 or more" in findings.words(0)[0]

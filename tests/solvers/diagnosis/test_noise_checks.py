@@ -13,6 +13,7 @@ from sciadv.solvers.beyond_range.representation_error import RepresentationError
 from sciadv.solvers.beyond_range.whitening import latent_problem, whiten
 from sciadv.solvers.diagnosis.conformal import compare_with_images
 from sciadv.solvers.diagnosis.noise_checks import data_precisions, noise_checks, residual_findings
+from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.jacobian import latent_jacobian
 
 N, SIGMA = 16, cases.SIGMA
@@ -37,7 +38,7 @@ def problem_of(change: str) -> Problem:
 @pytest.mark.parametrize(
     ("change", "flag", "words"),
     [
-        ("quiet", "noise_too_small", "stated sigma is too large by about"),
+        ("quiet", "noise_too_small", "stated sigma is too large, by"),
         ("loud", "noise_too_large", "times the stated one"),
         ("outliers", "outliers", "data are outliers"),
         ("units", "units", "times what the operator predicts"),
@@ -70,7 +71,28 @@ def test_the_noise_factor_is_estimated(change: str, factor: float) -> None:
     found = RepresentationError().search(whitened)
     assert found.z is not None
     checks = noise_checks(problem, whitened, found.z, CheckSettings())
-    assert float(checks.noise_factor.median()) == pytest.approx(factor, rel=0.25)
+    likeliest = CheckSettings().factors[checks.noise_evidence.argmax(1)]
+    assert float(likeliest.median()) == pytest.approx(factor, rel=0.25)
+
+
+def test_the_evidence_of_a_factor_is_that_of_the_whole_covariance() -> None:
+    problem = problem_of("nothing")
+    whitened = whiten(problem, "a test")
+    z = RepresentationError().search(whitened).z
+    assert z is not None
+    settings = CheckSettings()
+    measured = noise_checks(problem, whitened, z, settings).noise_evidence
+    noise = noise_variance(problem, "a test")
+    chosen = [0, len(settings.factors) // 2, len(settings.factors) - 20]
+    for row, (left, precision) in enumerate(data_precisions(whitened, z[:3])):
+        stated = torch.linalg.inv(precision)
+        wanted = []
+        for k in chosen:
+            covariance = stated + (settings.factors[k] ** 2 - 1) * noise.diag()
+            density = torch.distributions.MultivariateNormal(torch.zeros(len(left)).double(), covariance)
+            wanted.append(density.log_prob(left))
+        found = measured[row, chosen]
+        torch.testing.assert_close(found - found[0], torch.stack(wanted) - wanted[0], rtol=1e-6, atol=1e-6)
 
 
 def test_deletion_residuals_are_those_of_the_whole_covariance() -> None:
