@@ -180,7 +180,7 @@ def measure(data: str, name: str, seed: int, plan: Plan) -> Row:
         known = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))]
         known = known[: plan.n_known].float() / 255
         found = compare_images(trained.prior, known, test, seed=seed)
-        numbers = {
+        numbers: Row = {
             "frechet": float(found["pca_frechet"]),
             "frechet_floor": float(found["pca_frechet_floor"]),
             "recall": float(found.get("pca_recall", "nan")),

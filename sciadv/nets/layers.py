@@ -154,7 +154,8 @@ class SelfAttention(nn.Module):
         f, g, h = (layer(x).flatten(2) for layer in (self.f, self.g, self.h))
         weights = (f.transpose(1, 2) @ g).softmax(1)
         seen = (h @ weights).unflatten(2, x.shape[2:])
-        return x + self.gamma * self.out(seen)
+        result: Tensor = x + self.gamma * self.out(seen)
+        return result
 
 
 @final
