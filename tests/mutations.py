@@ -219,13 +219,9 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("verdicts", "0.5 * problem.n_measurements", "1.0 * problem.n_measurements"),
     ],
     ("solvers/diagnosis", ("solvers/diagnosis/test_noise_checks.py",)): [
-        (
-            "noise_checks",
-            "return noise, factor, score / diagonal.sqrt()",
-            "return noise, factor, score / diagonal",
-        ),
+        ("noise_checks", "residuals.append(score / diagonal.sqrt())", "residuals.append(score / diagonal)"),
         ("noise_checks", "weight.square().sum(0) - known.square().sum(1)", "weight.square().sum(0)"),
-        ("noise_checks", "(noise - 1) * trace / square", "(noise - 1) / square"),
+        ("noise_checks", "data @ turn, turned, values - 1", "data @ turn, turned, values"),
         ("noise_checks", "< settings.threshold / 2", "< settings.threshold"),
         ("contradiction_features", "tuple(-size for size in shift)", "shift"),
     ],
