@@ -16,7 +16,7 @@ import sciadv.forward.design.microstructure as operator
 from sciadv.forward import Microstructure
 from sciadv.forward.design.microstructure import periodic_blur
 from sciadv.nets import SmoothField
-from sciadv.physics.continuum.homogenisation import conductivity_bounds
+from sciadv.physics.continuum.homogenisation import conductivity_bounds, effective_stiffness
 from sciadv.types import as_generator
 
 Goals = Mapping[str, float]
@@ -24,15 +24,21 @@ Goals = Mapping[str, float]
 
 @contextmanager
 def counted() -> Iterator[list[int]]:
-    """Count the cells whose conductivity is computed."""
+    """Count the cells whose conductivity or stiffness is computed."""
     numbers: list[int] = []
-    original = conductivity_bounds
 
-    def count(conductivity: Tensor, **settings: Any) -> tuple[Tensor, Tensor]:
-        numbers.append(len(conductivity))
-        return original(conductivity, **settings)
+    def counting(original: Callable[..., Any]) -> Callable[..., Any]:
+        def count(cells: Tensor, **settings: Any) -> Any:
+            numbers.append(len(cells))
+            return original(cells, **settings)
 
-    with patch.object(operator, "conductivity_bounds", count):
+        return count
+
+    conductivity, stiffness = counting(conductivity_bounds), counting(effective_stiffness)
+    with (
+        patch.object(operator, "conductivity_bounds", conductivity),
+        patch.object(operator, "effective_stiffness", stiffness),
+    ):
         yield numbers
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PROBLEM, PRIOR = "compliance-beam", "beams"
 N_CONDITIONS, N_QUICK, N_FEW, N_MORE = 100, 2, 4, 9
 #: Conditions of ``sciadv design``, and of EngiBench.
-N_DESIGNED, N_PEER = 12, 25
+N_DESIGNED, N_PEER = 6, 10
 #: Published compliances of the 88-line programme: width, height, volume, radius, filter, compliance.
 PUBLISHED = (
     (60, 20, 0.5, 2.4, "sensitivity", 216.81),

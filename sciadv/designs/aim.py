@@ -56,11 +56,23 @@ class Aim:
         """What predicts the properties."""
         return as_property_model(self.problem)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The properties that a search evaluates: all but costly ones that are not asked for or limited."""
+        asked = {wish.name for wish in (*self.wishes, *self.objectives)}
+        asked |= {limit.on for limit in self.problem.constraints}
+        costly = set(getattr(self.model, "costly", ())) - asked
+        return tuple(one.name for one in self.model.PROPERTIES if one.name not in costly)
+
+    def at(self, x: Tensor) -> Evaluated:
+        """Evaluate designs ``(n, *shape)`` by `names`."""
+        return evaluate(self.problem, x, self.names)
+
     def evaluate(self, z: Tensor, *, chunk: int = 4096) -> Evaluated:
-        """Evaluate the designs of latents ``(n, latent)``, some at a time."""
+        """Evaluate the designs of latents ``(n, latent)`` so, some at a time."""
         with torch.no_grad():
             x = torch.cat([self.search.prior(part) for part in torch.split(z, chunk)])
-        return joined([evaluate(self.problem, part) for part in torch.split(x, chunk)])
+        return joined([self.at(part) for part in torch.split(x, chunk)])
 
     @property
     def box(self) -> Box | None:

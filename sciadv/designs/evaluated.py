@@ -61,8 +61,8 @@ class Evaluated(Rows):
 
 
 @torch.no_grad()
-def evaluate(problem: Problem, x: Tensor) -> Evaluated:
-    """Evaluate designs in float64 on the CPU, by every property the problem's model knows.
+def evaluate(problem: Problem, x: Tensor, names: Sequence[str] = ()) -> Evaluated:
+    """Evaluate designs in float64 on the CPU.
 
     Parameters
     ----------
@@ -70,10 +70,12 @@ def evaluate(problem: Problem, x: Tensor) -> Evaluated:
         Its forward is a `PropertyModel`.
     x
         Designs ``(n, *shape)``.
+    names
+        Of the properties, those that limits are on among them; every one that the model knows where left out.
     """
     x = x.detach().to("cpu", torch.float64)
     assert isinstance(problem.forward, PropertyModel)
-    names = tuple(quantity.name for quantity in problem.forward.PROPERTIES)
+    names = tuple(names) or tuple(quantity.name for quantity in problem.forward.PROPERTIES)
     model = problem.forward.with_properties(names).to("cpu", torch.float64)
     assert isinstance(model, PropertyModel)  # as the one that it is of
     both: Callable[[Tensor], tuple[Tensor, Tensor]] | None = getattr(model, "with_regime", None)

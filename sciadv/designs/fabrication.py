@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciadv.designs.aim import Aim, searched
-from sciadv.designs.evaluated import Evaluated, evaluate
+from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.wishes import Wish
 from sciadv.types import Rows, as_generator
 
@@ -34,7 +34,7 @@ class Parts(Rows):
     leapt
         Share of parts in another regime than the design ``(n,)``.
     spread
-        Standard deviation of each property over the parts ``(n, properties)``.
+        Standard deviation over the parts of each of the aim's `names` ``(n, properties)``.
     n_parts
         Parts of each design.
     """
@@ -95,17 +95,17 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
     designs
         The designs.
     n_parts
-        Parts of each.
+        Parts of each; 0 for none.
     seed
         Seed of the scatter.
     """
     n = len(designs.x)
-    x = _made(aim, designs.x, n_parts, seed=seed)
+    x = _made(aim, designs.x, n_parts, seed=seed) if n_parts > 0 else None
     if x is None:
         unknown = torch.full((n,), torch.nan, dtype=torch.float64)
-        spread = torch.zeros_like(designs.properties)
+        spread = unknown[:, None].expand(-1, len(aim.names))
         return Parts(unknown, unknown, unknown, unknown, unknown, spread, 0)
-    made = evaluate(aim.problem, x)
+    made = aim.at(x)
     does = made.hits(aim.wishes).reshape(n, n_parts)
     regime = made.regime.reshape(n, n_parts)
     leapt = regime != designs.regime[:, None]
@@ -137,7 +137,7 @@ def _made(aim: Aim, x: Tensor, n_parts: int, *, seed: int) -> Tensor | None:
     return (x[:, None] + scatter_of(aim, x)[:, None] * noise).flatten(0, 1)
 
 
-def drawn_in_aim(aim: Aim, parts: Parts, names: tuple[str, ...], *, factor: float = 1.0) -> Aim:
+def drawn_in_aim(aim: Aim, parts: Parts, *, factor: float = 1.0) -> Aim:
     """Return the aim with each demand and limit drawn in by what the parts scatter.
 
     By as many of the median standard deviation as a normal property needs for the yield on one side, and at
@@ -149,14 +149,12 @@ def drawn_in_aim(aim: Aim, parts: Parts, names: tuple[str, ...], *, factor: floa
         With the yield that is asked for.
     parts
         Of designs that do what is asked.
-    names
-        Of the properties.
     factor
         Of the distance by which ends are drawn in: above 1 where several of them are near.
     """
     share = 0.5 + 0.5 * min(aim.least_yield, 0.999)
     n_sigma = factor * NormalDist().inv_cdf(share)
-    room = dict(zip(names, (n_sigma * parts.spread.median(0).values).tolist(), strict=True))
+    room = dict(zip(aim.names, (n_sigma * parts.spread.median(0).values).tolist(), strict=True))
     wishes = tuple(drawn_in(wish, room[wish.name]) for wish in aim.wishes)
     limits = tuple(
         replace(limit, at_most=limit.at_most - room[limit.on], scale=limit.size) if limit.on else limit

@@ -58,7 +58,7 @@ class PropertySearch:
         Part of a target by which a hit may be off, where the problem states none.
     least_parts, most_parts
         Parts as made that are evaluated of each design: as many as make all of them together as many as the
-        model's library, within these.
+        model's library, within these; 0 at most for none.
     survey
         How designs are surveyed where no search has met the target.
     memetic
@@ -136,6 +136,7 @@ class PropertySearch:
         else:
             reach = find_reach(aim, pool.designs)
             chosen = self._nearest(aim, pool.designs, n)
+        chosen = evaluate(problem, chosen.x)  # by every property
         outcome = Outcome(
             aim=aim,
             reach=reach,
@@ -212,7 +213,7 @@ class PropertySearch:
             raise InputError(
                 f"{aim.problem.name} states no scatter of its variables, so that it has no yield"
             )
-        search = drawn_in_aim(aim, parts, pool.designs.names).search
+        search = drawn_in_aim(aim, parts).search
         try:
             found, was_interrupted = self._refined(aim, search, some.z, seed=seed, monitor=monitor)
         except KeyboardInterrupt:
@@ -220,12 +221,39 @@ class PropertySearch:
         return pool.and_more(found), was_interrupted
 
     def _first(self, aim: Aim, n: int, *, seed: int) -> Pool:
-        """Evaluate random designs over what is searched, and the generator's proposals."""
+        """Evaluate random designs over what is searched, and the generator's proposals.
+
+        Where the shortest steps from a few draws of a generator give as many as are asked for, only these.
+        """
+        direct = self._direct(aim, n, seed=seed) if aim.box is None and not aim.objectives else None
+        if direct is not None and int((aim.distance(direct.designs) == 0).sum()) >= n:
+            return direct
         first = Pool.of(aim, library(aim, aim.model.n_library, seed=seed))
+        if direct is not None:
+            first = first.and_more(direct)
         x = proposed(aim, n * self.n_proposals, seed=seed)
         if x is None or aim.box is None:
             return first
         return first.and_more(Pool.of(aim, aim.box.to_latent(x)))
+
+    def _direct(self, aim: Aim, n: int, *, seed: int) -> Pool | None:
+        """Return what the shortest steps make of draws of a generator, new ones in place of those that fail.
+
+        None where there are no such steps, or where they meet the aim from no draw at first.
+        """
+        found: Pool | None = None
+        n_missing = n
+        for attempt in range(self.n_attempts):
+            z = aim.search.prior.sample_latent(n_missing, seed=seed + 1000 * attempt)
+            short = shortest_way(aim, aim.search, z, n_steps=self.n_iterations)
+            if short is None:
+                return None
+            pool = Pool.of(aim, short)
+            found = pool if found is None else found.and_more(pool)
+            n_missing = n - int((aim.distance(found.designs) == 0).sum())
+            if n_missing in (0, n):
+                break
+        return found if n_missing < n else None
 
     def _starts(self, aim: Aim, pool: Pool, k: int, attempt: int, *, seed: int) -> Tensor:
         """Return latents to search from ``(k, latent)``: the nearest that are far apart, and around hits."""
@@ -280,7 +308,7 @@ class PropertySearch:
         if aim.least_yield > 0:
             hits = hits.take(self._robust(aim, hits.designs, n, seed=seed))
         rows, x = self._apart(aim, hits.designs.x, n)
-        exact = evaluate(aim.problem, x)
+        exact = aim.at(x)
         still = (aim.distance(exact) == 0).nonzero().squeeze(1)
         return hits.designs.take(rows).put(still, exact.take(still))
 
@@ -297,13 +325,13 @@ class PropertySearch:
         for factor in (1.0, 1.3, 1.7, 2.2):
             if share == 1:
                 break
-            narrow = drawn_in_aim(aim, first, best.names, factor=factor)
+            narrow = drawn_in_aim(aim, first, factor=factor)
             found = optimise(narrow, hits.z, hits.designs, n, apart=self.apart, n_iterations=n_iterations)
             if len(found.x) < n:
                 continue
             parts = self._parts(aim, found, seed=seed)
             new = float(parts.bear(aim.least_yield).double().mean())
-            best, share = (evaluate(aim.problem, found.x), new) if new > share else (best, share)
+            best, share = (aim.at(found.x), new) if new > share else (best, share)
         return best
 
     def _apart(self, aim: Aim, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -343,6 +371,8 @@ class PropertySearch:
 
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
         wanted = aim.model.n_library // max(1, len(designs.x))
+        if self.most_parts == 0:
+            return parts_as_made(aim, designs, 0, seed=seed)
         n_parts = min(self.most_parts, max(self.least_parts, wanted))
         if aim.least_yield > 0:
             n_parts = max(self.most_parts, wanted)

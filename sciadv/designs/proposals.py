@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciadv.designs.aim import Aim
 from sciadv.designs.crossbred import has_choices
-from sciadv.designs.evaluated import Evaluated, evaluate
+from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.wishes import Wish
 from sciadv.likelihood import Tolerance
 from sciadv.nets import DesignDecoder
@@ -102,7 +102,7 @@ def improved(aim: Aim, designs: Evaluated, k: int) -> Evaluated | None:
     if x is None:
         return None
     exact = [wish for wish in too_large if wish.name == small[0] and math.isfinite(wish.low)]
-    return evaluate(aim.problem, _between(aim, start, x, exact[0]) if exact else x)
+    return aim.at(_between(aim, start, x, exact[0]) if exact else x)
 
 
 def _between(aim: Aim, above: Tensor, below: Tensor, wish: Wish, *, n_halvings: int = 20) -> Tensor:
@@ -180,12 +180,12 @@ def shortest_way(aim: Aim, search: Problem, z: Tensor, *, n_steps: int) -> Tenso
     Returns
     -------
     Tensor or None
-        None where there is no box of numbers, or where demands and limits are not many fewer than these.
+        None where demands and limits are not many fewer than the latents.
     """
     goal = search.measurements[0]
     interval = cast(Tolerance, search.likelihood)  # as `searched` makes it
     is_few = 4 * len(goal) <= z.shape[1] and not search.constraints
-    if aim.box is None or not is_few or has_choices(aim):
+    if not is_few or has_choices(aim):
         return None
     below = interval.width.broadcast_to(goal.shape)
     above = interval.above.broadcast_to(goal.shape)
@@ -193,12 +193,12 @@ def shortest_way(aim: Aim, search: Problem, z: Tensor, *, n_steps: int) -> Tenso
     # limits are kept by three tolerances more, so that a finer grid keeps them, too
     least = torch.where(is_limit, -2.5, 0.5).to(goal)
     least[below.isinf() & above.isinf()] = torch.inf
-    box = aim.box
+    make: Callable[[Tensor], Tensor] = search.prior if aim.box is None else aim.box.from_unit
 
     def residuals(place: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG001  # one aim for all
         with torch.enable_grad():
             here = place.detach().requires_grad_(True)
-            off = search.forward(box.from_unit(here)) - goal
+            off = search.forward(make(here)) - goal
             scaled = torch.where(off < 0, off / below, off / above)
             slopes = [torch.autograd.grad(one.sum(), here, retain_graph=True)[0] for one in scaled.T]
         off = scaled.detach()
@@ -207,6 +207,8 @@ def shortest_way(aim: Aim, search: Problem, z: Tensor, *, n_steps: int) -> Tenso
         slope = torch.stack(slopes, 1) * (beyond > -4)[:, :, None]
         return side * beyond.clamp_min(0), slope
 
+    if aim.box is None:
+        return meet_residuals(residuals, z, n_steps=n_steps, enough=0.3, bounds=(-math.inf, math.inf)).place
     met = meet_residuals(
         residuals,
         torch.special.ndtr(z),

@@ -55,9 +55,9 @@ def test_real_patches_are_like_the_medium_and_have_seams(patches):
     noise = (torch.rand(20, 64, 64, generator=torch.Generator().manual_seed(0)) < 0.2).float()
     assert realism.judge(noise)["realistic"] == 0.0
     assert seams(patches[:, None]) > 2.0
-    values = torch.rand(len(patches), 3, dtype=torch.float64)
+    values = torch.rand(len(patches), 4, dtype=torch.float64)
     assert from_patches(patches, values, GOALS, 3, 0).shape == (3, 1, 64, 64)
-    assert len(targets(values, quick=False)) == 6
+    assert len(targets(values, quick=False)) == 7
 
 
 def test_rounding_keeps_the_derivative_of_a_sigmoid():

@@ -1,4 +1,4 @@
-"""Two-phase microstructures: periodic images to their effective conductivity."""
+"""Two-phase microstructures: periodic images to their effective conductivity and stiffness."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sciadv.errors import InputError, MissingPackageError
 from sciadv.forward.base import NonlinearForward, expect_image
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.nets import SmoothField
-from sciadv.physics.continuum.homogenisation import conductivity_bounds
+from sciadv.physics.continuum.homogenisation import conductivity_bounds, effective_stiffness
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Shape, as_generator
 
@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 @final
 class Microstructure(NonlinearForward):
-    """Effective conductivity of a plane, periodic mixture of two phases, per image of one cell.
+    """Effective conductivity and moduli of a plane, periodic mixture of two phases, per image of one cell.
 
     The conductivity of heat or charge, the permittivity or any other property with the same equation. A pixel
     x in [0, 1] has the conductivity ``first + (second - first) x``. What is predicted is the geometric mean
@@ -40,8 +40,11 @@ class Microstructure(NonlinearForward):
         ``(1, height, width)``.
     conductivities
         Of the first phase, where x = 0, and of the second [W / (m K), or any unit].
+    moduli
+        Young's moduli of the first phase and of the second [Pa]; None where those of the mixture are not
+        predicted. Poisson's ratio is 0.3, in plane stress.
     properties
-        What is predicted, in this order: names of `PROPERTIES`.
+        What is predicted, in this order: names of `PROPERTIES`, where there are moduli of `ELASTIC` too.
     n_waves
         Most periods a side of the images of `generator`.
     tolerance
@@ -83,14 +86,22 @@ class Microstructure(NonlinearForward):
     kind = "microstructure"
 
     #: What can be predicted.
-    PROPERTIES = (
+    PROPERTIES: tuple[Quantity, ...] = (
         Quantity("conductivity", "", low=0.0),
         Quantity("conductivity_xx", "", low=0.0),
         Quantity("conductivity_yy", "", low=0.0),
         Quantity("volume_fraction", "", low=0.0, high=1.0),
     )
+    #: What can be predicted where the phases' moduli are known.
+    ELASTIC = (
+        Quantity("youngs_modulus", "Pa", low=0.0),
+        Quantity("youngs_modulus_xx", "Pa", low=0.0),
+        Quantity("youngs_modulus_yy", "Pa", low=0.0),
+        Quantity("shear_modulus", "Pa", low=0.0),
+    )
+    costly = tuple(one.name for one in ELASTIC)
     LEAP = "none: properties of a mixture change smoothly"
-    n_library = 128
+    n_library = 64
     #: Images come from a generator.
     variables: tuple[Variable, ...] = ()
 
@@ -100,6 +111,7 @@ class Microstructure(NonlinearForward):
         in_shape: Shape = (1, 64, 64),
         *,
         conductivities: tuple[Positive, Positive],
+        moduli: tuple[Positive, Positive] | None = None,
         properties: Annotated[Sequence[str], Field(min_length=1)] = ("conductivity_xx",),
         n_waves: Count = 4,
         tolerance: Positive = 1e-4,
@@ -112,6 +124,9 @@ class Microstructure(NonlinearForward):
         super().__init__(in_shape, (len(properties),), dtype=dtype, device=device)
         if expect_image(self.in_shape, "Microstructure")[0] != 1:
             raise InputError(f"a microstructure has one channel, but in_shape is {in_shape}")
+        if moduli is not None:
+            self.PROPERTIES = (*self.PROPERTIES, *self.ELASTIC)
+        self.moduli = moduli
         self.properties = known_names("microstructure", self.PROPERTIES, properties)
         self.conductivities = (float(conductivities[0]), float(conductivities[1]))
         self.n_waves = n_waves
@@ -126,13 +141,30 @@ class Microstructure(NonlinearForward):
         NaN where a pixel is not finite.
         """
         values = {"volume_fraction": x.mean((1, 2, 3))}
-        if any(name not in values for name in self.properties):
-            is_known = x.isfinite().flatten(1).all(1)[:, None]
-            lower, upper = self.bounds(torch.where(is_known[:, :, None, None], x, 0.5))
+        is_known = x.isfinite().flatten(1).all(1)[:, None]
+        filled = torch.where(is_known[:, :, None, None], x, 0.5)
+        if any(name.startswith("conductivity") for name in self.properties):
+            lower, upper = self.bounds(filled)
             middle = (lower * upper).diagonal(dim1=1, dim2=2).sqrt()
-            middle = torch.where(is_known, middle, torch.nan)
-            values |= _by_direction(middle)
+            values |= _by_direction(torch.where(is_known, middle, torch.nan))
+        if any(name.endswith(("modulus", "modulus_xx", "modulus_yy")) for name in self.properties):
+            engineering = 1 / torch.linalg.inv(self.stiffness(filled)).diagonal(dim1=1, dim2=2)
+            values |= _elastic(torch.where(is_known, engineering, torch.nan))
         return torch.stack([values[name] for name in self.properties], 1)
+
+    def stiffness(self, x: Tensor) -> Tensor:
+        """Return the stiffnesses ``(batch, 3, 3)`` of images [Pa], upper bounds of those of the geometry.
+
+        Raises
+        ------
+        InputError
+            The phases have no moduli.
+        """
+        if self.moduli is None:
+            raise InputError("the phases' moduli are not known; give moduli = (first, second) [Pa]")
+        first, second = self.moduli
+        parts = 1 + (second / first - 1) * x[:, 0]
+        return first * effective_stiffness(parts, tolerance=self.tolerance, n_steps=self.n_steps)
 
     def bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return a lower and an upper bound of the conductivity tensors ``(batch, 2, 2)`` of images."""
@@ -238,6 +270,17 @@ def _by_direction(middle: Tensor) -> dict[str, Tensor]:
         "conductivity": middle.mean(1),
         "conductivity_xx": middle[:, 0],
         "conductivity_yy": middle[:, 1],
+    }
+
+
+def _elastic(moduli: Tensor) -> dict[str, Tensor]:
+    """Return moduli by name, of those along both axes and in shear ``(batch, 3)``."""
+    along = moduli[:, :2]
+    return {
+        "youngs_modulus": along.mean(1),
+        "youngs_modulus_xx": along[:, 0],
+        "youngs_modulus_yy": along[:, 1],
+        "shear_modulus": moduli[:, 2],
     }
 
 

@@ -151,7 +151,8 @@ class PropertyModel(Protocol):
     images. `n_library` is how many random candidates a search may evaluate before it starts: fewer where a
     prediction is dear.
 
-    A model may have further methods. ``canonical(x)`` returns the same one of all candidates that symmetry
+    A model may name ``costly`` properties, which a search evaluates only where they are asked for, and have
+    further methods. ``canonical(x)`` returns the same one of all candidates that symmetry
     makes equal, so that they count once. ``verify(x)`` returns ``{property: values}`` from a solver that
     shares no code with the model; it raises `sciadv.errors.MissingPackageError` where that is not installed.
     ``library(n, seed)`` returns random candidates for a search to begin with, where few of those even between

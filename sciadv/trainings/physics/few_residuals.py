@@ -32,7 +32,7 @@ class Met(Rows):
     Parameters
     ----------
     place
-        ``(batch, variables)``, each in [0, 1].
+        ``(batch, variables)``, each within its bounds.
     residual
         ``(batch, residuals)``.
     n_evaluations
@@ -62,8 +62,8 @@ def meet_residuals(
     n_steps: int = 25,
     enough: float = 1.0,
     damping: float = 1e-3,
-    shrink: float = 0.25,
-    grow: float = 8.0,
+    factors: tuple[float, float] = (0.25, 8.0),
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Met:
     """Bring every residual of every start to `enough` or below, by short steps.
 
@@ -80,8 +80,10 @@ def meet_residuals(
         Largest residual of a start that ends.
     damping
         First damping, relative to the mean square of a residual's slope.
-    shrink, grow
-        Factors of the damping after a step that was taken, and one that was not.
+    factors
+        Of the damping after a step that was taken, and one that was not.
+    bounds
+        Of every variable.
 
     Examples
     --------
@@ -106,10 +108,10 @@ def meet_residuals(
         if not len(rows):
             break
         here = state.take(rows)
-        trial = (here.place - _step(here)).clamp(0, 1)
+        trial = (here.place - _step(here, bounds)).clamp(*bounds)
         there, slope_there = residuals(trial, rows)
         is_better = there.square().sum(1) < here.residual.square().sum(1)  # False for NaN
-        factor = torch.where(is_better, shrink, grow)
+        factor = torch.where(is_better, *factors)
         tried = replace(
             here,
             place=trial,
@@ -128,10 +130,11 @@ def meet_residuals(
     return Met(state.place, state.residual, state.n_evaluations)
 
 
-def _step(here: _State) -> Tensor:
+def _step(here: _State, bounds: tuple[float, float]) -> Tensor:
     """Return the damped steps ``(batch, variables)`` of the variables that are free."""
     gradient = (here.slope * here.residual[:, :, None]).sum(1)
-    is_held = ((here.place <= 0) & (gradient > 0)) | ((here.place >= 1) & (gradient < 0))
+    low, high = bounds
+    is_held = ((here.place <= low) & (gradient > 0)) | ((here.place >= high) & (gradient < 0))
     slope = here.slope * ~is_held[:, None]
     gram = slope @ slope.mT
     size = gram.diagonal(dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(gram.dtype).tiny)
