@@ -148,7 +148,10 @@ def run(settings: Settings) -> list[Row]:
 
 
 def methods(
-    problem: Problem, model: Microstructure, real: Tensor, known: tuple[Tensor, Tensor]
+    problem: Problem,
+    model: Microstructure,
+    real: Tensor,
+    known: tuple[Tensor, Tensor],
 ) -> dict[str, Method]:
     """Return the methods by name, ours first."""
     nets = {

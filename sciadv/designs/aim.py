@@ -20,6 +20,7 @@ from sciadv.likelihood import Tolerance
 from sciadv.nets import Box
 from sciadv.prior import Prior
 from sciadv.problem import Problem
+from sciadv.types import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,3 +233,20 @@ def _interval(wish: Wish) -> tuple[float, float, float]:
         return wish.low + wish.scale, wish.scale, math.inf
     half = 0.5 * (wish.high - wish.low)
     return wish.low + half, half, half
+
+
+@dataclass(frozen=True, eq=False)
+class Pool(Rows):
+    """Evaluated designs with their latents ``(n, latent)``, NaN where no generator makes them."""
+
+    z: Tensor
+    designs: Evaluated
+
+    @staticmethod
+    def of(aim: Aim, z: Tensor) -> Pool:
+        """Evaluate the designs of latents."""
+        return Pool(z, aim.evaluate(z))
+
+    def and_more(self, other: Pool) -> Pool:
+        """Return both pools as one."""
+        return Pool(torch.cat([self.z, other.z.to(self.z)]), joined([self.designs, other.designs]))

@@ -22,7 +22,13 @@ Array = npt.NDArray[np.float64]
 
 
 def optimise(
-    aim: Aim, z: Tensor, designs: Evaluated, n: int, *, apart: float, n_iterations: int = 100
+    aim: Aim,
+    z: Tensor,
+    designs: Evaluated,
+    n: int,
+    *,
+    apart: float,
+    n_iterations: int = 100,
 ) -> Evaluated:
     """Return `n` designs that do what is asked and are best by the objectives, the best first.
 
@@ -100,7 +106,11 @@ def _weightings(n_objectives: int, n: int) -> Tensor:
 
 
 def _best(
-    designs: Evaluated, aim: Aim, scale: tuple[Tensor, Tensor], weights: Tensor, apart: float
+    designs: Evaluated,
+    aim: Aim,
+    scale: tuple[Tensor, Tensor],
+    weights: Tensor,
+    apart: float,
 ) -> Evaluated:
     """Return the best design of each weighting that is apart from those before, while there are others."""
     values = torch.stack([_cost(designs, wish) for wish in aim.objectives], 1)
@@ -180,7 +190,12 @@ class _Task:
     """One search: coordinates and the level that bounds every weighted objective."""
 
     def __init__(
-        self, physics: _Physics, objectives: tuple[Wish, ...], best: Tensor, size: Tensor, weight: Tensor
+        self,
+        physics: _Physics,
+        objectives: tuple[Wish, ...],
+        best: Tensor,
+        size: Tensor,
+        weight: Tensor,
     ) -> None:
         self.physics, self.objectives = physics, objectives
         self.best, self.size, self.weight = (one.tolist() for one in (best, size, weight))

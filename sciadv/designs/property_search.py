@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
-from sciadv.designs.aim import Aim, joined, take_aim
+from sciadv.designs.aim import Aim, Pool, take_aim
 from sciadv.designs.crossbred import Crossbreeding, children, has_choices
 from sciadv.designs.distinct import count_distinct, farthest_points, places
 from sciadv.designs.evaluated import Evaluated, evaluate
@@ -25,7 +25,7 @@ from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solvers import LevenbergMarquardt, Monitor
 from sciadv.solvers.least_squares.memetic import MemeticSearch
-from sciadv.types import Rows, as_generator
+from sciadv.types import as_generator
 
 
 @final
@@ -201,7 +201,13 @@ class PropertySearch:
         return pool
 
     def _with_robust(
-        self, aim: Aim, pool: Pool, n: int, *, seed: int, monitor: Monitor | None
+        self,
+        aim: Aim,
+        pool: Pool,
+        n: int,
+        *,
+        seed: int,
+        monitor: Monitor | None,
     ) -> tuple[Pool, bool]:
         """Search on from hits for designs of which enough parts do what is asked, where that was asked."""
         hits = pool.take((aim.distance(pool.designs) == 0).nonzero().squeeze(1))
@@ -284,7 +290,13 @@ class PropertySearch:
         return pool
 
     def _refined(
-        self, aim: Aim, search: Problem, z: Tensor, *, seed: int, monitor: Monitor | None
+        self,
+        aim: Aim,
+        search: Problem,
+        z: Tensor,
+        *,
+        seed: int,
+        monitor: Monitor | None,
     ) -> tuple[Pool, bool]:
         """Search from latents ``(k, latent)`` and evaluate what was found by the aim."""
         short = shortest_way(aim, search, z, n_steps=self.n_iterations)
@@ -377,20 +389,3 @@ class PropertySearch:
         if aim.least_yield > 0:
             n_parts = max(self.most_parts, wanted)
         return parts_as_made(aim, designs, n_parts, seed=seed)
-
-
-@dataclass(frozen=True, eq=False)
-class Pool(Rows):
-    """Evaluated designs with their latents ``(n, latent)``, NaN where no generator makes them."""
-
-    z: Tensor
-    designs: Evaluated
-
-    @staticmethod
-    def of(aim: Aim, z: Tensor) -> Pool:
-        """Evaluate the designs of latents."""
-        return Pool(z, aim.evaluate(z))
-
-    def and_more(self, other: Pool) -> Pool:
-        """Return both pools as one."""
-        return Pool(torch.cat([self.z, other.z.to(self.z)]), joined([self.designs, other.designs]))

@@ -57,7 +57,13 @@ class Reach:
 
 
 def neighbours_of_nearest(
-    aim: Aim, z: Tensor, designs: Evaluated, step: int, *, seed: int, settings: SurveySettings
+    aim: Aim,
+    z: Tensor,
+    designs: Evaluated,
+    step: int,
+    *,
+    seed: int,
+    settings: SurveySettings,
 ) -> Tensor:
     """Return latents ``(n, latent)`` around those of the feasible designs nearest to the aim.
 

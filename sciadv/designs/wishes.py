@@ -97,7 +97,11 @@ class Wish:
 
 
 def read_wishes(
-    model: PropertyModel, target: Mapping[str, object], *, tolerance: float, name: str
+    model: PropertyModel,
+    target: Mapping[str, object],
+    *,
+    tolerance: float,
+    name: str,
 ) -> tuple[Wish, ...]:
     """Return the demands of a target, checked against what the model's properties can be.
 
