@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sciadv.files.html.page_parts import Download, Table, picture
 from sciadv.files.html.template import render
 from sciadv.files.page import versions
-from sciadv.report.plotting import plot_maps
+from sciadv.report.plotting import plot_maps, plot_variance_by_batch
 
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
@@ -56,6 +56,8 @@ class Assessed:
     assessment: Assessment
     genes: GeneChanges | None
     maps: Maps
+    #: Share of each component's variance that lies between batches, by title.
+    between: Mapping[str, Array] = field(default_factory=dict)
 
 
 def some_cells(
@@ -88,6 +90,7 @@ def assess_cells(
     from sciadv.domains.batch_correction.assessment.assess import assess
     from sciadv.domains.batch_correction.assessment.flat_maps import flat_map, map_name
     from sciadv.domains.batch_correction.assessment.genes import GeneChanges
+    from sciadv.domains.batch_correction.assessment.variance_by_batch import variance_by_batch
     from sciadv.domains.batch_correction.reading.cells import EMBEDDING, LAYER
     from sciadv.domains.batch_correction.reading.columns import Given
     from sciadv.domains.batch_correction.reading.keys import as_names, columns_of
@@ -116,7 +119,9 @@ def assess_cells(
     say("drawing the maps")
     of = {"batch": names} | ({} if labels is None else {"label": labels})
     points = {name: flat_map(z, seed=learnt.seed) for name, z in embeddings.items()}
-    return Assessed(replace(assessment, notes=notes), genes, Maps(points, of, map_name()))
+    between = {name: variance_by_batch(z, names) for name, z in embeddings.items()}
+    assessment = replace(assessment, notes=notes)
+    return Assessed(assessment, genes, Maps(points, of, map_name()), between)
 
 
 def correction_page(
@@ -175,6 +180,12 @@ def _how_well(assessed: Assessed) -> dict[str, object]:
     return {
         "notes": assessment.notes,
         "maps": picture(figure, maps.words(), caption=caption),
+        "between": None
+        if not assessed.between
+        else picture(
+            plot_variance_by_batch(assessed.between),
+            "share of each principal component's variance that lies between batches, before and after",
+        ),
         "assessment": Table("Measures before and after", ("", *assessment.numbers), assessment.rows()),
         "genes": genes,
     }

@@ -48,6 +48,7 @@ __all__ = [
     "plot_restarts",
     "plot_samples",
     "plot_solution",
+    "plot_variance_by_batch",
     "status_counts",
 ]
 
@@ -162,4 +163,27 @@ def plot_maps(maps: Mapping[str, Array], groups: Mapping[str, Array], *, what: s
     for axis, title in zip(grid[0], maps, strict=True):
         axis.set_title(title, fontsize=11)
     grid[-1, 0].set_xlabel(what, fontsize=8)
+    return figure
+
+
+def plot_variance_by_batch(shares: Mapping[str, Array]) -> Figure:
+    """Draw the share of variance between batches of each principal component, a line a title.
+
+    Parameters
+    ----------
+    shares
+        ``(components,)`` by title, as `variance_by_batch` returns them.
+    """
+    figure = new_figure(6.4, 2.8)
+    axes = figure.subplots()
+    for (title, values), colour in zip(shares.items(), cycle((ORANGE, BLUE)), strict=False):
+        number = np.arange(1, len(values) + 1)
+        axes.plot(number, values, "o-", color=colour, label=title)
+    axes.set(
+        xlabel="principal component",
+        ylabel="share between batches",
+        ylim=(-0.03, 1.03),
+    )
+    axes.legend(frameon=False)
+    open_frame(axes)
     return figure

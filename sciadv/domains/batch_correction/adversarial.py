@@ -18,6 +18,7 @@ from sciadv.domains.batch_correction.correction_game import (
 )
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan
 from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.matched.matches import matches_of
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.domains.batch_correction.query.decoder_columns import fit_batch_columns
 from sciadv.domains.batch_correction.query.fitted_cells import Reference
@@ -59,7 +60,16 @@ def correction_training(
         n_hidden=settings.n_hidden,
         seed=plan.seed,
     ).to(plan.device)
-    game = CorrectionGame(nets, x, *groups.on(plan.device), settings=settings, seed=plan.seed)
+    is_matched = groups.n_labels == 0  # labels keep types apart themselves
+    matches = matches_of(x.cpu().numpy(), groups, seed=plan.seed) if is_matched else None
+    game = CorrectionGame(
+        nets,
+        x,
+        *groups.on(plan.device),
+        settings=settings,
+        seed=plan.seed,
+        matches=matches,
+    )
     return training_of(game, settings, update=update), components
 
 

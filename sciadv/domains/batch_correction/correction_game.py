@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from sciadv.arguments.values import as_count, as_number
+from sciadv.domains.batch_correction.assessment.probes import batch_unpredictability
+from sciadv.domains.batch_correction.groups import Codes
 from sciadv.domains.batch_correction.networks import CorrectionNets
+from sciadv.errors import InputError
 from sciadv.games.two_player import Player, Point
 from sciadv.games.updates import Update
 from sciadv.nets.layers import GradientReversal
@@ -38,7 +43,11 @@ class AdversarialSettings:
     n_hidden
         Width of the networks.
     lam
-        Strength of the gradient reversal; 0 leaves the adversary out of the encoder's loss.
+        Largest strength of the gradient reversal; 0 leaves the adversary out of the encoder's loss. It is
+        lowered while the batch of held-out cells is found more rarely than by chance, and raised again where
+        it is found.
+    labelled_lam
+        Strength where there are labels, which keep cell types apart; it stays.
     divergence_weight
         Weight of the Kullback-Leibler divergence of the code from N(0, I), reached after a quarter.
     n_discriminator
@@ -58,6 +67,10 @@ class AdversarialSettings:
         Of the encoder, decoder and classifier (AdamW).
     max_norm
         Largest norm of a player's gradient; longer ones are shortened to it.
+    draws_a_probe
+        Minibatches between two changes of the strength.
+    most_probed
+        Cells that are held out for it, at most; a fifth of fewer than five times as many.
 
     Raises
     ------
@@ -68,7 +81,8 @@ class AdversarialSettings:
     n_components: int = 50
     n_latent: int = 20
     n_hidden: int = 128
-    lam: float = 1.0
+    lam: float = 0.3
+    labelled_lam: float = 1.0
     divergence_weight: float = 0.05
     n_discriminator: int = 3
     least_steps: int = 900
@@ -79,13 +93,16 @@ class AdversarialSettings:
     error_weight: float = 2.0
     weight_decay: float = 1e-4
     max_norm: float = 5.0
+    draws_a_probe: int = 80
+    most_probed: int = 600
 
     def __post_init__(self) -> None:
         counts = ("n_components", "n_latent", "n_discriminator", "least_steps", "epochs", "most_epochs")
-        least = {**dict.fromkeys(counts, 1), "n_hidden": 2, "minibatch": 8}
+        probing = ("draws_a_probe", "most_probed")
+        least = {**dict.fromkeys((*counts, *probing), 1), "n_hidden": 2, "minibatch": 8}
         for name, bound in least.items():
             as_count(getattr(self, name), name, least=bound)
-        for name in ("lam", "divergence_weight", "weight_decay"):
+        for name in ("lam", "labelled_lam", "divergence_weight", "weight_decay"):
             as_number(getattr(self, name), name, least=0)
         for name in ("learning_rate", "error_weight", "max_norm"):
             as_number(getattr(self, name), name, above=0)
@@ -94,6 +111,23 @@ class AdversarialSettings:
         """Return the steps for so many cells."""
         few = min(self.least_steps, self.most_epochs * n_cells // self.minibatch)
         return max(1, few, self.epochs * n_cells // self.minibatch)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Clusters of cells that batches share.
+
+    Parameters
+    ----------
+    weight
+        ``(cells,)``: how much each cell counts for the adversary.
+    cluster
+        ``(cells,)``: number of the nearest one; -1 where the cell's batch does not share it.
+    """
+
+    weight: NDArray[np.float64]
+    cluster: Codes
 
 
 @final
@@ -131,6 +165,7 @@ class CorrectionGame:
         *,
         settings: AdversarialSettings,
         seed: int,
+        matches: Matches | None = None,
     ) -> None:
         self.nets = nets
         self.x = x
@@ -140,12 +175,20 @@ class CorrectionGame:
         self.seen_labels = labels if bool((labels >= 0).all()) else torch.full_like(labels, -1)
         self.seed = seed
         self.n_draws = 0
-        self.error_weight = settings.error_weight
-        self.reversal = GradientReversal(settings.lam)
+        self.settings = settings
+        self.most = settings.lam if nets.classifier is None else settings.labelled_lam
+        self.reversal = GradientReversal(self.most)
         self.divergence_weight = 0.0
-        self.n_drawn = min(settings.minibatch, len(x))
         share = torch.bincount(batch, minlength=nets.n_batches).to(x.dtype)
-        self.weight = len(x) / (nets.n_batches * share)
+        self.weight = (len(x) / (nets.n_batches * share))[batch]
+        self.matches = matches
+        self.drawn_from, self.held_out = torch.arange(len(x)), torch.arange(0)
+        if matches is not None:
+            self.weight = torch.as_tensor(matches.weight).to(x)
+            order = torch.randperm(len(x), generator=step_generator(seed, len(x)))
+            n_held = min(len(x) // 5, settings.most_probed)
+            self.held_out, self.drawn_from = order[:n_held], order[n_held:].sort().values
+        self.n_drawn = min(settings.minibatch, len(self.drawn_from))
         adversary = list(nets.discriminator.parameters())
         ids = {id(p) for p in adversary}
         self.players: tuple[Sequence[Tensor], Sequence[Tensor]] = (
@@ -155,28 +198,61 @@ class CorrectionGame:
         self.error = float("nan")
 
     def draw(self) -> None:
-        """Draw the next minibatch and the noise of its posterior draws."""
-        index = batch_indices(len(self.x), self.n_drawn, self.n_draws, seed=self.seed).to(self.x.device)
+        """Draw the next minibatch and the noise of its posterior draws; now and then set the strength."""
+        if self.matches is not None and self.n_draws % self.settings.draws_a_probe == 0 < self.n_draws:
+            self.reversal.lam = self._strength(self.matches)
+        order = batch_indices(len(self.drawn_from), self.n_drawn, self.n_draws, seed=self.seed)
+        index = self.drawn_from[order].to(self.x.device)
         numbers = step_generator(self.seed, self.n_draws)
         noise = torch.randn(self.n_drawn, self.nets.n_latent, generator=numbers)
         self.noise = noise.to(self.x)
         self.drawn = self.x[index], self.batch[index], self.labels[index]
-        self.seen = self.seen_labels[index]
+        self.seen = self.seen_labels[index], self.weight[index]
         self.n_draws += 1
+
+    def _strength(
+        self,
+        matches: Matches,
+        *,
+        target: float = 1.0,
+        tolerance: float = 0.03,
+        lower: float = 0.7,
+        higher: float = 1.25,
+    ) -> float:
+        """Return a strength that is higher where the batch is found, lower where it is found too rarely.
+
+        It is looked for among the neighbours of held-out cells, within clusters.
+        """
+        held = self.held_out[matches.cluster[self.held_out] >= 0]
+        with torch.no_grad():
+            z = self.nets.encoder.eval()(self.x[held.to(self.x.device)]).chunk(2, 1)[0].cpu().numpy()
+        self.nets.encoder.train()
+        batch = self.batch.cpu()[held].numpy().astype(np.str_)
+        clusters = matches.cluster[held].astype(np.str_)
+        try:
+            found = batch_unpredictability(z, batch, clusters, seed=self.seed)
+        except InputError:  # the held-out cells share no cluster
+            return self.reversal.lam
+        if abs(found - target) <= tolerance:
+            return self.reversal.lam
+        lam = self.reversal.lam * (higher if found < target else lower)
+        return min(lam, self.most)
 
     def loss(self, player: Player) -> Tensor:
         """Return the scalar that a player minimises."""
         x, batch, labels = self.drawn
         mean, log_variance = self.nets.posterior(x)
         code = self.reversal(mean) if player == 0 else mean
-        logits = self.nets.batch_logits(code, self.seen)
-        domain = functional.cross_entropy(logits, batch, weight=self.weight)
+        seen_labels, weight = self.seen
+        logits = self.nets.batch_logits(code, seen_labels)
+        each = functional.cross_entropy(logits, batch, reduction="none")
+        domain = (weight * each).sum() / weight.sum().clamp(min=1e-12)
         if player == 1:
             return domain
         z = mean + (0.5 * log_variance).exp() * self.noise
         error = (self.nets.decode(z, batch) - x).square().sum(1).mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-        loss = self.error_weight * error + self.divergence_weight * divergence + domain
+        loss = self.settings.error_weight * error + self.divergence_weight * divergence + domain
         self.error = float(error.detach())
         if self.nets.classifier is not None and bool((labels >= 0).any()):
             loss = loss + functional.cross_entropy(self.nets.classifier(z), labels, ignore_index=-1)

@@ -12,6 +12,7 @@ from torch.optim import Adam, AdamW
 
 from sciadv.games.two_player import TwoPlayerGame
 from sciadv.games.updates import Alternating, Update
+from sciadv.nets.layers import GradientReversal
 from sciadv.registry.checked import checked
 from sciadv.trainings.players import Players, Side
 from sciadv.types import Count, Decay, NotNegative, Positive, PositiveOrInfinite
@@ -28,6 +29,8 @@ class CorrectingGame(TwoPlayerGame, Protocol):
     divergence_weight: float
     #: Reconstruction error where the last loss of player 0 was taken.
     error: float
+    #: Of the encoder's gradient; a game may change its strength.
+    reversal: GradientReversal
 
     @property
     def nets(self) -> nn.Module:
@@ -143,7 +146,11 @@ class CorrectionTraining:
         rates = schedule.learning_rate * one_cycle(done), schedule.learning_rate
         losses = self.players.step(rates)
         self.n_done += 1
-        return {"reconstruction": self.game.error, "discriminator": losses[1]}
+        return {
+            "reconstruction": self.game.error,
+            "discriminator": losses[1],
+            "strength": self.game.reversal.lam,
+        }
 
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
@@ -152,12 +159,14 @@ class CorrectionTraining:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on."""
         tensors, facts = self.players.collect({"correction": self.game.nets}, {})
-        return tensors, {**facts, "n_done": self.n_done, "n_draws": self.game.n_draws}
+        own = {"n_done": self.n_done, "n_draws": self.game.n_draws, "lam": self.game.reversal.lam}
+        return tensors, facts | own
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
         self.players.restore(tensors, facts, {"correction": self.game.nets}, {})
         self.n_done, self.game.n_draws = int(facts["n_done"]), int(facts["n_draws"])
+        self.game.reversal.lam = float(facts["lam"])
 
     def samples(self, n: int) -> None:  # there is no image to show
         """Return nothing: codes are drawn after the fit."""

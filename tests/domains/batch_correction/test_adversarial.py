@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from benchmarks.biology.measures import least_purity
+from benchmarks.biology.simulations import chain, simulate
 from sciadv.domains.batch_correction import (
     AdversarialSettings,
     BatchCorrector,
@@ -14,20 +18,24 @@ from sciadv.domains.batch_correction import (
     label_transfer,
     simulate_counts,
 )
-from sciadv.domains.batch_correction.correction_game import CorrectionGame, training_of
+from sciadv.domains.batch_correction.components import Components
+from sciadv.domains.batch_correction.correction_game import CorrectionGame, Matches, training_of
+from sciadv.domains.batch_correction.groups import Groups
+from sciadv.domains.batch_correction.matched.matches import matches_of
 from sciadv.domains.batch_correction.networks import CorrectionNets
 from sciadv.games.two_player import evaluate
 from sciadv.trainings.protocol import load_training, save_training
 from sciadv.trainings.training_report import GameError
 
 
-def make_training(settings: AdversarialSettings, n_labels: int = 0):
+def make_training(settings: AdversarialSettings, n_labels: int = 0, matches: Matches | None = None):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(120, 6, generator=generator)
     batch = torch.arange(120) % 3
     labels = torch.arange(120) % n_labels if n_labels else torch.full((120,), -1)
     nets = CorrectionNets.seeded(6, 3, n_labels, n_latent=4, n_hidden=16, seed=0)
-    return training_of(CorrectionGame(nets, x, batch, labels, settings=settings, seed=0), settings)
+    game = CorrectionGame(nets, x, batch, labels, settings=settings, seed=0, matches=matches)
+    return training_of(game, settings)
 
 
 TINY = AdversarialSettings(6, 4, 16, least_steps=8, epochs=1, minibatch=32)
@@ -62,7 +70,53 @@ def test_a_batch_of_few_cells_weighs_as_much_as_one_of_many() -> None:
     nets = CorrectionNets.seeded(6, 2, 0, n_latent=4, n_hidden=16, seed=0)
     batch = torch.tensor([0] * 90 + [1] * 10)
     game = CorrectionGame(nets, torch.randn(100, 6), batch, torch.full((100,), -1), settings=TINY, seed=0)
-    assert float(90 * game.weight[0]) == pytest.approx(float(10 * game.weight[1]))
+    of_batch = [float(game.weight[batch == b].sum()) for b in range(2)]
+    assert of_batch[0] == pytest.approx(of_batch[1])
+
+
+def test_matched_batches_weigh_alike_and_cells_without_a_match_nothing() -> None:
+    cells = simulate(chain(2, 300), seed=0, n_genes=200)
+    x = np.log1p(1e4 * cells.counts / cells.counts.sum(1, keepdims=True))
+    batch = np.unique(cells.batch, return_inverse=True)[1]
+    groups = Groups(batch, np.full(len(batch), -1), 2, 0)
+    matches = matches_of(Components.fit(x, 20, seed=0).scores(x), groups, seed=0)
+    is_shared = cells.kind == "type 2"
+    assert matches.weight[~is_shared].mean() < 0.1 * matches.weight[is_shared].mean()
+    of_batch = [matches.weight[batch == b].sum() for b in range(2)]
+    assert of_batch[0] == pytest.approx(of_batch[1], rel=0.01)
+    assert (matches.cluster[~is_shared] < 0).mean() > 0.9
+
+
+@pytest.mark.parametrize(("found", "lam"), [(0.5, 0.125), (1.0, 0.1), (1.5, 0.07)])
+def test_the_strength_follows_a_probe_and_goes_on_after_a_stop(found, lam, monkeypatch, tmp_path) -> None:
+    probed = "sciadv.domains.batch_correction.correction_game.batch_unpredictability"
+    monkeypatch.setattr(probed, lambda *_, **__: found)
+    matches = Matches(np.ones(120), np.zeros(120, np.int64))
+    settings = replace(TINY, lam=0.2, draws_a_probe=4)
+
+    def begin():
+        training = make_training(settings, matches=matches)
+        training.game.reversal.lam = 0.1
+        return training
+
+    whole = begin()
+    strengths = [whole.step()["strength"] for _ in range(8)]
+    assert strengths[0] == 0.1
+    assert strengths[1] == pytest.approx(lam)
+    half = begin()
+    for _ in range(4):
+        half.step()
+    save_training(half, tmp_path / "checkpoint.safetensors")
+    again = make_training(settings, matches=matches)
+    load_training(again, tmp_path / "checkpoint.safetensors")
+    assert [again.step()["strength"] for _ in range(4)] == strengths[4:]
+
+
+@pytest.mark.slow
+def test_types_that_a_batch_lacks_stay_apart() -> None:
+    cells = simulate(chain(4, 200), seed=0)
+    z = BatchCorrector(method="adversarial").fit(cells.counts, batch=cells.batch).embed(cells.counts)
+    assert least_purity(z, cells.kind) > 0.7
 
 
 @pytest.mark.parametrize("n_labels", [0, 2])
@@ -94,7 +148,7 @@ def test_the_monitor_is_told_every_step(cells, quick) -> None:
         cells.counts, batch=cells.batch, monitor=told.append
     )
     assert [p.step for p in told] == list(range(1, 61))
-    assert set(told[-1].losses) == {"reconstruction", "discriminator"}
+    assert set(told[-1].losses) == {"reconstruction", "discriminator", "strength"}
 
 
 def test_few_cells_are_not_gone_through_more_often_than_most_epochs():

@@ -41,6 +41,7 @@ def test_it_writes_the_corrected_cells_and_a_report(file, tmp_path, monkeypatch)
     assert found.uns["sciadv"]["method"] == "linear"
     page = (tmp_path / "corrected.html").read_text()
     assert "batch found by a fresh probe" in page
+    assert "Variance between batches" in page
     assert "sciadv correct" in page
     assert "<svg" in page
     assert "http" not in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -89,3 +91,9 @@ def _given(cells):
     from sciadv.domains.batch_correction.reading.columns import Given
 
     return Given(cells.batch)
+
+
+def test_several_modalities_are_asked_about() -> None:
+    several = SimpleNamespace(mod={"rna": None, "protein": None}, obs=None, shape=(3, 4))
+    with pytest.raises(InputError, match=r"\(.rna., .protein.\); give one of them, as data..rna"):
+        BatchCorrector().fit(several)

@@ -14,9 +14,10 @@ from sciadv.domains.batch_correction import (
 )
 from sciadv.domains.batch_correction.assessment.assess import assess
 from sciadv.domains.batch_correction.assessment.flat_maps import flat_map
+from sciadv.domains.batch_correction.assessment.variance_by_batch import variance_by_batch
 from sciadv.domains.batch_correction.reading.keys import as_names
 from sciadv.errors import InputError
-from sciadv.report.plotting import plot_maps
+from sciadv.report.plotting import plot_maps, plot_variance_by_batch
 
 N = 1200
 
@@ -136,3 +137,15 @@ def test_what_cannot_be_judged_of_few_cells_is_said_and_nothing_breaks(monkeypat
     assert "'a' has 3" in found.notes[0]
     assert any("scores of scIB need" in note for note in found.notes)
     assert found.rows()[0][0].startswith("labels carried over")
+
+
+def test_variance_between_batches_falls_where_they_are_laid_onto_each_other() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(200, 5)) * [3, 1, 1, 1, 1]
+    batch = np.repeat(["a", "b"], 100)
+    apart = z + 4 * (batch == "b")[:, None]
+    before, after = variance_by_batch(apart, batch), variance_by_batch(z, batch)
+    assert before[0] > 0.5
+    assert after.max() < 0.1
+    figure = plot_variance_by_batch({"before": before, "after": after})
+    assert [line.get_label() for line in figure.axes[0].lines] == ["before", "after"]

@@ -120,8 +120,12 @@ def make_lesson(cells: Cells, wanted: Wanted, plan: FitPlan, obs: Any) -> Lesson
     if not is_auto:
         return replace(lesson, correction=CORRECTIONS.find(wanted.method))
     choice = choose(expression, groups, plan, few=wanted.few)
-    facts = dict(zip(REASONS, (choice.reason, choice.p_value, choice.rows()), strict=True))
-    notes = (*notes, *choice.notes)
+    reason = choice.reason
+    if cells.kind.is_linear:  # counts of few cells are never made quite alike by means and scales
+        reason = "; ".join((reason, *choice.notes))
+    else:
+        notes = (*notes, *choice.notes)
+    facts = dict(zip(REASONS, (reason, choice.p_value, choice.rows()), strict=True))
     return replace(lesson, correction=choice.correction, facts=facts, notes=notes)
 
 
