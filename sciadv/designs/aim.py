@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ class Aim:
     tolerance: float
     search: Problem
 
-    @property
+    @cached_property  # the check of what a model has takes a millisecond
     def model(self) -> PropertyModel:
         """What predicts the properties."""
         return as_property_model(self.problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -74,12 +75,12 @@ def evaluate(problem: Problem, x: Tensor, names: Sequence[str] = ()) -> Evaluate
         Of the properties, those that limits are on among them; every one that the model knows where left out.
     """
     x = x.detach().to("cpu", torch.float64)
-    assert isinstance(problem.forward, PropertyModel)
-    names = tuple(names) or tuple(quantity.name for quantity in problem.forward.PROPERTIES)
-    model = problem.forward.with_properties(names).to("cpu", torch.float64)
-    assert isinstance(model, PropertyModel)  # as the one that it is of
+    known = cast(PropertyModel, problem.forward)  # as `take_aim` has checked
+    names = tuple(names) or tuple(quantity.name for quantity in known.PROPERTIES)
+    precise = known.with_properties(names).to("cpu", torch.float64)
+    model = cast(PropertyModel, precise)
     both: Callable[[Tensor], tuple[Tensor, Tensor]] | None = getattr(model, "with_regime", None)
-    properties, regime = (model(x), model.regime(x)) if both is None else both(x)
+    properties, regime = (precise(x), model.regime(x)) if both is None else both(x)
     margins = [
         _margin(limit, x, dict(zip(names, properties.unbind(1), strict=True)))
         for limit in problem.constraints

@@ -137,10 +137,11 @@ class PropertySearch:
             reach = find_reach(aim, pool.designs)
             chosen = self._nearest(aim, pool.designs, n)
         chosen = evaluate(problem, chosen.x)  # by every property
+        is_centred = reach is None and not aim.objectives and not was_interrupted
         outcome = Outcome(
             aim=aim,
             reach=reach,
-            n_distinct=self._count(aim, chosen.x[aim.distance(chosen) == 0], n),
+            n_distinct=self._count(aim, chosen.x[aim.distance(chosen) == 0], n, is_centred=is_centred),
             parts=self._parts(aim, chosen, seed=seed + 1),  # others than those that chose
             certificate=certify(aim, chosen) if self.verifies else Certificate(),
             settings={"seed": seed, **asdict(self)},
@@ -375,11 +376,15 @@ class PropertySearch:
         near = near[off[near].isfinite()]
         return designs.take(near[farthest_points(places(aim.model, designs.x[near]), n)])
 
-    def _count(self, aim: Aim, x: Tensor, n: int) -> int:
-        """Count the distinct designs among those that hit ``(m, *shape)``, up to `n`."""
+    def _count(self, aim: Aim, x: Tensor, n: int, *, is_centred: bool = False) -> int:
+        """Count the distinct designs among those that hit ``(m, *shape)``, up to `n`.
+
+        Those that `_chosen` has moved to the very values asked for are not moved again.
+        """
         if not len(x):
             return 0
-        return count_distinct(places(aim.model, self._apart(aim, x, n)[1]), self.apart)
+        moved = x if is_centred and len(x) >= n else self._apart(aim, x, n)[1]
+        return count_distinct(places(aim.model, moved), self.apart)
 
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
         wanted = aim.model.n_library // max(1, len(designs.x))

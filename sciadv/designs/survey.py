@@ -133,6 +133,10 @@ def find_reach(aim: Aim, designs: Evaluated) -> Reach:
         return Reach(nearest, _broken(aim, designs.margins[nearer]))
     if len(aim.wishes) == 1:
         return Reach(nearest, _gap(aim, designs, aim.wishes[0]))
+    for wish in aim.wishes:
+        values = designs.value(wish.name)[designs.feasible]
+        if bool((values < wish.low).all()) or bool((values > wish.high).all()):
+            return Reach(nearest, f"{wish} cannot be had by itself: {_gap(aim, designs, wish)}")
     return Reach(nearest, "no design that was evaluated has these values together")
 
 

@@ -1,0 +1,47 @@
+"""What is said where demands cannot be met together, or one of them not at all."""
+
+import pytest
+
+import sciadv
+from sciadv import Variable
+
+
+class Gear:
+    """A gear wheel with a whole number of teeth; its noise has several minima over the angle."""
+
+    variables = (
+        Variable("teeth", low=12, high=60, is_whole=True),
+        Variable("width", "m", 5e-3, 5e-2),
+        Variable("angle", low=-3, high=3),
+    )
+    properties = {"stress": "Pa", "noise": ""}  # noqa: RUF012  # as a user writes it
+    limits = {"stress": "<= 300 MPa"}  # noqa: RUF012  # as a user writes it
+
+    def predict(self, teeth, width, angle):
+        return {"stress": 1e7 / (teeth * width), "noise": 1.5 + (2.5 * angle).sin() + 0.05 * angle**2}
+
+
+def test_a_demand_that_cannot_be_had_by_itself_is_named():
+    found = sciadv.design(Gear(), {"noise": 1.0, "stress": "<= 1 MPa"}, 3)  # 1e7 / (60 * 0.05) is 3.3 MPa
+    assert "stress at most 1e+06 Pa cannot be had by itself" in found.reason
+    assert "3.333e+06" in found.reason
+
+
+def test_demands_that_can_be_had_one_by_one_are_said_not_to_go_together():
+    class Both(Gear):
+        properties = {"stress": "Pa", "width_again": "m"}  # noqa: RUF012  # as a user writes it
+
+        def predict(self, teeth, width, angle):
+            return {"stress": 1e7 / (teeth * width) + 0 * angle, "width_again": width}
+
+    found = sciadv.design(Both(), {"stress": "<= 10 MPa", "width_again": "<= 10 mm"}, 3)  # 16.7 MPa at least
+    assert found.n_good == 0
+    assert "these values together" in found.reason
+
+
+@pytest.mark.parametrize("n", [20, 50])
+def test_designs_lie_on_every_branch_of_a_target(n):
+    found = sciadv.design(Gear(), {"noise": 1.2}, n)
+    assert (found.n_good, found.facts["n_distinct"]) == (n, n)
+    angles = found.x[:, 2]
+    assert int((angles.sort().values.diff() > 0.1).sum()) >= 3  # four or more branches
