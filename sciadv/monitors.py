@@ -1,4 +1,4 @@
-"""Monitors that send the progress of a search or a training to TensorBoard, Weights & Biases or MLflow.
+"""Monitors of a search or a training: a bar, or its numbers in TensorBoard, Weights & Biases or MLflow.
 
 Each function returns what `sciadv.solve`, `sciadv.design`, `sciadv.train` and others take as ``monitor``. The
 package that keeps the numbers is imported when the function is called, and only then.
@@ -16,6 +16,32 @@ from sciadv.errors import InputError
 
 #: What a search calls with a `Progress`, and a training with a `TrainingProgress`.
 AnyMonitor = Callable[[Any], None]
+
+
+def to_bar() -> AnyMonitor:
+    """Return a monitor that shows a bar with the numbers of the step, in a terminal or in a notebook.
+
+    A search of several stages has a bar for each.
+
+    Raises
+    ------
+    InputError
+        tqdm is not installed.
+    """
+    module = _needed("tqdm.auto", "tqdm")
+    bars: list[Any] = []
+
+    def monitor(progress: Any) -> None:
+        step, numbers = numbers_of(progress)
+        total = int(numbers.pop("n_iterations" if "n_iterations" in numbers else "n_steps"))
+        if not bars or step < bars[-1].n or total != bars[-1].total:
+            bars.append(module.tqdm(total=total))
+        bars[-1].set_postfix({name: f"{number:.3g}" for name, number in numbers.items()}, refresh=False)
+        bars[-1].update(step - bars[-1].n)
+        if step == total:
+            bars[-1].close()
+
+    return monitor
 
 
 def to_tensorboard(folder: str | Path, *, prefix: str = "sciadv") -> AnyMonitor:

@@ -1,6 +1,7 @@
 """Progress reaches TensorBoard, Weights & Biases and MLflow; searches say their stages to the logger."""
 
 import logging
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -9,7 +10,7 @@ from small_priors import SMALL, make_prior, measured, projections
 
 from sciadv import solve
 from sciadv.errors import InputError
-from sciadv.monitors import to_mlflow, to_tensorboard, to_wandb
+from sciadv.monitors import to_bar, to_mlflow, to_tensorboard, to_wandb
 from sciadv.solvers import LevenbergMarquardt
 from sciadv.trainings.protocol import TrainingProgress
 
@@ -26,6 +27,25 @@ def fake(monkeypatch, name, **held):
     module = ModuleType(name)
     vars(module).update(held)
     monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_a_bar_shows_the_step_and_its_numbers(capsys):
+    search(to_bar())
+    shown = capsys.readouterr().err
+    assert "best_misfit=" in shown
+    steps = [int(step) for step in re.findall(r"(\d+)/\d+ \[", shown)]
+    assert steps == sorted(steps)
+    assert steps[-1] > 0
+
+
+def test_each_stage_has_a_bar_of_its_own(capsys):
+    monitor = to_bar()
+    for step, total in ((1, 2), (2, 2), (1, 3), (2, 3), (3, 3)):
+        monitor(TrainingProgress(step, total, {"loss": 0.5}, 1.0))
+    shown = capsys.readouterr().err
+    assert "2/2 [" in shown
+    assert "3/3 [" in shown
+    assert "loss=0.5" in shown
 
 
 def test_tensorboard_gets_every_number_of_every_step(monkeypatch, tmp_path):
