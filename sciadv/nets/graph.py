@@ -30,7 +30,7 @@ from sciadv.errors import InputError
 from sciadv.nets.layers import MinibatchDiscrimination
 from sciadv.nets.motif_counts import motif_counts
 from sciadv.registry.checked import checked
-from sciadv.types import Count, Positive
+from sciadv.types import Count, Positive, Whole
 
 CHANNELS = ("sign", "threshold", "hill", "fold", "production", "degradation", "presence")
 #: Kinetic numbers of an edge and of a gene.
@@ -66,6 +66,10 @@ class CircuitGenerator(nn.Module):
         Of the message passing.
     temperature
         Of the softmax whose gradient is used.
+    n_classes
+        Classes of circuits that can be asked for; the last latent number chooses one, each with the same
+        probability. Each has learnt numbers for every gene of every size. 0 for a generator without classes,
+        which has no such latent number.
     n_latent
         Only checked: what a file says must be what the other settings give.
 
@@ -89,7 +93,7 @@ class CircuitGenerator(nn.Module):
     kind = "circuit-generator"
 
     @checked
-    def __init__(  # settings of one network
+    def __init__(  # noqa: PLR0913  # settings of one network
         self,
         *,
         n_genes: Count = 5,
@@ -98,19 +102,21 @@ class CircuitGenerator(nn.Module):
         width: Count = 32,
         n_layers: Count = 3,
         temperature: Positive = 0.7,
+        n_classes: Whole = 0,
         n_latent: int | None = None,
     ) -> None:
         super().__init__()
-        if not 1 <= smallest <= n_genes or temperature <= 0:
-            raise InputError(
-                f"expected 1 <= smallest <= n_genes and temperature > 0, but got smallest {smallest}, "
-                f"n_genes {n_genes}, temperature {temperature}"
-            )
+        if smallest > n_genes:
+            raise InputError(f"expected 1 <= smallest <= n_genes, but got {smallest} and {n_genes}")
         self.n_genes = n_genes
         self.smallest = smallest
         self.n_node = n_node
         self.temperature = temperature
-        self.n_latent = 1 + n_genes * (n_node + N_GENE) + n_genes**2 * (len(_SIGNS) + N_EDGE)
+        self.n_classes = n_classes
+        n_class_latents = min(1, n_classes)
+        self.n_latent = (
+            1 + n_genes * (n_node + N_GENE) + n_genes**2 * (len(_SIGNS) + N_EDGE) + n_class_latents
+        )
         if n_latent not in (None, self.n_latent):
             raise InputError(f"these settings give latents of {self.n_latent} numbers, not {n_latent}")
         self.settings: dict[str, object] = {
@@ -120,9 +126,12 @@ class CircuitGenerator(nn.Module):
             "width": width,
             "n_layers": n_layers,
             "temperature": temperature,
+            "n_classes": n_classes,
             "n_latent": self.n_latent,
         }
         self.enter = nn.Linear(n_node, width)
+        learnt = 0.1 * torch.randn(n_classes, n_genes - smallest + 1, n_genes, width)
+        self.asked = nn.Parameter(learnt) if n_classes else None
         self.send = nn.ModuleList(nn.Linear(width, width) for _ in range(n_layers))
         self.receive = nn.ModuleList(nn.Linear(width, width) for _ in range(n_layers))
         self.update = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(n_layers))
@@ -140,11 +149,12 @@ class CircuitGenerator(nn.Module):
         """Generate circuits."""
         n = self.n_genes
         n_signs = len(_SIGNS)
-        sizes = [1, n * self.n_node, n * N_GENE, n * n * n_signs, n * n * N_EDGE]
-        size, node, gene, gumbel, edge = torch.split(z, sizes, dim=1)
+        sizes = [1, n * self.n_node, n * N_GENE, n * n * n_signs, n * n * N_EDGE, min(1, self.n_classes)]
+        size, node, gene, gumbel, edge, chosen = torch.split(z, sizes, dim=1)
+        present = self.present(size)
         return self.assemble(
-            self.present(size),
-            node.reshape(-1, n, self.n_node),
+            present,
+            self.heads(node.reshape(-1, n, self.n_node), present, self.classes(chosen)),
             gene.reshape(-1, n, N_GENE),
             gumbel.reshape(-1, n, n, n_signs),
             edge.reshape(-1, n, n, N_EDGE),
@@ -153,43 +163,68 @@ class CircuitGenerator(nn.Module):
     def present(self, size: Tensor) -> Tensor:
         """Return which genes ``(batch, genes)`` there are for the first latent ``(batch, 1)``."""
         n_sizes = self.n_genes - self.smallest + 1
-        n_extra = (_normal_cdf(size.detach()) * n_sizes).floor().clamp(0, n_sizes - 1)
+        n_extra = _choice(size, n_sizes)
         return (torch.arange(self.n_genes, device=size.device) < self.smallest + n_extra).to(size.dtype)
 
-    def assemble(self, present: Tensor, node: Tensor, gene: Tensor, gumbel: Tensor, edge: Tensor) -> Tensor:
+    def classes(self, chosen: Tensor) -> Tensor | None:
+        """Return the class ``(batch,)`` for the last latent ``(batch, 1)``; None if there are no classes."""
+        return _choice(chosen, self.n_classes)[:, 0].long() if self.n_classes else None
+
+    def heads(
+        self, node: Tensor, present: Tensor, classes: Tensor | None = None
+    ) -> tuple[Float[Tensor, "batch genes genes 9"], Float[Tensor, "batch genes 4"]]:
+        """Return logits of the signs with shift and scale of the kinetics of edges; those of genes.
+
+        Parameters
+        ----------
+        node
+            Latents of the genes ``(batch, genes, n_node)``.
+        present
+            1 where there is a gene ``(batch, genes)``.
+        classes
+            Number of the class that is asked for ``(batch,)``.
+        """
+        h = self.enter(node)
+        if classes is not None and self.asked is not None:
+            h = h + self.asked[classes, present.sum(1).long() - self.smallest]
+        h = self._states(h, present)
+        diagonal = torch.eye(self.n_genes, dtype=node.dtype, device=node.device)
+        pair = self.source(h)[:, :, None] + self.target(h)[:, None] + diagonal[..., None] * self.itself
+        return self.edge(pair.relu()), self.gene(h)
+
+    def assemble(
+        self, present: Tensor, heads: tuple[Tensor, Tensor], gene: Tensor, gumbel: Tensor, edge: Tensor
+    ) -> Tensor:
         """Return circuits ``(batch, 7, genes, genes)`` from the parts of the latent.
 
         Parameters
         ----------
         present
             1 where there is a gene ``(batch, genes)``.
-        node, gene
-            Latents of the genes, ``(batch, genes, n_node)`` and of their kinetics ``(batch, genes, 2)``.
+        heads
+            See `heads`.
+        gene
+            Normal numbers of the kinetics of genes ``(batch, genes, 2)``.
         gumbel, edge
-            Normal numbers of the signs ``(batch, genes, genes, 3)`` and of the kinetics of edges.
+            Those of the signs ``(batch, genes, genes, 3)`` and of the kinetics of edges.
         """
         n_signs = len(_SIGNS)
-        diagonal = torch.eye(self.n_genes, dtype=node.dtype, device=node.device)
-        h = self._states(node, present)
-        pair = self.source(h)[:, :, None] + self.target(h)[:, None] + diagonal[..., None] * self.itself
-        heads = self.edge(pair.relu())
-        logits = heads[..., :n_signs] - (-_normal_cdf(gumbel).clamp(1e-6, 1 - 1e-6).log()).log()
+        of_edges, of_genes = heads
+        diagonal = torch.eye(self.n_genes, dtype=gene.dtype, device=gene.device)
+        logits = of_edges[..., :n_signs] - (-_normal_cdf(gumbel).clamp(1e-6, 1 - 1e-6).log()).log()
         pairs = present[:, :, None] * present[:, None]
         chosen = _joined(_hard(logits.detach(), pairs), logits.detach(), pairs)
         soft = (logits / self.temperature).softmax(-1)
         one_hot = (chosen + (soft - soft.detach())) * pairs[..., None]
         sign = one_hot[..., 2] - one_hot[..., 0]
         exists = one_hot[..., 0] + one_hot[..., 2]
-        shift, scale = heads[..., n_signs:].chunk(2, -1)
-        kinetics = _spread(edge, shift, scale) * exists[..., None]
-        shift, scale = self.gene(h).chunk(2, -1)
-        of_genes = _spread(gene, shift, scale) * present[..., None]
-        on_diagonal = torch.cat([of_genes, present[..., None]], -1)[:, :, None] * diagonal[..., None]
+        kinetics = _spread(edge, *of_edges[..., n_signs:].chunk(2, -1)) * exists[..., None]
+        places = _spread(gene, *of_genes.chunk(2, -1)) * present[..., None]
+        on_diagonal = torch.cat([places, present[..., None]], -1)[:, :, None] * diagonal[..., None]
         return torch.cat([sign[..., None], kinetics, on_diagonal], -1).movedim(-1, 1)
 
-    def _states(self, node: Tensor, present: Tensor) -> Tensor:
+    def _states(self, h: Tensor, present: Tensor) -> Tensor:
         """Return the genes' states ``(batch, genes, width)`` after all messages."""
-        h = self.enter(node)
         weight = (present / present.sum(1, keepdim=True))[:, None, :, None]
         for send, receive, update in zip(self.send, self.receive, self.update, strict=True):
             messages = ((receive(h)[:, :, None] + send(h)[:, None]).relu() * weight).sum(2)
@@ -200,6 +235,11 @@ class CircuitGenerator(nn.Module):
 
 def _normal_cdf(z: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
+
+
+def _choice(z: Tensor, n: int) -> Tensor:
+    """Return which of `n` equally probable cases normal numbers choose."""
+    return (_normal_cdf(z.detach()) * n).floor().clamp(0, n - 1)
 
 
 def _spread(normal: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

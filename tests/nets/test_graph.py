@@ -38,10 +38,10 @@ def test_generator_is_equivariant(order, seed, n_present):
     node, gene, gumbel, edge = (part.double() for part in parts(3, seed))  # signs must not tie
     made = generator().double()
     with torch.no_grad():
-        x = made.assemble(present, node, gene, gumbel, edge)
+        x = made.assemble(present, made.heads(node, present), gene, gumbel, edge)
         permuted = made.assemble(
             present[:, order],
-            node[:, order],
+            made.heads(node[:, order], present[:, order]),
             gene[:, order],
             gumbel[:, order][:, :, order],
             edge[:, order][:, :, order],
@@ -84,8 +84,22 @@ def test_connection_adds_only_what_is_missing():
     net = generator()
     with torch.no_grad():
         net.edge.bias[1] = 50.0  # no edge is wanted at all
-        x = net.assemble(present, node, gene, gumbel, edge)
+        x = net.assemble(present, net.heads(node, present), gene, gumbel, edge)
     assert int(x[:, 0].abs().sum()) == 4  # a tree
+
+
+def test_the_last_latent_number_chooses_a_class_and_only_classes_differ():
+    net = build_seeded({"kind": "circuit-generator", "n_genes": 3, "n_classes": 4}, 0)
+    z = torch.randn(1, net.n_latent, generator=torch.Generator().manual_seed(0)).expand(4, -1).clone()
+    z[:, -1] = torch.special.ndtri((torch.arange(4) + 0.5) / 4)
+    assert net.classes(z[:, -1:]).tolist() == [0, 1, 2, 3]
+    with torch.no_grad():
+        net.asked.mul_(30)
+        different = net(z)
+        net.asked.zero_()
+        same = net(z)
+    assert bool((different != different[:1]).any())
+    assert torch.equal(same, same[:1].expand_as(same))
 
 
 def test_same_latent_same_circuit():

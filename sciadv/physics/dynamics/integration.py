@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -89,7 +89,9 @@ class Tolerances:
         Largest local error of a step, as a part of a state and of its scale. Of circuits that oscillate for
         40 periods an `rtol` of 1e-5 keeps the phase within a thousandth of a period in 99 %.
     max_steps
-        Steps after which a system counts as stiff.
+        Steps after which a system is given up.
+    explicit_steps
+        Steps after which a system counts as stiff, where an implicit method can go on.
     safety, shrink, grow
         Of the step that the error asks for, which part is taken; how much a step changes at most.
     smoothing
@@ -100,6 +102,7 @@ class Tolerances:
     rtol: float = 1e-6
     atol: float = 1e-9
     max_steps: int = 100_000
+    explicit_steps: int = 5_000
     safety: float = 0.9
     shrink: float = 0.2
     grow: float = 5.0
@@ -109,8 +112,9 @@ class Tolerances:
         """Check what a user can get wrong."""
         if not (0 < self.rtol < 1 and 0 < self.atol < 1):
             raise InputError(f"expected 0 < rtol, atol < 1, but got {self.rtol:g} and {self.atol:g}")
-        if self.max_steps < 1:
-            raise InputError(f"expected max_steps >= 1, but got {self.max_steps}")
+        for name in ("max_steps", "explicit_steps"):
+            if getattr(self, name) < 1:
+                raise InputError(f"expected {name} >= 1, but got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,15 @@ class Integration:
     is_done: Bool[Tensor, " batch"]
     t_end: float
 
+    def with_rows(self, index: Tensor, other: Integration) -> Integration:
+        """Return the trajectories of systems replaced by those of another integration."""
+        levels = self.levels.index_copy(1, index, other.levels.to(self.levels))
+        rest = {
+            name: getattr(self, name).index_copy(0, index, getattr(other, name))
+            for name in ("reached", "n_steps", "is_done")
+        }
+        return replace(self, levels=levels, **rest)
+
     def check(self) -> Integration:
         """Return itself, or say which system was given up.
 
@@ -151,7 +164,7 @@ class Integration:
             raise InputError(
                 f"{len(bad)} of {len(self.is_done)} systems were not integrated to t = {self.t_end:g}: "
                 f"system {one} stopped at t = {float(self.reached[one]):g} after "
-                f"{int(self.n_steps[one])} steps; it is stiff (raise max_steps or loosen rtol) or its "
+                f"{int(self.n_steps[one])} steps; it is too stiff (raise max_steps or loosen rtol) or its "
                 "rates are not finite (look at its parameters)"
             )
         return self

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.physics.dynamics.adaptive import TimedRate, integrate
 from sciadv.physics.dynamics.integration import Integration, Span, Tolerances
+from sciadv.physics.dynamics.rosenbrock import integrate_stiff
 from sciadv.physics.regulation.hill import HillEquations
 from sciadv.physics.regulation.kinetics import Kinetics
 
@@ -62,17 +64,34 @@ def integrated(
     span: Span,
     tolerances: Tolerances | None = None,
 ) -> Integration:
-    """Integrate circuits as `simulate` does, and return which could not be integrated instead of raising."""
+    """Integrate circuits as `simulate` does, and return which could not be integrated instead of raising.
+
+    Circuits that need more than `Tolerances.explicit_steps` are stiff: they are integrated implicitly, in
+    float64.
+    """
+    rule = Tolerances() if tolerances is None else tolerances
     equations = HillEquations.of(kinetics)
     start = _state(equations, kinetics, initial)
+    scale = equations.state(kinetics.largest.T)
     found = integrate(
         lambda index: autonomous(HillEquations.of(kinetics.rows(index))),
         start.contiguous(),
         span,
-        scale=equations.state(kinetics.largest.T),
-        tolerances=tolerances,
+        scale=scale,
+        tolerances=replace(rule, max_steps=min(rule.max_steps, rule.explicit_steps)),
         n_slots=max(256, min(4096, 2**17 // len(start) ** 2)),  # values of edges that a cache holds
     )
+    stiff = (~found.is_done).nonzero()[:, 0]
+    if len(stiff):
+        some = kinetics.rows(stiff).to(torch.float64)
+        again = integrate_stiff(
+            lambda index: HillEquations.of(some.rows(index)),
+            start[:, stiff].double(),
+            span,
+            scale=scale[:, stiff].double(),
+            tolerances=rule,
+        )
+        found = found.with_rows(stiff, again)
     return replace(found, levels=found.levels[..., : initial.shape[1]])
 
 

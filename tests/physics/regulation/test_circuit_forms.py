@@ -14,11 +14,12 @@ from scipy.optimize import brentq
 from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import GeneCircuit
+from sciadv.physics.dynamics.integration import Span, Tolerances
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range, Ranges
 from sciadv.physics.regulation.hill import HillEquations
 from sciadv.physics.regulation.kinetics import Kinetics, circuits_of, pack, unpack
 from sciadv.physics.regulation.steady import Relative, differentiable, jacobians, steady_states
-from sciadv.physics.regulation.trajectories import simulate
+from sciadv.physics.regulation.trajectories import integrated, simulate
 
 LOGICS = ("multiplicative", "and", "or", "additive", "competitive", "two-site")
 WIDE = Ranges(
@@ -185,6 +186,22 @@ def test_trajectory_is_that_of_scipy(model):
         times = np.linspace(2, 8, 4)
         exact = solve_ivp(Peer(one), (0, 8), initial, t_eval=times, rtol=1e-9, atol=1e-9, method="LSODA")
         np.testing.assert_allclose(ours[:, b].numpy(), exact.y[:3].T, rtol=1e-6)
+
+
+def test_stiff_circuits_are_integrated_implicitly_as_by_lsoda():
+    model = CircuitModel.of({"expression": "mrna", "ranges": {"mrna_degradation": [1e3, 1e5]}})
+    kinetics = circuits(model, n=3)
+    start = 0.4 * kinetics.largest
+    span, rule = Span(20.0, n_kept=4), Tolerances(explicit_steps=200)
+    found = integrated(kinetics, start, span, rule)
+    assert bool(found.is_done.all())
+    assert int(found.n_steps.max()) < 2000  # an explicit step is below 3 / rate: 7,000 at the least
+    for b in range(3):
+        one = kinetics.rows(slice(b, b + 1))
+        initial = HillEquations.of(one).state(start[b : b + 1].T)[:, 0].numpy()
+        times = span.times().numpy()
+        exact = solve_ivp(Peer(one), (0, 20), initial, t_eval=times, rtol=1e-9, atol=1e-14, method="LSODA")
+        np.testing.assert_allclose(found.levels[:, b].numpy(), exact.y[:3].T, rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", FORMS, ids=name_of)

@@ -218,19 +218,22 @@ class Multistability:
         How states are looked for.
     least_share
         Share of the initial states that the rarest state is reached from, at least.
+    least_states
+        States, at least.
     """
 
     kind: ClassVar[str] = "multistability"
     search: StateSearch = field(default_factory=StateSearch)
     least_share: float = 0.05
+    least_states: int = 2
 
     def measure(self, x: Float[Tensor, "batch 7 genes genes"]) -> Measured:
         """Return number of states, share of the rarest with its interval, and their ratio."""
         return measured_states(self.search, x)
 
     def shown(self, measured: Measured) -> Bool[Tensor, " batch"]:
-        """Whether there are at least two states, and every start ends in one of them."""
-        several = measured["n_states"] >= 2
+        """Whether there are so many states, and every start ends in one of them."""
+        several = measured["n_states"] >= self.least_states
         fair = measured["rarest_share"] >= self.least_share
         return several & fair & (measured["share_at_rest"] == 1)
 
