@@ -166,6 +166,22 @@ criteria_steps = 2
 steps = 4
 batch = 2
 """,
+    "asked-circuits": """
+kind = "asked-circuits"
+title = "Circuits with an asked period"
+prior = "gene-circuits"
+measured = 2
+[schedule]
+steps = 6
+first = 120
+draws = 4
+mutants = 12
+n_near = 2
+n_scored = 3
+niches = 2
+fits = 2
+batch = 8
+""",
     "cells": """
 kind = "cells"
 title = "Cells"

@@ -163,12 +163,12 @@ class CircuitGenerator(nn.Module):
     def present(self, size: Tensor) -> Tensor:
         """Return which genes ``(batch, genes)`` there are for the first latent ``(batch, 1)``."""
         n_sizes = self.n_genes - self.smallest + 1
-        n_extra = _choice(size, n_sizes)
+        n_extra = choice(size, n_sizes)
         return (torch.arange(self.n_genes, device=size.device) < self.smallest + n_extra).to(size.dtype)
 
     def classes(self, chosen: Tensor) -> Tensor | None:
         """Return the class ``(batch,)`` for the last latent ``(batch, 1)``; None if there are no classes."""
-        return _choice(chosen, self.n_classes)[:, 0].long() if self.n_classes else None
+        return choice(chosen, self.n_classes)[:, 0] if self.n_classes else None
 
     def heads(
         self, node: Tensor, present: Tensor, classes: Tensor | None = None
@@ -237,9 +237,21 @@ def _normal_cdf(z: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
 
 
-def _choice(z: Tensor, n: int) -> Tensor:
+def choice(z: Tensor, n: int) -> Tensor:
     """Return which of `n` equally probable cases normal numbers choose."""
-    return (_normal_cdf(z.detach()) * n).floor().clamp(0, n - 1)
+    return (_normal_cdf(z.detach()) * n).floor().clamp(0, n - 1).long()
+
+
+def latent_of(case: Tensor, n: int) -> Tensor:
+    """Return the normal number in the middle of those that choose a case of `n`.
+
+    Examples
+    --------
+    >>> choice(latent_of(torch.arange(3), 3), 3)
+    tensor([0, 1, 2])
+    """
+    middle: Tensor = torch.special.ndtri((case + 0.5) / n)
+    return middle
 
 
 def _spread(normal: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

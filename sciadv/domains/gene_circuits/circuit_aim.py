@@ -12,7 +12,7 @@ from torch import Tensor
 from sciadv.domains.gene_circuits.behaviours.behaviour import Behaviour
 from sciadv.domains.gene_circuits.behaviours.evaluation import behaviour_of, measure, meets
 from sciadv.domains.gene_circuits.behaviours.targets import Target, read_targets
-from sciadv.errors import UnknownNameError
+from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
 from sciadv.physics.regulation.kinetics import circuits_of
@@ -54,7 +54,7 @@ class CircuitAim:
         UnknownNameError
             There is no such behaviour, or it has no number of a target's name.
         InputError
-            A target cannot be read.
+            A target cannot be read, or contradicts the behaviour.
         """
         test = behaviour_of(behaviour, None if model == RACIPE else model)
         is_simplest = str(wanted.get("edges", "")).strip().lower() in SIMPLEST
@@ -64,6 +64,12 @@ class CircuitAim:
         for target in targets:
             if target.name not in known:
                 raise UnknownNameError(f"number that is measured of {behaviour}", target.name, known)
+            is_other = target.name == "n_states" and not target.low <= 2 <= target.high
+            if behaviour == "bistability" and is_other:
+                raise InputError(
+                    f"bistability is two stable states, so n_states of {target.low:g} to {target.high:g} "
+                    'contradicts it; set behaviour = "multistability" in the problem\'s [forward]'
+                )
         return CircuitAim(behaviour, test, targets, is_simplest, model)
 
     def meets(self, x: Float[Tensor, "batch 7 genes genes"]) -> Bool[Tensor, " batch"]:

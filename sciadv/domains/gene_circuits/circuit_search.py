@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sciadv.candidate_set import CandidateSet
+from sciadv.domains.gene_circuits.asked.asked_prior import asked_of
 from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_choice import ChoiceSettings, choose
 from sciadv.domains.gene_circuits.circuit_pool import PoolSettings, best_rows, draw_pool
@@ -40,12 +41,16 @@ class CircuitSearch:
         How they are chosen.
     robustness
         How the robustness of the circuits is measured.
+    conditional
+        Prior with classes of behaviour, which draws where a target is on a period, a number of states or of
+        genes; "" for none.
     """
 
     designs_for: ClassVar[str] = "gene-circuit"
     pool: PoolSettings = field(default_factory=PoolSettings)
     choice: ChoiceSettings = field(default_factory=ChoiceSettings)
     robustness: RobustnessSettings = field(default_factory=RobustnessSettings)
+    conditional: str = ""
 
     def memory(self, problem: Problem, n: int) -> int:
         """Estimate the memory of `n` designs [bytes], from the draws, the scores and the fresh sets."""
@@ -81,6 +86,7 @@ class CircuitSearch:
         report = SearchReport(
             settings={"seed": seed, **asdict(self)},
             n_drawn=found.n_drawn,
+            one_shot=found.one_shot,
             was_interrupted=found.was_interrupted,
         )
         return circuit_set(
@@ -110,6 +116,12 @@ class CircuitSearch:
             The problem's forward is not a `GeneCircuit`.
         """
         aim = _aim(problem, {}) if aim is None else aim
+        _check_genes(problem, aim)
+        asked = asked_of(problem, aim, self.conditional)
+        one_shot = None
+        if asked is not problem:
+            one_shot = float(aim.meets(asked.prior.sample(n, seed=seed)).double().mean())
+            problem = asked
         ranked, was_interrupted = draw_pool(
             problem,
             aim,
@@ -123,7 +135,7 @@ class CircuitSearch:
         x, cores = choose(tested, aim, n, settings=self.choice)
         if aim.is_simplest:
             x = cores = simplest(cores, aim, n)
-        return Found(x, cores, len(ranked.keys), was_interrupted)
+        return Found(x, cores, len(ranked.keys), was_interrupted, one_shot)
 
 
 def simplest(cores: Tensor, aim: CircuitAim, n: int) -> Tensor:
@@ -150,12 +162,27 @@ class Found:
         Different topologies that were drawn.
     was_interrupted
         Whether the user stopped it.
+    one_shot
+        Share of circuits of the conditional prior that met the aim as they were drawn; None without it.
     """
 
     x: Tensor
     cores: Tensor
     n_drawn: int
     was_interrupted: bool
+    one_shot: float | None = None
+
+
+def _check_genes(problem: Problem, aim: CircuitAim) -> None:
+    """Refuse numbers of genes that the problem's circuits cannot have."""
+    most = problem.forward.in_shape[1]
+    least = getattr(problem.prior.generator, "smallest", 1)
+    for target in aim.targets:
+        if target.name == "genes" and not (target.low <= most and target.high >= least):
+            raise InputError(
+                f"circuits of {problem.name} have {least} to {most} genes, so no target of {target.low:g} to "
+                f"{target.high:g} genes can be met; ask for fewer, or give a prior of other sizes"
+            )
 
 
 def _aim(problem: Problem, wanted: Mapping[str, object]) -> CircuitAim:

@@ -67,11 +67,14 @@ class SearchReport:
         Different topologies that were drawn.
     was_interrupted
         Whether the user stopped it.
+    one_shot
+        Share of the conditional generator's draws that met the targets as they were; None without it.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict)
     n_drawn: int = 0
     was_interrupted: bool = False
+    one_shot: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +186,7 @@ def circuit_set(
         hit=measured.shown,
         feasible=everything,
         margins=circuits.new_zeros(len(circuits), 0),
-        messages=tuple(_messages(measured, was_interrupted=search.was_interrupted)),
+        messages=tuple(_messages(measured, search)),
         table=tuple(_table(measured, list(texts))),
         facts=_facts(measured, name, settings, search) | {"seconds": seconds},
         presentation=Presentation(
@@ -211,7 +214,7 @@ def _files(circuits: Tensor, model: CircuitModel) -> dict[str, str]:
     return {f"circuit-{k:02d}.json": to_json(numbers) for k, numbers in enumerate(described)}
 
 
-def _messages(measured: _Measured, *, was_interrupted: bool) -> list[str]:
+def _messages(measured: _Measured, search: SearchReport) -> list[str]:
     """Say how many circuits show the behaviour, and how robustly."""
     n = len(measured.circuits)
     near = float(measured.near.share.mean())
@@ -224,8 +227,31 @@ def _messages(measured: _Measured, *, was_interrupted: bool) -> list[str]:
         f"with fresh parameters within a fifth of their ranges {near:.0%} do, anywhere in the ranges "
         f"{anywhere:.0%} ({measured.near.n_sets} sets each)",
     ]
-    if was_interrupted:
+    lines += _missed(measured)
+    if search.one_shot is not None:
+        lines.append(
+            f"the search began with a generator of what is asked for: {search.one_shot:.0%} of {n} circuits "
+            "met the targets as it drew them"
+        )
+    if search.was_interrupted:
         lines.append("the search was interrupted; these are the best circuits found until then")
+    return lines
+
+
+def _missed(measured: _Measured) -> list[str]:
+    """Say of each target that some circuits with the behaviour miss where their numbers lie."""
+    shown = measured.aim.test.shown(measured.numbers)
+    lines = []
+    for target in measured.aim.targets:
+        value = measured.numbers[target.name][shown]
+        off = value[~target.holds(measured.numbers)[shown]]
+        if len(off):
+            found = f"{float(value.min()):.3g} to {float(value.max()):.3g}"
+            asked = f"{target.low:.3g} to {target.high:.3g}"
+            lines.append(
+                f"{len(off)} of {len(value)} circuits that show {measured.aim.name} miss the target of "
+                f"{target.name}: it is {found} in all of them, {asked} was asked for"
+            )
     return lines
 
 
@@ -247,6 +273,7 @@ def _facts(
         "robustness_anywhere_mean": float(measured.anywhere.share.mean()),
         "n_parameter_sets": settings.n_sets,
         "n_drawn": search.n_drawn,
+        "one_shot": search.one_shot,
         "was_interrupted": search.was_interrupted,
         "settings": dict(search.settings),
         "versions": versions(),

@@ -1,0 +1,1 @@
+"""A generator of circuits that takes what is asked for, and its training by replay of the best."""
