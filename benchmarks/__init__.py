@@ -23,6 +23,7 @@ from benchmarks.contract import (
 )
 from benchmarks.design import (
     analog_amplifier,
+    asked_circuits,
     circuit_exchange,
     contact,
     design_realism,
@@ -55,6 +56,7 @@ from sciadv.errors import UnknownNameError
 
 BENCHES: dict[str, Bench] = {
     "analog-amplifier": analog_amplifier.BENCH,
+    "asked-circuits": asked_circuits.BENCH,
     "any-generator": any_generator.BENCH,
     "circuit-exchange": circuit_exchange.BENCH,
     "compressed-sensing": compressed_sensing.BENCH,

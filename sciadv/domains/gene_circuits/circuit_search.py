@@ -50,7 +50,7 @@ class CircuitSearch:
     pool: PoolSettings = field(default_factory=PoolSettings)
     choice: ChoiceSettings = field(default_factory=ChoiceSettings)
     robustness: RobustnessSettings = field(default_factory=RobustnessSettings)
-    conditional: str = ""
+    conditional: str = "asked-circuits"
 
     def memory(self, problem: Problem, n: int) -> int:
         """Estimate the memory of `n` designs [bytes], from the draws, the scores and the fresh sets."""

@@ -44,25 +44,30 @@ def asked_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: 
 
     def write(folder: Path) -> None:
         prior = training.prior(name=recipe.name)
-        header = {
-            "title": spec.title,
-            "kind": spec.kind,
-            "data": f"circuits found here from draws of the prior {spec.prior}",
-            "data_licence": "that of the prior",
-            "licence": "Apache-2.0 (weights)",
-            "n_latent": str(prior.n_latent),
-            "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),
-            "seed": str(spec.seed),
-            "steps": str(spec.schedule.steps),
-            "training_cpu_seconds": f"{training.cpu_seconds:.0f}",
-            "circuits_learnt": str(len(training.archive)),
-        }
+        header = _header(spec, prior, training)
         text = _text(recipe.name, header, shares_table(prior, spec.measured, seed=spec.seed + 1))
         prior.save(folder, recipe_sha256=recipe.sha256, header=header, text=text)
         write_file(folder / "recipe.toml", recipe.text)
         write_file(folder / "samples.png", png(plot_circuits(prior.sample(12, seed=0)), dpi=100))
 
     return Job(training, write)
+
+
+def _header(spec: AskedRecipe, prior: Prior, training: AskedTraining) -> dict[str, str]:
+    """Return what the card states."""
+    return {
+        "title": spec.title,
+        "kind": spec.kind,
+        "data": f"circuits found here from draws of the prior {spec.prior}",
+        "data_licence": "that of the prior",
+        "licence": "Apache-2.0 (weights)",
+        "n_latent": str(prior.n_latent),
+        "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),
+        "seed": str(spec.seed),
+        "steps": str(spec.schedule.steps),
+        "training_cpu_seconds": f"{training.cpu_seconds:.0f}",
+        "circuits_learnt": str(len(training.archive)),
+    }
 
 
 def shares_table(prior: Prior, n: int, *, seed: int) -> str:
@@ -101,5 +106,5 @@ anywhere.
 |---|---|
 {table}
 
-`sciadv train {name}` trains it again; `sciadv bench gene-oscillator` measures it beside others.
+`sciadv train {name}` trains it again; `sciadv bench asked-circuits` measures it beside others.
 """

@@ -48,23 +48,15 @@ def shares_as_asked(
     wanted = torch.full((len(x),), asked)
     shown = class_among(x, classes, family) == wanted
     near, anywhere = (
-        share_nearby(
-            x,
-            wanted,
-            classes,
-            family,
-            n_sets=n_sets,
-            spread=far,
-            seed=seed,
-        )
+        share_nearby(x, wanted, classes, family, n_sets=n_sets, spread=far, seed=seed)
         for far in (spread, 1.0)
     )
-    topologies = canonical_keys(*signs_and_presence(x[shown]))
+    keys = set(canonical_keys(*signs_and_presence(x[shown])))
     return {
         "as_drawn": float(shown.double().mean()),
         "fresh_near": float(near.mean()),
         "fresh_anywhere": float(anywhere.mean()),
-        "topologies": float(len(set(topologies))),
+        "topologies": float(len(keys)),
     }
 
 
