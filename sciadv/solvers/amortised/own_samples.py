@@ -15,15 +15,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sciadv.errors import SciadvError
+from sciadv.errors import GeneratorError, SciadvError
 from sciadv.files.folders import cache_root
 from sciadv.files.weights import content_sha256, read_tensor_file, write_tensors
 from sciadv.files.writing import recorded
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
-from sciadv.types import Count
+from sciadv.types import Count, Positive
 
-_VERSION = "own samples, version 1"
+_VERSION = "own samples, version 2"
 _FOLDER = "own-samples"
 _logger = logging.getLogger(__name__)
 
@@ -45,6 +45,9 @@ class SampleBudget:
         Numbers in the components together, at most; large images have fewer components.
     batch
         Samples that are generated at once.
+    longest
+        Samples longer than so many times the median length, or not finite, are left out: a generator may
+        be wild at rare latents.
     """
 
     n_samples: Count = 6000
@@ -52,6 +55,7 @@ class SampleBudget:
     n_for_components: Count = 1000
     most_numbers: Count = 2**25
     batch: Count = 50
+    longest: Positive = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +100,11 @@ def own_samples(prior: Prior, budget: SampleBudget | None = None, *, seed: int =
         How many.
     seed
         Seed of the latents.
+
+    Raises
+    ------
+    GeneratorError
+        Most of the samples are not finite.
     """
     how = budget or SampleBudget()
     file = cache_root() / _FOLDER / f"{_key(prior, how, seed)}.safetensors"
@@ -110,15 +119,27 @@ def own_samples(prior: Prior, budget: SampleBudget | None = None, *, seed: int =
 def _draw(prior: Prior, z: Tensor, how: SampleBudget) -> OwnSamples:
     """Generate the samples; the first ones give the components."""
     with torch.no_grad():
-        first = torch.cat(
-            [prior(part).flatten(1) for part in torch.split(z[: how.n_for_components], how.batch)]
-        )
-        mean = first.mean(0)
-        basis = _components(first - mean, how)
-        rest = torch.split(z[len(first) :], how.batch)
-        parts = [(first - mean) @ basis.T]
-        parts += [(prior(part).flatten(1) - mean) @ basis.T for part in rest if len(part)]
-    return OwnSamples(z, mean, basis, torch.cat(parts))
+        parts = torch.split(z, how.batch)
+        n_first = -(-how.n_for_components // how.batch)
+        first = [prior(part).flatten(1) for part in parts[:n_first]]
+        length = torch.cat(first).double().norm(dim=1)
+        usual = length[length.isfinite()]
+        if 2 * len(usual) < len(length):
+            raise GeneratorError(
+                f"the generator of prior {prior.name!r} gives numbers that are not finite for "
+                f"{len(length) - len(usual)} of {len(length)} latents from N(0, I): was it trained?"
+            )
+        longest = how.longest * usual.median()
+        seen = torch.cat(first)[length <= longest]
+        mean = seen.mean(0)
+        basis = _components(seen - mean, how)
+        coefficients, kept = [], []
+        for i, part in enumerate(parts):
+            x = first[i] if i < n_first else prior(part).flatten(1)
+            is_usual = x.double().norm(dim=1) <= longest
+            coefficients.append((x[is_usual] - mean) @ basis.T)
+            kept.append(part[is_usual])
+    return OwnSamples(torch.cat(kept), mean, basis, torch.cat(coefficients))
 
 
 def _components(centred: Tensor, how: SampleBudget) -> Tensor:
@@ -151,18 +172,18 @@ def _read(file: Path, z: Tensor) -> OwnSamples | None:
         return None
     try:
         tensors = read_tensor_file(file, what="a file of own samples", advice="It is made again.").tensors
-        found = [tensors[name].to(z) for name in ("mean", "basis", "coefficients")]
+        found = [tensors[name].to(z) for name in ("z", "mean", "basis", "coefficients")]
     except (SciadvError, KeyError) as error:
         _logger.warning("%s: %s", file, error)
         return None
-    mean, basis, coefficients = found
-    fits = basis.shape == (coefficients.shape[1], len(mean)) and len(coefficients) == len(z)
-    return OwnSamples(z, mean, basis, coefficients) if fits else None
+    kept, mean, basis, coefficients = found
+    fits = basis.shape == (coefficients.shape[1], len(mean)) and len(coefficients) == len(kept)
+    return OwnSamples(kept, mean, basis, coefficients) if fits and kept.shape[1:] == z.shape[1:] else None
 
 
 def _write(file: Path, samples: OwnSamples) -> None:
     """Keep samples; where that fails they are made again the next time."""
-    tensors = {"mean": samples.mean, "basis": samples.basis, "coefficients": samples.coefficients}
+    tensors = {name: getattr(samples, name) for name in ("z", "mean", "basis", "coefficients")}
     try:
         with recorded():  # no result of the user's
             write_tensors(file, tensors, {"version": _VERSION})

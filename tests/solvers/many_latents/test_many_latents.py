@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sciadv.errors import InputError
+from sciadv.errors import GeneratorError, InputError
 from sciadv.forward import Matrix
 from sciadv.likelihood import Gaussian
 from sciadv.prior import Prior
@@ -116,6 +116,37 @@ def test_samples_of_another_generator_or_a_broken_file_are_made_again(cache: Pat
     for file in files:
         file.write_bytes(b"broken")
     assert own_samples(curved_prior(), SMALL).z.shape == (400, 12)
+
+
+class Wild(nn.Module):
+    """A generator that is as given but where its first latent is large: there it is `wild` times as large."""
+
+    def __init__(self, wild: float, above: float) -> None:
+        super().__init__()
+        self.body, self.wild, self.above = curved_prior().generator, wild, above
+
+    def forward(self, z: Tensor) -> Tensor:
+        factor = torch.where(z[:, 0] > self.above, self.wild, 1.0)
+        return self.body(z) * factor[:, None, None, None]
+
+
+@pytest.mark.parametrize("wild", [1e20, torch.inf, torch.nan])
+def test_a_generator_that_is_wild_at_rare_latents_is_searched_all_the_same(wild: float) -> None:
+    posed = curved_problem()
+    problem = Problem(Prior(Wild(wild, 2.0), 12), posed.forward, posed.likelihood, posed.measurements)
+    samples = own_samples(problem.prior, SMALL)
+    assert 360 < len(samples.z) < 400
+    assert float(samples.coefficients.abs().max()) < 100
+    found = AmortisedSearch(2, budget=SMALL).solve(problem)
+    assert bool((found.misfit < 1.5).all())
+
+
+def test_a_generator_that_is_mostly_not_finite_is_refused() -> None:
+    prior = Prior(Wild(torch.nan, 10.0), 12)
+    assert prior.out_shape == (1, 8, 8)
+    prior.generator.above = -1.0  # after the few latents on which it was tried
+    with pytest.raises(GeneratorError, match="not finite for"):
+        own_samples(prior, SMALL)
 
 
 def test_components_hold_samples_of_few_directions_exactly() -> None:
