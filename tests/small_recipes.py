@@ -173,9 +173,9 @@ prior = "gene-circuits"
 measured = 2
 [schedule]
 steps = 6
-first = 120
+first = 40
 draws = 4
-mutants = 12
+mutants = 6
 n_near = 2
 n_scored = 3
 niches = 2

@@ -119,7 +119,7 @@ def rows(folder: str) -> list[dict[str, str]]:
 
 def test_every_kind_of_recipe_is_found_with_its_table() -> None:
     games = {"circuits", "correction", "design", "gan", "prior", "safe", "spatial"}
-    assert set(RECIPES) == games | {"beams", "cells"}
+    assert set(RECIPES) == games | {"asked-circuits", "beams", "cells"}
     assert all(issubclass(RECIPES[kind].spec, RecipeSpec) for kind in RECIPES)
 
 

@@ -91,7 +91,8 @@ class Tolerances:
     max_steps
         Steps after which a system is given up.
     explicit_steps
-        Steps after which a system counts as stiff, where an implicit method can go on.
+        Steps after which a system counts as stiff, where an implicit method can go on; a hundred periods of
+        an oscillator take thousands.
     safety, shrink, grow
         Of the step that the error asks for, which part is taken; how much a step changes at most.
     smoothing
@@ -102,7 +103,7 @@ class Tolerances:
     rtol: float = 1e-6
     atol: float = 1e-9
     max_steps: int = 100_000
-    explicit_steps: int = 5_000
+    explicit_steps: int = 50_000
     safety: float = 0.9
     shrink: float = 0.2
     grow: float = 5.0
