@@ -153,14 +153,22 @@ def data_precisions(whitened: Whitened, z: Tensor) -> Iterator[tuple[Tensor, Ten
     weight = _weight(whitened)
     of_error = weight.T @ weight
     for row in range(len(z)):
-        white, latent = whitened.problem.subset([row]), z[row : row + 1].double()
-        with torch.no_grad():
-            left = white.measurements - white.forward(white.prior(latent))
-        jacobian = latent_jacobian(white, latent)
+        _, jacobian, data = _linearised(whitened.problem.subset([row]), z[row : row + 1])
         known = _known(jacobian, weight)[0]
-        white_left = left[0] + jacobian[0] @ latent[0]
         precision = of_error - known.T @ known
-        yield whitened.factor @ white_left, precision
+        yield whitened.factor @ data[0], precision
+
+
+def _linearised(white: Problem, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return white residuals, Jacobians J at the latents z, and the data less the linear model's mean.
+
+    ``(batch, m)``, ``(batch, m, latent)`` and ``(batch, m)``; the last is the residual plus ``J z``.
+    """
+    latents = z.double()
+    with torch.no_grad():
+        left = white.measurements - white.forward(white.prior(latents))
+    jacobian = latent_jacobian(white, latents)
+    return left, jacobian, left + (jacobian @ latents[..., None])[..., 0]
 
 
 def _weight(whitened: Whitened) -> Tensor:
@@ -195,17 +203,13 @@ def _by_residuals(
     turn = by_noise.T @ vectors
     noises, evidence, residuals = [], [], []
     for rows in torch.split(torch.arange(len(z), device=z.device), chunk):
-        white, latents = whitened.problem.subset(rows), z[rows].double()
-        with torch.no_grad():
-            left = white.measurements - white.forward(white.prior(latents))
-        jacobian = latent_jacobian(white, latents)
+        left, jacobian, data = _linearised(whitened.problem.subset(rows), z[rows])
         score = left @ weight  # S^-1 r
         known = _known(jacobian, weight)
         diagonal = (weight.square().sum(0) - known.square().sum(1)).clamp_min(1e-300)
         total = (score * deviation).square().sum(1)
         noises.append(total / (diagonal * deviation.square()).sum(1))
         residuals.append(score / diagonal.sqrt())
-        data = left + (jacobian @ latents[..., None])[..., 0]
         turned = turn.T @ jacobian
         evidence.append(_of_factors(data @ turn, turned, values - 1, settings.factors.to(z.device)))
     return torch.cat(noises), torch.cat(evidence), torch.cat(residuals)

@@ -92,18 +92,12 @@ def asked_of(problem: Problem, aim: CircuitAim, name: str) -> Problem:
     wanted = {target.name for target in aim.targets}
     if not name or aim.model != RACIPE or not names & wanted:
         return problem
-    asked = []
-    for number, one in enumerate(classes):
-        if one.can_have(aim.name, aim.targets):
-            asked.append(number)
+    asked = [number for number, one in enumerate(classes) if one.can_have(aim.name, aim.targets)]
     prior = Prior.load(name)
     inner: CircuitGenerator = prior.generator  # type: ignore[assignment]  # `asked_prior` checks
     limits = [one for one in aim.targets if one.name == "genes"]
-    sizes = range(inner.smallest, inner.n_genes + 1)
-    some = list(sizes)
-    for limit in limits:
-        some = [n for n in some if limit.low <= n <= limit.high]
-    has_size = prior.out_shape == problem.forward.in_shape
-    if not asked or not some or not has_size:
+    every = range(inner.smallest, inner.n_genes + 1)
+    sizes = [n for n in every if all(limit.low <= n <= limit.high for limit in limits)]
+    if not asked or not sizes or prior.out_shape != problem.forward.in_shape:
         return problem
-    return replace(problem, prior=asked_prior(prior, asked, some))
+    return replace(problem, prior=asked_prior(prior, asked, sizes))
