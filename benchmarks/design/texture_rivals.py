@@ -54,8 +54,9 @@ class Task:
     def __post_init__(self) -> None:
         """Load the problem."""
         self.problem: Problem = load_problem(PROBLEM)
-        model = self.problem.forward.to("cpu", torch.float64)
-        assert isinstance(model, HarmonicTexture)
+        assert isinstance(self.problem.forward, HarmonicTexture)
+        own = self.problem.forward.with_properties(self.problem.forward.properties)  # `to` works in place
+        model = own.to("cpu", torch.float64)
         self.model = model.with_points(self.points or model.points)
         self.box: Box = box_of(self.model)
         self.critic = PhysicsDiscriminator(self.model, tolerance=0.003, constraints=self.problem.constraints)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciadv.constraint import Constraint
-from sciadv.designs.evaluated import Evaluated, evaluate
+from sciadv.designs.evaluated import Evaluated, evaluate, usual_size
 from sciadv.designs.wishes import YIELD, Wish, read_wishes
 from sciadv.errors import InputError
 from sciadv.forward import Forward, PropertyModel
@@ -166,7 +166,11 @@ def take_aim(problem: Problem, target: Mapping[str, object], *, tolerance: float
     stated = problem.likelihood
     if isinstance(stated, Tolerance) and stated.is_relative and stated.width.numel() == 1:
         tolerance = float(stated.width)
-    every = read_wishes(model, target, tolerance=tolerance, name=problem.name)
+
+    def size(name: str) -> float:
+        return usual_size(model, _space(problem, model.with_properties((name,)))[0], name)
+
+    every = read_wishes(model, target, tolerance=tolerance, name=problem.name, size=size)
     demands = tuple(wish for wish in every if not wish.direction and wish.name != YIELD)
     objectives = tuple(wish for wish in every if wish.direction)
     least_yield = max((wish.low for wish in every if wish.name == YIELD), default=0.0)

@@ -13,6 +13,7 @@ from torch import Tensor
 from sciadv.constraint import Constraint
 from sciadv.designs.wishes import Wish
 from sciadv.forward import PropertyModel
+from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.types import Rows
 
@@ -89,6 +90,30 @@ def evaluate(problem: Problem, x: Tensor, names: Sequence[str] = ()) -> Evaluate
     sound = properties.isfinite().all(1)
     feasible = (stacked >= 0).all(1) & sound
     return Evaluated(x, properties, stacked, feasible, regime, names)
+
+
+@torch.no_grad()
+def usual_size(model: PropertyModel, prior: Prior, name: str, *, most: int = 256) -> float:
+    """Return the median absolute value of a property over random candidates, those left out that have 0.
+
+    1 where all have 0 or none is finite.
+
+    Parameters
+    ----------
+    model
+        What predicts the property.
+    prior
+        Of the candidates.
+    name
+        Of the property.
+    most
+        Candidates at most; no more than the model's library has.
+    """
+    z = prior.sample_latent(min(most, model.n_library), seed=0)  # so that a tolerance depends on no seed
+    precise = model.with_properties((name,)).to("cpu", torch.float64)
+    sizes = precise(prior(z).to("cpu", torch.float64))[:, 0].abs()
+    known = sizes[sizes.isfinite() & (sizes > 0)]
+    return float(known.median()) if len(known) else 1.0
 
 
 def _margin(limit: Constraint, x: Tensor, values: dict[str, Tensor]) -> Tensor:

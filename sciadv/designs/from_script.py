@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 
 from sciadv.catalogue import untrained_prior
 from sciadv.constraint import Constraint
+from sciadv.designs.evaluated import usual_size
 from sciadv.designs.wishes import Wish, read_wishes
 from sciadv.errors import InputError
 from sciadv.forward.design.scripted import ScriptedModel
@@ -35,13 +37,14 @@ def problem_of(source: Any, *, tolerance: float = 0.01) -> Problem:
     """
     model = ScriptedModel(source)
     limits = getattr(source, "limits", {}) or {}
-    wishes = read_wishes(model, limits, tolerance=tolerance, name=model.name) if limits else ()
     prior = untrained_prior(model)
+    size = partial(usual_size, model, prior)
+    wishes = read_wishes(model, limits, tolerance=tolerance, name=model.name, size=size) if limits else ()
     with torch.no_grad():
         middle = model(prior(torch.zeros(1, len(model.variables), dtype=torch.float64)))
     if not bool(middle.isfinite().all()):
         raise InputError(f"predict of {model.name} gives NaN or Inf in the middle of the bounds")
-    constraints = [limit for wish in wishes for limit in _limits(model, wish)]
+    constraints = [limit for wish in wishes for limit in _limits(model, wish, tolerance)]
     likelihood = Tolerance(tolerance, is_relative=True)
     return Problem(
         prior,
@@ -54,35 +57,34 @@ def problem_of(source: Any, *, tolerance: float = 0.01) -> Problem:
     )
 
 
-def _limits(model: ScriptedModel, wish: Wish) -> list[Constraint]:
+def _limits(model: ScriptedModel, wish: Wish, tolerance: float) -> list[Constraint]:
     """Return the constraints that keep a property within limits."""
     if wish.direction:
         raise InputError(f"a limit of {model.name} must have an end, such as <= 3, but it is: {wish}")
     only = model.with_properties((wish.name,))
+    zero = wish.scale / tolerance  # what counts as 1 where the limit is 0
     found = []
     if wish.high < float("inf"):
         name = f"{wish.name} at most {wish.high:.4g} {wish.unit}".rstrip()
-        scale = abs(wish.high) or 1.0
         found.append(
             Constraint(
                 name,
                 only,
                 wish.high,
                 wish.unit,
-                scale=scale,
+                scale=abs(wish.high) or zero,
                 on=wish.name,
             )
         )
     if wish.low > -float("inf"):
         name = f"{wish.name} at least {wish.low:.4g} {wish.unit}".rstrip()
-        scale = abs(wish.low) or 1.0
         found.append(
             Constraint(
                 name,
                 -1.0 * only,
                 -wish.low,
                 wish.unit,
-                scale=scale,
+                scale=abs(wish.low) or zero,
             )
         )
     return found

@@ -255,13 +255,16 @@ class _Task:
         """Return the distance to each end of a demand or limit, in parts of its size, and its derivative."""
         values, gradients = self._at(place)
         aim = self.physics.aim
-        ends = [(w.name, w.low, 1.0, abs(w.low)) for w in aim.wishes if np.isfinite(w.low)]
-        ends += [(w.name, w.high, -1.0, abs(w.high)) for w in aim.wishes if np.isfinite(w.high)]
+        sizes = {w.name: w.scale / aim.tolerance for w in aim.wishes}
+        ends = [(w.name, w.low, 1.0, abs(w.low) or sizes[w.name]) for w in aim.wishes if np.isfinite(w.low)]
+        ends += [
+            (w.name, w.high, -1.0, abs(w.high) or sizes[w.name]) for w in aim.wishes if np.isfinite(w.high)
+        ]
         ends += [(c.on or c.name, c.at_most, -1.0, c.size) for c in aim.problem.constraints]
         inside = 1e-6  # so that what has converged is not a hair outside
         found = []
         for name, end, sign, size in ends:
-            unit = sign / (size or 1.0)
+            unit = sign / size
             room = unit * (values[name] - end) - inside
             found.append((room, unit * gradients[name]))
         return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sciadv.arguments.values import as_number, as_scalar, shown
@@ -87,6 +87,8 @@ class Wish:
         unit = f" {self.unit}" if self.unit else ""
         if self.direction:
             return f"{self.name} {'small' if self.direction == 'minimise' else 'large'}"
+        if self.value == 0 < self.scale:
+            return f"{self.name} = 0 within {self.high:.2g}{unit}"
         if self.value is not None:
             return f"{self.name} = {self.value:.4g}{unit}"
         if math.isinf(self.high):
@@ -102,6 +104,7 @@ def read_wishes(
     *,
     tolerance: float,
     name: str,
+    size: Callable[[str], float],
 ) -> tuple[Wish, ...]:
     """Return the demands of a target, checked against what the model's properties can be.
 
@@ -114,9 +117,11 @@ def read_wishes(
         "<= 20 MPa", ">= 0.1", "0.05..0.08", "minimise" or "maximise"; a pair ``(low, high)``; `at_least` or
         `at_most`. ``yield`` is the share of parts as made that do all else.
     tolerance
-        Part of a single value by which a hit may be off.
+        Part of a single value by which a hit may be off; of the property's usual size where that is 0.
     name
         Of the problem, for messages.
+    size
+        Returns the usual size of a property by its name, in its SI unit.
 
     Raises
     ------
@@ -136,7 +141,8 @@ def read_wishes(
         quantity = known.get(key, Quantity(YIELD, "", 0.0, 1.0))
         wish = _read(quantity, value, tolerance)
         _check_possible(wish, quantity)
-        wishes.append(wish)
+        is_around_zero = wish.scale == 0 and key != YIELD
+        wishes.append(_around_zero(wish, tolerance * size(key)) if is_around_zero else wish)
     if all(wish.name == YIELD for wish in wishes):
         raise InputError("a yield is of parts that have something else: give a target for a property too")
     return tuple(wishes)
@@ -159,11 +165,6 @@ def _read(quantity: Quantity, value: object, tolerance: float) -> Wish:
     if isinstance(plain, Limits):
         return _range(quantity, plain, tolerance)
     number = in_unit(plain, quantity)
-    if number == 0:
-        raise InputError(
-            f"the target {quantity.name} = 0 has no tolerance, which is a part of the value: give a range, "
-            f"such as (-1e-3, 1e-3)"
-        )
     width = tolerance * abs(number)
     if quantity.name == YIELD:
         raise InputError('a yield is a limit: give "yield": ">= 0.95"')
@@ -203,8 +204,15 @@ def _range(quantity: Quantity, limits: Limits, tolerance: float) -> Wish:
             + (": for one value, give a number" if low == high else "")
         )
     finite = [abs(end) for end in (low, high) if math.isfinite(end)]
-    scale = min(tolerance * max(finite), 0.5 * (high - low)) or tolerance
+    scale = min(tolerance * max(finite), 0.5 * (high - low))
     return Wish(quantity.name, low, high, scale, unit=quantity.unit)
+
+
+def _around_zero(wish: Wish, scale: float) -> Wish:
+    """Return a demand for 0, or one that ends there, with a tolerance."""
+    if wish.value is None:
+        return replace(wish, scale=scale)
+    return replace(wish, low=-scale, high=scale, scale=scale)
 
 
 def in_unit(value: object, quantity: Quantity) -> float:

@@ -7,15 +7,18 @@ import pytest
 import torch
 
 import sciadv
+from sciadv.catalogue import untrained_prior
+from sciadv.designs.evaluated import usual_size
 from sciadv.designs.wishes import read_wishes
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import Texture
+from sciadv.forward.design.scripted import ScriptedModel
 
 MODEL = Texture((2,), contact_modulus=3.5e9, nominal_pressure=20e6, shear_strength=5e6)
 
 
-def read(value, name="contact_pressure"):
-    (wish,) = read_wishes(MODEL, {name: value}, tolerance=0.01, name="textures")
+def read(value, name="contact_pressure", model=MODEL, size=None):
+    (wish,) = read_wishes(model, {name: value}, tolerance=0.01, name="textures", size=size)
     return wish
 
 
@@ -79,7 +82,8 @@ def test_directions_have_no_limit():
         ((1e8, 1e8), "for one value, give a number"),
         ((1e8,), "must be a number, a text or a range"),
         (-1e8, "not possible: contact_pressure is above 0"),
-        (0, "has no tolerance"),
+        (0, "target contact_pressure = 0 Pa is not possible: contact_pressure is above 0"),
+        ("<= 0", "not possible: contact_pressure is above 0"),
         ({"low": 1}, "must be a finite number"),
     ],
 )
@@ -96,4 +100,89 @@ def test_a_fraction_above_1_a_strange_property_and_a_lonely_yield_are_refused():
     with pytest.raises(InputError, match="give a target for a property too"):
         read(">= 0.9", "yield")
     with pytest.raises(InputError, match="a yield is a limit"):
-        read_wishes(MODEL, {"yield": 0.9, "max_slope": 0.1}, tolerance=0.01, name="textures")
+        read_wishes(MODEL, {"yield": 0.9, "max_slope": 0.1}, tolerance=0.01, name="textures", size=None)
+
+
+class Bridge:
+    """Four resistors at 5 V; the voltage between the middles, in microvolts for the sake of small numbers."""
+
+    variables = tuple(
+        sciadv.Variable(f"r{i}", "ohm", 100, 1000, is_log=True, scatter=0.01) for i in range(1, 5)
+    )
+    properties = {"imbalance": "V", "power": "W"}
+
+    def predict(self, r1, r2, r3, r4):
+        return {
+            "imbalance": 5e-6 * (r2 / (r1 + r2) - r4 / (r3 + r4)),
+            "power": 25 / (r1 + r2) + 25 / (r3 + r4),
+        }
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -0.0, "0 uV", "0", np.float32(0), torch.tensor(0)])
+def test_zero_is_met_within_a_part_of_the_usual_size(value):
+    wish = read(value, "imbalance", ScriptedModel(Bridge()), size=lambda name: {"imbalance": 4e-7}[name])
+    assert (wish.value, wish.low, wish.high, wish.scale) == (0, -4e-9, 4e-9, 4e-9)
+    assert str(wish) == "imbalance = 0 within 4e-09 V"
+
+
+@pytest.mark.parametrize(("value", "ends"), [("<= 0 V", (-math.inf, 0)), (">= 0", (0, math.inf))])
+def test_limits_at_zero_have_a_tolerance_of_the_usual_size(value, ends):
+    wish = read(value, "imbalance", ScriptedModel(Bridge()), size=lambda name: 4e-7)
+    assert (wish.low, wish.high, wish.scale) == (*ends, 4e-9)
+
+
+def test_the_usual_size_is_the_median_of_what_random_designs_have():
+    model = ScriptedModel(Bridge())
+    size = usual_size(model, untrained_prior(model), "imbalance")
+    x = 100 * 10 ** torch.rand(20_000, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert size == pytest.approx(float(model(x)[:, 0].abs().median()), rel=0.15)
+    assert usual_size(ScriptedModel(Nothing()), untrained_prior(model), "balance") == 1
+
+
+class Nothing:
+    """A property that is always 0."""
+
+    variables = Bridge.variables
+    properties = {"balance": ""}
+
+    def predict(self, r1, r2, r3, r4):
+        return {"balance": 0 * r1}
+
+
+def test_designs_with_a_property_of_zero_balance_the_bridge():
+    found = sciadv.design(Bridge(), {"imbalance": 0, "power": 0.04}, 8)
+    r1, r2, r3, r4 = found.x.T
+    assert found.n_good == found.facts["n_distinct"] == 8
+    assert r1 * r4 / (r2 * r3) == pytest.approx(np.ones(8), rel=0.01)
+    assert found.messages[0].startswith("8 of 8 designs have imbalance = 0 within ")
+    assert any("1 % of the median size of imbalance over random designs" in line for line in found.messages)
+
+
+def test_a_limit_at_zero_of_a_small_property_is_kept_by_the_best_designs():
+    found = sciadv.design(Bridge(), {"imbalance": "<= 0", "power": "maximise"}, 4)
+    assert found.n_good == 4
+    assert float(found.values["power"].max()) == pytest.approx(0.25, rel=1e-3)  # all at 100 ohm
+    assert float(found.values["imbalance"].max()) <= 0
+
+
+def test_a_limit_at_zero_of_ones_own_is_kept():
+    class Tuned(Bridge):
+        limits = {"imbalance": "<= 0"}
+
+    found = sciadv.design(Tuned(), {"power": 0.04}, 6)
+    assert found.n_good == 6
+    assert float(found.values["imbalance"].max()) <= 0
+
+
+def test_a_certificate_around_zero_is_in_parts_of_the_usual_size():
+    class Measured(Bridge):
+        def verify(self, x):
+            found = self.predict(*x.T)
+            return {"imbalance": found["imbalance"] + 1e-10}
+
+    found = sciadv.design(Measured(), {"imbalance": 0}, 4)
+    model = ScriptedModel(Bridge())
+    part = 1e-10 / usual_size(model, untrained_prior(model), "imbalance")
+    off = found.facts["certificate"]["largest_relative_deviations"]["imbalance"]
+    assert off == pytest.approx(part, rel=1e-6)
+    assert found.facts["certificate"]["n_verified"] == 4

@@ -55,8 +55,10 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
         return Certificate()
     columns = {f"{name} (verified)": value for name, value in found.items()}
     off = {}
+    usual = {wish.name: wish.scale / aim.tolerance for wish in aim.wishes if wish.value == 0}
     for name, value in found.items():
-        difference = (designs.value(name) - value).abs() / value.abs().clamp_min(1e-300)
+        size = value.abs().clamp_min(usual.get(name, 1e-300))
+        difference = (designs.value(name) - value).abs() / size
         off[name] = float(difference.nan_to_num(0.0).max())
     still = replaced(aim, designs, found).hits(aim.wishes)
     differences = ", ".join(f"{name} {value:.1g}" for name, value in off.items())

@@ -15,6 +15,7 @@ from sciadv.designs.fabrication import Parts
 from sciadv.designs.shown.certificate import Certificate
 from sciadv.designs.shown.picture import draw_designs
 from sciadv.designs.survey import Reach
+from sciadv.designs.wishes import Wish
 from sciadv.files.page import versions
 from sciadv.forward import Quantity, Variable
 
@@ -119,7 +120,7 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
     """Say how many designs hit the target, how many of them differ, and where there are none, why."""
     aim, reach = outcome.aim, outcome.reach
     n, n_good = len(designs.x), int((outcome.hit(designs) & designs.feasible).sum())
-    tolerance = f" within {100 * aim.tolerance:.2g} %" if any(w.value is not None for w in aim.wishes) else ""
+    tolerance = f" within {100 * aim.tolerance:.2g} %" if any(w.value for w in aim.wishes) else ""
     lines = [f"{n_good} of {n} designs have {outcome.asked}{tolerance} and keep every constraint"]
     if reach is not None:
         nearest = ", ".join(f"{name} = {value:.4g}" for name, value in reach.nearest.items())
@@ -139,6 +140,7 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
     for wish in aim.objectives:
         values = designs.value(wish.name)
         lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
+    lines += [_zero_words(wish, aim) for wish in aim.wishes if wish.value == 0]
     lines += _margin_words(designs, outcome)
     lines += outcome.parts.words(aim.model.LEAP)
     return [*lines, *outcome.certificate.words]
@@ -157,6 +159,14 @@ def _distinct_words(n_good: int, outcome: Outcome) -> str:
     if n_fixed >= n_free > 0:
         return f"{counted}: {n_fixed} target(s) fix a design of {n_free} variable(s) ({meaning})"
     return f"{counted} ({meaning}): the search found no others"
+
+
+def _zero_words(wish: Wish, aim: Aim) -> str:
+    """Say what the tolerance of a demand for 0 is a part of."""
+    return (
+        f"{wish.scale:.2g} {wish.unit}".rstrip()
+        + f" is {100 * aim.tolerance:.2g} % of the median size of {wish.name} over random designs"
+    )
 
 
 def _margin_words(designs: Evaluated, outcome: Outcome) -> list[str]:
