@@ -1,6 +1,7 @@
 """Targets as people write them: numbers, units, ranges, limits, directions, and what is refused in words."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -106,10 +107,10 @@ def test_a_fraction_above_1_a_strange_property_and_a_lonely_yield_are_refused():
 class Bridge:
     """Four resistors at 5 V; the voltage between the middles, in microvolts for the sake of small numbers."""
 
-    variables = tuple(
+    variables: ClassVar = tuple(
         sciadv.Variable(f"r{i}", "ohm", 100, 1000, is_log=True, scatter=0.01) for i in range(1, 5)
     )
-    properties = {"imbalance": "V", "power": "W"}
+    properties: ClassVar = {"imbalance": "V", "power": "W"}
 
     def predict(self, r1, r2, r3, r4):
         return {
@@ -142,8 +143,8 @@ def test_the_usual_size_is_the_median_of_what_random_designs_have():
 class Nothing:
     """A property that is always 0."""
 
-    variables = Bridge.variables
-    properties = {"balance": ""}
+    variables: ClassVar = Bridge.variables
+    properties: ClassVar = {"balance": ""}
 
     def predict(self, r1, r2, r3, r4):
         return {"balance": 0 * r1}
@@ -167,7 +168,7 @@ def test_a_limit_at_zero_of_a_small_property_is_kept_by_the_best_designs():
 
 def test_a_limit_at_zero_of_ones_own_is_kept():
     class Tuned(Bridge):
-        limits = {"imbalance": "<= 0"}
+        limits: ClassVar = {"imbalance": "<= 0"}
 
     found = sciadv.design(Tuned(), {"power": 0.04}, 6)
     assert found.n_good == 6
