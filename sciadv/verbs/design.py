@@ -71,8 +71,8 @@ def design(
     target
         What is asked for, by property: a number in its SI unit, a text such as "20 MPa", ">= 0.1",
         "0.05..0.08", "minimise" or "maximise", a pair ``(low, high)``, `sciadv.at_least` or
-        `sciadv.at_most`; 0 is met within a part of the property's median size over random designs; ``yield`` is the share of parts as made that do all else. None for the problem's own
-        target.
+        `sciadv.at_most`; 0 is met within a part of the property's median size over random designs. ``yield``
+        is the share of parts as made that do all else. None for the problem's own target.
     n
         How many designs.
     seed
