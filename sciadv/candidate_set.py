@@ -83,6 +83,8 @@ class CandidateSet:
         What the report states, as plain values.
     presentation
         How the set is shown.
+    beside
+        What the search and its baselines do, a row each of plain values; empty for none.
     target
         What was asked for, by property; empty where the problem itself is the target.
     reachable
@@ -114,6 +116,7 @@ class CandidateSet:
     table: tuple[Row, ...]
     facts: Mapping[str, object]
     presentation: Presentation
+    beside: tuple[Row, ...] = ()
     target: Mapping[str, float] = field(default_factory=dict)
     reachable: Mapping[str, float] = field(default_factory=dict)
     objectives: Mapping[str, str] = field(default_factory=dict)
@@ -227,10 +230,18 @@ class CandidateSet:
             "picture": picture(figure, self._seen()),
             "note": shown.note,
             "designs": Table("The designs", ("design", *head), rows, marked=misses),
+            "beside": self._beside(),
             "downloads": [download(name, content) for name, content in (held | dict(self.files)).items()],
             "facts": [(key.replace("_", " "), value) for key, value in self.facts.items()],
         }
         return render("designs.html.j2", facts)
+
+    def _beside(self) -> Table | None:
+        """Return the table of the search and its baselines; a dash where a method has no such number."""
+        if not self.beside:
+            return None
+        head = tuple(dict.fromkeys(key for row in self.beside for key in row))
+        return Table("Beside a baseline", head, [[row.get(key, "-") for key in head] for row in self.beside])
 
     def _cards(self) -> list[tuple[str, object]]:
         """Return the numbers that head the report."""

@@ -242,16 +242,31 @@ def _interval(wish: Wish) -> tuple[float, float, float]:
 
 @dataclass(frozen=True, eq=False)
 class Pool(Rows):
-    """Evaluated designs with their latents ``(n, latent)``, NaN where no generator makes them."""
+    """Evaluated designs.
+
+    Parameters
+    ----------
+    z
+        Their latents ``(n, latent)``, NaN where no generator makes them.
+    designs
+        The designs.
+    is_random
+        Whether each is a random design, as it was drawn ``(n,)``.
+    """
 
     z: Tensor
     designs: Evaluated
+    is_random: Tensor
 
     @staticmethod
-    def of(aim: Aim, z: Tensor) -> Pool:
+    def of(aim: Aim, z: Tensor, *, is_random: bool = False) -> Pool:
         """Evaluate the designs of latents."""
-        return Pool(z, aim.evaluate(z))
+        return Pool(z, aim.evaluate(z), torch.full((len(z),), is_random))
 
     def and_more(self, other: Pool) -> Pool:
         """Return both pools as one."""
-        return Pool(torch.cat([self.z, other.z.to(self.z)]), joined([self.designs, other.designs]))
+        return Pool(
+            torch.cat([self.z, other.z.to(self.z)]),
+            joined([self.designs, other.designs]),
+            torch.cat([self.is_random, other.is_random]),
+        )

@@ -20,6 +20,7 @@ from sciadv.designs.optimise import optimise
 from sciadv.designs.proposals import improved, library, minima, proposed, shortest_way
 from sciadv.designs.shown.certificate import Certificate, certify
 from sciadv.designs.shown.design_set import Outcome, design_set
+from sciadv.designs.shown.random_designs import RandomDesigns
 from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
 from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
@@ -148,6 +149,7 @@ class PropertySearch:
             seconds=time.perf_counter() - started,
             was_interrupted=was_interrupted,
             n_evaluated=len(pool.z),
+            random=RandomDesigns.of(aim, pool.designs.take(pool.is_random.nonzero().squeeze(1))),
         )
         return design_set(chosen, outcome)
 
@@ -189,7 +191,7 @@ class PropertySearch:
         if better is None:
             return pool
         nowhere = pool.z.new_full((len(better.x), pool.z.shape[1]), torch.nan)
-        return pool.and_more(Pool(nowhere, better))
+        return pool.and_more(Pool(nowhere, better, torch.zeros(len(nowhere), dtype=torch.bool)))
 
     def _bred(self, aim: Aim, pool: Pool, n: int, *, seed: int) -> Pool:
         """Return the pool with children of its best designs, until enough do what is asked, of choices."""
@@ -235,7 +237,7 @@ class PropertySearch:
         direct = self._direct(aim, n, seed=seed) if aim.box is None and not aim.objectives else None
         if direct is not None and int((aim.distance(direct.designs) == 0).sum()) >= n:
             return direct
-        first = Pool.of(aim, library(aim, aim.model.n_library, seed=seed))
+        first = Pool.of(aim, library(aim, aim.model.n_library, seed=seed), is_random=True)
         if direct is not None:
             first = first.and_more(direct)
         x = proposed(aim, n * self.n_proposals, seed=seed)
@@ -255,7 +257,7 @@ class PropertySearch:
             short = shortest_way(aim, aim.search, z, n_steps=self.n_iterations)
             if short is None:
                 return None
-            pool = Pool.of(aim, short)
+            pool = Pool.of(aim, z, is_random=True).and_more(Pool.of(aim, short))
             found = pool if found is None else found.and_more(pool)
             n_missing = n - int((aim.distance(found.designs) == 0).sum())
             if n_missing in (0, n):
@@ -388,9 +390,7 @@ class PropertySearch:
 
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
         wanted = aim.model.n_library // max(1, len(designs.x))
-        if self.most_parts == 0:
-            return parts_as_made(aim, designs, 0, seed=seed)
         n_parts = min(self.most_parts, max(self.least_parts, wanted))
         if aim.least_yield > 0:
-            n_parts = max(self.most_parts, wanted)
+            n_parts = max(self.most_parts, self.least_parts, wanted)
         return parts_as_made(aim, designs, n_parts, seed=seed)

@@ -8,12 +8,13 @@ from functools import partial
 
 from torch import Tensor
 
-from sciadv.candidate_set import CandidateSet, Presentation
+from sciadv.candidate_set import CandidateSet, Presentation, Row
 from sciadv.designs.aim import Aim
 from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.fabrication import Parts
 from sciadv.designs.shown.certificate import Certificate
 from sciadv.designs.shown.picture import draw_designs
+from sciadv.designs.shown.random_designs import RandomDesigns, best_values
 from sciadv.designs.survey import Reach
 from sciadv.designs.wishes import Wish
 from sciadv.files.page import versions
@@ -42,6 +43,8 @@ class Outcome:
         Wall time of the search.
     n_evaluated
         Designs that the search evaluated, without those on the way of a refinement.
+    random
+        What random designs do of what was asked.
     was_interrupted
         Whether it was stopped before its end.
     """
@@ -54,6 +57,7 @@ class Outcome:
     settings: dict[str, object]
     seconds: float
     n_evaluated: int
+    random: RandomDesigns
     was_interrupted: bool = False
 
     @property
@@ -93,6 +97,7 @@ def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) 
         margins=designs.margins,
         messages=tuple(_messages(designs, outcome)),
         table=tuple(_table(designs, outcome)),
+        beside=_beside(designs, outcome),
         facts=_facts(designs, outcome),
         presentation=Presentation(
             draw=partial(draw_designs, aim=aim),
@@ -141,9 +146,23 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
         values = designs.value(wish.name)
         lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
     lines += [_zero_words(wish, aim) for wish in aim.wishes if wish.value == 0]
+    lines.append(outcome.random.words(n_good))
     lines += _margin_words(designs, outcome)
     lines += outcome.parts.words(aim.model.LEAP)
     return [*lines, *outcome.certificate.words]
+
+
+def _beside(designs: Evaluated, outcome: Outcome) -> tuple[Row, ...]:
+    """Return a row for the designs and one for random ones: how many were evaluated, how many do it."""
+    hit = outcome.hit(designs) & designs.feasible
+    best = best_values(outcome.aim, designs.take(hit.nonzero().squeeze(1)))
+    mine = {
+        "method": "these designs",
+        "evaluated": outcome.n_evaluated,
+        "do what was asked": f"{int(hit.sum())} of {len(hit)}",
+        **best,
+    }
+    return mine, outcome.random.row()
 
 
 def _distinct_words(n_good: int, outcome: Outcome) -> str:

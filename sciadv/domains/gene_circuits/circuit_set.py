@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from sciadv.candidate_set import CandidateSet, Presentation
+from sciadv.candidate_set import CandidateSet, Presentation, Row
 from sciadv.domains.gene_circuits.behaviours.behaviour import Measured
 from sciadv.domains.gene_circuits.behaviours.evaluation import measure, meets, robustness
 from sciadv.domains.gene_circuits.behaviours.robustness import Robustness
@@ -17,12 +17,13 @@ from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
 from sciadv.domains.gene_circuits.cores import minimal_cores
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
+from sciadv.domains.gene_circuits.populations.random_circuits import connected_random_graphs
 from sciadv.errors import InputError, require_at_least
 from sciadv.files.page import to_json, versions
 from sciadv.metrics.graph import canonical_keys
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
-from sciadv.physics.regulation.kinetics import check_circuits, unpack
+from sciadv.physics.regulation.kinetics import check_circuits, circuits_of, unpack
 from sciadv.physics.regulation.published import describe
 
 
@@ -77,6 +78,13 @@ class SearchReport:
     one_shot: float | None = None
 
 
+def _random_alike(circuits: Tensor, *, seed: int) -> Tensor:
+    """Return a connected random circuit for each one, of its size and with the density and signs of all."""
+    signs, presence = (part.cpu() for part in signs_and_presence(circuits))
+    drawn = connected_random_graphs(signs, presence, seed=seed)
+    return circuits_of(drawn, presence=presence).to(circuits)
+
+
 @dataclass(frozen=True, eq=False)
 class _Measured:
     """What was measured of circuits, one row each."""
@@ -88,6 +96,7 @@ class _Measured:
     near: Robustness
     anywhere: Robustness
     cores: Tensor
+    random: Robustness
 
     @staticmethod
     def of(
@@ -96,18 +105,13 @@ class _Measured:
         """Integrate circuits at their own and at fresh parameters."""
         numbers = measure(circuits, aim.test)
         places = (
-            (settings.near, settings.near_seed),
-            (1.0, settings.anywhere_seed),
+            (circuits, settings.near, settings.near_seed),
+            (circuits, 1.0, settings.anywhere_seed),
+            (_random_alike(circuits, seed=settings.anywhere_seed), 1.0, settings.anywhere_seed),
         )
-        near, anywhere = (
-            robustness(
-                circuits,
-                aim.test,
-                n_sets=settings.n_sets,
-                spread=spread,
-                seed=seed,
-            )
-            for spread, seed in places
+        near, anywhere, random = (
+            robustness(x, aim.test, n_sets=settings.n_sets, spread=spread, seed=seed)
+            for x, spread, seed in places
         )
         return _Measured(
             circuits,
@@ -117,6 +121,7 @@ class _Measured:
             near=near,
             anywhere=anywhere,
             cores=minimal_cores(circuits, aim.shows) if cores is None else cores,
+            random=random,
         )
 
     @property
@@ -188,6 +193,7 @@ def circuit_set(
         margins=circuits.new_zeros(len(circuits), 0),
         messages=tuple(_messages(measured, search)),
         table=tuple(_table(measured, list(texts))),
+        beside=_beside(measured),
         facts=_facts(measured, name, settings, search) | {"seconds": seconds},
         presentation=Presentation(
             draw=partial(draw_circuits, behaviour=aim.name, model=aim.model),
@@ -226,6 +232,7 @@ def _messages(measured: _Measured, search: SearchReport) -> list[str]:
         f"with {measured.n_cores} different minimal core(s)",
         f"with fresh parameters within a fifth of their ranges {near:.0%} do, anywhere in the ranges "
         f"{anywhere:.0%} ({measured.near.n_sets} sets each)",
+        _baseline(anywhere, float(measured.random.share.mean())),
     ]
     lines += _missed(measured)
     if search.one_shot is not None:
@@ -236,6 +243,28 @@ def _messages(measured: _Measured, search: SearchReport) -> list[str]:
     if search.was_interrupted:
         lines.append("the search was interrupted; these are the best circuits found until then")
     return lines
+
+
+def _baseline(anywhere: float, random: float) -> str:
+    """Say how often random circuits show the behaviour anywhere in the ranges, beside the designed ones."""
+    said = f"baseline: random circuits of their sizes, densities and signs do so in {random:.0%}"
+    return f"{said}, so that the search has gained nothing" if random >= anywhere else said
+
+
+def _beside(measured: _Measured) -> tuple[Row, ...]:
+    """Return a row for the circuits and one for random circuits alike."""
+    mine = {
+        "method": "these circuits",
+        "do what was asked": f"{int(measured.shown.sum())} of {len(measured.circuits)}",
+        "robustness within a fifth of the ranges": float(measured.near.share.mean()),
+        "robustness anywhere in the ranges": float(measured.anywhere.share.mean()),
+        "different minimal cores": measured.n_cores,
+    }
+    random = {
+        "method": "baseline: random circuits of the same sizes, densities and signs",
+        "robustness anywhere in the ranges": float(measured.random.share.mean()),
+    }
+    return mine, random
 
 
 def _missed(measured: _Measured) -> list[str]:
@@ -271,6 +300,7 @@ def _facts(
         "robustness_mean": float(measured.near.share.mean()),
         "robustness_spread": settings.near,
         "robustness_anywhere_mean": float(measured.anywhere.share.mean()),
+        "robustness_anywhere_random": float(measured.random.share.mean()),
         "n_parameter_sets": settings.n_sets,
         "n_drawn": search.n_drawn,
         "one_shot": search.one_shot,

@@ -109,6 +109,14 @@ def test_later_rounds_of_draws_find_better_circuits(problem):
     assert float(best.mean()) < float(early.mean())
 
 
+def test_random_circuits_alike_stand_beside_the_designed_ones(designs):
+    mine, random = designs.beside
+    name = "robustness anywhere in the ranges"
+    assert mine[name] == pytest.approx(float(designs.values["robustness_anywhere"].mean()))
+    assert 0 <= random[name] < mine[name]
+    assert sum(sentence.startswith("baseline: random circuits") for sentence in designs.messages) == 1
+
+
 def test_a_set_writes_what_it_promises(designs, tmp_path):
     folder = designs.save(tmp_path / "out")
     for name in ("designs.csv", "summary.json", "figure.png", "report.html", "circuit-00.ant"):
