@@ -26,25 +26,25 @@ def problem():
     return problem_of(Line())
 
 
-def judged(problem, target, places):
+def evaluated(problem, target, places):
     aim = take_aim(problem, target, tolerance=0.01)
     return RandomDesigns.of(aim, aim.at(torch.tensor(places, dtype=torch.float64)[:, None]))
 
 
 def test_random_designs_that_do_it_are_counted(problem):
-    found = judged(problem, {"place": 0.5}, [0.1, 0.499, 0.504, 0.9])
+    found = evaluated(problem, {"place": 0.5}, [0.1, 0.499, 0.504, 0.9])
     assert (found.n, found.n_hit) == (4, 2)
     assert found.words(3) == "baseline: 2 of 4 random designs do it without a search"
     assert found.words(2).endswith("so that none was needed")
 
 
-def test_the_nearest_of_random_designs_that_miss_is_told(problem):
-    found = judged(problem, {"place": 0.5}, [0.1, 0.6])
+def test_the_nearest_of_random_designs_that_miss_is_said(problem):
+    found = evaluated(problem, {"place": 0.5}, [0.1, 0.6])
     assert found.words(1).endswith("the nearest is 19 tolerances off")  # .1 off less .005 allowed, of .005
 
 
 def test_the_best_random_design_stands_beside_an_objective(problem):
-    found = judged(problem, {"double": "maximise", "place": "<= 0.5"}, [0.1, 0.4, 0.9])
+    found = evaluated(problem, {"double": "maximise", "place": "<= 0.5"}, [0.1, 0.4, 0.9])
     assert found.best == {"double": pytest.approx(0.8)}
     words = "baseline: of 3 random designs 2 keep the limits, with double = 0.8 at best"
     assert found.words(1) == words

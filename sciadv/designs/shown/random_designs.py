@@ -42,7 +42,7 @@ class RandomDesigns:
 
     @staticmethod
     def of(aim: Aim, designs: Evaluated) -> RandomDesigns:
-        """Judge random designs, one at least, by an aim."""
+        """Evaluate random designs, one at least, by an aim."""
         distance = aim.distance(designs)
         hits = designs.take((distance == 0).nonzero().squeeze(1))
         return RandomDesigns(len(designs.x), len(hits.x), float(distance.min()), best_values(aim, hits))
