@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import ast
-import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # there on 3.10 only
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -6,17 +6,12 @@ import csv
 import gzip
 import json
 import os
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from sciadv.errors import InputError
 from sciadv.files.reading import Failure, opened, parsing, read_bytes, read_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]  # there on 3.10 only
 
 #: Tables within tables, or lists within lists.
 MAX_DEPTH = 64

@@ -16,6 +16,7 @@ from sciadv.domains.gene_circuits.circuit_plot import plot_circuits
 from sciadv.files.page import png
 from sciadv.files.writing import write_file
 from sciadv.prior import Prior
+from sciadv.recipes.images.prior_folder import rounded_to_half
 from sciadv.recipes.job import Job
 from sciadv.schema import Recipe, RecipeSpec, trains
 from sciadv.types import Count
@@ -43,7 +44,7 @@ def asked_job(recipe: Recipe, out: Path, device: torch.device) -> Job:  # noqa: 
     training = AskedTraining(Prior.load(spec.prior), schedule=spec.schedule, seed=spec.seed)
 
     def write(folder: Path) -> None:
-        prior = training.prior(name=recipe.name)
+        prior = rounded_to_half(training.prior(name=recipe.name))
         header = _header(spec, prior, training)
         text = _text(recipe.name, header, shares_table(prior, spec.measured, seed=spec.seed + 1))
         prior.save(folder, recipe_sha256=recipe.sha256, header=header, text=text)
