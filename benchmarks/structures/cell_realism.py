@@ -59,7 +59,7 @@ class Spread:
     def of(real: Array) -> Spread:
         """Learn the spread of real measures ``(n, measures)``."""
         mean = real.mean(0)
-        inverse = np.linalg.inv(np.cov(real.T))
+        inverse: Array = np.linalg.inv(np.cov(real.T)).astype(np.float64)
         spread = Spread(mean, inverse, 0.0)
         return Spread(mean, inverse, float(np.quantile(spread.distance(real), 0.95)))
 

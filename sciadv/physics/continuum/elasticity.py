@@ -294,7 +294,7 @@ class _System:
     def of(cls, fixed: npt.NDArray[np.bool_]) -> _System:
         """Return the numbering of a plate's displacements."""
         height, width, _ = fixed.shape
-        order = np.arange(fixed.size).reshape(fixed.shape)
+        order: Indices = np.arange(fixed.size).reshape(fixed.shape)
         if height < width:
             order = np.arange(fixed.size).reshape(width, height, 2).transpose(1, 0, 2)
         numbers = np.concatenate(_at_corners(order), -1).reshape(-1, 8)

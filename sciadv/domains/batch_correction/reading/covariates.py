@@ -191,8 +191,7 @@ class _Sums:
             return found
         added = penalty * np.eye(n_terms)
         added[0, 0] = 1e-9
-        solved: Array = np.linalg.solve(self.products + added, self.right.T[..., None])[..., 0].T
-        return solved
+        return np.linalg.solve(self.products + added, self.right.T[..., None])[..., 0].T.astype(np.float64)
 
     def effects(self, penalty: float) -> Array:
         """Return coefficients of which the constant makes the mean over the cells 0."""
