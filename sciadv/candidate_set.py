@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError
 from sciadv.files.folders import as_path
-from sciadv.files.html.page_parts import Table, download, picture
+from sciadv.files.html.page_parts import Table, downloads, picture
 from sciadv.files.html.template import render, shown_value
 from sciadv.files.page import csv_text, png, to_json, write_page
 from sciadv.files.publishing import publish
@@ -94,7 +94,7 @@ class CandidateSet:
     reason
         Why the target cannot be reached, in words; empty where it is.
     files
-        Text of further files, by name.
+        Content of further files, by name.
     was_interrupted
         Whether the search was stopped before its end.
     solution
@@ -121,7 +121,7 @@ class CandidateSet:
     reachable: Mapping[str, float] = field(default_factory=dict)
     objectives: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
     was_interrupted: bool = False
     solution: Solution | None = None
 
@@ -202,8 +202,8 @@ class CandidateSet:
 
         def build(place: Path) -> None:
             write_file(place / "designs.csv", self._csv())
-            for name, text in self.files.items():
-                write_file(place / name, text)
+            for name, content in self.files.items():
+                write_file(place / name, content)
             write_page(place, self.summary(), drawn, self._page(figure, drawn))
 
         return publish(target, build)
@@ -231,7 +231,7 @@ class CandidateSet:
             "note": shown.note,
             "designs": Table("The designs", ("design", *head), rows, marked=misses),
             "beside": self._beside(),
-            "downloads": [download(name, content) for name, content in (held | dict(self.files)).items()],
+            "downloads": downloads(held | dict(self.files)),
             "facts": [(key.replace("_", " "), value) for key, value in self.facts.items()],
         }
         return render("designs.html.j2", facts)

@@ -15,6 +15,7 @@ from sciadv.catalogue import load_problem, load_recipe
 from sciadv.cli import app
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.files.folders import find_entry
+from sciadv.forward import Texture
 from sciadv.recipes.design_recipe import design_training
 from sciadv.testing import check_prior
 from sciadv.verbs.design import design_names
@@ -120,7 +121,7 @@ def test_save_writes_a_table_a_summary_a_figure_and_a_page(designs, tmp_path):
     assert len(rows) == 12
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["status"], summary["n_hit_and_feasible"]) == ("reached", 12)
-    assert (tmp_path / "out" / "report.html").read_text().count("<tr") == 13
+    assert (tmp_path / "out" / "report.html").read_text().count("<tr") == 16  # two tables
 
 
 def test_command_writes_designs_and_says_how_many(tmp_path):
@@ -262,3 +263,16 @@ def test_generator_of_another_material_is_no_hindrance(mine):
     found = sciadv.design(other, target={"friction_coefficient": 0.25}, n=3)
     assert found.n_good == 3
     assert not found.reason
+
+
+def test_files_are_of_as_many_designs_as_are_not_too_large(monkeypatch, tmp_path):
+    def files(self, x):
+        return {f"texture-{i:03d}.bin": b"x" * 3_000_000 for i in range(1, len(x) + 1)}
+
+    monkeypatch.setattr(Texture, "files", files, raising=False)
+    found = sciadv.design("nanotexture-friction", {"friction_coefficient": 0.08}, 5)
+    assert list(found.files) == ["texture-001.bin", "texture-002.bin", "texture-003.bin"]
+    page = (found.save(tmp_path / "out") / "report.html").read_text()
+    assert "The files are of the first 3 designs" in page
+    assert (tmp_path / "out" / "texture-003.bin").stat().st_size == 3_000_000
+    assert page.count("too large for this page; it lies beside it") == 2

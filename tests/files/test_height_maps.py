@@ -18,6 +18,18 @@ def test_maps_come_back_as_they_were_written(tmp_path, name):
     np.testing.assert_allclose(read_height_map(path, unit=1e-9), height, rtol=1e-8)
 
 
+@pytest.mark.parametrize("name", ["profile.npy", "profile.csv", "profile.txt"])
+def test_profiles_come_back_as_they_were_written(tmp_path, name):
+    path = write_height_map(tmp_path / name, np.array([1e-9, 2e-9, 4e-9]))
+    np.testing.assert_allclose(read_height_map(path), [1e-9, 2e-9, 4e-9])
+
+
+def test_a_column_of_numbers_is_a_profile(tmp_path):
+    path = tmp_path / "scan.txt"
+    path.write_text("1\n2\n4\n", encoding="utf-8")
+    np.testing.assert_array_equal(read_height_map(path), [1, 2, 4])
+
+
 def test_text_with_comments_and_any_separator_is_read(tmp_path):
     path = tmp_path / "afm.txt"
     path.write_text("# nm\n1; 2;3\n\n4,5 6\n", encoding="utf-8")
@@ -29,7 +41,7 @@ def test_text_with_comments_and_any_separator_is_read(tmp_path):
     [
         ("1 2\n3\n", "cannot be read as a table of numbers"),
         ("1 b\n3 4\n", "cannot be read as a table of numbers"),
-        ("1 2\n", "no height map"),
+        ("1\n", "no height map"),
         ("1 2\n3 nan\n", "holds 1 NaN or Inf of 4 numbers"),
         ("", "no height map"),
     ],

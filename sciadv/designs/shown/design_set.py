@@ -88,6 +88,10 @@ def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) 
     aim, reach = outcome.aim, outcome.reach
     goals = {wish.name: wish.goal for wish in aim.wishes}
     hidden = tuple(_column(one) for one in aim.model.variables[most_columns:])
+    notes = [f"The table leaves out {len(hidden)} variables; designs.csv has all."] if hidden else []
+    n_written, files = _files(aim, designs)
+    if n_written < len(designs.x):
+        notes.append(f"The files are of the first {n_written} designs: those of all would be too large.")
     return CandidateSet(
         name=aim.problem.name,
         x=designs.x,
@@ -103,22 +107,29 @@ def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) 
             draw=partial(draw_designs, aim=aim),
             title=f"Designs of {aim.problem.name} for {outcome.asked}",
             picture_words="the designs over their variables, and their values beside what was asked",
-            note=f"The table leaves out {len(hidden)} variables; designs.csv has all." if hidden else "",
+            note=" ".join(notes),
             hidden=hidden,
         ),
         target=goals,
         reachable=goals if reach is None else reach.nearest,
         reason="" if reach is None else reach.reason,
         objectives={wish.name: wish.direction for wish in aim.objectives if wish.direction},
-        files=_files(aim, designs),
+        files=files,
         was_interrupted=outcome.was_interrupted,
     )
 
 
-def _files(aim: Aim, designs: Evaluated) -> Mapping[str, str]:
-    """Return the files that the model writes of designs, by name; none where it writes none."""
-    write: Callable[[Tensor], Mapping[str, str]] | None = getattr(aim.model, "files", None)
-    return {} if write is None else write(designs.x)
+def _files(
+    aim: Aim, designs: Evaluated, *, most_bytes: int = 10_000_000
+) -> tuple[int, Mapping[str, str | bytes]]:
+    """Return the files that the model writes of the first designs, and how many designs these are."""
+    n = len(designs.x)
+    write: Callable[[Tensor], Mapping[str, str | bytes]] | None = getattr(aim.model, "files", None)
+    if write is None:
+        return n, {}
+    a_design = sum(len(content) for content in write(designs.x[:1]).values())
+    n = min(n, max(1, most_bytes // max(1, a_design)))
+    return n, write(designs.x[:n])
 
 
 def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:

@@ -10,14 +10,13 @@ import numpy.typing as npt
 from sciadv.errors import InputError
 from sciadv.files.arrays import read_array, require_finite
 from sciadv.files.folders import as_path
+from sciadv.files.formats.triangles import stl, under_surface
 from sciadv.files.reading import parsing, read_text
 from sciadv.files.writing import write_file
 
 Array = npt.NDArray[np.float64]
 
 TEXTS = (".txt", ".csv")
-#: A triangle of a binary STL file.
-_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
 
 def read_height_map(path: Path | str, *, key: str | None = None, unit: float = 1.0) -> Array:
@@ -27,7 +26,7 @@ def read_height_map(path: Path | str, *, key: str | None = None, unit: float = 1
     ----------
     path
         A ``.npy`` or ``.npz`` file, or numbers as text (``.txt``, ``.csv``): a row a line, between spaces,
-        tabs, commas or semicolons; lines that begin with # are left out.
+        tabs, commas or semicolons; a profile is one line or one column. Lines that begin with # are left out.
     key
         Which array of a ``.npz``; if left out, ``height`` or the only one there is.
     unit
@@ -45,6 +44,8 @@ def read_height_map(path: Path | str, *, key: str | None = None, unit: float = 1
         words = [line.replace(",", " ").replace(";", " ").split() for line in lines]
         with parsing(place, "a table of numbers", "Every line needs as many numbers as the others"):
             table = np.array([[float(word) for word in row] for row in words])
+        if 1 in table.shape:  # a profile along a line or down a column
+            table = table.reshape(-1)
     else:
         table = read_array(place, key=key, default="height")
     if table.ndim not in (1, 2) or min(table.shape) < 2 or table.dtype.kind not in "iuf":
@@ -82,8 +83,13 @@ def write_height_map(path: Path | str, height: Array, *, unit: float = 1.0) -> P
     if place.suffix.lower() not in TEXTS:
         raise InputError(f"{place} must end in .npy, .csv or .txt")
     between = "," if place.suffix.lower() == ".csv" else " "
+    return write_file(place, height_map_text(table, between=between))
+
+
+def height_map_text(table: Array, *, between: str = ",") -> str:
+    """Return numbers ``(rows, columns)`` or ``(points,)`` as text to 9 digits, a row a line."""
     lines = [between.join(f"{value:.9g}" for value in row) for row in np.atleast_2d(table)]
-    return write_file(place, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def write_stl(
@@ -114,34 +120,5 @@ def write_stl(
     OutputError
         It cannot be written.
     """
-    place = as_path(path)
-    z = np.asarray(height, np.float64)
-    if z.ndim != 2 or min(z.shape) < 2 or not np.isfinite(z).all():
-        raise InputError(
-            f"a solid is made of finite heights (rows, columns), two or more each way, not of shape {z.shape}"
-        )
-    y, x = np.meshgrid(*(spacing * np.arange(n) for n in z.shape), indexing="ij")
-    thickness = 0.1 * spacing * max(z.shape) if base is None else base
-    top = np.stack([x, y, z], -1)
-    bottom = np.stack([x, y, np.full_like(z, z.min() - thickness)], -1)
-    # seen from outside, the corners of every face go round to the left
-    faces = [_triangles(top[:, :]), _triangles(bottom[::-1])]
-    for edge, below in ((0, 0), (-1, -1)):
-        faces.append(_triangles(np.stack([bottom[below], top[edge]])[:, :: 1 if edge == 0 else -1]))
-        faces.append(_triangles(np.stack([bottom[:, below], top[:, edge]])[:, :: -1 if edge == 0 else 1]))
-    corners = np.concatenate(faces) / unit
-    solid = np.zeros(len(corners), _TRIANGLE)
-    solid["corners"] = corners
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    solid["normal"] = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-    header = b"surface".ljust(80) + len(solid).to_bytes(4, "little")
-    return write_file(place, header + solid.tobytes())
-
-
-def _triangles(points: Array) -> Array:
-    """Return the triangles ``(n, 3, 3)`` of a grid of points ``(rows, columns, 3)``, two a cell."""
-    a = points[:-1, :-1].reshape(-1, 3)
-    b = points[:-1, 1:].reshape(-1, 3)
-    c = points[1:, 1:].reshape(-1, 3)
-    d = points[1:, :-1].reshape(-1, 3)
-    return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    solid = under_surface(height, spacing=spacing, base=base)
+    return write_file(as_path(path), stl(solid, unit=unit, words=f"surface; 1 is {unit:g} m"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,6 +112,24 @@ def picture(figure: Figure, words: str, *, caption: str = "") -> Picture:
     drawing = Markup(text.replace("<svg ", str(label), 1))
     width = round(figure.get_figwidth() * 96)
     return Picture(drawing, words, caption, width)
+
+
+def downloads(files: Mapping[str, bytes | str], *, most_bytes: int = 4_000_000) -> list[Download]:
+    """Return files for a page to hold: the first that fit into `most_bytes` together; others lie beside it.
+
+    Examples
+    --------
+    >>> files = {"a.csv": "x" * 600, "b.csv": "x" * 600, "c.csv": "x"}
+    >>> [bool(one.uri) for one in downloads(files, most_bytes=1000)]
+    [True, False, True]
+    """
+    room = most_bytes
+    found = []
+    for name, content in files.items():
+        one = download(name, content, most_bytes=room)
+        room -= len(content) if one.uri else 0
+        found.append(one)
+    return found
 
 
 def download(name: str, content: bytes | str, *, most_bytes: int = 4_000_000) -> Download:

@@ -13,6 +13,8 @@ from pydantic import Field
 from torch import Tensor
 
 from sciadv.errors import InputError, MissingPackageError
+from sciadv.files.formats.triangles import extruded, stl
+from sciadv.files.formats.vtk_image import vtk_image
 from sciadv.forward.base import NonlinearForward, expect_image
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.nets import SmoothField
@@ -228,6 +230,25 @@ class Beam(NonlinearForward):
         density = self.density(x.detach().to("cpu", torch.float64))
         found = [compliance_by_skfem(one, self.plate) for one in self._modulus(density).numpy()]
         return {"compliance": torch.tensor(found, dtype=torch.float64)}
+
+    def files(self, x: Tensor) -> dict[str, str | bytes]:
+        """Return the densities of each design as a VTK file, and its solid, one element thick, as STL.
+
+        The solid has the elements with the largest densities, as many as make its volume; 1 is the side of an
+        element.
+        """
+        made: dict[str, str | bytes] = {}
+        images = self.density(x.detach().to("cpu", torch.float64))
+        for i, density in enumerate(images.numpy(), 1):
+            name = f"beam-{i:03d}"
+            n_filled = max(1, round(density.sum()))
+            order = np.argsort(-density, axis=None, kind="stable")
+            filled = np.zeros(density.shape, dtype=bool)
+            filled.flat[order[:n_filled]] = True
+            solid = extruded(filled, thickness=1.0)
+            made[f"{name}.vtk"] = vtk_image(density, "density", title=f"{name} of {self!r}")
+            made[f"{name}.stl"] = stl(solid, unit=1.0, words=f"{name}; 1 is the side of an element")
+        return made
 
     def __repr__(self) -> str:
         """Show the support, the elements and the properties."""

@@ -7,12 +7,15 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, final
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from sciadv.arguments.memory import check_memory
 from sciadv.errors import InputError
+from sciadv.files.formats.height_maps import height_map_text
+from sciadv.files.formats.triangles import stl, under_surface
 from sciadv.forward.base import NonlinearForward
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.physics.friction import limited_shear_friction
@@ -310,6 +313,26 @@ class HarmonicTexture(NonlinearForward):
             for height in self.heights(x.double(), points=points)
         ]
         return self._of_pressure(torch.stack(solved))
+
+    def files(self, x: Tensor) -> dict[str, str | bytes]:
+        """Return the heights of each design as a table [nm], and as a solid of one period as STL [um].
+
+        The table has the points of the grid, rows along the second direction; the solid also those of the
+        other side, and a base of a tenth of the period. Ridges are as wide as two points are apart.
+        """
+        made: dict[str, str | bytes] = {}
+        spacing = self.period / self.points
+        words = f"# heights [nm], {1e9 * spacing:.6g} nm between points, one period\n"
+        heights = self.heights(x.detach().to("cpu", torch.float64))
+        for i, height in enumerate(heights.numpy(), 1):
+            closed = np.pad(height, (0, 1), mode="wrap")
+            if closed.ndim == 1:
+                closed = np.tile(closed, (2, 1))
+            solid = under_surface(closed, spacing=spacing)
+            name = f"texture-{i:03d}"
+            made[f"{name}.csv"] = words + height_map_text(1e9 * height)
+            made[f"{name}.stl"] = stl(solid, unit=1e-6, words=f"{name}; 1 is 1e-06 m")
+        return made
 
     def __repr__(self) -> str:
         """Show the harmonics, the grid, the properties and the material."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from sciadv.errors import InputError, MissingPackageError
+from sciadv.files.formats.vtk_image import vtk_image
 from sciadv.forward.base import NonlinearForward, expect_image
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.nets import SmoothField
@@ -242,11 +243,13 @@ class Microstructure(NonlinearForward):
         return parts.flatten(0, 1)[:, None]
 
     def files(self, x: Tensor) -> dict[str, str]:
-        """Return each design as a text in the portable bitmap format, 1 where x > 0.5."""
+        """Return each design as a portable bitmap, 1 where x > 0.5, and as it is as a VTK file."""
         made = {}
-        for i, cell in enumerate((x[:, 0] > 0.5).int().tolist()):
-            rows = "\n".join(" ".join(map(str, row)) for row in cell)
-            made[f"cell-{i + 1:03d}.pbm"] = f"P1\n{len(cell[0])} {len(cell)}\n{rows}\n"
+        for i, cell in enumerate(x[:, 0].detach().to("cpu", torch.float64).numpy(), 1):
+            name = f"cell-{i:03d}"
+            rows = "\n".join(" ".join(map(str, row)) for row in (cell > 0.5).astype(int))
+            made[f"{name}.pbm"] = f"P1\n{cell.shape[1]} {cell.shape[0]}\n{rows}\n"
+            made[f"{name}.vtk"] = vtk_image(cell, "phase", title=f"{name} of {self!r}")
         return made
 
     def __repr__(self) -> str:

@@ -164,7 +164,8 @@ class PropertyModel(Protocol):
     where it has no method for the property. ``first_guess()`` returns what that method starts from where
     nothing is known. ``conditions()`` returns the numbers ``(1, n)`` of the problem that a conditional
     generator takes by its ``latent``, None where there are none.
-    ``files(x)`` returns ``{name: text}`` of files that other programs read, written beside the designs.
+    ``files(x)`` returns ``{name: text or bytes}`` of files that other programs read, written beside the
+    designs; names end in the number of the design.
     ``as_made(x, n_parts, seed=...)`` returns parts ``(batch * n_parts, *shape)`` of candidates without
     variables as they are made, or None where their scatter is not known.
     ``generator()`` returns an untrained network of candidates that have no variables, for problems without a

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -74,3 +75,21 @@ def test_bad_settings_are_refused_in_words(change, words):
 def test_unknown_property_lists_the_known():
     with pytest.raises(UnknownNameError, match="volume_fraction"):
         Beam(properties=("stiffness",))
+
+
+def test_beams_are_written_as_densities_and_as_solids_of_their_volume():
+    A = Beam((1, 8, 10), volume=0.35, radius=2.0, dtype=torch.float64)
+    x = images(2, 8, 10)
+    files = A.files(x)
+    assert list(files) == ["beam-001.vtk", "beam-001.stl", "beam-002.vtk", "beam-002.stl"]
+    for i, density in enumerate(A.density(x).numpy(), 1):
+        numbers = files[f"beam-{i:03d}.vtk"].split("default\n")[1].split()
+        again = np.array(numbers, float).reshape(8, 10)[::-1]
+        np.testing.assert_allclose(again, density, rtol=1e-5)
+        raw = files[f"beam-{i:03d}.stl"]
+        floats = np.ndarray((len(raw[84:]) // 50, 12), "<f4", raw, 84, (50, 4)).astype(float)
+        a, b, c = floats[:, 3:6], floats[:, 6:9], floats[:, 9:12]
+        assert np.einsum("ni,ni->", a, np.cross(b, c)) / 6 == pytest.approx(28)  # elements of 80, and 1 thick
+        filled = density > np.sort(density, axis=None)[-29]
+        up = floats[(floats[:, 2] > 0.9)][:, 3:].reshape(-1, 3, 3).mean(1)
+        assert set(zip(*np.nonzero(filled), strict=True)) == {(7 - int(y), int(x)) for x, y, _ in up}

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from sciadv.errors import InputError, MissingPackageError, UnknownNameError
+from sciadv.files.formats.height_maps import read_height_map
 from sciadv.forward import HarmonicTexture, Matrix, NonlinearForward, PropertyModel, compose
 from sciadv.forward.design.harmonic_texture import peak_between_points
 from sciadv.physics.contact import contact_pressure, full_contact_pressure, sinusoidal_contact
@@ -218,3 +220,26 @@ def test_what_is_no_texture_is_said(changes, error, words):
     settings = {"in_shape": (80,)} | MATERIAL | changes
     with pytest.raises(error, match=words):
         HarmonicTexture(settings.pop("in_shape"), **settings)
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_textures_are_written_as_tables_and_as_solids(tmp_path, directions):
+    model = texture(directions=directions)
+    x = designs(model, 2)
+    files = model.files(x)
+    assert list(files) == ["texture-001.csv", "texture-001.stl", "texture-002.csv", "texture-002.stl"]
+    height = model.heights(x)[1].numpy()
+    (tmp_path / "map.csv").write_text(files["texture-002.csv"], encoding="utf-8")
+    again = read_height_map(tmp_path / "map.csv", unit=1e-9)
+    np.testing.assert_allclose(again.squeeze(), height, rtol=1e-8, atol=1e-20)
+    raw = files["texture-002.stl"]
+    floats = np.ndarray((len(raw[84:]) // 50, 12), "<f4", raw, 84, (50, 4))
+    assert len(floats) == int.from_bytes(raw[80:84], "little")
+    corners = 1e-6 * floats[:, 3:].reshape(-1, 3).astype(float)
+    assert (corners[:, 0].max(), corners[:, 2].max()) == pytest.approx((1e-6, height.max()), rel=1e-6)
+    assert corners[:, 2].min() == pytest.approx(height.min() - 0.1 * (1e-6 + 1e-6 / 32), rel=1e-5)
+    top = corners[corners[:, 2] >= 1.001 * height.min()]
+    column, row = np.round(top[:, :2].T * 32 / 1e-6).astype(int)
+    closed = np.pad(height, (0, 1), mode="wrap")
+    at = closed[row, column] if directions == 2 else closed[column]
+    np.testing.assert_allclose(top[:, 2], at, atol=2e-14)

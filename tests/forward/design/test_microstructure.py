@@ -82,6 +82,9 @@ def test_parts_as_made_are_eroded_or_dilated_and_without_scatter_there_are_none(
     assert Microstructure((1, 32, 32), **PHASES).as_made(square, 2, seed=0) is None
 
 
-def test_cells_are_written_as_bitmaps():
+def test_cells_are_written_as_bitmaps_and_for_paraview():
     files = Microstructure((1, 2, 3), **PHASES).files(torch.tensor([[[[0.0, 1, 0], [1, 1, 0]]]]))
-    assert files == {"cell-001.pbm": "P1\n3 2\n0 1 0\n1 1 0\n"}
+    assert sorted(files) == ["cell-001.pbm", "cell-001.vtk"]
+    assert files["cell-001.pbm"] == "P1\n3 2\n0 1 0\n1 1 0\n"
+    assert "DIMENSIONS 4 3 1\n" in files["cell-001.vtk"]
+    assert files["cell-001.vtk"].endswith("LOOKUP_TABLE default\n1 1 0\n0 1 0\n")
