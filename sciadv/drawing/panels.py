@@ -33,7 +33,7 @@ class PanelRow(NamedTuple):
     role: str
 
 
-def draw_rows(rows: Sequence[PanelRow], *, titles: Sequence[str], heading: str) -> Figure:
+def draw_rows(rows: Sequence[PanelRow], *, titles: Sequence[str], heading: str, few: int = 2) -> Figure:
     """Draw samples, a column each, with the rows below one another and a scale of colours at their end.
 
     Parameters
@@ -45,19 +45,38 @@ def draw_rows(rows: Sequence[PanelRow], *, titles: Sequence[str], heading: str) 
         Of the columns.
     heading
         Of the figure.
+    few
+        So many samples or fewer are drawn larger, a row each, with the scales below.
     """
     n = len(titles)
-    heights = [row_height(row.values) for row in rows]
-    figure = new_figure(1.25 * max(n, 4) + 1.5, sum(heights) + 1.0)
-    ratios = {"height_ratios": heights, "width_ratios": [1.0] * n + [0.07]}
-    grid = figure.subplots(len(rows), n + 1, squeeze=False, gridspec_kw=ratios)
+    is_large = n <= few
+    if is_large:
+        side = 2.3
+        height = max(row_height(row.values, side) for row in rows)
+        figure = new_figure(side * len(rows) + 0.6, (height + 0.3) * n + 1.2)
+        ratios = {"height_ratios": [1.0] * n + [0.05]}
+        grid = figure.subplots(n + 1, len(rows), squeeze=False, gridspec_kw=ratios).T
+    else:
+        heights = [row_height(row.values) for row in rows]
+        figure = new_figure(1.25 * max(n, 4) + 2.2, sum(heights) + 1.0)
+        ratios = {"height_ratios": heights, "width_ratios": [1.0] * n + [0.07]}
+        grid = figure.subplots(len(rows), n + 1, squeeze=False, gridspec_kw=ratios)
     for (*axes, scale), row in zip(grid, rows, strict=True):
         draw_row(axes, scale, row.values, role=row.role, limits=limits_of(rows, row.role))
-        axes[0].set_ylabel(f"|{row.label}|" if np.iscomplexobj(row.values) else row.label, fontsize=9)
+        label = f"|{row.label}|" if np.iscomplexobj(row.values) else row.label
+        _name(axes[0], label, above=is_large)
     for axis, title in zip(grid[0, :n], titles, strict=True):
-        axis.set_title(title, fontsize=8)
+        _name(axis, title, above=not is_large)
     figure.suptitle(heading, fontsize=11)
     return figure
+
+
+def _name(axes: Axes, words: str, *, above: bool) -> None:
+    """Write words above axes, or level at the left of them."""
+    if above:
+        axes.set_title(words, fontsize=9)
+    else:
+        axes.set_ylabel(words, fontsize=9, rotation=0, ha="right", va="center")
 
 
 def new_figure(
@@ -103,10 +122,10 @@ def as_image(value: Array) -> Array | None:
     return value if value.ndim == 2 and min(value.shape) > 1 else None
 
 
-def row_height(values: Array) -> float:
-    """Height of a row of panels that are 1.25 wide [inches]: that of the images, within reason."""
+def row_height(values: Array, width: float = 1.25) -> float:
+    """Height of a row of panels that are so wide [inches]: that of the images, within reason."""
     image = as_image(values[0])
-    return 1.25 if image is None else 1.25 * float(np.clip(image.shape[0] / image.shape[1], 0.4, 2.2))
+    return width if image is None else width * float(np.clip(image.shape[0] / image.shape[1], 0.4, 2.2))
 
 
 def limits_of(rows: Sequence[PanelRow], role: str) -> tuple[float, float]:
@@ -166,7 +185,9 @@ def draw_row(
     if drawn is None or has_colours:
         scale.set_axis_off()
     else:
-        scale.figure.colorbar(drawn, cax=scale)
+        where = scale.get_position()
+        orientation = "horizontal" if where.width > where.height else "vertical"
+        scale.figure.colorbar(drawn, cax=scale, orientation=orientation)
         scale.tick_params(labelsize=7)
 
 

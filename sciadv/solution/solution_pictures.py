@@ -207,14 +207,14 @@ def _only_words(axis: Axes, words: str) -> Axes:
 def _data_rows(solution: SolutionRows, n: int) -> list[PanelRow]:
     """Return what was measured, predicted and left over; without measurements the prediction alone."""
     prediction = as_numbers(solution.prediction[:n])
-    predicted = PanelRow("predicted F(x)", prediction, "data")
+    predicted = PanelRow("predicted\nF(x)", prediction, "data")
     if solution.measurements is None:
         return [predicted]
     y = as_numbers(solution.measurements[:n])
     return [
         PanelRow("measured y", y, "data"),
         predicted,
-        PanelRow("residual F(x) - y", prediction - y, "residual"),
+        PanelRow("residual\nF(x) - y", prediction - y, "residual"),
     ]
 
 

@@ -1,3 +1,4 @@
+import io
 import sys
 
 import numpy as np
@@ -34,7 +35,7 @@ def problem():
 
 
 def labels(figure):
-    return [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
+    return [axis.get_ylabel().replace("\n", " ") for axis in figure.axes if axis.get_ylabel()]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -60,13 +61,28 @@ def test_vectors_and_complex_data_are_drawn_as_lines(forward, prefix):
 
 def test_columns_say_misfit_and_status(problem):
     solution = solve(problem)
-    figure = plot_solution(problem, solution, n_examples=2)
+    figure = plot_solution(problem, solution, n_examples=3)
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-    assert len(titles) == 2
+    assert len(titles) == 3
     worst = int(solution.misfit.argmax())
     assert titles[0].startswith(f"number {worst}\nmisfit {float(solution.misfit[worst]):.3g} ")
     assert titles[0].endswith("explained")
     assert status_counts(solution) in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_measurements_are_drawn_larger_a_row_each(problem, n):
+    solution = solve(problem)
+    figure = plot_solution(problem, solution, n_examples=n)
+    titles = [axis.get_title().replace("\n", " ") for axis in figure.axes if axis.get_title()]
+    assert titles == ["measured y", "found x", "true x", "predicted F(x)", "residual F(x) - y"]
+    rows = labels(figure)
+    assert len(rows) == n
+    assert rows[0].startswith(f"number {int(solution.misfit.argmax())} misfit ")
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png")
+    found = figure.axes[n + 1].get_position()
+    assert found.width > 0.15  # of the figure's
 
 
 def test_measured_and_predicted_share_a_scale(problem):

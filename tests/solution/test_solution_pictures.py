@@ -15,7 +15,7 @@ KINDS = ["results", "residuals", "restarts", "posterior", "convergence"]
 
 
 def row_labels(figure):
-    return [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
+    return [axis.get_ylabel().replace("\n", " ") for axis in figure.axes if axis.get_ylabel()]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -32,7 +32,7 @@ def test_results_show_data_answers_spread_truth_and_residual():
     assert row_labels(figure) == rows
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert len(titles) == 3
-    assert titles[0].startswith(f"misfit {float(whole.misfit[0]):.3g}")
+    assert titles[0].startswith(f"misfit {float(whole.misfit[0]):.4g}")
 
 
 def test_results_without_measurements_show_the_prediction_alone():
@@ -44,8 +44,8 @@ def test_residuals_are_prediction_less_data_of_the_worst_first():
     whole = full_solution()
     figure = whole.plot("residuals", n_examples=2)
     worst = int(whole.misfit.argmax())
-    assert figure.axes[0].get_title().startswith(f"number {worst}\n")
-    drawn = figure.axes[6].lines[0].get_ydata()  # the third row of two panels and a scale
+    assert figure.axes[0].get_ylabel().startswith(f"number {worst}\n")
+    drawn = figure.axes[2].lines[0].get_ydata()  # the third panel of the first row
     assert np.array_equal(drawn, (whole.prediction - whole.measurements)[worst].numpy())
 
 
