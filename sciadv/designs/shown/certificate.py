@@ -42,7 +42,8 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
     designs
         The designs.
     """
-    verify: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(aim.model, "verify", None)
+    model = aim.model.with_properties(aim.names)  # a costly property is verified where it is asked for
+    verify: Callable[[Tensor], Mapping[str, Tensor]] | None = getattr(model, "verify", None)
     if verify is None:
         return Certificate()
     try:

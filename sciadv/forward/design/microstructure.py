@@ -13,11 +13,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from sciadv.errors import InputError, MissingPackageError
+from sciadv.errors import InputError
 from sciadv.files.formats.vtk_image import vtk_image
 from sciadv.forward.base import NonlinearForward, expect_image
 from sciadv.forward.design.quantity import Quantity, Variable, known_names
 from sciadv.nets import SmoothField
+from sciadv.physics.continuum.cells_by_skfem import (
+    cell_compliance_by_skfem,
+    conductivity_by_skfem,
+    stiffness_by_skfem,
+)
 from sciadv.physics.continuum.homogenisation import conductivity_bounds, effective_stiffness
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Shape, as_generator
@@ -148,24 +153,35 @@ class Microstructure(NonlinearForward):
             lower, upper = self.bounds(filled)
             middle = (lower * upper).diagonal(dim1=1, dim2=2).sqrt()
             values |= _by_direction(torch.where(is_known, middle, torch.nan))
-        if any(name.endswith(("modulus", "modulus_xx", "modulus_yy")) for name in self.properties):
+        if self._is_elastic:
             engineering = 1 / torch.linalg.inv(self.stiffness(filled)).diagonal(dim1=1, dim2=2)
             values |= _elastic(torch.where(is_known, engineering, torch.nan))
         return torch.stack([values[name] for name in self.properties], 1)
 
     def stiffness(self, x: Tensor) -> Tensor:
-        """Return the stiffnesses ``(batch, 3, 3)`` of images [Pa], upper bounds of those of the geometry.
+        """Return the stiffnesses ``(batch, 3, 3)`` of images [Pa].
 
         Raises
         ------
         InputError
             The phases have no moduli.
         """
+        modulus = self._modulus(x)
+        largest = float(modulus.detach().max())  # so that single precision has room
+        parts = modulus / largest
+        return largest * effective_stiffness(parts, tolerance=self.tolerance, n_steps=self.n_steps)
+
+    @property
+    def _is_elastic(self) -> bool:
+        """Whether moduli are predicted."""
+        return any(name in self.costly for name in self.properties)
+
+    def _modulus(self, x: Tensor) -> Tensor:
+        """Return Young's moduli of the pixels [Pa]."""
         if self.moduli is None:
             raise InputError("the phases' moduli are not known; give moduli = (first, second) [Pa]")
         first, second = self.moduli
-        parts = 1 + (second / first - 1) * x[:, 0]
-        return first * effective_stiffness(parts, tolerance=self.tolerance, n_steps=self.n_steps)
+        return first + (second - first) * x[:, 0]
 
     def bounds(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return a lower and an upper bound of the conductivity tensors ``(batch, 2, 2)`` of images."""
@@ -197,22 +213,28 @@ class Microstructure(NonlinearForward):
         return torch.zeros(len(x), dtype=torch.long)
 
     def verify(self, x: Tensor) -> dict[str, Tensor]:
-        """Return the conductivities of images by biquadratic elements of the package `scikit-fem`.
+        """Return properties of images by the package `scikit-fem`, moduli where they are predicted.
 
-        Also the geometric mean of the bounds by potentials and by fluxes.
+        The geometric means of bounds from both sides: by potentials and by fluxes, by displacements and by
+        stresses. See `sciadv.physics.continuum.cells_by_skfem`.
 
         Raises
         ------
         MissingPackageError
             It is not installed.
         """
+        x = x.detach().to("cpu", torch.float64)
         quarter = np.array([[0.0, -1.0], [1.0, 0.0]])
         rows = []
-        for k in self._conductivity(x.detach().to("cpu", torch.float64)).numpy():
+        for k in self._conductivity(x).numpy():
             upper = conductivity_by_skfem(k)
             lower = np.linalg.inv(quarter @ conductivity_by_skfem(1 / k) @ quarter.T)
             rows.append(np.sqrt(upper.diagonal() * lower.diagonal()))
-        return _by_direction(torch.from_numpy(np.stack(rows)))
+        found = _by_direction(torch.from_numpy(np.stack(rows)))
+        if self._is_elastic:
+            moduli = [modulus_by_skfem(one) for one in self._modulus(x).numpy()]
+            found |= _elastic(torch.from_numpy(np.stack(moduli)))
+        return found
 
     def as_made(self, x: Tensor, n_parts: int, *, seed: int) -> Tensor | None:
         """Return parts ``(batch * n_parts, 1, height, width)`` of designs as they are made; None unknown.
@@ -287,41 +309,15 @@ def _elastic(moduli: Tensor) -> dict[str, Tensor]:
     }
 
 
-def conductivity_by_skfem(k: Array) -> Array:
-    """Return the upper bound ``(2, 2)`` of a periodic cell's conductivity by biquadratic elements.
+def modulus_by_skfem(modulus: Array) -> Array:
+    """Return both Young's moduli and the shear modulus ``(3,)`` of a periodic cell by `scikit-fem`.
 
     Raises
     ------
     MissingPackageError
-        `scikit-fem` is not installed.
+        It is not installed.
     """
-    try:
-        import skfem
-        from skfem.helpers import dot, grad
-    except ImportError as error:
-        raise MissingPackageError(
-            "microstructures are verified by the package scikit-fem; pip install 'sciadv[design]'"
-        ) from error
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.linalg import splu
-
-    height, width = k.shape
-    mesh = skfem.MeshQuad.init_tensor(np.arange(width + 1.0), np.arange(height + 1.0))
-    basis = skfem.Basis(mesh, skfem.ElementQuad2())
-    column, up = np.floor(mesh.p[:, mesh.t].mean(1)).astype(int)
-    field = basis.with_element(skfem.ElementQuad0()).interpolate(k[height - 1 - up, column])
-    matrix = skfem.BilinearForm(lambda u, v, w: w["k"] * dot(grad(u), grad(v))).assemble(basis, k=field)
-    # what lies on opposite sides is one unknown
-    size = np.array([[width], [height]])
-    place = np.round(2 * basis.doflocs).astype(int) % (2 * size)
-    _, shared = np.unique(place[0] * 2 * height + place[1], return_inverse=True)
-    fold = coo_matrix((np.ones(basis.N), (np.arange(basis.N), shared))).tocsr()
-    folded = (fold.T @ matrix @ fold).tocsc()[1:, 1:]
-    factor = splu(folded)
-    fields = []
-    for even in basis.doflocs:
-        periodic = np.concatenate([[0.0], factor.solve(-(fold.T @ (matrix @ even))[1:])])
-        fields.append(fold @ periodic + even)
-    both = np.stack(fields)
-    effective: Array = both @ (matrix @ both.T) / (height * width)
-    return effective
+    upper = 1 / np.linalg.inv(stiffness_by_skfem(modulus)).diagonal()
+    lower = 1 / cell_compliance_by_skfem(modulus).diagonal()
+    middle: Array = np.sqrt(lower * upper)
+    return middle

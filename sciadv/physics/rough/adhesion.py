@@ -147,8 +147,13 @@ def _step(
     rest = (~is_newton).nonzero().squeeze(1)
     if not len(rest):
         return newton, is_newton
-    plain = solve_contact(half_space, (load + pull)[rest], accuracy, start=here.take(rest))
-    return newton.put(rest, plain), is_newton
+    before_rest = here.take(rest)
+    plain = solve_contact(half_space, (load + pull)[rest], accuracy, start=before_rest)
+    # a step that changes nothing never will, and what kept Newton's back is the accuracy of the energies
+    is_stuck = (plain.gap == before_rest.gap).flatten(1).all(1)
+    is_newton[rest] = is_stuck
+    moving = ~is_stuck
+    return newton.put(rest[moving], plain.take(moving.nonzero().squeeze(1))), is_newton
 
 
 def _energy(half_space: HalfSpace, load: Tensor, gap: Tensor, adhesion: Adhesion) -> Tensor:

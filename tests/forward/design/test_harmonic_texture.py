@@ -243,3 +243,21 @@ def test_textures_are_written_as_tables_and_as_solids(tmp_path, directions):
     closed = np.pad(height, (0, 1), mode="wrap")
     at = closed[row, column] if directions == 2 else closed[column]
     np.testing.assert_allclose(top[:, 2], at, atol=2e-14)
+
+
+#: A texture of a training whose energies, as exact as its contact, kept the last step back for ever [fm].
+STUCK = """
+3903017 -527609 492664 147995 187681 42764 460996 -1122616 -1203552 992956 303965 137559 173578
+-238227 330177 -137685 -179942 -131067 -37093 536370 194462 -186241 -101475 68869 187616 -488555
+487868 -28321 394793 -322461 -52921 45965 44603 -271413 355047 -116982 396730 -183707 -174646 208554
+-3750862 715309 -316707 39562 129697 -48279 682739 1322094 -1927424 -745541 -38547 -383365 311444
+139912 -249368 426438 -313529 53073 -643599 115680 -53259 271586 -96474 -193808 362858 -343140
+-181122 -17081 348596 165297 -213502 -2822 199242 -232382 -77163 24933 -26706 351787 -226942 -107103
+"""
+
+
+def test_a_contact_comes_to_rest_where_its_energies_are_only_as_exact_as_asked_for():
+    settings = {"work_of_adhesion": 0.02, "points": 32, "properties": ("friction_coefficient",)}
+    loose, exact = (texture(4, tolerance=tolerance, **settings) for tolerance in (1e-5, 1e-9))
+    x = 1e-15 * torch.tensor([[float(number) for number in STUCK.split()]], dtype=torch.float64)
+    torch.testing.assert_close(loose(x), exact(x), rtol=1e-4, atol=0)

@@ -1,9 +1,12 @@
+import sys
+from importlib.util import find_spec
+
 import pytest
 import torch
 
 import sciadv
 from sciadv.catalogue import untrained_prior
-from sciadv.errors import UnknownNameError
+from sciadv.errors import MissingPackageError, UnknownNameError
 from sciadv.forward import Microstructure
 from sciadv.likelihood import Tolerance
 from sciadv.problem import Problem
@@ -32,6 +35,18 @@ def test_layers_have_the_moduli_of_the_closed_form():
     assert mean == pytest.approx((along + across) / 2)
 
 
+def test_moduli_are_those_of_scikit_fem_and_are_verified_where_they_are_predicted():
+    pytest.importorskip("skfem")
+    cells = Microstructure((1, 32, 32), conductivities=(1.0, 3.0), moduli=(95.6e9, 5e9), n_waves=2)
+    x = (untrained_prior(cells)(untrained_prior(cells).sample_latent(2, seed=1)) > 0.5).double()
+    asked = cells.with_properties(ELASTIC).to("cpu", torch.float64)
+    found = asked.verify(x)
+    assert set(found) == {"conductivity", "conductivity_xx", "conductivity_yy", *ELASTIC}
+    verified = torch.stack([found[name] for name in ELASTIC], 1)
+    torch.testing.assert_close(asked(x), verified, rtol=0.01, atol=0)
+    assert set(cells.verify(x)) == {"conductivity", "conductivity_xx", "conductivity_yy"}
+
+
 def test_moduli_are_not_known_without_those_of_the_phases():
     with pytest.raises(UnknownNameError, match="volume_fraction"):
         Microstructure((1, 8, 8), conductivities=(1.0, 3.0), properties=("youngs_modulus",))
@@ -47,3 +62,13 @@ def test_cells_are_designed_for_a_modulus_by_few_evaluations():
     assert found.n_good == 3
     assert found.facts["n_distinct"] == 3
     assert found.facts["n_evaluated"] < cells.n_library
+    if find_spec("skfem"):
+        off = found.facts["certificate"]["largest_relative_deviations"]
+        assert off["youngs_modulus"] < 0.05  # cells of eight pixels
+
+
+def test_without_scikit_fem_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skfem", None)
+    cells = model(properties=ELASTIC, dtype=torch.float64)
+    with pytest.raises(MissingPackageError, match=r"pip install 'sciadv\[design\]'"):
+        cells.verify(torch.zeros(1, 1, 8, 8))

@@ -7,7 +7,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
 from sciadv.errors import InputError, SolveError
-from sciadv.forward.design.microstructure import conductivity_by_skfem
+from sciadv.physics.continuum.cells_by_skfem import (
+    cell_compliance_by_skfem,
+    conductivity_by_skfem,
+    stiffness_by_skfem,
+)
 from sciadv.physics.continuum.elasticity import element_stiffness
 from sciadv.physics.continuum.homogenisation import (
     conductivity_bounds,
@@ -73,7 +77,37 @@ def test_stiffness_is_that_of_an_assembled_matrix():
     pairs = [(right, zero), (zero, up), (up / 2, right / 2)]
     even = np.array([np.stack(pair, 1).ravel() for pair in pairs])
     expected = by_sparse_matrix(modulus[0].numpy(), element_stiffness(0.3), even)
-    np.testing.assert_allclose(effective_stiffness(modulus)[0].numpy(), expected, rtol=1e-8, atol=1e-9)
+    found = effective_stiffness(modulus, hourglass=1.0)[0].numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
+
+
+def test_stiffness_is_between_the_bounds_of_scikit_fem_where_bilinear_elements_are_above():
+    pytest.importorskip("skfem")
+    modulus = blobs(1, 32, contrast=20.0, wavelength=8)
+    upper = stiffness_by_skfem(modulus[0].numpy())
+    lower = np.linalg.inv(cell_compliance_by_skfem(modulus[0].numpy()))
+    assert np.linalg.eigvalsh(upper - lower).min() > 0
+    middle = np.sqrt(upper.diagonal() * lower.diagonal())
+    assert (upper.diagonal() / lower.diagonal()).max() < 1.04
+    found = effective_stiffness(modulus)[0].diagonal().numpy()
+    bilinear = effective_stiffness(modulus, hourglass=1.0)[0].diagonal().numpy()
+    np.testing.assert_allclose(found, middle, rtol=0.01)
+    assert (bilinear / upper.diagonal()).min() > 1.005
+
+
+def test_scikit_fem_has_the_stiffness_of_an_even_cell_and_of_layers():
+    pytest.importorskip("skfem")
+    hooke = np.array([[1, 0.3, 0], [0.3, 1, 0], [0, 0, 0.35]]) / 0.91
+    even = np.full((3, 5), 2.0)
+    np.testing.assert_allclose(stiffness_by_skfem(even), 2 * hooke, atol=1e-10)
+    np.testing.assert_allclose(cell_compliance_by_skfem(even), np.linalg.inv(2 * hooke), atol=1e-10)
+    layers = np.repeat([[1.0], [1.0], [4.0]], 4, 1)
+    for found in (stiffness_by_skfem(layers), np.linalg.inv(cell_compliance_by_skfem(layers))):
+        # across: 1 / <1 / C22>; shear in series; along: <E> and what the strain across carries
+        across = 3 / (1 + 1 + 1 / 4) / 0.91
+        along = 2.0 + 0.3**2 * across
+        expected = [[along, 0.3 * across, 0], [0.3 * across, across, 0], [0, 0, 0.35 * across]]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_conductivity_is_within_one_percent_of_scikit_fem_with_quadratic_elements_on_half_the_pixels():
