@@ -147,7 +147,7 @@ class Findings(Rows):
             ),
             (
                 self.has_other_unit,
-                f"The data are about {unit:.3g} times what the operator predicts: check units and scale.",
+                f"The data are about {unit:.4g} times what the operator predicts: check units and scale.",
             ),
             (
                 self.is_loud,
@@ -317,12 +317,12 @@ class Diagnosis(Rows):
     def _fit(self, row: int) -> list[str]:
         """Say how well one measurement is explained."""
         p = float(self.p_value[row])
-        sentences = [f"Misfit {float(self.misfit[row]):.3g} {self.unit}."]
+        sentences = [f"Misfit {float(self.misfit[row]):.4g} {self.unit}."]
         if math.isfinite(p):
-            sentences = [f"Chi-square per datum {float(self.chi_square[row]):.3g} (p = {p:.2g})."]
+            sentences = [f"Chi-square per datum {float(self.chi_square[row]):.4g} (p = {p:.2g})."]
         if self.is_explained is None:
             estimate = (
-                "" if self.noise_level is None else f"; by the evidence {float(self.noise_level[row]):.3g}"
+                "" if self.noise_level is None else f"; by the evidence {float(self.noise_level[row]):.4g}"
             )
             return [*sentences, f"The noise level is unknown{estimate}."]
         if self.findings is not None and bool(self.findings.any[row]):

@@ -247,7 +247,7 @@ def _progress(problem: Problem) -> Iterator[Monitor]:
                 completed=progress.iteration,
                 total=progress.n_iterations,
                 alive=f"{progress.n_alive}/{progress.n_rows}",
-                misfit=f"{progress.best_misfit:.3g} {problem.likelihood.unit}",
+                misfit=f"{progress.best_misfit:.4g} {problem.likelihood.unit}",
             )
 
         yield monitor
@@ -285,7 +285,7 @@ def _say_solution(solution: Solution, out: Path) -> None:
     from sciadv.report.solution_page import RESULTS
 
     say(f"{len(solution.status)} measurements by {solution.method} in {solution.seconds:.1f} s")
-    say(f"median misfit {float(solution.misfit.median()):.3g} {solution.unit}")
+    say(f"median misfit {solution.median_misfit:.4g} {solution.unit}")
     for status in dict.fromkeys(solution.status):
         count, example = solution.status.count(status), solution.messages[solution.status.index(status)]
         say(f"  {count:>5}  {example}" + ("" if count == 1 else "  (the first of them)"))

@@ -177,5 +177,5 @@ def comparison_rows(
     found: list[list[object]] = []
     for label, answer in methods.items():
         error = [] if truth is None else [float(root_mean_square(answer.x, truth).mean())]
-        found.append([label, float(answer.misfit.median()), *error, answer.seconds])
+        found.append([label, answer.median_misfit, *error, answer.seconds])
     return found

@@ -118,7 +118,7 @@ def plot_misfit(problem: Problem, solution: Solution, *, ax: Axes | None = None)
     if problem.likelihood.has_noise_level:
         level = noise_threshold(problem)
         axis.axvline(level, color=ORANGE, linestyle="--")
-        axis.set_title(f"dashed: the noise level, explained below {level:.3g}", fontsize=9)
+        axis.set_title(f"dashed: the noise level, explained below {level:.4g}", fontsize=9)
     axis.set_xlabel(f"misfit [{solution.unit}]")
     axis.set_ylabel("measurements")
     open_frame(axis)

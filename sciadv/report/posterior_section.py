@@ -57,7 +57,7 @@ def posterior_words(
     worst = float(posterior.r_hat.max())
     verdict = "the chains agree" if worst < converged else "the chains do not agree, take more draws"
     return (
-        f"{draws} from {posterior.n_chains} chains. The largest R-hat is {worst:.3g} (1 is best): {verdict}."
+        f"{draws} from {posterior.n_chains} chains. The largest R-hat is {worst:.4g} (1 is best): {verdict}."
     )
 
 
@@ -112,7 +112,7 @@ def plot_chains(
         step = max(1, draws.shape[1] // most_points)
         for chain, colour in zip(draws, colours, strict=True):
             trace.plot(np.arange(draws.shape[1])[::step], chain[::step], color=colour, linewidth=0.7)
-        trace.set_title(f"measurement {row}, latent {latent}: R-hat {value:.3g}", fontsize=9)
+        trace.set_title(f"measurement {row}, latent {latent}: R-hat {value:.4g}", fontsize=9)
         _draw_ranks(ranks, draws, colours, n_bins=n_bins)
     for axis, words in zip(grid[-1], ("draw of the chain", "rank among all draws"), strict=True):
         axis.set_xlabel(words, fontsize=9)

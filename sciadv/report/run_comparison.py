@@ -216,7 +216,7 @@ def _verdicts(
         lower = int((change < -least).sum())
         higher = int((change > least).sum())
         counts = f"by over {margin:.0%} for {lower} of {len(misfit)} measurements, a higher one for {higher}"
-        medians = f"medians {np.median(misfit):.3g} and {np.median(misfits[0]):.3g}"
+        medians = f"medians {np.median(misfit):.4g} and {np.median(misfits[0]):.4g}"
         lines.append(f"{run.name} has a lower misfit than {first.name} {counts}; {medians}.")
     return lines
 

@@ -204,7 +204,7 @@ def _cards(solution: Solution) -> list[tuple[str, object]]:
     cards: list[tuple[str, object]] = [
         ("measurements", n),
         ("not explained, or flagged", f"{n_look} of {n}"),
-        (f"misfit [{solution.unit}], median", float(solution.misfit.median())),
+        (f"misfit [{solution.unit}], median", solution.median_misfit),
         (f"misfit [{solution.unit}], largest", float(solution.misfit.max())),
     ]
     if solution.agreement is not None:
@@ -218,7 +218,7 @@ def _worst_words(
 ) -> str:
     """Say what the figure of the worst measurements shows."""
     shown = [
-        f"number {i} (misfit {float(solution.misfit[i]):.3g} {solution.unit}, {SHORT[solution.status[i]]})"
+        f"number {i} (misfit {float(solution.misfit[i]):.4g} {solution.unit}, {SHORT[solution.status[i]]})"
         for i in worst_first(solution)[:n]
     ]
     return f"Measurements, reconstructions, predictions and residuals, a column each: {', '.join(shown)}"
@@ -233,11 +233,11 @@ def _table_words(solution: Solution) -> str:
 
 
 def _numbers(solution: Solution) -> list[tuple[str, str]]:
-    misfit = solution.misfit.float()
-    low, middle, high = (float(misfit.quantile(q)) for q in (0.05, 0.5, 0.95))
+    misfit = solution.misfit.double()
+    low, high = (float(misfit.quantile(q)) for q in (0.05, 0.95))
     rows = [
         (f"misfit [{solution.unit}], mean", f"{float(misfit.mean()):.4g}"),
-        ("misfit, median", f"{middle:.4g}"),
+        ("misfit, median", f"{solution.median_misfit:.4g}"),
         ("misfit, 5 % and 95 % quantiles", f"{low:.4g}, {high:.4g}"),
         ("time [s]", f"{solution.seconds:.2f}"),
         ("time per measurement [s]", f"{solution.seconds / len(solution.status):.4g}"),
@@ -284,7 +284,7 @@ def _posterior(
     chains = None
     if posterior.n_chains > 1:
         places = worst_mixed(posterior)
-        seen = [f"measurement {row}, latent {k}: R-hat {value:.3g}" for row, k, value in places]
+        seen = [f"measurement {row}, latent {k}: R-hat {value:.4g}" for row, k, value in places]
         words = f"Traces and ranks of {posterior.n_chains} chains where they agree least: {'; '.join(seen)}"
         caption = "Traces and ranks where the chains agree least, one latent a measurement."
         chains = picture(plot_chains(posterior, places), words, caption=caption)
@@ -301,11 +301,11 @@ def _pictures(
 ) -> list[Picture]:
     """Draw the misfits and the restarts that agree."""
     misfit = solution.misfit
-    most = f"from {float(misfit.min()):.3g} to {float(misfit.max()):.3g} {solution.unit}"
+    most = f"from {float(misfit.min()):.4g} to {float(misfit.max()):.4g} {solution.unit}"
     drawn = [
         picture(
             _figure_of(plot_misfit(problem, solution)),
-            f"Histogram of {len(misfit)} misfits, {most}, median {float(misfit.median()):.3g}",
+            f"Histogram of {len(misfit)} misfits, {most}, median {solution.median_misfit:.4g}",
             caption="Misfits of all measurements.",
         )
     ]

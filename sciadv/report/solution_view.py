@@ -133,7 +133,7 @@ def _words(
     lines = [solution.messages[row]]
     if solution.diagnosis is not None:
         lines.append(solution.diagnosis.words[row])
-    beside = [f"{name} {value:.3g}" for name, value in columns.items()]
+    beside = [f"{name} {value:.4g}" for name, value in columns.items()]
     return [*lines, *([f"Beside it: {', '.join(beside)}."] if beside else [])]
 
 

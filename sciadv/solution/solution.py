@@ -220,10 +220,10 @@ class Solution(SolutionRows):
 
         facts = [
             ("measurements", f"{len(self)}: {status_counts(self)}"),
-            ("misfit, median", f"{float(self.misfit.median()):.3g} {self.unit}" if len(self) else None),
+            ("misfit, median", f"{self.median_misfit:.4g} {self.unit}" if len(self) else None),
             ("answers x", f"{tuple(self.x.shape)}, {str(self.x.dtype).removeprefix('torch.')}"),
             ("posterior", None if self.posterior is None else repr(self.posterior)),
-            ("time", f"{self.seconds:.3g} s"),
+            ("time", f"{self.seconds:.4g} s"),
         ]
         raised = [] if self.diagnosis is None else [("diagnosis", words) for words in self.diagnosis.counts()]
         picture = thumbnails(self.x)

@@ -222,7 +222,7 @@ def _titles(solution: SolutionRows, n: int) -> list[str]:
     """Say above each column how well, and how the search ended."""
     unit = short_unit(solution.unit)
     ended = zip(solution.status[:n], solution.misfit[:n].tolist(), strict=True)
-    return [f"misfit {misfit:.3g} {unit}\n{SHORT[status]}" for status, misfit in ended]
+    return [f"misfit {misfit:.4g} {unit}\n{SHORT[status]}" for status, misfit in ended]
 
 
 def _heading(solution: SolutionRows, name: str) -> str:

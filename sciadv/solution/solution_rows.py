@@ -111,12 +111,16 @@ class SolutionRows(Rows):
         bare = replace(self, posterior=None, diagnosis=None).put(index, other)
         return replace(bare, status=status, posterior=self.posterior)
 
+    @property
+    def median_misfit(self) -> float:
+        """The median misfit; the mean of the middle two where the number of measurements is even."""
+        return float(self.misfit.double().quantile(0.5))
+
     def summary(self) -> dict[str, object]:
         """Return what a report states, as plain values."""
         counts = Counter(status.name.lower() for status in self.status)
-        quantiles = torch.quantile(
-            self.misfit.float(), torch.tensor([0.05, 0.5, 0.95], device=self.misfit.device)
-        )
+        misfit = self.misfit.double()
+        quantiles = misfit.quantile(misfit.new_tensor([0.05, 0.5, 0.95]))
         return {
             "method": self.method,
             "n_measurements": len(self.status),
@@ -128,7 +132,11 @@ class SolutionRows(Rows):
             "restart_agreement_mean": None if self.agreement is None else float(self.agreement.mean()),
             "seconds": self.seconds,
             "settings": in_words(self.settings),
-            **({} if self.noise_level is None else {"noise_level_median": float(self.noise_level.median())}),
+            **(
+                {}
+                if self.noise_level is None
+                else {"noise_level_median": float(self.noise_level.quantile(0.5))}
+            ),
             **({} if self.posterior is None else {"posterior": self.posterior.summary()}),
             **({} if self.diagnosis is None else {"diagnosis": self.diagnosis.summary()}),
         }
@@ -152,7 +160,7 @@ class SolutionRows(Rows):
     def __repr__(self) -> str:
         """Show the method, how many measurements ended how, the misfit and the time."""
         counts = ", ".join(f"{n} {s}" for s, n in Counter(s.name.lower() for s in self.status).items())
-        median = f"misfit {float(self.misfit.median()):.3g} {self.unit} (median)"
+        median = f"misfit {self.median_misfit:.4g} {self.unit} (median)"
         return f"{type(self).__name__}({self.method}: {counts}; {median}, {self.seconds:.1f} s)"
 
 

@@ -8,18 +8,18 @@ from enum import Enum
 class Status(Enum):
     """Why the search for one measurement stopped; the value is the sentence for the user."""
 
-    EXPLAINED = "misfit {misfit:.3g} {unit}: explained to the noise level"
+    EXPLAINED = "misfit {misfit:.4g} {unit}: explained to the noise level"
     CONVERGED = (
-        "misfit {misfit:.3g} {unit}: the search converged, the data are not explained to the noise level; "
+        "misfit {misfit:.4g} {unit}: the search converged, the data are not explained to the noise level; "
         "try more restarts or a prior that reaches further"
     )
     CONVERGED_UNKNOWN_NOISE = (
-        "residual {misfit:.3g} {unit} RMS: the search converged; the noise level is unknown"
+        "residual {misfit:.4g} {unit} RMS: the search converged; the noise level is unknown"
     )
-    MAX_ITERATIONS = "misfit still {misfit:.3g} {unit} at the last iteration; try more iterations or restarts"
-    INTERRUPTED = "interrupted at misfit {misfit:.3g} {unit}: the best so far"
-    INFEASIBLE = "misfit {misfit:.3g} {unit}, but no candidate was found that keeps every constraint"
-    DIRECT = "misfit {misfit:.3g} {unit}: computed in closed form, nothing was searched"
+    MAX_ITERATIONS = "misfit still {misfit:.4g} {unit} at the last iteration; try more iterations or restarts"
+    INTERRUPTED = "interrupted at misfit {misfit:.4g} {unit}: the best so far"
+    INFEASIBLE = "misfit {misfit:.4g} {unit}, but no candidate was found that keeps every constraint"
+    DIRECT = "misfit {misfit:.4g} {unit}: computed in closed form, nothing was searched"
     NOT_FINITE = "the search met NaN or Inf and stopped; look at the measurements' scale and the operator"
 
     def sentence(self, misfit: float, unit: str) -> str:

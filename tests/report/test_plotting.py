@@ -65,7 +65,7 @@ def test_columns_say_misfit_and_status(problem):
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert len(titles) == 3
     worst = int(solution.misfit.argmax())
-    assert titles[0].startswith(f"number {worst}\nmisfit {float(solution.misfit[worst]):.3g} ")
+    assert titles[0].startswith(f"number {worst}\nmisfit {float(solution.misfit[worst]):.4g} ")
     assert titles[0].endswith("explained")
     assert status_counts(solution) in figure.get_suptitle()
 

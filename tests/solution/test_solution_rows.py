@@ -75,3 +75,11 @@ def test_a_number_out_of_range_is_an_index_error():
 def test_a_loop_goes_through_the_measurements():
     whole = full_solution()
     assert torch.equal(torch.cat([one.x for one in whole]), whole.x)
+
+
+def test_the_median_misfit_is_the_same_in_words_and_in_the_summary():
+    ours = solution([0.5, 1.0, 1.5, 4.0], Status.EXPLAINED)
+    assert ours.median_misfit == 1.25
+    assert ours.summary()["misfit_quantiles_5_50_95"][1] == 1.25
+    assert "misfit 1.25 sigma" in repr(ours)
+    assert "1.25 sigma" in ours._repr_html_()

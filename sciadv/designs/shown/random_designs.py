@@ -54,7 +54,7 @@ class RandomDesigns:
             return f"baseline: of {self.n} random designs {self.n_hit} keep the limits, with {best} at best"
         said = f"baseline: {self.n_hit} of {self.n} random designs do it without a search"
         if not self.n_hit:
-            return f"{said}; the nearest is {self.nearest:.3g} tolerances off"
+            return f"{said}; the nearest is {self.nearest:.4g} tolerances off"
         return f"{said}, so that none was needed" if self.n_hit >= n_good else said
 
     def row(self) -> Row:

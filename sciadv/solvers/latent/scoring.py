@@ -136,6 +136,6 @@ def direct_solution(
         The solver's settings.
     """
     solution = score(problem, x, ended=Status.DIRECT)
-    median, seconds = float(solution.misfit.median()), run.clock.seconds
+    median, seconds = solution.median_misfit, run.clock.seconds
     run.attempt(lambda: run(Progress(1, 1, 0, len(solution.x), median, seconds)))
     return replace(solution, method=method, settings=settings, seconds=seconds)

@@ -103,7 +103,7 @@ def test_nothing_is_called_explained_where_the_noise_level_is_unknown() -> None:
     assert solution.noise_level is not None
     estimate = float(solution.noise_level[0])
     assert solution.diagnosis.words[0].endswith(
-        f"The noise level is unknown; by the evidence {estimate:.3g}."
+        f"The noise level is unknown; by the evidence {estimate:.4g}."
     )
 
 
