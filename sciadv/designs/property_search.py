@@ -254,10 +254,13 @@ class PropertySearch:
         n_missing = n
         for attempt in range(self.n_attempts):
             z = aim.search.prior.sample_latent(n_missing, seed=seed + 1000 * attempt)
-            short = shortest_way(aim, aim.search, z, n_steps=self.n_iterations)
-            if short is None:
-                return None
-            pool = Pool.of(aim, z, is_random=True).and_more(Pool.of(aim, short))
+            pool = Pool.of(aim, z, is_random=True)
+            z = z[aim.distance(pool.designs) > 0]
+            if len(z):
+                short = shortest_way(aim, aim.search, z, n_steps=self.n_iterations)
+                if short is None:
+                    return None
+                pool = pool.and_more(Pool.of(aim, short))
             found = pool if found is None else found.and_more(pool)
             n_missing = n - int((aim.distance(found.designs) == 0).sum())
             if n_missing in (0, n):

@@ -167,7 +167,7 @@ class Microstructure(NonlinearForward):
             The phases have no moduli.
         """
         modulus = self._modulus(x)
-        largest = float(modulus.detach().max())  # so that single precision has room
+        largest = max(self.moduli or (1.0,))  # so that single precision has room
         parts = modulus / largest
         return largest * effective_stiffness(parts, tolerance=self.tolerance, n_steps=self.n_steps)
 

@@ -67,6 +67,18 @@ def test_cells_are_designed_for_a_modulus_by_few_evaluations():
         assert off["youngs_modulus"] < 0.05  # cells of eight pixels
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_draws_that_do_by_themselves_what_is_asked_count_once(share):
+    cells = model(n_waves=3)
+    known = torch.full((1, 1), 2.0)
+    problem = Problem(untrained_prior(cells), cells, Tolerance(0.01, is_relative=True), known, 0.0, "cells")
+    drawn = problem.prior(problem.prior.sample_latent(64, seed=9))
+    values = cells.with_properties(["youngs_modulus"])(drawn)
+    low = float(values.quantile(1 - share)) - 1e-3
+    found = sciadv.design(problem, {"youngs_modulus": (low, float(values.max()) + 5.0)}, 8)
+    assert found.n_good == found.facts["n_distinct"] == 8
+
+
 def test_without_scikit_fem_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "skfem", None)
     cells = model(properties=ELASTIC, dtype=torch.float64)
