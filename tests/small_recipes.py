@@ -172,10 +172,10 @@ title = "Circuits with an asked period"
 prior = "gene-circuits"
 measured = 2
 [schedule]
-steps = 6
-first = 40
+steps = 4
+first = 20
 draws = 4
-mutants = 6
+mutants = 4
 n_near = 2
 n_scored = 3
 niches = 2

@@ -184,6 +184,7 @@ def _say_begin(recipe: Recipe, folder: Path, target: str, *, is_own: bool) -> No
             if key in recipe.images.facts:
                 say(f"  {key.replace('_', ' ')}: {recipe.images.facts[key]}")
         say(f"  {estimate(recipe, device=target)}")
+        say("  then it is measured on held-out images beside simple methods, which takes minutes as well")
 
 
 def _train(recipe: Recipe, folder: Path, *, resume: bool, device: str, every: int) -> GameReport:
