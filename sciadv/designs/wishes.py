@@ -18,6 +18,7 @@ Direction = Literal["minimise", "maximise"]
 YIELD = "yield"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\s*\.\.\s*({_NUMBER})\s*(.*)")
+_SPREAD = re.compile(rf"({_NUMBER})\s*(?:±|\+/?-)\s*({_NUMBER})\s*(.*)")
 _VALUE = re.compile(rf"({_NUMBER})\s*(.*)")
 
 
@@ -114,8 +115,8 @@ def read_wishes(
         What predicts the properties.
     target
         What is asked for, by property: a number in its SI unit; a text with a unit such as "20 MPa",
-        "<= 20 MPa", ">= 0.1", "0.05..0.08", "minimise" or "maximise"; a pair ``(low, high)``; `at_least` or
-        `at_most`. ``yield`` is the share of parts as made that do all else.
+        "<= 20 MPa", ">= 0.1", "0.05..0.08", "20 +- 1 MPa" (from 19 to 21), "minimise" or "maximise"; a pair
+        ``(low, high)``; `at_least` or `at_most`. ``yield`` is the share of parts as made that do all else.
     tolerance
         Part of a single value by which a hit may be off; of the property's usual size where that is 0.
     name
@@ -191,8 +192,12 @@ def _from_text(text: str) -> object:
     for sign, side in ((">=", "low"), ("<=", "high"), (">", "low"), ("<", "high")):
         if text.startswith(sign):
             return Limits(**{side: text.removeprefix(sign).strip()})
-    found = _RANGE.fullmatch(text)
-    return text if found is None else Limits(f"{found[1]} {found[3]}", f"{found[2]} {found[3]}")
+    if found := _RANGE.fullmatch(text):
+        return Limits(f"{found[1]} {found[3]}", f"{found[2]} {found[3]}")
+    if found := _SPREAD.fullmatch(text):
+        middle, spread = float(found[1]), float(found[2])
+        return Limits(f"{middle - spread!r} {found[3]}", f"{middle + spread!r} {found[3]}")
+    return text
 
 
 def _range(quantity: Quantity, limits: Limits, tolerance: float) -> Wish:
@@ -245,6 +250,8 @@ def _converted(number: float, unit: str, quantity: Quantity) -> float:
     """Return a number of a unit in the SI unit of a quantity."""
     import pint
 
+    if re.match(r"[-+±]|\d(?!\s*/)", unit):  # which pint would take for a factor of 1
+        raise InputError(f"the target {quantity.name} has a unit that is not known: {unit!r}")
     wanted = quantity.unit or "dimensionless"
     try:
         converted = pint.Quantity(number, unit).to(wanted)

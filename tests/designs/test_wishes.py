@@ -41,6 +41,9 @@ def test_one_pressure_is_read_alike_in_every_form(value):
         (5e7, 1e8),
         [5e7, 1e8],
         np.array([5e7, 1e8]).tolist(),
+        "75 ± 25 MPa",
+        "75+-25 MPa",
+        "7.5e7 +/- 2.5e7",
     ],
 )
 def test_a_range_has_its_own_ends_and_no_tolerance(value):
@@ -79,6 +82,10 @@ def test_directions_have_no_limit():
         ("20 kg", "is another kind of quantity"),
         ("20 MPz", "a unit that is not known"),
         ("20 Pa)(", "a unit that is not known"),
+        ("20 1 MPa", "a unit that is not known: '1 MPa'"),
+        ("20 + 1 MPa", r"a unit that is not known: '\+ 1 MPa'"),
+        ("20 MPa ± 5 %", "a unit that is not known"),
+        ("20 +- -1 MPa", "must grow"),
         ("5..2 MPa", "must grow"),
         ((1e8, 1e8), "for one value, give a number"),
         ((1e8,), "must be a number, a text or a range"),
