@@ -104,3 +104,21 @@ def test_the_default_folder_is_named_after_the_problem(tmp_path, monkeypatch):
     names = {"blur": "blur-answer", "./mine": "mine-answer", "mine/problem.toml": "mine-answer"}
     names |= {"a/other.toml": "other-answer", ".": f"{tmp_path.name}-answer"}
     assert {given: str(default_folder(given, "answer")) for given in names} == names
+
+
+@pytest.mark.parametrize(
+    "ends", [("max_slope>=0.04", "max_slope<=0.06"), ("max_slope<0.06", "max_slope > 0.04")]
+)
+def test_both_ends_of_a_range_may_be_given_apart(tmp_path, ends):
+    options = [word for end in ends for word in ("--target", end)]
+    result = run(
+        "design", "nanotexture-friction", *options, "-n", 2, "-o", tmp_path / "out", "--device", "cpu"
+    )
+    assert "2 of 2 designs have max_slope from 0.04 to 0.06 and keep" in result.output
+
+
+def test_a_target_that_is_given_twice_is_refused(tmp_path):
+    options = ("--target", "max_slope=0.04", "--target", "max_slope=0.05")
+    result = run("design", "nanotexture-friction", *options, "-o", tmp_path / "out")
+    assert result.exit_code != 0
+    assert "given twice, as 0.04 and as 0.05" in " ".join(result.output.split())

@@ -43,7 +43,7 @@ def design(
     """Design candidates for a target; write designs.csv, summary.json, figure.png and report.html."""
     out = default_folder(problem, "designs") if out is None else out
     check_output_folder(out)
-    wanted = dict(_parse_target(text) for text in target or [])
+    wanted = _parse_targets(target or [])
 
     import sciadv
     from sciadv.candidate_set import RESULTS
@@ -62,6 +62,24 @@ def design(
     if interruption.came_late or came_late:
         say_error(f"interrupted after the search had ended; all results are in {out}")
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _parse_targets(texts: list[str]) -> dict[str, object]:
+    """Read all targets; a least and a largest value of one property are a range."""
+    wanted: dict[str, object] = {}
+    for name, value in map(_parse_target, texts):
+        if name not in wanted:
+            wanted[name] = value
+            continue
+        before = str(wanted[name])
+        low, high = sorted([before, value], reverse=True)  # > comes after <
+        if not (low.startswith(">") and high.startswith("<")):
+            raise InputError(
+                f"the target {name} was given twice, as {before} and as {value}: give one value, or both "
+                f"ends of a range, as in {name}=1..2"
+            )
+        wanted[name] = (low.lstrip(">="), high.lstrip("<="))
+    return wanted
 
 
 def _parse_target(text: str) -> tuple[str, str]:

@@ -281,6 +281,8 @@ def _check_possible(wish: Wish, quantity: Quantity) -> None:
         is_possible = low < wish.goal <= high
     if not is_possible:
         span = [f"above {low:g}"] * math.isfinite(low) + [f"at most {high:g}"] * math.isfinite(high)
+        if high - low < 1e-6 * abs(high):
+            span = [f"always {high:g}"]
         raise InputError(
             f"the target {wish} is not possible: {wish.name} is {' and '.join(span)} {quantity.unit}".rstrip()
         )

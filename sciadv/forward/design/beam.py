@@ -81,10 +81,11 @@ class Beam(NonlinearForward):
     kind = "beam"
 
     #: What can be predicted.
-    PROPERTIES = (
+    PROPERTIES: tuple[Quantity, ...] = (
         Quantity("compliance", "", low=0.0),
         Quantity("volume_fraction", "", low=0.0, high=1.0),
     )
+    costly = ("compliance",)
     LEAP = "none: properties of a beam change smoothly"
     n_library = 64
     #: Images come from a generator.
@@ -116,6 +117,9 @@ class Beam(NonlinearForward):
             raise InputError(f"support must be one of {SUPPORTS}, but it is {support!r}")
         if volume is not None and not 0 < volume < 1:
             raise InputError(f"volume must be between 0 and 1, but it is {volume}")
+        if volume is not None:  # which every image has, up to rounding
+            fixed = Quantity("volume_fraction", "", low=volume - 1e-9, high=volume + 1e-9)
+            self.PROPERTIES = (self.PROPERTIES[0], fixed)
         self.properties = known_names("beam", self.PROPERTIES, properties)
         self.support = support
         self.volume = volume

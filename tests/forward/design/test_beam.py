@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from sciadv.designs.wishes import read_wishes
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import Beam
 from sciadv.forward.design.quantity import PropertyModel
@@ -93,3 +94,13 @@ def test_beams_are_written_as_densities_and_as_solids_of_their_volume():
         filled = density > np.sort(density, axis=None)[-29]
         up = floats[(floats[:, 2] > 0.9)][:, 3:].reshape(-1, 3, 3).mean(1)
         assert set(zip(*np.nonzero(filled), strict=True)) == {(7 - int(y), int(x)) for x, y, _ in up}
+
+
+def test_a_target_beside_the_volume_of_every_beam_is_refused():
+    A = Beam((1, 8, 10), volume=0.35, radius=2.0)
+    size = {"tolerance": 0.01, "name": "beams", "size": None}
+    with pytest.raises(InputError, match=r"not possible: volume_fraction is always 0\.35$"):
+        read_wishes(A, {"volume_fraction": 0.3}, **size)
+    assert read_wishes(A, {"volume_fraction": 0.35}, **size)[0].value == 0.35
+    assert read_wishes(A, {"volume_fraction": "<= 0.4"}, **size)[0].high == 0.4
+    assert read_wishes(Beam((1, 8, 10)), {"volume_fraction": 0.3}, **size)[0].value == 0.3
