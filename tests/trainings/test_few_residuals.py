@@ -57,3 +57,15 @@ def test_a_start_alone_ends_where_it_ends_in_a_batch_and_nan_stays():
     broken = starts(2)
     broken[0] = torch.nan
     assert bool(meet_residuals(sphere, broken, n_steps=3).place[0].isnan().all())
+
+
+def test_starts_without_a_slope_or_with_the_same_twice_keep_none_of_the_others_back():
+    def residuals(x, rows):
+        first = x.sum(1) - 1
+        slope = torch.ones(len(x), 2, 3)
+        is_flat = (rows == 1).float()[:, None, None]
+        return torch.stack([first, first], 1), slope * (1 - is_flat)
+
+    met = meet_residuals(residuals, torch.zeros(2, 3), enough=1e-3, damping=1e-9)
+    assert float(met.residual[0].abs().max()) <= 1e-3
+    assert met.place[1].tolist() == [0, 0, 0]

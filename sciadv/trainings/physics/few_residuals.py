@@ -139,6 +139,7 @@ def _step(here: _State, bounds: tuple[float, float]) -> Tensor:
     gram = slope @ slope.mT
     size = gram.diagonal(dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(gram.dtype).tiny)
     ridge = (here.damping * size)[:, None, None] * torch.eye(gram.shape[1]).to(gram)
-    multiplier = torch.linalg.solve(gram + ridge, here.residual[:, :, None])
-    step: Tensor = (slope.mT @ multiplier)[:, :, 0]
-    return step
+    # without a slope, or with the same one twice, a start stays where it is and damps more
+    multiplier, _ = torch.linalg.solve_ex(gram + ridge, here.residual[:, :, None])
+    step = (slope.mT @ multiplier)[:, :, 0]
+    return torch.where(step.isfinite(), step, 0.0)
