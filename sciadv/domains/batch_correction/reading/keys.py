@@ -143,7 +143,8 @@ def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
     """
     is_column = isinstance(values, Iterable) and not isinstance(values, str | bytes) and not is_frame(values)
     if not is_column or getattr(values, "ndim", 1) != 1:
-        raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}")
+        advice = f"; of a column give the values, obs[{values!r}]" if isinstance(values, str) else ""
+        raise InputError(f"{what} must be one name for each cell, but they are {shown(values)}{advice}")
     given = values if isinstance(values, Sized) else islice(values, n_cells + 1)  # it may have no end
     found = np.array([_name(value) for value in given], dtype=np.str_)
     if len(found) != n_cells:
