@@ -44,7 +44,11 @@ def image_problem() -> Problem:
     ("problem", "settings", "words"),
     [
         (NAME, {"batch": 5}, "batches must be one name for each cell, but they are 5"),
-        (NAME, {"batch": "batch 1"}, r"but they are 'batch 1'; of a column give the values, obs\['batch 1'\]"),
+        (
+            NAME,
+            {"batch": "batch 1"},
+            r"but they are 'batch 1'; of a column give the values, obs\['batch 1'\]",
+        ),
         (NAME, {"batch": np.zeros((120, 2))}, "batches must be one name for each cell"),
         (NAME, {}, "an array does not say which cell is of which batch"),
         (NAME, {"seed": -1}, "seed must be a whole number"),

@@ -220,33 +220,19 @@ class LearnedTV:
             distribution = objective.learned_distribution(at.z)
             for row in range(len(x)):
                 one, own = slice(row, row + 1), replace(objective.row(row), weight=x.new_zeros(1))
-                chosen = replace(
+                learned = replace(
                     distribution,
                     mean=distribution.mean[one],
                     columns=distribution.columns[one],
                     whitened=distribution.whitened[one],
                 )
-                form = own.quadratic(x[one], chosen, x.new_ones(1))
-                moved = form.draws(self.n_samples, 2 * self.n_conjugate, as_generator(seed))
-                moved = moved * _evidence_scale(chosen, x[one], moved).sqrt()
-                parts.append(own.clipped(x[one] + moved)[None])
-            samples = torch.cat(parts)
+                form = own.quadratic(x[one], learned, x.new_ones(1))
+                parts.append(
+                    form.draws_around(x[one], self.n_samples, 2 * self.n_conjugate, own.clipped, seed=seed)
+                )
+            samples = torch.stack(parts)
             latents = distribution.latent(samples.flatten(2))
         return Posterior(samples, latents)
-
-
-def _evidence_scale(distribution: FactoredGaussian, x: Tensor, moved: Tensor) -> Tensor:
-    """Return how much wider than the learned distribution the images around one answer are, a number.
-
-    MacKay's fixed point ``E / gamma`` (Bayesian interpolation, Neural Computation 4 (1992) 415-447, eq.
-    4.8): the answer's energy under the distribution over the number of directions that the data determine,
-    here from the draws.
-    """
-    distance, along = (x.flatten(1) - distribution.mean)[:, None], moved.flatten(1)[None]
-    energy = (distance * distribution.precision(distance)).sum()
-    left = (along * distribution.precision(along)).sum() / len(moved)
-    scale: Tensor = energy / (distribution.mean.shape[1] - left).clamp_min(1.0)
-    return scale.clamp(0.1, 10.0)
 
 
 def without_some(problem: Problem, one_of: int, *, inflation: float = 1e6) -> tuple[Tensor, Problem]:

@@ -132,6 +132,27 @@ def test_the_draws_have_the_closed_form_spread() -> None:
     assert 0.3 < float(ratio.mean()) < 3.0
 
 
+@pytest.mark.parametrize("forward", OPERATORS, ids=lambda f: type(f).__name__)
+def test_draws_keep_the_range_of_values_and_fit_the_data_as_noise_does(forward: LinearForward) -> None:
+    plain = make(forward, n=4, sigma=0.02)
+    assert plain.truth is not None
+    x = (2 * (plain.truth - 0.5) + 0.5).clamp(0, 1)  # half of the values are at an end of the range
+    y = Gaussian(0.02).sample(forward(x), generator=torch.Generator().manual_seed(1))
+    problem = replace(plain, measurements=y, truth=x)
+    solution = LearnedTV(n_samples=60).solve(problem)
+    assert solution.posterior is not None
+    draws = solution.posterior.samples
+    assert float(draws.min()) >= 0
+    assert float(draws.max()) <= 1
+    misfit = torch.stack([problem.likelihood.misfit(forward(one), y) for one in draws.unbind(1)])
+    is_explained = solution.misfit < 1.05
+    assert int(is_explained.sum()) >= 3
+    assert 0.9 < float(misfit[:, is_explained].square().mean()) < 1.1
+    low, high = draws.quantile(0.05, 1), draws.quantile(0.95, 1)
+    covered = (x >= low - 1e-6) & (x <= high + 1e-6)
+    assert float(covered.float().mean()) > 0.8
+
+
 def test_a_law_that_predicts_no_data_left_out_is_not_taken() -> None:
     problem = make(OPERATORS[2])
     assert LearnedTV().solve(problem).settings["n_total_variation_alone"] == 0
