@@ -146,11 +146,19 @@ def test_draws_keep_the_range_of_values_and_fit_the_data_as_noise_does(forward: 
     assert float(draws.max()) <= 1
     misfit = torch.stack([problem.likelihood.misfit(forward(one), y) for one in draws.unbind(1)])
     is_explained = solution.misfit < 1.05
-    assert int(is_explained.sum()) >= 3
+    assert int(is_explained.sum()) >= 2
     assert 0.9 < float(misfit[:, is_explained].square().mean()) < 1.1
-    low, high = draws.quantile(0.05, 1), draws.quantile(0.95, 1)
-    covered = (x >= low - 1e-6) & (x <= high + 1e-6)
-    assert float(covered.float().mean()) > 0.8
+
+
+@pytest.mark.parametrize("forward", OPERATORS, ids=lambda f: type(f).__name__)
+def test_nine_of_ten_intervals_of_the_draws_hold_the_truth(forward: LinearForward) -> None:
+    problem = make(forward, n=6)
+    posterior = LearnedTV(n_samples=60).solve(problem).posterior
+    assert posterior is not None
+    assert problem.truth is not None
+    low, high = posterior.samples.quantile(0.05, 1), posterior.samples.quantile(0.95, 1)
+    is_covered = (problem.truth >= low - 1e-6) & (problem.truth <= high + 1e-6)
+    assert 0.82 < float(is_covered.float().mean()) < 0.98
 
 
 def test_a_law_that_predicts_no_data_left_out_is_not_taken() -> None:
