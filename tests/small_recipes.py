@@ -172,7 +172,7 @@ title = "Circuits with an asked period"
 prior = "gene-circuits"
 measured = 2
 [schedule]
-steps = 4
+steps = 5
 first = 20
 draws = 4
 mutants = 4

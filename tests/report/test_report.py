@@ -1,6 +1,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_the_report_says_what_is_needed_to_do_it_again(problem, solution):
         RUN.command,
         RUN.date,
         digest,
-        torch.__version__,
+        version("torch"),
         np.__version__,
         "levenberg-marquardt",
         "small",

@@ -166,8 +166,8 @@ def effective_stiffness(
     --------
     >>> import torch
     >>> even = effective_stiffness(torch.ones(1, 4, 4, dtype=torch.float64))
-    >>> [round(float(c), 6) for c in even[0, 0]]  # 1 / (1 - nu^2), nu / (1 - nu^2)
-    [1.098901, 0.32967, -0.0]
+    >>> [round(float(c), 6) + 0.0 for c in even[0, 0]]  # 1 / (1 - nu^2), nu / (1 - nu^2)
+    [1.098901, 0.32967, 0.0]
     """
     even = [[(right, 0.0), (0.0, up), (up / 2, right / 2)] for right, up in _corner_places()]
     affine = _double(even).transpose(0, 1).reshape(3, 8)
