@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OUT = Path("sciadv-demo")
 PAGE = "report.html"
 #: How many of the UCI digits are reconstructed, designs and circuits made, cells simulated.
-N_DIGITS, N_DESIGNS, N_CIRCUITS, N_CELLS = 20, 20, 4, 600
+N_DIGITS, N_DESIGNS, N_CIRCUITS, N_CELLS = 12, 20, 3, 600
 
 
 @dataclass(frozen=True)
