@@ -53,7 +53,7 @@ class ImageQuadratic:
         *,
         seed: int,
         n_first: int = 32,
-        n_trials: int = 3,
+        n_trials: int = 2,
     ) -> Tensor:
         """Draw images ``(n, *in_shape)`` around an answer, within bounds, that fit the data as noise does.
 
@@ -82,11 +82,14 @@ class ImageQuadratic:
         residual = self.y - self.forward(x)
         force = self.forward.adjoint(self.curvature * residual)
         step = conjugate_gradients(form.hessian, force, n_steps=n_steps, diagonal=form._diagonal())
+        along = self.forward(step)
+        spread = self._mean_square(self.forward(moved))
         target = 1.0
+        drawn = x + moved + self._part(residual, along, spread, target) * step
         for _ in range(n_trials):
-            drawn = x + moved + form._part(residual, step, moved, target) * step
             tried = form._within(drawn[:n_first], clip, n_steps // 2)
-            target -= float(form._mean_square(self.y - self.forward(tried))) - 1
+            target -= float(self._mean_square(self.y - self.forward(tried))) - 1
+            drawn = x + moved + self._part(residual, along, spread, target) * step
         return torch.cat([form._within(part, clip, n_steps // 2) for part in torch.split(drawn, _CHUNK)])
 
     def _evidence_scale(self, x: Tensor, moved: Tensor) -> Tensor:
@@ -102,7 +105,7 @@ class ImageQuadratic:
         scale: Tensor = energy / (self.distribution.mean.shape[1] - left).clamp_min(1.0)
         return scale.clamp(0.1, 10.0)
 
-    def _part(self, residual: Tensor, step: Tensor, moved: Tensor, target: float) -> Tensor:
+    def _part(self, residual: Tensor, along: Tensor, spread: Tensor, target: float) -> Tensor:
         """Return the part of a step to the data with which draws fit them with a mean squared residual.
 
         The whole step would follow their noise: the answer that it begins at has been fitted to the data.
@@ -111,17 +114,17 @@ class ImageQuadratic:
         ----------
         residual
             What the answer leaves of the data, ``(1, *out_shape)``.
-        step
-            From the answer to the minimum of the form with the answer as the distribution's mean.
-        moved
-            Draws of deviations.
+        along
+            What the step from the answer to the minimum of the form, with the answer as the distribution's
+            mean, changes of the prediction.
+        spread
+            Mean square of what deviations change of it, in units of the noise's variance.
         target
             The mean squared residual in units of the noise's variance.
         """
-        along = self.forward(step)
         square = self._mean_square(along).clamp_min(1e-30)
         nearest = (self._in_sigma(along) * self._in_sigma(residual)).mean() / square
-        excess = self._mean_square(residual) + self._mean_square(self.forward(moved)) - target
+        excess = self._mean_square(residual) + spread - target
         return (nearest - (nearest.square() - excess / square).clamp_min(0).sqrt()).clamp_min(0)
 
     def _mean_square(self, residual: Tensor) -> Tensor:
@@ -176,14 +179,15 @@ class ImageQuadratic:
             Curvature by which values are held at their bounds, in parts of their own.
         """
         found, moved = x, torch.zeros_like(x)
+        own = self._diagonal()
         is_held = torch.zeros_like(x, dtype=torch.bool)
         for _ in range(n_rounds):
             nearest = clip(found)
             is_held |= nearest != found
-            held = hold * self._diagonal() * is_held
+            held = hold * own * is_held
             form = replace(self, outside=self.outside + held)
             moved = conjugate_gradients(
-                form.hessian, held * (nearest - x), n_steps=n_steps, start=moved, diagonal=form._diagonal()
+                form.hessian, held * (nearest - x), n_steps=n_steps, start=moved, diagonal=own + held
             )
             found = x + moved
         return clip(found)
