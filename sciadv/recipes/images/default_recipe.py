@@ -77,6 +77,10 @@ class RecipeRule:
         CPU minutes of one core that the training may take, with its measurements.
     flops
         Floating-point operations of a training a second that one core does.
+    values
+        Values of the widest layer a second that one core passes through activations, losses and updates.
+    step
+        Seconds that a step takes even of the smallest networks.
     share
         Part of the time that is left to the steps: the rest goes to held-out solves, statistics and card.
     variance
@@ -97,6 +101,8 @@ class RecipeRule:
 
     minutes: float = 15.0
     flops: float = 8e10
+    values: float = 1.2e8
+    step: float = 0.006
     share: float = 0.65
     variance: float = 0.85
     fewest_latent: int = 4
@@ -152,7 +158,8 @@ def choose_sizes(data: ImageData, rule: RecipeRule = RecipeRule(), *, steps: int
     if pixels <= 1100:  # each needs a linear estimate, with the covariance of all pixels
         n_estimates = 500
         seconds *= 0.9
-    cost = batch * training_flops(shape, n_latent, channels=channels, halvings=halvings) / rule.flops
+    flops = training_flops(shape, n_latent, channels=channels, halvings=halvings)
+    cost = rule.step + batch * (flops / rule.flops + channels * prod(shape[1:]) / rule.values)
     by_epochs = max(rule.fewest_steps, rule.epochs * n // batch)
     elbo_steps = steps or max(1, min(int(seconds / cost), by_epochs))
     n_estimates = min(n_estimates, elbo_steps // 4)

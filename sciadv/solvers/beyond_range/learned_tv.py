@@ -86,6 +86,9 @@ class LearnedTV:
         that under which intervals held reference images of heads behind 16 views as often as they say.
     n_outer, n_inner, n_conjugate
         Rounds, reweightings in each, and steps of conjugate gradients in each of those.
+    slack
+        Rounds go on, to twice as many at most, while the mean squared residual of some image is above what s
+        is set for by more than this part.
     weights
         Weights of the total variation that are tried.
     first_weight
@@ -118,6 +121,7 @@ class LearnedTV:
     n_outer: Count = 3
     n_inner: Count = 3
     n_conjugate: Count = 20
+    slack: NotNegative = 0.2
     weights: tuple[Positive, ...] = (5.0, 20.0, 80.0, float("inf"))
     first_weight: NotNegative = 10.0
     left_out: Count = 8
@@ -152,7 +156,7 @@ class LearnedTV:
         objective = _Objective.of(problem, self)
         with torch.no_grad():
             first = _Point.first(problem, objective)
-        return State(objective, run, first, every_row(first.x), None, self.n_outer)
+        return State(objective, run, first, every_row(first.x), None, 2 * self.n_outer)
 
     def step(self, state: RoundState) -> RoundState:
         """Do one round; before the first, the weight is chosen."""
@@ -162,8 +166,10 @@ class LearnedTV:
                 weight = self._chosen(state.search.problem)
             objective = state.search.with_weight(weight)
             reached = self._round(objective, objective.distribution(state.best.z), state.best)
-        is_last = state.iteration + 1 == self.n_outer
-        return state.after(reached, weight, state.active[:0] if is_last else None)
+        unsettled = reached.misfit.square() > (1 + self.slack) * objective.target
+        is_early = state.iteration + 1 < self.n_outer
+        going = every_row(unsettled) if is_early else unsettled.nonzero().flatten()
+        return state.after(reached, weight, going)
 
     def result(self, state: RoundState) -> Solution:
         """Score the images; the posterior is drawn around them."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from sciadv.errors import InputError
 from sciadv.forward.base import Forward, LinearForward, expect_grid
@@ -225,17 +224,21 @@ def gradient(x: Tensor) -> Tensor:
     x
         Signals, images or volumes ``(batch, channels, *space)``.
     """
-    axes = range(x.ndim - 3, -1, -1)  # axes after the differentiated one, each padded by nothing
-    return torch.stack([pad(x.diff(dim=-1 - after), (0, 0) * after + (0, 1)) for after in axes])
+    differences = x.new_zeros(x.ndim - 2, *x.shape)
+    for part, dim in zip(differences, range(2, x.ndim), strict=True):
+        n = x.shape[dim] - 1
+        part.narrow(dim, 0, n).copy_(x.narrow(dim, 1, n)).sub_(x.narrow(dim, 0, n))
+    return differences
 
 
 def divergence(dual: Tensor) -> Tensor:
     """Return minus the adjoint of `gradient`, ``(batch, channels, *space)``."""
-    axes = range(dual.ndim - 4, -1, -1)
     total = torch.zeros_like(dual[0])
-    for part, after in zip(dual, axes, strict=True):
-        inside = part.narrow(-1 - after, 0, part.shape[-1 - after] - 1)
-        total = total + pad(inside, (0, 0) * after + (1, 1)).diff(dim=-1 - after)
+    for part, dim in zip(dual, range(2, dual.ndim - 1), strict=True):
+        n = part.shape[dim] - 1
+        inside = part.narrow(dim, 0, n)
+        total.narrow(dim, 0, n).add_(inside)
+        total.narrow(dim, 1, n).sub_(inside)
     return total
 
 
@@ -248,15 +251,15 @@ def _denoise(
     """
 
     def primal(p: Tensor) -> Tensor:
-        x = aim + weight * divergence(p)
-        return x if bounds is None else x.clamp(*bounds)
+        x = divergence(p).mul_(weight).add_(aim)
+        return x if bounds is None else x.clamp_(*bounds)
 
     here, t = dual, 1.0
     largest = 4 * len(dual)  # bound of the eigenvalues of the gradient's square
     for _ in range(n_dual):
-        ahead = here + gradient(primal(here)) / (largest * weight)
-        projected = ahead / ahead.abs().square().sum(0).sqrt().clamp_min(1)
+        ahead = gradient(primal(here)).div_(largest * weight).add_(here)
+        projected = ahead.div_((ahead * ahead.conj()).real.sum(0).sqrt_().clamp_min_(1))
         following = (1 + (1 + 4 * t * t) ** 0.5) / 2
-        here = projected + (t - 1) / following * (projected - dual)
+        here = torch.add(projected, projected - dual, alpha=(t - 1) / following)
         dual, t = projected, following
     return primal(dual), dual

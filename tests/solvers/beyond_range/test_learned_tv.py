@@ -146,7 +146,7 @@ def test_draws_keep_the_range_of_values_and_fit_the_data_as_noise_does(forward: 
     assert float(draws.max()) <= 1
     misfit = torch.stack([problem.likelihood.misfit(forward(one), y) for one in draws.unbind(1)])
     is_explained = solution.misfit < 1.05
-    assert int(is_explained.sum()) >= 2
+    assert bool(is_explained.all())
     assert 0.9 < float(misfit[:, is_explained].square().mean()) < 1.1
 
 
