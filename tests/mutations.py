@@ -119,8 +119,8 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("blur", "flipped = kernel.flip(tuple(range(kernel.ndim))).to(dtype)", "flipped = kernel.to(dtype)"),
         (
             "blur",
-            "return convolve(x, self.flipped[None, None])",
-            "return convolve(x, self.flipped[None, None].flip(2))",
+            "return self.convolve(x, self.flipped[None, None])",
+            "return self.convolve(x, self.flipped[None, None].flip(2))",
         ),
     ],
     ("forward/imaging", ("forward/imaging/test_pad.py",)): [
