@@ -15,7 +15,7 @@ from sciadv.arguments.values import as_number, as_one_of, as_tensor, as_text, in
 from sciadv.constraint import Constraint, check_constraints
 from sciadv.drawing.notebook import Described
 from sciadv.errors import InputError
-from sciadv.forward import Forward, as_forward
+from sciadv.forward import Forward, PropertyModel, as_forward
 from sciadv.likelihood import Likelihood, real_view
 from sciadv.nets.private_copy import sharing_copy
 from sciadv.prior import Prior
@@ -232,7 +232,8 @@ def check_operator(forward: Forward, prior: Prior) -> Tensor:
     Raises
     ------
     InputError
-        They differ in shape, precision or device, or the prediction of a draw has NaN or Inf.
+        They differ in shape, precision or device, or the prediction of a draw has NaN or Inf; a property
+        model's may, for designs that are not possible.
     """
     if forward.in_shape != prior.out_shape:
         raise InputError(
@@ -256,7 +257,7 @@ def check_operator(forward: Forward, prior: Prior) -> Tensor:
             f"the operator gives shape {tuple(predicted.shape)} for one candidate, but its out_shape is "
             f"{forward.out_shape}"
         )
-    if not bool(predicted.isfinite().all()):
+    if not isinstance(forward, PropertyModel) and not bool(predicted.isfinite().all()):
         raise InputError(
             f"the operator gives NaN or Inf for a candidate that prior {prior.name!r} generates; look for "
             f"divisions by 0, logarithms and roots of negative numbers"

@@ -222,7 +222,7 @@ def _limited(wish: Wish | None, limit: Constraint, tolerance: float) -> Wish:
     """Return a demand cut by a limit on the same property; the demand alone where both cannot be."""
     scale = tolerance * limit.size
     if wish is None or wish.direction:
-        return Wish(limit.on, high=limit.at_most, scale=scale)
+        return Wish(limit.on, high=limit.at_most, scale=scale, size=limit.size)
     if wish.low >= limit.at_most:
         return wish
     return replace(wish, high=min(wish.high, limit.at_most), value=None)

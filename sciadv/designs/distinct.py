@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciadv.designs.aim import Aim
 from sciadv.forward import PropertyModel
 from sciadv.forward.design.quantity import box_of
 
@@ -58,3 +59,43 @@ def farthest_points(where: Tensor, n: int, *, others: Tensor | None = None) -> T
         distance[taken[-1]] = -torch.inf
         taken.append(int(distance.argmax()))
     return torch.tensor(taken)
+
+
+def spread_apart(aim: Aim, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Return the rows of `n` designs far from each other, and these moved to the values asked for.
+
+    Parameters
+    ----------
+    aim
+        What is asked for.
+    x
+        Designs that do it ``(m, *shape)``.
+    n
+        How many at most.
+    """
+    some = farthest_points(places(aim.model, x), 4 * n)
+    centred = aim.centred(x[some])
+    rows = farthest_points(places(aim.model, centred), n)
+    return some[rows], centred[rows]
+
+
+def count_hits(aim: Aim, x: Tensor, n: int, *, apart: float, is_centred: bool = False) -> int:
+    """Count the distinct ones, up to `n`, among designs that do what is asked ``(m, *shape)``.
+
+    Parameters
+    ----------
+    aim
+        What is asked for.
+    x
+        The designs.
+    n
+        How many at most.
+    apart
+        As in `count_distinct`.
+    is_centred
+        Whether `n` of them have been moved to the values asked for already, and are not moved again.
+    """
+    if not len(x):
+        return 0
+    moved = x if is_centred and len(x) >= n else spread_apart(aim, x, n)[1]
+    return count_distinct(places(aim.model, moved), apart)

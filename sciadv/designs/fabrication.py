@@ -110,9 +110,11 @@ def parts_as_made(aim: Aim, designs: Evaluated, n_parts: int, *, seed: int) -> P
     regime = made.regime.reshape(n, n_parts)
     leapt = regime != designs.regime[:, None]
     same = made.feasible.reshape(n, n_parts) & ~leapt
-    margins = made.margins.reshape(n, n_parts, -1)
+    margins = made.margins.nan_to_num(torch.inf).reshape(n, n_parts, -1)
     worst = margins.flatten(1).amin(1) if margins.shape[2] else torch.full((n,), torch.nan).double()
-    spread = made.properties.reshape(n, n_parts, -1).std(1)
+    values = made.properties.reshape(n, n_parts, -1)
+    squares = (values - values.nanmean(1, keepdim=True)).square().nanmean(1)  # some parts may have no value
+    spread = (squares * n_parts / max(1, n_parts - 1)).sqrt()
     linear = linearised_yield(aim, designs, scatter_of(aim, designs.x))
     return Parts(
         yields=does.double().mean(1),
@@ -154,7 +156,7 @@ def drawn_in_aim(aim: Aim, parts: Parts, *, factor: float = 1.0) -> Aim:
     """
     share = 0.5 + 0.5 * min(aim.least_yield, 0.999)
     n_sigma = factor * NormalDist().inv_cdf(share)
-    room = dict(zip(aim.names, (n_sigma * parts.spread.median(0).values).tolist(), strict=True))
+    room = dict(zip(aim.names, (n_sigma * parts.spread.nanmedian(0).values).tolist(), strict=True))
     wishes = tuple(drawn_in(wish, room[wish.name]) for wish in aim.wishes)
     limits = tuple(
         replace(limit, at_most=limit.at_most - room[limit.on], scale=limit.size) if limit.on else limit

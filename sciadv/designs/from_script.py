@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sciadv.catalogue import untrained_prior
 from sciadv.constraint import Constraint
@@ -40,29 +41,39 @@ def problem_of(source: Any, *, tolerance: float = 0.01) -> Problem:
     prior = untrained_prior(model)
     size = partial(usual_size, model, prior)
     wishes = read_wishes(model, limits, tolerance=tolerance, name=model.name, size=size) if limits else ()
+    middle = prior(torch.zeros(1, prior.n_latent, dtype=torch.float64))
     with torch.no_grad():
-        middle = model(prior(torch.zeros(1, len(model.variables), dtype=torch.float64)))
-    if not bool(middle.isfinite().all()):
-        raise InputError(f"predict of {model.name} gives NaN or Inf in the middle of the bounds")
-    constraints = [limit for wish in wishes for limit in _limits(model, wish, tolerance)]
+        known = _finite(model(middle))
+        if not len(known):
+            some = prior.sample_latent(min(256, model.n_library), seed=0)
+            known = _finite(model(prior(some)))
+    if not len(known):
+        raise InputError(
+            f"predict of {model.name} gives NaN or Inf in the middle of the bounds and for {len(some)} "
+            f"random designs between them; look for divisions by 0, logarithms and roots of negative numbers"
+        )
+    constraints = [limit for wish in wishes for limit in _limits(model, wish)]
     likelihood = Tolerance(tolerance, is_relative=True)
     return Problem(
         prior,
         model,
         likelihood,
-        middle,
+        known[:1],
         0.0,
         model.name,
         constraints=constraints,
     )
 
 
-def _limits(model: ScriptedModel, wish: Wish, tolerance: float) -> list[Constraint]:
+def _finite(predicted: Tensor) -> Tensor:
+    return predicted[predicted.isfinite().all(1)]
+
+
+def _limits(model: ScriptedModel, wish: Wish) -> list[Constraint]:
     """Return the constraints that keep a property within limits."""
     if wish.direction:
         raise InputError(f"a limit of {model.name} must have an end, such as <= 3, but it is: {wish}")
     only = model.with_properties((wish.name,))
-    zero = wish.scale / tolerance  # what counts as 1 where the limit is 0
     found = []
     if wish.high < float("inf"):
         name = f"{wish.name} at most {wish.high:.4g} {wish.unit}".rstrip()
@@ -72,7 +83,7 @@ def _limits(model: ScriptedModel, wish: Wish, tolerance: float) -> list[Constrai
                 only,
                 wish.high,
                 wish.unit,
-                scale=abs(wish.high) or zero,
+                scale=abs(wish.high) or wish.size,
                 on=wish.name,
             )
         )
@@ -84,7 +95,7 @@ def _limits(model: ScriptedModel, wish: Wish, tolerance: float) -> list[Constrai
                 -1.0 * only,
                 -wish.low,
                 wish.unit,
-                scale=abs(wish.low) or zero,
+                scale=abs(wish.low) or wish.size,
             )
         )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -255,16 +255,42 @@ class _Task:
         """Return the distance to each end of a demand or limit, in parts of its size, and its derivative."""
         values, gradients = self._at(place)
         aim = self.physics.aim
-        sizes = {w.name: w.scale / aim.tolerance for w in aim.wishes}
-        ends = [(w.name, w.low, 1.0, abs(w.low) or sizes[w.name]) for w in aim.wishes if np.isfinite(w.low)]
+        ends = [(w.name, w.low, 1.0, w.size, w.scale) for w in aim.wishes if np.isfinite(w.low)]
+        ends += [(w.name, w.high, -1.0, w.size, w.scale) for w in aim.wishes if np.isfinite(w.high)]
         ends += [
-            (w.name, w.high, -1.0, abs(w.high) or sizes[w.name]) for w in aim.wishes if np.isfinite(w.high)
+            (c.on or c.name, c.at_most, -1.0, c.size, aim.tolerance * c.size) for c in aim.problem.constraints
         ]
-        ends += [(c.on or c.name, c.at_most, -1.0, c.size) for c in aim.problem.constraints]
-        inside = 1e-6  # so that what has converged is not a hair outside
+        inside = 1e-4  # tolerances, so that what has converged is not a hair outside
         found = []
-        for name, end, sign, size in ends:
-            unit = sign / size
-            room = unit * (values[name] - end) - inside
-            found.append((room, unit * gradients[name]))
+        for name, end, sign, size, tolerance in ends:
+            room = (sign * (values[name] - end) - inside * tolerance) / size
+            found.append((room, sign / size * gradients[name]))
         return found
+
+
+def unbeaten(aim: Aim, designs: Evaluated, rivals: Evaluated, usual: Mapping[str, float]) -> Tensor:
+    """Return which designs no rival beats in every objective by more than a tolerance ``(n,)``.
+
+    All where there are no objectives or rivals. With one objective these are as good as the best.
+
+    Parameters
+    ----------
+    aim
+        With its objectives.
+    designs
+        Which are asked about.
+    rivals
+        Designs that do what is asked.
+    usual
+        Usual size of each objective. A tolerance is a part of the best value, or of as small a part of the
+        usual size where that is larger.
+    """
+    if not aim.objectives or not len(rivals.x):
+        return torch.ones(len(designs.x), dtype=torch.bool)
+    behind = []
+    for wish in aim.objectives:
+        theirs = _cost(rivals, wish)
+        best = float(theirs.min())
+        width = aim.tolerance * max(abs(best), aim.tolerance * usual[wish.name])
+        behind.append(_cost(designs, wish)[:, None] - theirs[None] > width)
+    return ~torch.stack(behind).all(0).any(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import final
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from sciadv.candidate_set import CandidateSet
 from sciadv.designs.aim import Aim, Pool, take_aim
 from sciadv.designs.crossbred import Crossbreeding, children, has_choices
-from sciadv.designs.distinct import count_distinct, farthest_points, places
+from sciadv.designs.distinct import count_hits, farthest_points, places, spread_apart
 from sciadv.designs.evaluated import Evaluated, evaluate
 from sciadv.designs.fabrication import Parts, drawn_in_aim, linearised_yield, parts_as_made, scatter_of
 from sciadv.designs.optimise import optimise
@@ -21,7 +21,14 @@ from sciadv.designs.proposals import improved, library, minima, proposed, shorte
 from sciadv.designs.shown.certificate import Certificate, certify
 from sciadv.designs.shown.design_set import Outcome, design_set
 from sciadv.designs.shown.random_designs import RandomDesigns
-from sciadv.designs.survey import Reach, SurveySettings, find_reach, neighbours_of_nearest
+from sciadv.designs.survey import (
+    Reach,
+    SurveySettings,
+    find_reach,
+    nearest_designs,
+    neighbours_of_nearest,
+    refuse_impossible,
+)
 from sciadv.errors import InputError, require_at_least
 from sciadv.problem import Problem
 from sciadv.solvers import LevenbergMarquardt, Monitor
@@ -122,12 +129,13 @@ class PropertySearch:
         ------
         InputError
             The problem predicts no properties, no target was given, one lies outside of what the property
-            can be, or no design keeps every constraint.
+            can be by its definition or its model's theory, or no design keeps every constraint.
         UnknownNameError
             There is no such property.
         """
         started = time.perf_counter()
         aim = take_aim(problem, target, tolerance=self.tolerance)
+        refuse_impossible(aim)
         pool, was_interrupted = self._searched(aim, n, seed=seed, monitor=monitor)
         reach: Reach | None = None
         if bool((aim.distance(pool.designs) == 0).any()):
@@ -136,13 +144,13 @@ class PropertySearch:
             chosen = pool.take(aim.distance(pool.designs).argsort()[:n]).designs
         else:
             reach = find_reach(aim, pool.designs)
-            chosen = self._nearest(aim, pool.designs, n)
+            chosen = nearest_designs(aim, pool.designs, n)
         chosen = evaluate(problem, chosen.x)  # by every property
         is_centred = reach is None and not aim.objectives and not was_interrupted
         outcome = Outcome(
             aim=aim,
             reach=reach,
-            n_distinct=self._count(aim, chosen.x[aim.distance(chosen) == 0], n, is_centred=is_centred),
+            n_distinct=0,
             parts=self._parts(aim, chosen, seed=seed + 1),  # others than those that chose
             certificate=certify(aim, chosen) if self.verifies else Certificate(),
             settings={"seed": seed, **asdict(self)},
@@ -151,7 +159,9 @@ class PropertySearch:
             n_evaluated=len(pool.z),
             random=RandomDesigns.of(aim, pool.designs.take(pool.is_random.nonzero().squeeze(1))),
         )
-        return design_set(chosen, outcome)
+        hits = chosen.x[outcome.hit(chosen) & chosen.feasible]
+        n_distinct = count_hits(aim, hits, n, apart=self.apart, is_centred=is_centred)
+        return design_set(chosen, replace(outcome, n_distinct=n_distinct))
 
     def _searched(self, aim: Aim, n: int, *, seed: int, monitor: Monitor | None) -> tuple[Pool, bool]:
         """Return every design that was evaluated, and whether the search was interrupted."""
@@ -166,7 +176,7 @@ class PropertySearch:
         n_before = -1
         for attempt in range(self.n_attempts):
             is_hit = aim.distance(pool.designs) == 0
-            n_found = self._count(aim, pool.designs.x[is_hit], n)
+            n_found = count_hits(aim, pool.designs.x[is_hit], n, apart=self.apart)
             if n_found >= n or (attempt > 1 and n_found == n_before > 0):
                 break
             n_before = n_found
@@ -325,7 +335,7 @@ class PropertySearch:
             return pool.designs.take(order)
         if aim.least_yield > 0:
             hits = hits.take(self._robust(aim, hits.designs, n, seed=seed))
-        rows, x = self._apart(aim, hits.designs.x, n)
+        rows, x = spread_apart(aim, hits.designs.x, n)
         exact = aim.at(x)
         still = (aim.distance(exact) == 0).nonzero().squeeze(1)
         return hits.designs.take(rows).put(still, exact.take(still))
@@ -352,13 +362,6 @@ class PropertySearch:
             best, share = (aim.at(found.x), new) if new > share else (best, share)
         return best
 
-    def _apart(self, aim: Aim, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        """Return the rows of `n` designs far from each other, and these moved to the values asked for."""
-        some = farthest_points(places(aim.model, x), 4 * n)
-        centred = aim.centred(x[some])
-        rows = farthest_points(places(aim.model, centred), n)
-        return some[rows], centred[rows]
-
     def _robust(self, aim: Aim, designs: Evaluated, n: int, *, seed: int) -> Tensor:
         """Return the rows of the designs with the yield that is asked for, or of the `n` with most.
 
@@ -372,24 +375,6 @@ class PropertySearch:
         error = (aim.least_yield * (1 - aim.least_yield) / parts.n_parts) ** 0.5
         enough = likely[shares >= min(1.0, aim.least_yield + 2 * error)]
         return enough if len(enough) >= n else likely[shares.argsort(descending=True)[:n]]
-
-    def _nearest(self, aim: Aim, designs: Evaluated, n: int) -> Evaluated:
-        """Return feasible designs at the nearest value that can be reached, far from each other."""
-        off = designs.excess(aim.wishes).amax(1)
-        off = torch.where(designs.feasible, off, torch.inf)
-        near = off.argsort()[: max(n, int((off <= off.min() + 1).sum()))]
-        near = near[off[near].isfinite()]
-        return designs.take(near[farthest_points(places(aim.model, designs.x[near]), n)])
-
-    def _count(self, aim: Aim, x: Tensor, n: int, *, is_centred: bool = False) -> int:
-        """Count the distinct designs among those that hit ``(m, *shape)``, up to `n`.
-
-        Those that `_chosen` has moved to the very values asked for are not moved again.
-        """
-        if not len(x):
-            return 0
-        moved = x if is_centred and len(x) >= n else self._apart(aim, x, n)[1]
-        return count_distinct(places(aim.model, moved), self.apart)
 
     def _parts(self, aim: Aim, designs: Evaluated, *, seed: int) -> Parts:
         wanted = aim.model.n_library // max(1, len(designs.x))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from sciadv.designs.aim import Aim
+from sciadv.designs.distinct import farthest_points, places
 from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.wishes import Wish
 from sciadv.errors import InputError, require_at_least
+from sciadv.forward.design.quantity import Possible, Ranges
 from sciadv.types import as_generator
 
 
@@ -104,6 +108,40 @@ def _nearest_on_both_sides(aim: Aim, designs: Evaluated, n: int) -> Tensor:
         error, index = torch.where(designs.feasible & side, worst, torch.inf).topk(n_side, largest=False)
         found.append(index[error.isfinite()])
     return torch.cat(found)
+
+
+def refuse_impossible(aim: Aim) -> None:
+    """Refuse what the model's theory leaves no design for, each demand beside those before it.
+
+    Raises
+    ------
+    InputError
+        A demand lies beyond what `PropertyModel`'s ``possible`` says.
+    """
+    possible: Callable[[Ranges], Mapping[str, Possible]] | None = getattr(aim.model, "possible", None)
+    asked: dict[str, tuple[float, float]] = {}
+    for i, wish in enumerate(aim.wishes if possible is not None else ()):
+        low, high, source = possible(asked).get(wish.name, (-math.inf, math.inf, ""))
+        if not low - 1e-6 * wish.scale <= wish.high or not wish.low <= high + 1e-6 * wish.scale:
+            with_others = f" with {', '.join(map(str, aim.wishes[:i]))}" if i else ""
+            span = [f"at least {low:.4g}"] * math.isfinite(low) + [f"at most {high:.4g}"] * math.isfinite(
+                high
+            )
+            unit = f" {wish.unit}" if wish.unit else ""
+            raise InputError(
+                f"no design{with_others} can have {wish}: {wish.name} is {' and '.join(span)}{unit}, "
+                f"by {source}"
+            )
+        asked[wish.name] = (wish.low, wish.high)
+
+
+def nearest_designs(aim: Aim, designs: Evaluated, n: int) -> Evaluated:
+    """Return feasible designs at the nearest value that can be reached, `n` at most, far from each other."""
+    off = designs.excess(aim.wishes).amax(1)
+    off = torch.where(designs.feasible, off, torch.inf)
+    near = off.argsort()[: max(n, int((off <= off.min() + 1).sum()))]
+    near = near[off[near].isfinite()]
+    return designs.take(near[farthest_points(places(aim.model, designs.x[near]), n)])
 
 
 def find_reach(aim: Aim, designs: Evaluated) -> Reach:

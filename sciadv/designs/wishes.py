@@ -58,6 +58,8 @@ class Wish:
         What counts as a hit.
     scale
         What counts as one tolerance.
+    size
+        What a part is a part of: the value asked for, the larger end, or the usual size where these are 0.
     value
         The value asked for, of which `low` and `high` are the tolerance; None for a range or a limit.
     direction
@@ -70,6 +72,7 @@ class Wish:
     low: float = -math.inf
     high: float = math.inf
     scale: float = 1.0
+    size: float = 1.0
     value: float | None = None
     direction: Direction | Literal[""] = ""
     unit: str = ""
@@ -142,8 +145,8 @@ def read_wishes(
         quantity = known.get(key, Quantity(YIELD, "", 0.0, 1.0))
         wish = _read(quantity, value, tolerance)
         _check_possible(wish, quantity)
-        is_around_zero = wish.scale == 0 and key != YIELD
-        wishes.append(_around_zero(wish, tolerance * size(key)) if is_around_zero else wish)
+        is_around_zero = wish.size == 0 and key != YIELD
+        wishes.append(_around_zero(wish, size(key), tolerance) if is_around_zero else wish)
     if all(wish.name == YIELD for wish in wishes):
         raise InputError("a yield is of parts that have something else: give a target for a property too")
     return tuple(wishes)
@@ -174,6 +177,7 @@ def _read(quantity: Quantity, value: object, tolerance: float) -> Wish:
         low=number - width,
         high=number + width,
         scale=width,
+        size=abs(number),
         value=number,
         unit=quantity.unit,
     )
@@ -208,16 +212,17 @@ def _range(quantity: Quantity, limits: Limits, tolerance: float) -> Wish:
             f"the range of {quantity.name} must grow, but it is from {low:g} to {high:g}"
             + (": for one value, give a number" if low == high else "")
         )
-    finite = [abs(end) for end in (low, high) if math.isfinite(end)]
-    scale = min(tolerance * max(finite), 0.5 * (high - low))
-    return Wish(quantity.name, low, high, scale, unit=quantity.unit)
+    size = max(abs(end) for end in (low, high) if math.isfinite(end))
+    scale = min(tolerance * size, 0.5 * (high - low))
+    return Wish(quantity.name, low, high, scale, size, unit=quantity.unit)
 
 
-def _around_zero(wish: Wish, scale: float) -> Wish:
-    """Return a demand for 0, or one that ends there, with a tolerance."""
+def _around_zero(wish: Wish, size: float, tolerance: float) -> Wish:
+    """Return a demand for 0, or one that ends there, with a size and a tolerance."""
+    scale = tolerance * size
     if wish.value is None:
-        return replace(wish, scale=scale)
-    return replace(wish, low=-scale, high=scale, scale=scale)
+        return replace(wish, scale=scale, size=size)
+    return replace(wish, low=-scale, high=scale, scale=scale, size=size)
 
 
 def in_unit(value: object, quantity: Quantity) -> float:

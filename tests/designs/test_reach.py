@@ -4,6 +4,7 @@ import pytest
 
 import sciadv
 from sciadv import Variable
+from sciadv.errors import InputError
 
 
 class Gear:
@@ -45,3 +46,42 @@ def test_designs_lie_on_every_branch_of_a_target(n):
     assert (found.n_good, found.facts["n_distinct"]) == (n, n)
     angles = found.x[:, 2]
     assert int((angles.sort().values.diff() > 0.1).sum()) >= 3  # four or more branches
+
+
+class Buckling:
+    """A column whose stiffness is a root that half of the designs do not have, the middle among them."""
+
+    variables = (Variable("load", "N", 0, 2), Variable("length", "m", 1, 2, scatter=0.05))
+    properties = {"stiffness": "N/m", "mass": "kg"}  # noqa: RUF012  # as a user writes it
+
+    def predict(self, load, length):
+        return {"stiffness": (0.9 - load).sqrt() / length, "mass": length}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"stiffness": 0.3},
+        {"stiffness": (0.2, 0.4), "yield": ">= 0.9"},
+        {"stiffness": 0.5, "mass": "<= 1.5 kg"},
+    ],
+)
+def test_designs_without_a_solution_are_infeasible_and_others_are_found(target):
+    found = sciadv.design(Buckling(), target, 6)
+    assert found.n_good == 6
+    assert float(found.x[:, 0].max()) < 0.9
+
+
+def test_the_best_and_the_unreachable_are_those_of_designs_with_a_solution():
+    best = sciadv.design(Buckling(), {"stiffness": "maximise"}, 2)
+    assert float(best.values["stiffness"].max()) == pytest.approx(0.9**0.5, rel=1e-4)
+    assert "reach from" in sciadv.design(Buckling(), {"stiffness": 2.0}, 2).reason
+
+
+def test_a_model_without_any_solution_is_refused():
+    class Never(Buckling):
+        def predict(self, load, length):
+            return {"stiffness": (-1 - load).sqrt(), "mass": length}
+
+    with pytest.raises(InputError, match="in the middle of the bounds and for 256 random designs"):
+        sciadv.design(Never(), {"stiffness": 1.0}, 2)

@@ -27,7 +27,8 @@ def test_the_lightest_designs_bear_the_yield_that_is_asked_for():
     plain = sciadv.design(Strut(), target, 2)
     robust = sciadv.design(Strut(), target | {"yield": ">= 0.95"}, 2)
     assert share_that_bears(float(plain.x[0, 1]), 200e6) < 0.6
-    assert robust.n_good == 2
+    mass = robust.values["mass"]
+    assert robust.n_good == int((mass <= 1.01 * mass.min()).sum())
     for length, side in robust.x.tolist():
         assert length > 0
         assert share_that_bears(side, 200e6) >= 0.94

@@ -56,7 +56,7 @@ def certify(aim: Aim, designs: Evaluated) -> Certificate:
         return Certificate()
     columns = {f"{name} (verified)": value for name, value in found.items()}
     off = {}
-    usual = {wish.name: wish.scale / aim.tolerance for wish in aim.wishes if wish.value == 0}
+    usual = {wish.name: wish.size for wish in aim.wishes if wish.value == 0}
     for name, value in found.items():
         size = value.abs().clamp_min(usual.get(name, 1e-300))
         difference = (designs.value(name) - value).abs() / size

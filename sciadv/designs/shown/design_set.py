@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from sciadv.candidate_set import CandidateSet, Presentation, Row
 from sciadv.designs.aim import Aim
 from sciadv.designs.evaluated import Evaluated
 from sciadv.designs.fabrication import Parts
+from sciadv.designs.optimise import unbeaten
 from sciadv.designs.shown.certificate import Certificate
 from sciadv.designs.shown.picture import draw_designs
 from sciadv.designs.shown.random_designs import RandomDesigns, best_values
@@ -32,7 +34,7 @@ class Outcome:
     reach
         What can be reached instead, and why; None where the target was met.
     n_distinct
-        Hits that differ from each other.
+        Hits that differ from each other, of those that are as good as the best by the objectives.
     parts
         What becomes of the designs as they are made.
     certificate
@@ -68,9 +70,10 @@ class Outcome:
         return ", ".join([*words, f"yield at least {share:.4g}"] if share > 0 else words)
 
     def hit(self, designs: Evaluated) -> Tensor:
-        """Return which designs have what was asked, of their parts as made as well ``(n,)``."""
-        has_values = (designs.excess(self.aim.wishes) == 0).all(1)
-        return has_values & self.parts.bear(self.aim.least_yield)
+        """Return which have what was asked, of their parts as made, too, and are as good as the best ``(n,)``."""
+        has_values = (designs.excess(self.aim.wishes) == 0).all(1) & self.parts.bear(self.aim.least_yield)
+        rivals = designs.take((has_values & designs.feasible).nonzero().squeeze(1))
+        return has_values & unbeaten(self.aim, designs, rivals, self.random.usual)
 
 
 def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) -> CandidateSet:
@@ -136,7 +139,11 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
     """Say how many designs hit the target, how many of them differ, and where there are none, why."""
     aim, reach = outcome.aim, outcome.reach
     n, n_good = len(designs.x), int((outcome.hit(designs) & designs.feasible).sum())
-    tolerance = f" within {100 * aim.tolerance:.2g} %" if any(w.value for w in aim.wishes) else ""
+    part = f"{100 * aim.tolerance:.2g} %"
+    tolerance = f" within {part}" if any(w.value for w in aim.wishes) else ""
+    if aim.objectives:
+        best = f" (within {part} of the best found)"
+        tolerance += best if len(aim.objectives) == 1 else " (none worse than another in every one)"
     lines = [f"{n_good} of {n} designs have {outcome.asked}{tolerance} and keep every constraint"]
     if reach is not None:
         nearest = ", ".join(f"{name} = {value:.4g}" for name, value in reach.nearest.items())
@@ -153,9 +160,8 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
         lines.append(_distinct_words(n_good, outcome))
     if outcome.was_interrupted:
         lines.append("the search was interrupted; these are the best designs found until then")
-    for wish in aim.objectives:
-        values = designs.value(wish.name)
-        lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
+    if aim.objectives:
+        lines += _objective_words(designs, outcome)
     lines += [_zero_words(wish, aim) for wish in aim.wishes if wish.value == 0]
     lines.append(outcome.random.words(n_good))
     lines += _margin_words(designs, outcome)
@@ -189,6 +195,33 @@ def _distinct_words(n_good: int, outcome: Outcome) -> str:
     if n_fixed >= n_free > 0:
         return f"{counted}: {n_fixed} target(s) fix a design of {n_free} variable(s) ({meaning})"
     return f"{counted} ({meaning}): the search found no others"
+
+
+def _objective_words(designs: Evaluated, outcome: Outcome) -> list[str]:
+    """Say the objectives' values, and by how much designs are worse that are not as good as the best."""
+    aim = outcome.aim
+    is_good = outcome.hit(designs) & designs.feasible
+    rest = designs.take((~is_good).nonzero().squeeze(1))
+    lines = []
+    for wish in aim.objectives:
+        values = designs.value(wish.name)
+        lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
+    if not len(rest.x) or not bool(is_good.any()):
+        return lines
+    n_good, n_rest = len(designs.x) - len(rest.x), len(rest.x)
+    good = f"{n_good} as good, {outcome.n_distinct} distinct"
+    if len(aim.objectives) > 1:
+        return [*lines, f"{good}; the other {n_rest} are worse than one of these in every objective"]
+    (wish,) = aim.objectives
+    best = best_values(aim, designs.take(is_good.nonzero().squeeze(1)))[wish.name]
+    off = (rest.value(wish.name) - best).abs()
+    size = abs(best) if abs(best) > aim.tolerance * outcome.random.usual[wish.name] else math.nan
+    low, high = (
+        f"{100 * end / size:.3g} %" if size == size else f"{end:.3g}"  # noqa: PLR0124  # NaN: no part of 0
+        for end in (float(off.min()), float(off.max()))
+    )
+    worse = f"the other is {low} worse" if n_rest == 1 else f"the other {n_rest} are {low} to {high} worse"
+    return [f"{wish}: {best:.4g} at best; {good}; {worse}"]
 
 
 def _zero_words(wish: Wish, aim: Aim) -> str:

@@ -33,19 +33,25 @@ class RandomDesigns:
         How far the nearest of them is from that, in tolerances.
     best
         The best value that those have which do what is asked, by objective; empty where none does.
+    usual
+        Their median size, by objective; 1 where none is known.
     """
 
     n: int
     n_hit: int
     nearest: float
     best: Mapping[str, float]
+    usual: Mapping[str, float]
 
     @staticmethod
     def of(aim: Aim, designs: Evaluated) -> RandomDesigns:
         """Evaluate random designs, one at least, by an aim."""
         distance = aim.distance(designs)
         hits = designs.take((distance == 0).nonzero().squeeze(1))
-        return RandomDesigns(len(designs.x), len(hits.x), float(distance.min()), best_values(aim, hits))
+        best = best_values(aim, hits)
+        sizes = {wish.name: designs.value(wish.name).abs().nanmedian() for wish in aim.objectives}
+        usual = {name: float(size) if bool(size > 0) else 1.0 for name, size in sizes.items()}
+        return RandomDesigns(len(designs.x), len(hits.x), float(distance.min()), best, usual)
 
     def words(self, n_good: int) -> str:
         """Say it, beside the number of designs of the search that do what is asked."""
@@ -62,6 +68,6 @@ class RandomDesigns:
         return {
             "method": "baseline: random designs, as drawn",
             "evaluated": self.n,
-            "do what was asked": f"{self.n_hit} of {self.n}",
+            "do what was asked": f"{self.n_hit} of {self.n}{' keep the limits' * bool(self.best)}",
             **self.best,
         }

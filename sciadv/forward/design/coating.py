@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError, MissingPackageError
 from sciadv.forward.base import NonlinearForward
-from sciadv.forward.design.quantity import Quantity, Variable, known_names
+from sciadv.forward.design.quantity import Possible, Quantity, Ranges, Variable, known_names
 from sciadv.physics.optics.dispersion import refractive_index
 from sciadv.physics.optics.thin_film import Illumination, reflectance, reflectance_and_slope
 from sciadv.registry.checked import checked
@@ -215,6 +215,13 @@ class Coating(NonlinearForward):
         other.properties = known_names("coating", self.PROPERTIES, names)
         other.out_shape = (len(names),)
         return other
+
+    def possible(self, asked: Ranges) -> dict[str, Possible]:  # noqa: ARG002  # whatever else is asked
+        """Return the ends of the total thickness [m]."""
+        films = self.variables[: self.n_films]
+        ends = [sum(film.low for film in films), sum(film.high for film in films)]
+        source = f"{self.n_films} films of {films[0].low:.4g} to {films[0].high:.4g} m"
+        return {"total_thickness": (ends[0], ends[1], source)}
 
     def regime(self, x: Tensor) -> Tensor:
         """Return 0 for every design ``(batch,)``: there is one regime."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from sciadv.errors import InputError
 from sciadv.files.formats.vtk_image import vtk_image
 from sciadv.forward.base import NonlinearForward, expect_image
-from sciadv.forward.design.quantity import Quantity, Variable, known_names
+from sciadv.forward.design.quantity import Possible, Quantity, Ranges, Variable, known_names
 from sciadv.nets import SmoothField
 from sciadv.physics.continuum.cells_by_skfem import (
     cell_compliance_by_skfem,
@@ -24,6 +24,7 @@ from sciadv.physics.continuum.cells_by_skfem import (
     stiffness_by_skfem,
 )
 from sciadv.physics.continuum.homogenisation import conductivity_bounds, effective_stiffness
+from sciadv.physics.continuum.mixtures import means_of_phases, shares_between
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Shape, as_generator
 
@@ -207,6 +208,39 @@ class Microstructure(NonlinearForward):
         other.properties = known_names("microstructure", self.PROPERTIES, names)
         other.out_shape = (len(names),)
         return other
+
+    def possible(self, asked: Ranges) -> dict[str, Possible]:
+        """Return what mixtures with the asked ranges can be; see `sciadv.physics.continuum.mixtures`.
+
+        Empty where there are none.
+        """
+        least, most = 0.0, 1.0
+        for name, (low, high) in asked.items():
+            is_share = name == "volume_fraction"
+            ends = (low, high) if is_share else shares_between(*self._phases(name), low, high)
+            least, most = max(least, ends[0]), min(most, ends[1])
+        if least > most:
+            return {}
+        found: dict[str, Possible] = {
+            "volume_fraction": (least, most, "the phases' means (Wiener 1912, Voigt, Reuss)")
+        }
+        for quantity in self.PROPERTIES:
+            if quantity.name in found:
+                continue
+            first, second = self._phases(quantity.name)
+            ends = [means_of_phases(first, second, share) for share in (least, most)]
+            bound = "the means of Voigt and Reuss" if quantity.name in self.costly else "Wiener's means"
+            source = f"{bound} of the phases, {first:.4g} and {second:.4g}"
+            found[quantity.name] = (min(end[0] for end in ends), max(end[1] for end in ends), source)
+        return found
+
+    def _phases(self, name: str) -> tuple[float, float]:
+        """Return a property of both phases."""
+        if name not in self.costly:
+            return self.conductivities
+        first, second = self.moduli or (math.nan, math.nan)  # in `PROPERTIES` where they are known
+        part = 1 / 2.6 if name == "shear_modulus" else 1.0  # G = E / (2 (1 + nu)), nu = 0.3
+        return part * first, part * second
 
     def regime(self, x: Tensor) -> Tensor:
         """Return 0 for every image ``(batch,)``: there is one regime."""

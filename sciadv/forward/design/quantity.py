@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +13,11 @@ from sciadv.arguments.values import as_flag, as_number, as_text
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import Forward
 from sciadv.nets import Box
+
+#: What a property is between, by theory: lowest and highest value, and the theory in words.
+Possible = tuple[float, float, str]
+#: Ranges that are asked of properties, by name.
+Ranges = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,8 @@ class PropertyModel(Protocol):
     where it has no method for the property. ``first_guess()`` returns what that method starts from where
     nothing is known. ``conditions()`` returns the numbers ``(1, n)`` of the problem that a conditional
     generator takes by its ``latent``, None where there are none.
+    ``possible(asked)`` returns `Possible` values by property: what theory leaves of each for any candidate
+    that has what is asked of others, `Ranges`, which may be empty. What lies beyond is refused at once.
     ``files(x)`` returns ``{name: text or bytes}`` of files that other programs read, written beside the
     designs; names end in the number of the design.
     ``as_made(x, n_parts, seed=...)`` returns parts ``(batch * n_parts, *shape)`` of candidates without

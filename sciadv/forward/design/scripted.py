@@ -12,7 +12,7 @@ from torch import Tensor
 from sciadv.arguments.values import shown
 from sciadv.errors import FOREIGN_FAILURES, InputError, UnknownNameError, shown_failure
 from sciadv.forward.base import NonlinearForward
-from sciadv.forward.design.quantity import Quantity, Variable
+from sciadv.forward.design.quantity import Possible, Quantity, Ranges, Variable
 
 
 @final
@@ -25,7 +25,7 @@ class ScriptedModel(NonlinearForward):
         Has ``variables``, `Variable` each; ``properties``, units by name; and ``predict``, which takes the
         variables by name as tensors ``(batch,)`` of float64 and returns the properties by name, ``(batch,)``
         each, by torch's operations. It may have ``n_library``, how many random designs may be evaluated, and
-        ``canonical`` and ``verify``, as a `PropertyModel` may.
+        ``canonical``, ``verify`` and ``possible``, as a `PropertyModel` may.
     properties
         What is predicted; all that the source can if left out.
 
@@ -33,7 +33,7 @@ class ScriptedModel(NonlinearForward):
     ------
     InputError
         Something is missing, of another kind, or the prediction of a design has not the promised names and
-        shapes or is NaN.
+        shapes or is NaN; or what it says to be possible are no bounds.
     UnknownNameError
         There is no such property.
 
@@ -90,7 +90,8 @@ class ScriptedModel(NonlinearForward):
         return tuple(names)
 
     def _check(self) -> None:
-        """Predict two designs, and say what is wrong with the answer."""
+        """Predict two designs, and say what is wrong with the answer, and with bounds."""
+        self.possible({})
         low, high = (torch.tensor([getattr(v, end) for v in self.variables]) for end in ("low", "high"))
         x = torch.stack([0.5 * (low + high), 0.75 * low + 0.25 * high]).double().requires_grad_(True)
         with torch.enable_grad():
@@ -129,6 +130,31 @@ class ScriptedModel(NonlinearForward):
         found = self._predict(x)
         nothing = 0.0 * x.sum(1)  # what is constant has derivatives, too
         return torch.stack([found[name] + nothing for name in self.properties], 1)
+
+    def possible(self, asked: Ranges) -> dict[str, Possible]:
+        """Return what the source's theory leaves of its properties; empty where it states none.
+
+        Raises
+        ------
+        InputError
+            It fails, or is not a lowest value, a highest one and the theory in words, by property.
+        """
+        method = getattr(self.source, "possible", None)
+        if method is None:
+            return {}
+        try:
+            ends = {name: tuple(bound) for name, bound in dict(method(dict(asked))).items()}
+        except FOREIGN_FAILURES as error:
+            raise InputError(f"possible of {self.name} fails: {shown_failure(error)}") from error
+        self._known(list(ends))
+        for name, bound in ends.items():
+            if len(bound) != 3 or not isinstance(bound[2], str) or not bound[0] <= bound[1]:
+                raise InputError(
+                    f"possible of {self.name} must return the lowest value, the highest one and a text that "
+                    f'says why by property, such as {{"{name}": (0, 1, "by definition")}}, but it has '
+                    f"{shown(bound)}"
+                )
+        return {name: (float(low), float(high), why) for name, (low, high, why) in ends.items()}
 
     def with_properties(self, names: Sequence[str]) -> ScriptedModel:
         """Return the same model with other predictions.

@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.errors import SolveError
 from sciadv.physics.rough.half_space import HalfSpace
 from sciadv.types import Rows
 
@@ -96,7 +95,7 @@ def solve_contact(
     """Find ``g >= 0`` and ``p = load + (K - D) g >= 0`` with ``p g = 0``; units of the grid, no gradients.
 
     Every surface ends by itself; one with a NaN is NaN in the end, as is one whose ``K - D`` is not positive
-    on the free points.
+    on the free points, or whose contact set has not settled within the steps.
 
     Parameters
     ----------
@@ -111,11 +110,6 @@ def solve_contact(
         The diagonal D, >= 0; none if left out.
     start
         A contact nearby.
-
-    Raises
-    ------
-    SolveError
-        The contact set of a surface has not settled.
     """
     scale = largest(load.abs())  # the problem is linear in it
     scale = torch.where(scale == 0, 1.0, scale)
@@ -139,10 +133,9 @@ def solve_contact(
             if not len(search.row):
                 return Solved(found.pressure * scale, found.free, found.gap * scale)
         search = _descend(half_space, search)
-    raise SolveError(
-        f"{len(search.row)} of {len(load)} contacts have not settled after n_steps = {accuracy.n_steps} "
-        f"steps of conjugate gradients; allow more, or smooth heights that are rough down to single points"
-    )
+    unknown = torch.full_like(search.load, torch.nan)
+    found = found.put(search.row, Solved(unknown, search.free, unknown))
+    return Solved(found.pressure * scale, found.free, found.gap * scale)
 
 
 def free_gap(

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sciadv.errors import InputError, SolveError
+from sciadv.errors import InputError
 from sciadv.physics.rough.active_set import Accuracy, Solved, dot, solve_contact
 from sciadv.physics.rough.half_space import HalfSpace
 
@@ -104,10 +104,10 @@ def solve_adhesive(
     accuracy
         Of each contact.
 
-    Raises
-    ------
-    SolveError
-        An equilibrium was not found.
+    Returns
+    -------
+    tuple
+        NaN for the surfaces of which no equilibrium was found within the steps.
     """
     contact = solve_contact(half_space, load, _looser(accuracy, 0))
     active = torch.arange(len(load), device=load.device)
@@ -120,10 +120,9 @@ def solve_adhesive(
             active = active[(moved > adhesion.tolerance) | ~is_newton & ~moved.isnan()]
         if not len(active):
             return contact, adhesion.attraction(contact.gap) / adhesion.reach
-    raise SolveError(
-        f"{len(active)} of {len(load)} adhesive contacts have not come to rest after {adhesion.n_steps} "
-        f"steps; allow more, or take a longer reach"
-    )
+    unknown = torch.full_like(load[active], torch.nan)
+    contact = contact.put(active, Solved(unknown, contact.free[active], unknown))
+    return contact, adhesion.attraction(contact.gap) / adhesion.reach
 
 
 def _looser(accuracy: Accuracy, step: int, *, first: float = 1e-3) -> Accuracy:

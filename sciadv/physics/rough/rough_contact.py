@@ -11,6 +11,7 @@ do.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, final
 
 import torch
@@ -20,6 +21,8 @@ from sciadv.errors import InputError
 from sciadv.physics.rough.active_set import Accuracy, as_field, free_gap, solve_contact
 from sciadv.physics.rough.adhesion import Adhesion, solve_adhesive
 from sciadv.physics.rough.half_space import HalfSpace
+
+_logger = logging.getLogger(__name__)
 
 
 def rough_contact_pressure(
@@ -58,14 +61,13 @@ def rough_contact_pressure(
     Tensor
         Shaped like `height`; 0 where nothing touches. Without adhesion their mean is the mean pressure; with
         it they carry the attraction, too, which is ``work / reach`` where the surfaces touch. A surface with
-        a NaN or an infinity is NaN.
+        a NaN or an infinity is NaN, as is one whose contact was not found within the steps that `accuracy`
+        allows; a warning is logged of these, and the others are as they are alone.
 
     Raises
     ------
     InputError
         Shapes do not fit, or a number is not positive.
-    SolveError
-        A contact was not found within the steps that `accuracy` allows.
 
     Notes
     -----
@@ -116,6 +118,14 @@ class _Contact(torch.autograd.Function):
         load = half_space.pressure(height) + as_field(mean_pressure, height)
         solved = [_solved(half_space, part, adhesion, accuracy) for part in _split(load)]
         pressure, free, softening = (torch.cat(parts) for parts in zip(*solved, strict=True))
+        is_lost = pressure.flatten(1).isnan().any(1) & load.flatten(1).isfinite().all(1)
+        if bool(is_lost.any()):
+            _logger.warning(
+                "%d of %d contacts have not settled within the steps allowed and are NaN; allow more, take a "
+                "longer reach of adhesion, or smooth heights that are rough down to single points",
+                int(is_lost.sum()),
+                len(load),
+            )
         return pressure, free, softening
 
     @staticmethod

@@ -13,6 +13,7 @@ from sciadv.forward import HarmonicTexture, Matrix, NonlinearForward, PropertyMo
 from sciadv.forward.design.harmonic_texture import peak_between_points
 from sciadv.physics.contact import contact_pressure, full_contact_pressure, sinusoidal_contact
 from sciadv.physics.friction import limited_shear_friction
+from sciadv.physics.rough.active_set import Accuracy
 from sciadv.testing import check_forward
 
 MATERIAL = {"contact_modulus": 3.5e9, "nominal_pressure": 20e6, "shear_strength": 20e6}
@@ -261,3 +262,15 @@ def test_a_contact_comes_to_rest_where_its_energies_are_only_as_exact_as_asked_f
     loose, exact = (texture(4, tolerance=tolerance, **settings) for tolerance in (1e-5, 1e-9))
     x = 1e-15 * torch.tensor([[float(number) for number in STUCK.split()]], dtype=torch.float64)
     torch.testing.assert_close(loose(x), exact(x), rtol=1e-4, atol=0)
+
+
+def test_a_texture_whose_contact_is_not_found_has_no_properties_and_others_have_theirs():
+    model = texture(properties=("friction_coefficient", "contact_pressure"))
+    x = model.library(64, seed=0)
+    every = model(x)
+    model.accuracy = Accuracy(n_steps=40)
+    found = model(x)
+    is_lost = found.isnan().any(1)
+    assert 0 < int(is_lost.sum()) < 64
+    torch.testing.assert_close(found[~is_lost], every[~is_lost])
+    assert bool(found[is_lost].isnan().all())
