@@ -70,7 +70,7 @@ class Outcome:
         return ", ".join([*words, f"yield at least {share:.4g}"] if share > 0 else words)
 
     def hit(self, designs: Evaluated) -> Tensor:
-        """Return which have what was asked, of their parts as made, too, and are as good as the best ``(n,)``."""
+        """Return which have what was asked, their parts as made too, and are as good as the best ``(n,)``."""
         has_values = (designs.excess(self.aim.wishes) == 0).all(1) & self.parts.bear(self.aim.least_yield)
         rivals = designs.take((has_values & designs.feasible).nonzero().squeeze(1))
         return has_values & unbeaten(self.aim, designs, rivals, self.random.usual)
