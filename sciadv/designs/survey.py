@@ -119,8 +119,10 @@ def refuse_impossible(aim: Aim) -> None:
         A demand lies beyond what `PropertyModel`'s ``possible`` says.
     """
     possible: Callable[[Ranges], Mapping[str, Possible]] | None = getattr(aim.model, "possible", None)
+    if possible is None:
+        return
     asked: dict[str, tuple[float, float]] = {}
-    for i, wish in enumerate(aim.wishes if possible is not None else ()):
+    for i, wish in enumerate(aim.wishes):
         low, high, source = possible(asked).get(wish.name, (-math.inf, math.inf, ""))
         if not low - 1e-6 * wish.scale <= wish.high or not wish.low <= high + 1e-6 * wish.scale:
             with_others = f" with {', '.join(map(str, aim.wishes[:i]))}" if i else ""

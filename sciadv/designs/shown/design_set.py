@@ -69,11 +69,15 @@ class Outcome:
         share = self.aim.least_yield
         return ", ".join([*words, f"yield at least {share:.4g}"] if share > 0 else words)
 
+    def keeps(self, designs: Evaluated) -> Tensor:
+        """Return which designs keep every demand, and of their parts as many as asked for ``(n,)``."""
+        return (designs.excess(self.aim.wishes) == 0).all(1) & self.parts.bear(self.aim.least_yield)
+
     def hit(self, designs: Evaluated) -> Tensor:
-        """Return which have what was asked, their parts as made too, and are as good as the best ``(n,)``."""
-        has_values = (designs.excess(self.aim.wishes) == 0).all(1) & self.parts.bear(self.aim.least_yield)
-        rivals = designs.take((has_values & designs.feasible).nonzero().squeeze(1))
-        return has_values & unbeaten(self.aim, designs, rivals, self.random.usual)
+        """Return which of these are as good as the best by the objectives, too ``(n,)``."""
+        keeps = self.keeps(designs)
+        rivals = designs.take((keeps & designs.feasible).nonzero().squeeze(1))
+        return keeps & unbeaten(self.aim, designs, rivals, self.random.usual)
 
 
 def design_set(designs: Evaluated, outcome: Outcome, *, most_columns: int = 12) -> CandidateSet:
@@ -142,8 +146,8 @@ def _messages(designs: Evaluated, outcome: Outcome) -> list[str]:
     part = f"{100 * aim.tolerance:.2g} %"
     tolerance = f" within {part}" if any(w.value for w in aim.wishes) else ""
     if aim.objectives:
-        best = f" (within {part} of the best found)"
-        tolerance += best if len(aim.objectives) == 1 else " (none worse than another in every one)"
+        alone = f" (within {part} of the best found)"
+        tolerance += alone if len(aim.objectives) == 1 else " (none worse than another in every one)"
     lines = [f"{n_good} of {n} designs have {outcome.asked}{tolerance} and keep every constraint"]
     if reach is not None:
         nearest = ", ".join(f"{name} = {value:.4g}" for name, value in reach.nearest.items())
@@ -201,15 +205,16 @@ def _objective_words(designs: Evaluated, outcome: Outcome) -> list[str]:
     """Say the objectives' values, and by how much designs are worse that are not as good as the best."""
     aim = outcome.aim
     is_good = outcome.hit(designs) & designs.feasible
-    rest = designs.take((~is_good).nonzero().squeeze(1))
+    is_worse = outcome.keeps(designs) & designs.feasible & ~is_good
+    rest = designs.take(is_worse.nonzero().squeeze(1))
     lines = []
     for wish in aim.objectives:
         values = designs.value(wish.name)
         lines.append(f"{wish}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
     if not len(rest.x) or not bool(is_good.any()):
         return lines
-    n_good, n_rest = len(designs.x) - len(rest.x), len(rest.x)
-    good = f"{n_good} as good, {outcome.n_distinct} distinct"
+    n_rest = len(rest.x)
+    good = f"{int(is_good.sum())} as good, {outcome.n_distinct} distinct"
     if len(aim.objectives) > 1:
         return [*lines, f"{good}; the other {n_rest} are worse than one of these in every objective"]
     (wish,) = aim.objectives

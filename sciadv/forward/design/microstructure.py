@@ -228,10 +228,10 @@ class Microstructure(NonlinearForward):
             if quantity.name in found:
                 continue
             first, second = self._phases(quantity.name)
-            ends = [means_of_phases(first, second, share) for share in (least, most)]
+            means = [means_of_phases(first, second, share) for share in (least, most)]
             bound = "the means of Voigt and Reuss" if quantity.name in self.costly else "Wiener's means"
             source = f"{bound} of the phases, {first:.4g} and {second:.4g}"
-            found[quantity.name] = (min(end[0] for end in ends), max(end[1] for end in ends), source)
+            found[quantity.name] = (min(one[0] for one in means), max(one[1] for one in means), source)
         return found
 
     def _phases(self, name: str) -> tuple[float, float]:
