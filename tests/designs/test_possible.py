@@ -10,7 +10,7 @@ from sciadv import Variable
 from sciadv.catalogue import load_problem
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward import Coating, Microstructure
-from sciadv.physics.continuum.mixtures import means_of_phases, shares_between
+from sciadv.physics.continuum.two_phases import means_of_phases, shares_between
 
 
 class Engine:

@@ -24,7 +24,7 @@ from sciadv.physics.continuum.cells_by_skfem import (
     stiffness_by_skfem,
 )
 from sciadv.physics.continuum.homogenisation import conductivity_bounds, effective_stiffness
-from sciadv.physics.continuum.mixtures import means_of_phases, shares_between
+from sciadv.physics.continuum.two_phases import means_of_phases, shares_between
 from sciadv.registry.checked import checked
 from sciadv.types import Count, NotNegative, Positive, Shape, as_generator
 
@@ -210,7 +210,7 @@ class Microstructure(NonlinearForward):
         return other
 
     def possible(self, asked: Ranges) -> dict[str, Possible]:
-        """Return what mixtures with the asked ranges can be; see `sciadv.physics.continuum.mixtures`.
+        """Return what mixtures with the asked ranges can be; see `sciadv.physics.continuum.two_phases`.
 
         Empty where there are none.
         """
