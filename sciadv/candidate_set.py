@@ -276,7 +276,7 @@ class CandidateSet:
         shown = [key for key in self.table[0] if key not in self.presentation.hidden][:6]
         first = [
             (f"design {i}", ", ".join(f"{key} {shown_value(row[key])}" for key in shown))
-            for i, row in enumerate(self.table[:5])
+            for i, row in enumerate(self.table[:5], 1)
         ]
         good = f"{self.n_good} of {len(self)} hit and feasible"
         return html_card(f"Designs of {self.name}", [("designs", good), *words, *first])

@@ -51,7 +51,7 @@ if quick:
     )
 designs = search(problem, {}, 3 if quick else 9)  # sciadv.design(problem, n=9) takes the default
 print("\n".join(designs.messages))
-print(*designs.files["circuit-00.ant"].splitlines()[:9], sep="\n")
+print(*designs.files["circuit-001.ant"].splitlines()[:9], sep="\n")
 
 # %%
 # One figure and one number

@@ -71,7 +71,7 @@ print("d log f_u / d log value:", ", ".join(said))
 target = {"gain": "80 dB", "unity_gain_frequency": "1 GHz", "phase_margin": "60 deg"}
 designs = sciadv.design("analog-amplifier", target, 3 if quick else 9)
 print("\n".join(designs.messages))
-print(*designs.files["design-0.cir"].splitlines()[:6], sep="\n")
+print(*designs.files["design-001.cir"].splitlines()[:6], sep="\n")
 
 # %%
 # One figure and one number

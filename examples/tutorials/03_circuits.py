@@ -98,7 +98,7 @@ print(
 # Each design is an Antimony model, which COPASI, Tellurium and libroadrunner read; and such files come in.
 with TemporaryDirectory() as folder:
     file = Path(folder) / "circuit.ant"
-    file.write_text(designs.files["circuit-00.ant"])
+    file.write_text(designs.files["circuit-001.ant"])
     loaded = load_circuit(file)
 print(*loaded.messages, sep="\n")
 print(f"edges sent out: {int(designs.x[0, 0].ne(0).sum())}")

@@ -74,6 +74,6 @@ def test_settings_are_checked():
 def test_an_amplifier_is_designed_for_its_figures_and_written_for_spice(tmp_path):
     found = sciadv.design("analog-amplifier", TARGET, 4)
     assert found.n_good == 4
-    assert sorted(found.files) == [f"design-{i}.cir" for i in range(4)]
+    assert sorted(found.files) == [f"design-00{i}.cir" for i in range(1, 5)]
     found.save(tmp_path / "out")
-    assert (tmp_path / "out" / "design-0.cir").read_text().startswith("* amplifier")
+    assert (tmp_path / "out" / "design-001.cir").read_text().startswith("* amplifier")

@@ -186,7 +186,7 @@ def draw_circuits(
         for start, style in zip(starts[:, k], ("-", "--"), strict=False):
             draw_trajectory(panel, circuits[k], start, t_end=t_end, style=style, model=model)
         panel.set(ylim=(-0.03, 1.03), yticks=[0, 1])
-        panel.set_title(f"{k}: robustness {float(designs.values['robustness'][k]):.2f}", fontsize=8)
+        panel.set_title(f"{k + 1}: robustness {float(designs.values['robustness'][k]):.2f}", fontsize=8)
         if row == n_rows - 1 or k + n_columns >= n:
             panel.set_xlabel(f"time [{model.time_unit}]" if model != RACIPE else "time", fontsize=7)
         if column == 0:

@@ -212,12 +212,12 @@ def _files(circuits: Tensor, model: CircuitModel) -> dict[str, str]:
     """Return circuits as Antimony models, or as numbers with units where the model is not RACIPE's."""
     if model == RACIPE:
         return {
-            f"circuit-{k:02d}.ant": to_antimony(circuit, name=f"circuit_{k}")
-            for k, circuit in enumerate(circuits)
+            f"circuit-{k:03d}.ant": to_antimony(circuit, name=f"circuit_{k}")
+            for k, circuit in enumerate(circuits, 1)
         }
     names = [gene_name(i) for i in range(circuits.shape[-1])]
     described = [describe(unpack(circuit[None].double(), model), names) for circuit in circuits]
-    return {f"circuit-{k:02d}.json": to_json(numbers) for k, numbers in enumerate(described)}
+    return {f"circuit-{k:03d}.json": to_json(numbers) for k, numbers in enumerate(described, 1)}
 
 
 def _messages(measured: _Measured, search: SearchReport) -> list[str]:
@@ -317,7 +317,7 @@ def _table(measured: _Measured, files: list[str]) -> list[dict[str, object]]:
     sizes = ("genes", "edges")
     return [
         {
-            "circuit": k,
+            "circuit": k + 1,
             "genes": int(n_genes[k]),
             "edges": int(topology[k].abs().sum()),
             "topology": topology_text(topology[k]),

@@ -59,7 +59,8 @@ def plot_hysteresis(
         panel.set_xlabel(f"dose on {gene_name(source)}", fontsize=7)
         panel.set_ylabel(f"level of {gene_name(output)}", fontsize=7)
         width = float(measured["hysteresis_width"][k])
-        panel.set_title(f"{k}: {width:.1f} decades" if width > 0 else f"{k}: no closed loop", fontsize=8)
+        found = f"{width:.1f} decades" if width > 0 else "no closed loop"
+        panel.set_title(f"{k + 1}: {found}", fontsize=8)
         panel.tick_params(labelsize=6)
     named = figure.axes[0].get_legend_handles_labels()
     figure.legend(*named, loc="outside upper right", ncols=2, frameon=False, fontsize=7)

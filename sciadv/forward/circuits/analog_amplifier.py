@@ -208,9 +208,8 @@ class AnalogAmplifier(NonlinearForward):
 
     def files(self, x: Tensor) -> dict[str, str]:
         """Return a netlist of SPICE for each design, by its file's name."""
-        width = len(str(max(1, len(x) - 1)))
         sweep = f".ac dec 20 {self.sweep.lowest:g} {self.sweep.highest:g}"
-        return {f"design-{i:0{width}}.cir": to_spice(one, (sweep,)) for i, one in enumerate(self.netlists(x))}
+        return {f"design-{i:03d}.cir": to_spice(one, (sweep,)) for i, one in enumerate(self.netlists(x), 1)}
 
     def verify(self, x: Tensor) -> dict[str, Tensor]:
         """Return the figures of designs by ngspice, from the netlists that `files` writes.

@@ -172,7 +172,7 @@ class PropertyModel(Protocol):
     ``possible(asked)`` returns `Possible` values by property: what theory leaves of each for any candidate
     that has what is asked of others, `Ranges`, which may be empty. What lies beyond is refused at once.
     ``files(x)`` returns ``{name: text or bytes}`` of files that other programs read, written beside the
-    designs; names end in the number of the design.
+    designs; names end in the number of the design, from 1, in three digits.
     ``as_made(x, n_parts, seed=...)`` returns parts ``(batch * n_parts, *shape)`` of candidates without
     variables as they are made, or None where their scatter is not known.
     ``generator()`` returns an untrained network of candidates that have no variables, for problems without a

@@ -166,7 +166,7 @@ def _check_places(name: str, place: Tensor, value: Tensor, limits: Range) -> Non
     if len(bad):
         worst = float(value[tuple(bad[0])])
         raise InputError(
-            f"{name} of circuit {int(bad[0][0])} is {worst:g}, but its range is {limits.low:g} to "
+            f"{name} of circuit {int(bad[0][0]) + 1} is {worst:g}, but its range is {limits.low:g} to "
             f"{limits.high:g} [{limits.unit}]; give its model ranges that hold it"
         )
 

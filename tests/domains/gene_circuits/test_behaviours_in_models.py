@@ -94,7 +94,7 @@ def test_a_set_of_circuits_is_tested_described_and_drawn_in_its_model():
     x = circuits_of(RING, places=-0.5)
     found = circuit_set(x, aim, settings=RobustnessSettings(n_sets=2))
     assert found.facts["model"] == "competitive"
-    again = from_description(json.loads(found.files["circuit-00.json"]))
+    again = from_description(json.loads(found.files["circuit-001.json"]))
     exists = x[:, 0] != 0
     torch.testing.assert_close(again.fold[exists], unpack(x.double(), model).fold[exists])
     assert bool(found.hit) == bool(shows(x, behaviour_of("stability", model)))

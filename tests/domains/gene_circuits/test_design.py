@@ -119,11 +119,15 @@ def test_random_circuits_alike_stand_beside_the_designed_ones(designs):
 
 def test_a_set_writes_what_it_promises(designs, tmp_path):
     folder = designs.save(tmp_path / "out")
-    for name in ("designs.csv", "summary.json", "figure.png", "report.html", "circuit-00.ant"):
+    for name in ("designs.csv", "summary.json", "figure.png", "report.html", "circuit-001.ant"):
         assert (folder / name).stat().st_size > 100
     rows = list(csv.DictReader((folder / "designs.csv").read_text().splitlines()))
     assert len(rows) == 4
     assert rows[0]["topology"] == topology_text(designs.x[0, 0])
+    assert [row["circuit"] for row in rows] == ["1", "2", "3", "4"]
+    for number, row in enumerate(rows, 1):
+        assert row["antimony"] == f"circuit-00{number}.ant"
+        assert (folder / row["antimony"]).read_text().startswith(f"model circuit_{number}()")
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["n_showing"] == int(designs.hit.sum())
     page = (folder / "report.html").read_text()

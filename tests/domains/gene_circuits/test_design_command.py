@@ -69,7 +69,7 @@ def test_a_problem_of_ones_own_is_designed_by_the_command(mine, few_draws, tmp_p
     assert (summary["behaviour"], summary["n_different_topologies"]) == ("bistability", 2)
     assert {path.name for path in out.iterdir()} == {
         *("designs.csv", "summary.json", "figure.png", "report.html"),
-        *("circuit-00.ant", "circuit-01.ant"),
+        *("circuit-001.ant", "circuit-002.ant"),
     }
 
 

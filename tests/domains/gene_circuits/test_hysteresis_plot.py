@@ -20,7 +20,7 @@ def test_loops_and_their_absence_are_drawn():
     figure = plot_hysteresis(x, Switching(ramp=Ramp(n_doses=11), ends=Ends(0, 1)), n_columns=3)
     first, second, third = figure.axes
     assert "decades" in first.get_title()
-    assert second.get_title() == "1: no closed loop"
+    assert second.get_title() == "2: no closed loop"
     assert not third.axison
     assert len(first.lines) == 4
     assert len(second.lines) == 2

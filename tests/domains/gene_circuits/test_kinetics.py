@@ -139,7 +139,7 @@ def test_bad_circuits_are_refused_in_words(x, words):
 def test_parameters_out_of_range_are_refused_with_their_range():
     kinetics = unpack(circuits_of(RING))
     kinetics.hill[0, 0, 1] = 9.0
-    with pytest.raises(InputError, match=r"hill of circuit 0 is 9, but its range is 1 to 6"):
+    with pytest.raises(InputError, match=r"hill of circuit 1 is 9, but its range is 1 to 6"):
         pack(kinetics)
 
 

@@ -34,7 +34,7 @@ def test_a_set_of_large_circuits_has_messages_a_summary_and_files(n_genes, tmp_p
     assert found.facts["n_different_topologies"] == 2
     assert found.summary()
     found.save(tmp_path / "out")
-    assert (tmp_path / "out" / "circuit-02.ant").is_file()
+    assert (tmp_path / "out" / "circuit-003.ant").is_file()
 
 
 def test_thirty_genes_are_drawn():

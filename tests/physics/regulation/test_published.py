@@ -76,7 +76,7 @@ def test_a_published_circuit_can_be_packed_in_the_ranges_of_its_own_model():
     exists = kinetics.sign != 0
     torch.testing.assert_close(again.fold[exists], kinetics.fold[exists], rtol=1e-9, atol=0)
     torch.testing.assert_close(again.threshold[exists], kinetics.threshold[exists], rtol=1e-9, atol=0)
-    with pytest.raises(InputError, match=r"threshold of circuit 0 is 0.00462098, but its range is 0.01 to 1"):
+    with pytest.raises(InputError, match=r"threshold of circuit 1 is 0.00462098, but its range is 0.01 to 1"):
         pack(replace(kinetics, model=CircuitModel()))
 
 

@@ -69,11 +69,11 @@ def test_how_a_hill_function_is_written_does_not_matter():
     [
         ("A * 0.5", "A * A * 0.5", "degradation of A is not in proportion to A"),
         ("A^2 / 16", "exp(A)", "effect of A on B is no shifted Hill function"),
-        ("0.1 + 0.9", "0.9", "fold of circuit 0 is .*, but its range is 1 to 100"),
+        ("0.1 + 0.9", "0.9", "fold of circuit 1 is .*, but its range is 1 to 100"),
         ("lose_A: A =>", "lose_A: A => B", "B has 2 reactions of production"),
         ("make_B: => B", "make_B: => 2 B", "turns other species over"),
         ("30 * f", "30 * (f + A)", "no product of one factor a regulator"),
-        ("30 * f", "3e5 * f", "threshold of circuit 0 is 6.*, but its range"),
+        ("30 * f", "3e5 * f", "threshold of circuit 1 is 6.*, but its range"),
         ("end\n", "at time > 3: A = 1; end\n", "has events"),
     ],
 )
