@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ from sciadv.files.page import csv_line, png
 from sciadv.files.publishing import make_folder
 from sciadv.files.texts import read_csv
 from sciadv.files.writing import GrowingFile, write_file
+
+_logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,7 +71,8 @@ class TrainingLog:
     n_done
         Steps done before; later rows of an interrupted run are dropped, earlier ones kept.
     has_tensorboard
-        Whether to write TensorBoard's events too; None does where the package is installed.
+        Whether to write TensorBoard's events too; None does where the package can be imported, and logs a
+        warning where it is there and cannot.
     """
 
     def __init__(self, folder: Path | str, *, n_done: int = 0, has_tensorboard: bool | None = None) -> None:
@@ -76,7 +80,13 @@ class TrainingLog:
         make_folder(self.folder)
         self._steps, self._quality = (_Table(self.folder / name, n_done) for name in (CSV, QUALITY))
         wanted = find_spec("tensorboard") is not None if has_tensorboard is None else has_tensorboard
-        self._board = _tensorboard(self.folder, n_done) if wanted else None
+        try:
+            self._board = _tensorboard(self.folder, n_done) if wanted else None
+        except ImportError as error:
+            if has_tensorboard:
+                raise
+            _logger.warning("no TensorBoard events are written, since it cannot be imported: %s", error)
+            self._board = None
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
         """Add a row to ``metrics.csv``."""

@@ -181,6 +181,17 @@ def test_the_log_goes_on_after_the_step_of_the_checkpoint(tmp_path: Path) -> Non
     assert (tmp_path / "metrics.csv").read_text() == ""
 
 
+def test_a_tensorboard_that_cannot_be_imported_stops_no_training(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("sciadv.trainings.log.find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # as one without its own needs
+    with TrainingLog(tmp_path) as log:
+        log.write(1, {"loss": 0.5})
+    assert "no TensorBoard events are written" in caplog.text
+    assert "0.5" in (tmp_path / "metrics.csv").read_text()
+    with pytest.raises(ImportError):
+        TrainingLog(tmp_path, has_tensorboard=True)
+
+
 def test_tensorboard_gets_every_number_where_it_is_installed(tmp_path: Path, monkeypatch) -> None:
     written = []
 
