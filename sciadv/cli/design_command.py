@@ -23,7 +23,10 @@ from sciadv.errors import InputError
 
 @plain_errors
 def design(
-    problem: Annotated[str, typer.Argument(help="A problem that can be designed, or the path of one.")],
+    problem: Annotated[
+        str,
+        typer.Argument(help="A problem that can be designed, or the path of one; another name lists them."),
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for the results.", show_default="NAME-designs")
@@ -32,7 +35,7 @@ def design(
         list[str] | None,
         typer.Option(
             help="PROPERTY=VALUE, PROPERTY=LOW..HIGH, 'PROPERTY<=VALUE' or PROPERTY=minimise; a unit as in "
-            "'20 MPa'; may be repeated.",
+            "'20 MPa'; may be repeated. Another property lists those that there are.",
             show_default="the problem's",
         ),
     ] = None,

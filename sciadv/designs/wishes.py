@@ -140,6 +140,11 @@ def read_wishes(
         raise InputError(f"give a target for {name}: a value of {' or '.join(known)}")
     wishes = []
     for key, value in target.items():
+        if key in {variable.name for variable in model.variables} - set(known):
+            raise InputError(
+                f"{key} is a variable of {name}, which is designed, and no property: give it other bounds, "
+                f"or ask for one of: {', '.join(known)}"
+            )
         if key not in known and key != YIELD:
             raise UnknownNameError(f"property of {name}", key, known)
         quantity = known.get(key, Quantity(YIELD, "", 0.0, 1.0))
@@ -257,7 +262,16 @@ def _converted(number: float, unit: str, quantity: Quantity) -> float:
 
     if re.match(r"[-+±]|\d(?!\s*/)", unit):  # which pint would take for a factor of 1
         raise InputError(f"the target {quantity.name} has a unit that is not known: {unit!r}")
+    if unit.strip() == quantity.unit:
+        return number
     wanted = quantity.unit or "dimensionless"
+    try:
+        pint.Unit(wanted)
+    except Exception as error:  # as below
+        raise InputError(
+            f"the target {quantity.name} is in {quantity.unit}, a unit that cannot be converted: give a "
+            f"number of that unit, without another one"
+        ) from error
     try:
         converted = pint.Quantity(number, unit).to(wanted)
     except pint.DimensionalityError as error:

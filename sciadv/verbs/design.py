@@ -154,6 +154,8 @@ def _loaded(problem: object, *, device: str | None, seed: int) -> Problem:
     if isinstance(problem, Problem):
         return problem if device is None else problem.to(device)
     where = as_device("cpu" if device is None else device)  # before anything is read
+    if isinstance(problem, type):
+        raise InputError(f"{problem.__name__} is a class; give an object of it: {problem.__name__}()")
     if hasattr(problem, "predict"):
         return problem_of(problem).to(where)
     if not isinstance(problem, str | Path):

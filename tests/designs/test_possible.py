@@ -9,7 +9,8 @@ import sciadv
 from sciadv import Variable
 from sciadv.catalogue import load_problem
 from sciadv.errors import InputError, UnknownNameError
-from sciadv.forward import Coating, Microstructure
+from sciadv.forward import Coating, HarmonicTexture, Microstructure, Texture
+from sciadv.forward.design.quantity import box_of
 from sciadv.physics.continuum.two_phases import means_of_phases, shares_between
 
 
@@ -134,3 +135,34 @@ def test_a_stack_cannot_be_thicker_than_all_its_films():
     low, high, source = coating.possible({})["total_thickness"]
     assert (low, high) == pytest.approx((0, 9e-7))
     assert source == "3 films of 0 to 3e-07 m"
+
+
+CONTACT = {"contact_modulus": 3.5e9, "nominal_pressure": 20e6, "shear_strength": 5e6, "dtype": torch.float64}
+
+
+@pytest.mark.parametrize(
+    ("model", "adhesion"),
+    [
+        (Texture((2,), pressure_coefficient=0.02, **CONTACT), 0.0),
+        (Texture((2,), work_of_adhesion=0.05, loss_factor=0.1, **CONTACT), 0.05),
+        (HarmonicTexture(n_harmonics=1, points=16, **CONTACT), 0.0),
+        (HarmonicTexture(n_harmonics=1, points=32, work_of_adhesion=0.01, **CONTACT), 0.01),
+    ],
+)
+def test_random_textures_are_within_what_is_said_to_be_possible(model, adhesion):
+    unit = torch.rand(
+        64, len(model.variables), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    x = box_of(model).from_unit(unit)
+    possible = model.possible({})
+    assert ("friction_coefficient" in possible) == (getattr(model, "loss_factor", 0) == 0)
+    for name, (low, high, _) in possible.items():
+        values = model.with_properties((name,))(x)
+        assert float(values.min()) >= low * (1 - 1e-6)
+        assert float(values.max()) <= high * (1 + 1e-6)
+
+
+def test_a_peak_below_the_mean_pressure_is_refused():
+    words = "contact_pressure is at least 2e\\+07 Pa, by the nominal pressure, 2e\\+07 Pa, which is the mean"
+    with pytest.raises(InputError, match=words):
+        sciadv.design("nanotexture-friction", {"contact_pressure": "3.5 Pa"}, 2)

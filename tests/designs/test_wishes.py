@@ -194,3 +194,26 @@ def test_a_certificate_around_zero_is_in_parts_of_the_usual_size():
     off = found.facts["certificate"]["largest_relative_deviations"]["imbalance"]
     assert off == pytest.approx(part, rel=1e-6)
     assert found.facts["certificate"]["n_verified"] == 4
+
+
+class Odd:
+    """A property in a unit that nobody else knows."""
+
+    variables: ClassVar = (sciadv.Variable("power", "W", 100, 2000), sciadv.Variable("mass", "kg", 0.1, 5))
+    properties: ClassVar = {"odd": "flob"}
+
+    def predict(self, power, mass):
+        return {"odd": power * mass}
+
+
+def test_a_unit_of_ones_own_is_taken_and_not_converted():
+    assert sciadv.design(Odd(), {"odd": "500 flob"}, 2).n_good == 2
+    with pytest.raises(InputError, match="odd is in flob, a unit that cannot be converted: give a number"):
+        sciadv.design(Odd(), {"odd": "500 m"}, 2)
+
+
+def test_a_variable_in_place_of_a_property_and_a_class_in_place_of_an_object_are_named():
+    with pytest.raises(InputError, match="mass is a variable of Odd, which is designed, and no property"):
+        sciadv.design(Odd(), {"mass": "1 kg"}, 2)
+    with pytest.raises(InputError, match=r"Odd is a class; give an object of it: Odd\(\)"):
+        sciadv.design(Odd, {"odd": 500}, 2)

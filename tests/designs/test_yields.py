@@ -44,3 +44,11 @@ def test_a_yield_that_is_not_reached_is_not_counted_as_reached(other):
     assert found.messages[0].startswith("0 of 2 designs")
     assert any("no design was found of which 90% of the parts do it" in line for line in found.messages)
     assert not any(row["hit"] for row in found.table)
+
+
+def test_random_designs_are_not_said_to_bear_a_yield_that_was_not_tried():
+    found = sciadv.design(Strut(), {"stress": "100..400 MPa", "yield": ">= 0.9"}, 2)
+    assert found.n_good == 2
+    (baseline,) = (line for line in found.messages if line.startswith("baseline"))
+    assert baseline.endswith("without a search, whatever their yield")
+    assert found.beside[1]["do what was asked"].endswith(", whatever their yield")

@@ -35,6 +35,8 @@ class RandomDesigns:
         The best value that those have which do what is asked, by objective; empty where none does.
     usual
         Their median size, by objective; 1 where none is known.
+    is_without_yield
+        Whether a yield was asked for, which these are not counted by.
     """
 
     n: int
@@ -42,6 +44,7 @@ class RandomDesigns:
     nearest: float
     best: Mapping[str, float]
     usual: Mapping[str, float]
+    is_without_yield: bool = False
 
     @staticmethod
     def of(aim: Aim, designs: Evaluated) -> RandomDesigns:
@@ -51,7 +54,8 @@ class RandomDesigns:
         best = best_values(aim, hits)
         sizes = {wish.name: designs.value(wish.name).abs().nanmedian() for wish in aim.objectives}
         usual = {name: float(size) if bool(size > 0) else 1.0 for name, size in sizes.items()}
-        return RandomDesigns(len(designs.x), len(hits.x), float(distance.min()), best, usual)
+        has_yield = aim.least_yield > 0
+        return RandomDesigns(len(designs.x), len(hits.x), float(distance.min()), best, usual, has_yield)
 
     def words(self, n_good: int) -> str:
         """Say it, beside the number of designs of the search that do what is asked."""
@@ -61,13 +65,21 @@ class RandomDesigns:
         said = f"baseline: {self.n_hit} of {self.n} random designs do it without a search"
         if not self.n_hit:
             return f"{said}; the nearest is {self.nearest:.4g} tolerances off"
+        if self.is_without_yield:
+            return f"{said}, whatever their yield"
         return f"{said}, so that none was needed" if self.n_hit >= n_good else said
+
+    @property
+    def _but(self) -> str:
+        """In what they are counted otherwise than the designs of a search."""
+        limits = " keep the limits" if self.best else ""
+        return limits + (", whatever their yield" if self.is_without_yield else "")
 
     def row(self) -> Row:
         """Return its row of the table of methods."""
         return {
             "method": "baseline: random designs, as drawn",
             "evaluated": self.n,
-            "do what was asked": f"{self.n_hit} of {self.n}{' keep the limits' * bool(self.best)}",
+            "do what was asked": f"{self.n_hit} of {self.n}{self._but}",
             **self.best,
         }

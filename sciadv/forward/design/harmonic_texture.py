@@ -17,7 +17,7 @@ from sciadv.errors import InputError
 from sciadv.files.formats.height_maps import height_map_text
 from sciadv.files.formats.triangles import stl, under_surface
 from sciadv.forward.base import NonlinearForward
-from sciadv.forward.design.quantity import Quantity, Variable, known_names
+from sciadv.forward.design.quantity import Possible, Quantity, Ranges, Variable, known_names
 from sciadv.physics.friction import limited_shear_friction
 from sciadv.physics.rough.active_set import Accuracy
 from sciadv.physics.rough.adhesion import Adhesion
@@ -258,6 +258,14 @@ class HarmonicTexture(NonlinearForward):
             coarse: Tensor = self(x)
             fine: Tensor = self.with_points(2 * self.points)(x)
         return (coarse - fine).abs() / fine.abs().clamp_min(torch.finfo(fine.dtype).tiny)
+
+    def possible(self, asked: Ranges) -> dict[str, Possible]:  # noqa: ARG002  # whatever else is asked
+        """Return that the peak is above the mean, and that the whole area shears by tau0 at most."""
+        mean, most = self.nominal_pressure, self.shear_strength / self.nominal_pressure
+        return {
+            "contact_pressure": (mean, math.inf, f"the nominal pressure, {mean:.4g} Pa, which is the mean"),
+            "friction_coefficient": (0.0, most, "shear of the whole area, tau0 / p0"),
+        }
 
     def regime(self, x: Tensor) -> Tensor:
         """Return 1 for designs that adhesion has pulled into full contact, else 0; ``(batch,)``."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.forward.base import NonlinearForward
-from sciadv.forward.design.quantity import Quantity, Variable
+from sciadv.forward.design.quantity import Possible, Quantity, Ranges, Variable
 from sciadv.physics.contact import (
     Contact,
     adhesion_number,
@@ -213,6 +213,16 @@ class Texture(NonlinearForward):
         other.properties = _known_properties(names)
         other.out_shape = (len(names),)
         return other
+
+    def possible(self, asked: Ranges) -> dict[str, Possible]:  # noqa: ARG002  # whatever else is asked
+        """Return that the peak is above the mean, and by how much junctions shear where nothing else does."""
+        source = f"the nominal pressure, {self.nominal_pressure:.4g} Pa, which is the mean"
+        found: dict[str, Possible] = {"contact_pressure": (self.nominal_pressure, math.inf, source)}
+        if self.loss_factor == 0:
+            most = self.shear_strength / self.nominal_pressure + self.pressure_coefficient
+            words = "shear of the whole area, tau0 / p + alpha_p"
+            found["friction_coefficient"] = (self.pressure_coefficient, most, words)
+        return found
 
     def regime(self, x: Tensor) -> Tensor:
         """Return 0 for designs in partial contact and 1 for those in full contact; ``(batch,)``."""

@@ -223,7 +223,8 @@ class _Displacement(torch.autograd.Function):
     def forward(modulus: Tensor, plate: Plate, poisson_ratio: float) -> Tensor:
         stiffness = element_stiffness(poisson_ratio)
         load = plate.load.double().cpu().numpy()
-        system = _System.of(plate.fixed.cpu().numpy())
+        fixed = plate.fixed.cpu().numpy()
+        system = _system(fixed.shape, fixed.tobytes())
         rows = [
             system.solve(one, load[i % len(load)], stiffness)
             for i, one in enumerate(modulus.detach().double().cpu().numpy())
@@ -323,11 +324,19 @@ class _System:
         force[self.order] = load
         force[self.fixed] = 0.0
         try:
-            factor = cholesky_banded(band, overwrite_ab=True, lower=True)
+            if not (np.isfinite(modulus).all() and np.isfinite(load).all()):
+                raise ValueError("not finite")  # seen here, where it is cheap
+            factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
         except (np.linalg.LinAlgError, ValueError) as error:
             raise InputError(
                 "the plate has no equilibrium: its supports must keep it from moving and turning, and every "
                 "element needs a finite modulus > 0"
             ) from error
-        solution: Array = cho_solve_banded((factor, True), force)[self.order]
+        solution: Array = cho_solve_banded((factor, True), force, check_finite=False)[self.order]
         return solution
+
+
+@lru_cache(maxsize=8)
+def _system(shape: tuple[int, int, int], fixed: bytes) -> _System:
+    """Return the numbering of a plate with given supports: the same in every step of a search."""
+    return _System.of(np.frombuffer(fixed, dtype=bool).reshape(shape))

@@ -88,8 +88,9 @@ def _text(name: str, spec: CellRecipe, header: dict[str, str]) -> str:
 
 A generator `x = G(z)`, `z ~ N(0, I)`, of periodic cells of zeros and ones: the networks of the prior
 `{spec.prior}` on a map of latents that closes to a torus. Latents of real patches are not independent: here
-they have the spectrum of encoded patches, and a shift of the logits gives the medium's share of the second
-phase. No network was trained. The numbers compare samples with held-out patches, which are not periodic;
+they have the spectrum of encoded patches, moved to longer waves until cells have the training patches' mean
+two-point probability; a shift of the logits gives the medium's share of the second phase. No network was
+trained. The numbers compare samples with held-out patches, which are not periodic;
 `two_point_gap` is the largest difference of their two-point probabilities, in parts of the variance.
 
 | what | value |
