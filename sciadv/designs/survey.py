@@ -124,16 +124,17 @@ def refuse_impossible(aim: Aim) -> None:
     asked: dict[str, tuple[float, float]] = {}
     for i, wish in enumerate(aim.wishes):
         low, high, source = possible(asked).get(wish.name, (-math.inf, math.inf, ""))
-        if not low - 1e-6 * wish.scale <= wish.high or not wish.low <= high + 1e-6 * wish.scale:
-            with_others = f" with {', '.join(map(str, aim.wishes[:i]))}" if i else ""
-            span = [f"at least {low:.4g}"] * math.isfinite(low) + [f"at most {high:.4g}"] * math.isfinite(
-                high
-            )
+        slack = 1e-6 * wish.scale
+        if wish.high < low - slack or wish.low > high + slack:
+            others = ", ".join(map(str, aim.wishes[:i]))
+            who = f"no design with {others}" if i else "no design"
+            span = []
+            if math.isfinite(low):
+                span.append(f"at least {low:.4g}")
+            if math.isfinite(high):
+                span.append(f"at most {high:.4g}")
             unit = f" {wish.unit}" if wish.unit else ""
-            raise InputError(
-                f"no design{with_others} can have {wish}: {wish.name} is {' and '.join(span)}{unit}, "
-                f"by {source}"
-            )
+            raise InputError(f"{who} can have {wish}: {wish.name} is {' and '.join(span)}{unit}, by {source}")
         asked[wish.name] = (wish.low, wish.high)
 
 

@@ -214,11 +214,14 @@ class Microstructure(NonlinearForward):
 
         Empty where there are none.
         """
-        least, most = 0.0, 1.0
+        least = 0.0
+        most = 1.0
         for name, (low, high) in asked.items():
-            is_share = name == "volume_fraction"
-            ends = (low, high) if is_share else shares_between(*self._phases(name), low, high)
-            least, most = max(least, ends[0]), min(most, ends[1])
+            ends = (low, high)
+            if name != "volume_fraction":
+                ends = shares_between(*self._phases(name), low, high)
+            least = max(least, ends[0])
+            most = min(most, ends[1])
         if least > most:
             return {}
         found: dict[str, Possible] = {
@@ -229,9 +232,13 @@ class Microstructure(NonlinearForward):
                 continue
             first, second = self._phases(quantity.name)
             means = [means_of_phases(first, second, share) for share in (least, most)]
-            bound = "the means of Voigt and Reuss" if quantity.name in self.costly else "Wiener's means"
+            bound = "Wiener's means"
+            if quantity.name in self.costly:
+                bound = "the means of Voigt and Reuss"
+            low = min(one[0] for one in means)
+            high = max(one[1] for one in means)
             source = f"{bound} of the phases, {first:.4g} and {second:.4g}"
-            found[quantity.name] = (min(one[0] for one in means), max(one[1] for one in means), source)
+            found[quantity.name] = (low, high, source)
         return found
 
     def _phases(self, name: str) -> tuple[float, float]:

@@ -224,7 +224,7 @@ class _Displacement(torch.autograd.Function):
         stiffness = element_stiffness(poisson_ratio)
         load = plate.load.double().cpu().numpy()
         fixed = plate.fixed.cpu().numpy()
-        system = _system(fixed.shape, fixed.tobytes())
+        system = _System.of(fixed.shape, fixed.tobytes())
         rows = [
             system.solve(one, load[i % len(load)], stiffness)
             for i, one in enumerate(modulus.detach().double().cpu().numpy())
@@ -299,9 +299,14 @@ class _System:
     bandwidth: int
 
     @classmethod
-    def of(cls, fixed: npt.NDArray[np.bool_]) -> _System:
-        """Return the numbering of a plate's displacements."""
-        height, width, _ = fixed.shape
+    @lru_cache(maxsize=8)
+    def of(cls, shape: tuple[int, int, int], held: bytes) -> _System:
+        """Return the numbering of a plate's displacements ``(height + 1, width + 1, 2)``.
+
+        The same in every step of a search, so that it is kept.
+        """
+        fixed = np.frombuffer(held, dtype=bool).reshape(shape)
+        height, width, _ = shape
         order: Indices = np.arange(fixed.size).reshape(fixed.shape)
         if height < width:
             order = np.arange(fixed.size).reshape(width, height, 2).transpose(1, 0, 2)
@@ -334,9 +339,3 @@ class _System:
             ) from error
         solution: Array = cho_solve_banded((factor, True), force, check_finite=False)[self.order]
         return solution
-
-
-@lru_cache(maxsize=8)
-def _system(shape: tuple[int, int, int], fixed: bytes) -> _System:
-    """Return the numbering of a plate with given supports: the same in every step of a search."""
-    return _System.of(np.frombuffer(fixed, dtype=bool).reshape(shape))
