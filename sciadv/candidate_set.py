@@ -156,18 +156,34 @@ class CandidateSet:
         beaten = ((costs[:, None] >= costs[None]).all(2) & (costs[:, None] > costs[None]).any(2))[
             :, good
         ].any(1)
-        return self.take((good & ~beaten).nonzero().squeeze(1))
+        front = self.take((good & ~beaten).nonzero().squeeze(1))
+        words = [f"{len(front)} of {len(self)} designs are on the front of {' and '.join(self.objectives)}"]
+        for name in self.objectives:
+            values = front.values[name]
+            words.append(f"{name}: from {float(values.min()):.4g} to {float(values.max()):.4g}")
+        return replace(front, messages=tuple(words))
 
     def take(self, rows: Tensor) -> CandidateSet:
         """Return some of the candidates ``(k,)``, in that order; files and the solution are left out.
+
+        What is counted in `facts` is counted again; `messages` stay those of the whole set.
 
         Raises
         ------
         InputError
             No rows are taken.
         """
+        good = self.hit[rows] & self.feasible[rows]
+        counts = {
+            "n_designs": len(rows),
+            "n_hit": int(self.hit[rows].sum()),
+            "n_feasible": int(self.feasible[rows].sum()),
+            "n_hit_and_feasible": int(good.sum()),
+        }
+        known = {key: count for key, count in counts.items() if key in self.facts}
         return replace(
             self,
+            facts={**self.facts, **known},
             x=self.x[rows],
             values={name: value[rows] for name, value in self.values.items()},
             hit=self.hit[rows],

@@ -89,6 +89,9 @@ def test_every_bar_has_a_value_and_training_counts(tmp_path):
     ours = next(one for one in rows if one["row"] == "ours")
     assert ours["cpu_ms_over_10"] == pytest.approx(250.0)
     assert ours["cpu_ms_over_1000"] == pytest.approx(52.0)
+    assert ours["hits_at_equal_cpu"] == pytest.approx(1000)  # 52 s, of which 2 s before the first
+    rival = next(one for one in rows if one["row"] == "library of 256, refined")
+    assert rival["hits_at_equal_cpu"] == pytest.approx(900)
     assert "| ours |" in table(rows)
     assert "97%" in table(rows)
     draw(Figure(), rows)

@@ -1,5 +1,7 @@
 """What is said where something is to be small or large: optima are counted, worse designs are no hits."""
 
+import json
+
 import pytest
 import torch
 
@@ -63,3 +65,14 @@ def test_few_designs_are_the_best_ones(n):
     found = sciadv.design(Bowl(), {"value": "minimise", "slope": ">= 5"}, n)
     assert float(found.values["value"][0]) == pytest.approx(2.0, rel=1e-4)
     assert found.n_good == 1
+
+
+def test_a_front_says_and_counts_itself_alone(tmp_path):
+    every = sciadv.design(Cantilever(), {"mass": "minimise", "deflection": "minimise"}, 12)
+    front = every.pareto()
+    assert front.messages[0] == f"{len(front)} of 12 designs are on the front of mass and deflection"
+    assert f"from {float(front.values['mass'].min()):.4g} to" in front.messages[1]
+    summary = json.loads((front.save(tmp_path / "front") / "summary.json").read_text())
+    assert summary["n_designs"] == summary["n_hit_and_feasible"] == len(front)
+    few = every.take(torch.tensor([0, 3]))
+    assert (few.facts["n_designs"], few.facts["problem"]) == (2, "Cantilever")
