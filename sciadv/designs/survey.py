@@ -29,7 +29,7 @@ class SurveySettings:
     n_centres
         Designs below the target, and above it, that a round is drawn around.
     n_around
-        Designs around each of them.
+        Designs around each of them at most; together no more than the model's library where one is enough.
     width
         Standard deviation of the first round's distances, as a part of the distance of the bounds.
     shrinkage
@@ -87,7 +87,8 @@ def neighbours_of_nearest(
         How many, how far.
     """
     rows = _nearest_on_both_sides(aim, designs, settings.n_centres)
-    around = z[rows].repeat_interleave(settings.n_around, 0)
+    n_around = min(settings.n_around, max(1, aim.model.n_library // max(1, len(rows))))
+    around = z[rows].repeat_interleave(n_around, 0)
     moves = torch.randn(around.shape, generator=as_generator(seed)).to(around)
     width = settings.width * settings.shrinkage**step
     if aim.box is None:
