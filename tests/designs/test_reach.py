@@ -85,3 +85,19 @@ def test_a_model_without_any_solution_is_refused():
 
     with pytest.raises(InputError, match="in the middle of the bounds and for 256 random designs"):
         sciadv.design(Never(), {"stiffness": 1.0}, 2)
+
+
+def test_a_survey_of_a_dear_model_evaluates_no_more_at_once_than_its_library():
+    class Cheap(Gear):
+        variables = Gear.variables[1:]
+
+        def predict(self, width, angle):
+            return super().predict(60, width, angle)
+
+    class Dear(Cheap):
+        n_library = 32
+
+    cheap, dear = (sciadv.design(model, {"noise": 5.0}, 2) for model in (Cheap(), Dear()))
+    assert dear.reason.startswith("feasible designs reach from")
+    assert dear.reachable["noise"] == pytest.approx(cheap.reachable["noise"], rel=0.01)
+    assert dear.facts["n_evaluated"] < cheap.facts["n_evaluated"] / 4
