@@ -17,7 +17,7 @@ from sciadv.nets.foreign.learned_parts import Learning, learn_part
 from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solvers import LevenbergMarquardt
-from sciadv.solvers.linear.jacobian import latent_jacobian
+from sciadv.solvers.linear.jacobian import latent_jacobian, push_unit_tangents
 from sciadv.types import as_generator
 
 
@@ -288,3 +288,35 @@ def test_layers_without_forward_mode_have_their_jacobian_by_reverses(sine: Any) 
         for f in (torch.sin, sine.apply)
     )
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+class Conditional(nn.Module):
+    """Appends a class's embedding to its latent; draws a class of its own where none is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(4, 3)
+        self.body = nn.Linear(9, 8)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        label = torch.randint(0, 4, (len(z),)) if y is None else y
+        made: Tensor = self.body(torch.cat([z, self.table(label)], 1))
+        return made
+
+
+def test_class_that_a_network_would_draw_for_itself_is_searched() -> None:
+    prior = Prior.from_module(Conditional())
+    assert prior.n_latent == 6 + 2
+    assert "one of 4 values" in str(prior.card["adapter"])
+
+
+def test_noise_of_no_weight_is_fixed_too() -> None:
+    class Unweighted(nn.Module):
+        def forward(self, z: Tensor) -> Tensor:
+            return z + 0 * torch.randn_like(z)
+
+    prior = Prior.from_module(Unweighted(), latent_shape=4)
+    assert "its 1 tensors are fixed" in str(prior.card["adapter"])
+    value, tangents = push_unit_tangents(prior, torch.zeros(2, 4))
+    assert torch.equal(tangents[:, 0], torch.eye(4))
+    assert torch.equal(value, torch.zeros(2, 4))

@@ -17,6 +17,7 @@ from sciadv.nets.foreign.candidate_output import find_output, follow
 from sciadv.nets.foreign.fixed_noise import FixedNoise
 from sciadv.nets.foreign.guessed_inputs import guess
 from sciadv.nets.foreign.input_tree import call, tensors_in, with_tensors
+from sciadv.nets.foreign.latent_parts import Chosen
 from sciadv.nets.foreign.learned_parts import Learning, learn_part
 from sciadv.nets.private_copy import private_copy
 from sciadv.nets.seeded import SeededDraws
@@ -69,6 +70,17 @@ class AdaptedGenerator(nn.Module):
     def n_latent(self) -> int:
         """Length of a flat latent."""
         return sum(_length(part) for part in self.parts)
+
+    @property
+    def choices(self) -> tuple[tuple[slice, Chosen], ...]:
+        """The choices among values, each with its place in a flat latent."""
+        found, begin = [], 0
+        for part in self.parts:
+            end = begin + _length(part)
+            if isinstance(part, Chosen):
+                found.append((slice(begin, end), part))
+            begin = end
+        return tuple(found)
 
     def arguments(self, z: Tensor) -> Any:
         """Return the inputs of the network for flat latents ``(batch, n_latent)``."""
@@ -249,17 +261,16 @@ def _latents(adapted: AdaptedGenerator, n: int, seed: int = 0) -> Tensor:
 def _repeated(adapted: AdaptedGenerator, seed: int) -> tuple[Any, list[str]]:
     """Return what the network gives; where it draws noise of its own, hold that fixed and say so."""
     inputs = adapted.arguments(_latents(adapted, 3))
+    fixed = FixedNoise(adapted.network, seed=seed)
     with torch.no_grad():
         made = call(adapted.network, inputs)
         again = call(adapted.network, inputs)
+        held = call(fixed, inputs)
     pairs = zip(tensors_in(made), tensors_in(again), strict=False)
-    if all(torch.equal(one, other) for one, other in pairs):
+    if fixed.n_draws == 0 and all(torch.equal(one, other) for one, other in pairs):
         return made, []
-    fixed = FixedNoise(adapted.network, seed=seed)
     adapted.network = fixed
-    with torch.no_grad():
-        made = call(fixed, inputs)
-    return made, [f"The network draws noise of its own; its {fixed.n_draws} tensors are fixed (seed {seed})."]
+    return held, [f"The network draws noise of its own; its {fixed.n_draws} tensors are fixed (seed {seed})."]
 
 
 def _ranged(adapted: AdaptedGenerator, notes: list[str], *, to_unit: bool) -> AdaptedGenerator:

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from sciadv.errors import InputError
 from sciadv.nets.foreign.adapting import Adapting
-from sciadv.nets.foreign.input_tree import call
+from sciadv.nets.foreign.fixed_noise import FixedNoise
+from sciadv.nets.foreign.input_tree import call, tensors_in
 from sciadv.types import Shape
 
 Sample = Callable[[int], Any]
@@ -33,6 +34,10 @@ _LENGTHS = (
     "noise_dim",
     "style_dim",
     "code_dim",
+    "encoding_dim",
+    "encoding_dims",
+    "embedding_dim",
+    "noise_size",
     "input_dim",
 )
 #: Attributes that hold the number of classes.
@@ -108,10 +113,11 @@ def _latent_samples(network: Any, wanted: Adapting, holder: Any = None) -> Itera
     conditional = [p for p in parameters[1:] if p.name.lower() in _CONDITIONS]
     is_conditional = bool(conditional) and (conditional[0] in needed or wanted.condition is not None)
     quiet = _quiet(network)
-    for shape in _shapes(network, wanted, holder):
+    for shape in _shapes(network, wanted, holder, is_conditional=bool(conditional)):
         if not is_conditional:
             yield partial(_normal, shape, quiet)
             yield partial(_normal, shape, quiet, is_listed=True)
+        if not conditional:
             continue
         for codes in _conditions(network, wanted, holder):
             yield _with_condition(shape, conditional[0].name, codes, quiet)
@@ -152,19 +158,20 @@ def _conditions(network: Any, wanted: Adapting, holder: Any) -> Iterator[Tensor]
     yield functional.one_hot(labels, n_classes).float()
 
 
-def _shapes(network: Any, wanted: Adapting, holder: Any) -> Iterator[Shape]:
-    """Yield shapes that a latent may have."""
+def _shapes(network: Any, wanted: Adapting, holder: Any, *, is_conditional: bool) -> Iterator[Shape]:
+    """Yield shapes that a latent may have; a condition may be appended to it before the first layer."""
     if wanted.shape is not None:
         yield wanted.shape
         return
-    found = _attribute(_LENGTHS, network, holder)
-    layers = [m for m in _modules(network) if getattr(m, "weight", None) is not None]
-    lengths = [found] if found is not None else []
-    if layers:
-        first = layers[0]
-        lengths += [
-            n for n in (getattr(first, "in_features", None), getattr(first, "in_channels", None)) if n
-        ]
+    modules = _modules(network)
+    inputs = [getattr(m, "in_features", None) or getattr(m, "in_channels", None) for m in modules]
+    length, first = _attribute(_LENGTHS, network, holder), next((n for n in inputs if n), None)
+    lengths = [one for one in (length, first) if one is not None]
+    if is_conditional and first is not None:
+        widths = [m.embedding_dim for m in modules if isinstance(m, nn.Embedding)]
+        n_classes = _attribute(_CLASSES, network, holder)
+        widths += [n_classes] if isinstance(n_classes, int) else []
+        lengths += [first - width for width in widths if first > width]
     for length in lengths:
         if not isinstance(length, int):
             yield tuple(int(one) for one in length)
@@ -194,17 +201,25 @@ def _made(network: Any, inputs: Any) -> Any:
 
 
 def _first_that_runs(network: Any, samples: Iterator[Sample], wanted: Adapting, who: str) -> Sample:
-    """Return the first draws that a network takes."""
+    """Return the first draws that a network takes and gives the same candidates for, or else takes."""
     tried: list[str] = []
+    taken: list[Sample] = []
     for sample in samples:
         inputs = sample(2)
+        fixed = FixedNoise(network)
         try:
-            made = _made(network, inputs)
+            made, again = _made(fixed, inputs), _made(fixed, inputs)
         except Exception as error:  # noqa: BLE001  # somebody else's network on a guess
             tried.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
             continue
-        if made is not None:
+        if made is None:
+            continue
+        pairs = zip(tensors_in(made), tensors_in(again), strict=False)
+        if all(torch.equal(one, other) for one, other in pairs):
             return sample
+        taken.append(sample)
+    if taken:
+        return taken[0]
     names = ", ".join(_parameters(network)) or "nothing that can be read"
     why = f" The last attempt: {tried[-1]}." if tried else ""
     length = "" if wanted.latent_shape is not None else " latent_shape=, or"

@@ -116,10 +116,19 @@ class Chosen(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the chosen values."""
+        return self.values[self.index(z)]
+
+    def index(self, z: Tensor) -> Tensor:
+        """Return the numbers of the chosen values ``(batch,)``."""
         at = z.detach()
         angle = torch.atan2(at[:, 1], at[:, 0]) / (2 * torch.pi) + 0.5
-        index = (angle[:, None] >= self.ends).sum(1)
-        return self.values[index]
+        return (angle[:, None] >= self.ends).sum(1)
+
+    def latents(self, index: Tensor) -> Tensor:
+        """Return latents ``(*index.shape, 2)`` of usual length that choose the values of these numbers."""
+        edges = torch.cat([self.ends.new_zeros(1), self.ends, self.ends.new_ones(1)])
+        angle = 2 * torch.pi * ((edges[1:] + edges[:-1]) / 2 - 0.5)[index]
+        return 2**0.5 * torch.stack([angle.cos(), angle.sin()], -1)
 
 
 @final

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from sciadv.likelihood import real_view
+from sciadv.nets.foreign.adapted import AdaptedGenerator
+from sciadv.nets.foreign.latent_parts import Chosen
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solvers.amortised.own_samples import OwnSamples, SampleBudget, own_samples
@@ -60,6 +63,9 @@ def amortised_starts(
 ) -> Tensor:
     """Return starting latents: the regression's, then others spread around it as its errors are.
 
+    Where latents choose among values, such as classes, the first start has the likeliest value, the next one
+    the next: the values' indicators are regressed too.
+
     Parameters
     ----------
     problem
@@ -82,11 +88,25 @@ def amortised_starts(
     samples = own_samples(problem.prior, budget).first(settings.most_numbers // problem.n_measurements)
     data = _data(problem, samples, seed)
     features, given = _features(data, real_view(problem.measurements).to(data), settings)
-    mean, error = _regress(features, samples.z.to(data), given, settings)
-    numbers = torch.randn(n_restarts, mean.shape[1], generator=as_generator(seed + 1)).to(mean)
+    n_latent, choices = samples.z.shape[1], choices_of(problem)
+    labels = [one_hot(choice.index(samples.z[:, place]), len(choice.values)) for place, choice in choices]
+    found, error = _regress(features, torch.cat([samples.z, *labels], 1).to(data), given, settings)
+    numbers = torch.randn(n_restarts, n_latent, generator=as_generator(seed + 1)).to(found)
     numbers[0] = 0
-    starts = mean[:, None] + settings.spread * error * numbers
+    starts = found[:, None, :n_latent] + settings.spread * error[:n_latent] * numbers
+    scores = found[:, n_latent:]
+    for place, choice in choices:
+        score, scores = scores.tensor_split([len(choice.values)], 1)
+        likeliest = score.argsort(1, descending=True)
+        index = torch.arange(n_restarts, device=score.device) % score.shape[1]
+        starts[:, :, place] = choice.latents(likeliest[:, index]).to(starts)
     return starts.to(problem.prior.dtype)
+
+
+def choices_of(problem: Problem) -> tuple[tuple[slice, Chosen], ...]:
+    """Return the choices among values that latents of the prior make, each with its place in a latent."""
+    generator = problem.prior.generator
+    return generator.choices if isinstance(generator, AdaptedGenerator) else ()
 
 
 def _data(problem: Problem, samples: OwnSamples, seed: int) -> Tensor:

@@ -18,7 +18,7 @@ from sciadv.errors import InputError
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solution import Solution, Status
-from sciadv.solvers.amortised.latent_regression import Regression, amortised_starts
+from sciadv.solvers.amortised.latent_regression import Regression, amortised_starts, choices_of
 from sciadv.solvers.amortised.own_samples import SampleBudget
 from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
 from sciadv.solvers.latent.iterate import State, every_row, iterate
@@ -38,7 +38,8 @@ class AmortisedSearch:
     Parameters
     ----------
     restarts
-        Starts per measurement at most.
+        Starts per measurement at most; beside one for each value, twice as many at most, where latents choose
+        among values such as classes.
     n_iterations
         Steps of a search at most.
     starts
@@ -86,20 +87,24 @@ class AmortisedSearch:
 
     def init(self, problem: Problem, run: Run) -> LatentState:
         """Score the starts."""
-        given = self.starts
+        given, n = self.starts, self.restarts
         if not isinstance(given, Tensor):
             if given != "amortised":
                 raise InputError(f"starts must be 'amortised' or latents, but it is {given!r}")
-            given = amortised_starts(
-                problem, self.restarts, seed=run.seed, budget=self.budget, how=self.regression
-            )
-        search, z = begin(problem, Starts(self.restarts, given), run)
+            n += self._n_covered(problem) - 1
+            given = amortised_starts(problem, n, seed=run.seed, budget=self.budget, how=self.regression)
+        search, z = begin(problem, Starts(n, given), run)
         point = search.evaluate(z, every_row(z))
-        return State(search, run, point, every_row(z), [], self.restarts)
+        return State(search, run, point, every_row(z), [], n)
+
+    def _n_covered(self, problem: Problem) -> int:
+        """Return how many values of a choice have a start each, before others are shaken: at least 1."""
+        n_values = max((len(choice.values) for _, choice in choices_of(problem)), default=1)
+        return min(n_values, 2 * self.restarts)
 
     def step(self, state: LatentState) -> LatentState:
         """Search the measurements that are not explained from their next start."""
-        n = self.restarts
+        n = state.search.n_restarts
         is_next = state.active % n == state.iteration
         rows = state.active[is_next]
         best = state.best
@@ -122,15 +127,21 @@ class AmortisedSearch:
         return state.after(best, [*state.memory, len(rows)], waiting[~explained[waiting // n]])
 
     def _starts(self, state: LatentState, rows: Tensor) -> Tensor:
-        """Return where rows start: the first of each measurement as given, later ones shaken."""
-        best = state.best
-        if state.iteration == 0 or isinstance(self.starts, Tensor):
-            given: Tensor = best.z[rows]
+        """Return where rows start: as given, or the best of each measurement so far, shaken.
+
+        While there are values that no start has had, with the next of them.
+        """
+        best, n = state.best, state.search.n_restarts
+        given: Tensor = best.z[rows]
+        if isinstance(self.starts, Tensor) or state.iteration == 0:
             return given
-        objective = best.objective.reshape(-1, self.restarts)[rows // self.restarts]
-        z = best.z[rows - rows % self.restarts + objective.argmin(1)]
+        objective = best.objective.reshape(-1, n)[rows // n]
+        z = best.z[rows - rows % n + objective.argmin(1)]
         numbers = torch.randn(z.shape[1], generator=as_generator(state.run.seed + state.iteration))
         shaken: Tensor = (1 - self.shake**2) ** 0.5 * z + self.shake * numbers.to(z)
+        is_covering = state.iteration < self._n_covered(state.search.problem)
+        for place, _ in choices_of(state.search.problem):
+            shaken[:, place] = given[:, place] if is_covering else z[:, place]
         return shaken
 
     def _inner(self, problem: Problem, z: Tensor) -> LevenbergMarquardt | GaussNewtonCG:

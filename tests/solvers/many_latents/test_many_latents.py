@@ -15,6 +15,7 @@ from sciadv.prior import Prior
 from sciadv.problem import Problem
 from sciadv.solution import Status
 from sciadv.solvers import Adam, AmortisedSearch, GaussNewtonCG, LevenbergMarquardt
+from sciadv.solvers.amortised.latent_regression import amortised_starts, choices_of
 from sciadv.solvers.amortised.own_samples import SampleBudget, own_samples
 from sciadv.solvers.linear.jacobian import latent_jacobian
 from sciadv.solvers.linear.latent_products import LatentProducts
@@ -205,3 +206,34 @@ def test_a_generator_without_forward_mode_is_searched_by_products() -> None:
     prior = Prior(Bent(), 6)
     problem = own_problem(prior, Matrix(torch.eye(30), (30,)), Gaussian(0.01), n_samples=3)
     assert AmortisedSearch(budget=SMALL).solve(problem).status == [Status.EXPLAINED] * 3
+
+
+class Classes(nn.Module):
+    """Four classes of images, each curved in its own way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.weight = nn.Parameter(torch.randn(4, 6, 24) / 2)
+        self.place = nn.Parameter(torch.randn(4, 24))
+        self.nz = 6
+        self.n_classes = 4
+
+    def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        made: Tensor = (torch.einsum("nz,nzp->np", z, self.weight[label]) + self.place[label]).tanh()
+        return made
+
+
+def test_starts_have_the_likeliest_class_first() -> None:
+    prior = Prior.from_module(Classes())
+    forward = Matrix(torch.randn(16, 24, generator=as_generator(0)) / 4, (24,))
+    problem = own_problem(prior, forward, Gaussian(0.01), n_samples=20)
+    ((place, choice),) = choices_of(problem)
+    true = choice.index(prior.sample_latent(20, seed=104729)[:, place])
+    starts = amortised_starts(problem, 4, seed=0, budget=SMALL)
+    assert all(sorted(choice.index(each).tolist()) == [0, 1, 2, 3] for each in starts[:, :, place])
+    assert float((choice.index(starts[:, 0, place]) == true).float().mean()) >= 0.8
+    solution = AmortisedSearch(4, budget=SMALL).solve(problem)
+    assert float(solution.misfit.median()) < 1.1
+    assert solution.z is not None
+    assert torch.equal(choice.index(solution.z[:, place]), true)
