@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from typing import Any, final
 
 import torch
@@ -74,13 +75,10 @@ class AdaptedGenerator(nn.Module):
     @property
     def choices(self) -> tuple[tuple[slice, Chosen], ...]:
         """The choices among values, each with its place in a flat latent."""
-        found, begin = [], 0
-        for part in self.parts:
-            end = begin + _length(part)
-            if isinstance(part, Chosen):
-                found.append((slice(begin, end), part))
-            begin = end
-        return tuple(found)
+        ends = [*accumulate((_length(part) for part in self.parts), initial=0)]
+        placed: Any = zip(pairwise(ends), self.parts, strict=True)
+        chosen = ((slice(*ends), part) for ends, part in placed if hasattr(part, "index"))
+        return tuple(chosen)
 
     def arguments(self, z: Tensor) -> Any:
         """Return the inputs of the network for flat latents ``(batch, n_latent)``."""
@@ -270,7 +268,8 @@ def _repeated(adapted: AdaptedGenerator, seed: int) -> tuple[Any, list[str]]:
     if fixed.n_draws == 0 and all(torch.equal(one, other) for one, other in pairs):
         return made, []
     adapted.network = fixed
-    return held, [f"The network draws noise of its own; its {fixed.n_draws} tensors are fixed (seed {seed})."]
+    n = fixed.n_draws
+    return held, [f"The network draws noise of its own; its {n} tensors are fixed (seed {seed})."]
 
 
 def _ranged(adapted: AdaptedGenerator, notes: list[str], *, to_unit: bool) -> AdaptedGenerator:
@@ -279,8 +278,11 @@ def _ranged(adapted: AdaptedGenerator, notes: list[str], *, to_unit: bool) -> Ad
         x = adapted(_latents(adapted, 16))
     low = float(x.min())
     high = float(x.max())
-    ends = (-1.0, 1.0) if -1 <= low < 0 and high <= 1 else (0.0, 1.0) if low >= 0 and high <= 1 else None
-    words = f"[{ends[0]:g}, {ends[1]:g}]" if ends else f"real numbers, {low:.3g} to {high:.3g} in 16 draws"
+    ends = None
+    words = f"real numbers, {low:.3g} to {high:.3g} in 16 draws"
+    if low >= -1 and high <= 1:
+        ends = (-1.0 if low < 0 else 0.0, 1.0)
+        words = f"[{ends[0]:g}, 1]"
     adapted.notes = (*notes, f"Range of the candidates: {words}.")
     if to_unit:
         if ends is None:

@@ -74,7 +74,8 @@ class FixedNoise(nn.Module):
         if not hasattr(self, name):
             numbers = as_generator(self.seed + 7919 * i)  # another stream for each
             one = shape[1:] if has_rows else shape
-            made = torch.randn(one, generator=numbers) if is_normal else torch.rand(one, generator=numbers)
+            draw = torch.randn if is_normal else torch.rand
+            made = draw(one, generator=numbers)
             self.register_buffer(name, made)
             self.n_draws = max(self.n_draws, i + 1)
         noise: Tensor = getattr(self, name)

@@ -163,18 +163,21 @@ def _shapes(network: Any, wanted: Adapting, holder: Any, *, is_conditional: bool
     if wanted.shape is not None:
         yield wanted.shape
         return
+    lengths = [_attribute(_LENGTHS, network, holder)]
     modules = _modules(network)
-    inputs = [getattr(m, "in_features", None) or getattr(m, "in_channels", None) for m in modules]
-    length, first = _attribute(_LENGTHS, network, holder), next((n for n in inputs if n), None)
-    lengths = [one for one in (length, first) if one is not None]
-    if is_conditional and first is not None:
-        widths = [m.embedding_dim for m in modules if isinstance(m, nn.Embedding)]
-        n_classes = _attribute(_CLASSES, network, holder)
-        widths += [n_classes] if isinstance(n_classes, int) else []
-        lengths += [first - width for width in widths if first > width]
+    kinds = ("in_features", "in_channels")
+    inputs = (getattr(m, kind, 0) for m in modules for kind in kinds)
+    first = next((n for n in inputs if n), 0)
+    lengths.append(first)
+    if is_conditional:
+        widths = [getattr(m, "embedding_dim", first) for m in modules]
+        widths.append(_attribute(_CLASSES, network, holder))
+        lengths += [first - width for width in widths if width]
     for length in lengths:
-        if not isinstance(length, int):
-            yield tuple(int(one) for one in length)
+        if isinstance(length, tuple):
+            yield length
+            continue
+        if length is None or length < 1:
             continue
         yield from ((length,), (length, 1, 1), (length, 1), (length, 1, 1, 1))
 
@@ -202,20 +205,15 @@ def _made(network: Any, inputs: Any) -> Any:
 
 def _first_that_runs(network: Any, samples: Iterator[Sample], wanted: Adapting, who: str) -> Sample:
     """Return the first draws that a network takes and gives the same candidates for, or else takes."""
-    tried: list[str] = []
-    taken: list[Sample] = []
+    tried, taken = list[str](), list[Sample]()
     for sample in samples:
-        inputs = sample(2)
-        fixed = FixedNoise(network)
+        inputs, fixed = sample(2), FixedNoise(network)
         try:
-            made, again = _made(fixed, inputs), _made(fixed, inputs)
+            twice = [_made(fixed, inputs) for _ in range(2)]
         except Exception as error:  # noqa: BLE001  # somebody else's network on a guess
             tried.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
             continue
-        if made is None:
-            continue
-        pairs = zip(tensors_in(made), tensors_in(again), strict=False)
-        if all(torch.equal(one, other) for one, other in pairs):
+        if all(map(torch.equal, *map(tensors_in, twice))):
             return sample
         taken.append(sample)
     if taken:

@@ -9,6 +9,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sciadv.types import Shape
 
@@ -124,10 +125,21 @@ class Chosen(nn.Module):
         angle = torch.atan2(at[:, 1], at[:, 0]) / (2 * torch.pi) + 0.5
         return (angle[:, None] >= self.ends).sum(1)
 
-    def latents(self, index: Tensor) -> Tensor:
-        """Return latents ``(*index.shape, 2)`` of usual length that choose the values of these numbers."""
-        edges = torch.cat([self.ends.new_zeros(1), self.ends, self.ends.new_ones(1)])
-        angle = 2 * torch.pi * ((edges[1:] + edges[:-1]) / 2 - 0.5)[index]
+    def indicators(self, z: Tensor) -> Tensor:
+        """Return 1 for the value that is chosen and 0 for the others ``(batch, values)``."""
+        return functional.one_hot(self.index(z), len(self.values)).to(z)
+
+    def likeliest(self, score: Tensor, n: int) -> Tensor:
+        """Return latents of the n values with the highest scores, the first ones again if there are fewer.
+
+        Scores ``(batch, values)`` give ``(batch, n, 2)``, in the middle of what chooses each value.
+        """
+        edges = functional.pad(self.ends, (1, 0))
+        edges = functional.pad(edges, (0, 1), value=1.0)
+        middle = 2 * torch.pi * ((edges[1:] + edges[:-1]) / 2 - 0.5)
+        turns = -(-n // score.shape[1])
+        order = score.argsort(1, descending=True).repeat(1, turns)[:, :n]
+        angle = middle[order].to(score)
         return 2**0.5 * torch.stack([angle.cos(), angle.sin()], -1)
 
 

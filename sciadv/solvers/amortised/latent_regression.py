@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from sciadv.likelihood import real_view
-from sciadv.nets.foreign.adapted import AdaptedGenerator
 from sciadv.nets.foreign.latent_parts import Chosen
 from sciadv.problem import Problem
 from sciadv.registry.checked import checked
 from sciadv.solvers.amortised.own_samples import OwnSamples, SampleBudget, own_samples
 from sciadv.types import Count, NotNegative, Positive, Share, as_generator
+
+#: Choices among values, each with its place in a latent.
+Choices = tuple[tuple[slice, Chosen], ...]
 
 
 @checked
@@ -88,25 +89,23 @@ def amortised_starts(
     samples = own_samples(problem.prior, budget).first(settings.most_numbers // problem.n_measurements)
     data = _data(problem, samples, seed)
     features, given = _features(data, real_view(problem.measurements).to(data), settings)
-    n_latent, choices = samples.z.shape[1], choices_of(problem)
-    labels = [one_hot(choice.index(samples.z[:, place]), len(choice.values)) for place, choice in choices]
-    found, error = _regress(features, torch.cat([samples.z, *labels], 1).to(data), given, settings)
-    numbers = torch.randn(n_restarts, n_latent, generator=as_generator(seed + 1)).to(found)
+    z, choices = samples.z.to(data), choices_of(problem)
+    parts = [z, *(choice.indicators(z[:, place]) for place, choice in choices)]
+    found, error = _regress(features, torch.cat(parts, 1), given, settings)
+    sizes = [part.shape[1] for part in parts]
+    mean, *scores = torch.split(found, sizes, 1)
+    numbers = torch.randn(n_restarts, mean.shape[1], generator=as_generator(seed + 1)).to(mean)
     numbers[0] = 0
-    starts = found[:, None, :n_latent] + settings.spread * error[:n_latent] * numbers
-    scores = found[:, n_latent:]
-    for place, choice in choices:
-        score, scores = scores.tensor_split([len(choice.values)], 1)
-        likeliest = score.argsort(1, descending=True)
-        index = torch.arange(n_restarts, device=score.device) % score.shape[1]
-        starts[:, :, place] = choice.latents(likeliest[:, index]).to(starts)
+    starts = mean[:, None] + settings.spread * error[: mean.shape[1]] * numbers
+    for (place, choice), score in zip(choices, scores, strict=True):
+        starts[:, :, place] = choice.likeliest(score, n_restarts)
     return starts.to(problem.prior.dtype)
 
 
-def choices_of(problem: Problem) -> tuple[tuple[slice, Chosen], ...]:
+def choices_of(problem: Problem) -> Choices:
     """Return the choices among values that latents of the prior make, each with its place in a latent."""
-    generator = problem.prior.generator
-    return generator.choices if isinstance(generator, AdaptedGenerator) else ()
+    found: Choices = getattr(problem.prior.generator, "choices", ())
+    return found
 
 
 def _data(problem: Problem, samples: OwnSamples, seed: int) -> Tensor:

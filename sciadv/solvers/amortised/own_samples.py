@@ -177,8 +177,10 @@ def _read(file: Path, z: Tensor) -> OwnSamples | None:
         _logger.warning("%s: %s", file, error)
         return None
     kept, mean, basis, coefficients = found
-    fits = basis.shape == (coefficients.shape[1], len(mean)) and len(coefficients) == len(kept)
-    return OwnSamples(kept, mean, basis, coefficients) if fits and kept.shape[1:] == z.shape[1:] else None
+    fits = basis.shape == (coefficients.shape[1], len(mean))
+    fits &= len(coefficients) == len(kept)
+    fits &= kept.shape[1:] == z.shape[1:]
+    return OwnSamples(kept, mean, basis, coefficients) if fits else None
 
 
 def _write(file: Path, samples: OwnSamples) -> None:

@@ -258,7 +258,8 @@ def _denoise(
     largest = 4 * len(dual)  # bound of the eigenvalues of the gradient's square
     for _ in range(n_dual):
         ahead = gradient(primal(here)).div_(largest * weight).add_(here)
-        projected = ahead.div_((ahead * ahead.conj()).real.sum(0).sqrt_().clamp_min_(1))
+        length = (ahead * ahead.conj()).real.sum(0).sqrt_()
+        projected = ahead.div_(length.clamp_min_(1))
         following = (1 + (1 + 4 * t * t) ** 0.5) / 2
         here = torch.add(projected, projected - dual, alpha=(t - 1) / following)
         dual, t = projected, following

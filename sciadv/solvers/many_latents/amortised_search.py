@@ -92,14 +92,16 @@ class AmortisedSearch:
             if given != "amortised":
                 raise InputError(f"starts must be 'amortised' or latents, but it is {given!r}")
             n += self._n_covered(problem) - 1
-            given = amortised_starts(problem, n, seed=run.seed, budget=self.budget, how=self.regression)
+            budget, how = self.budget, self.regression
+            given = amortised_starts(problem, n, seed=run.seed, budget=budget, how=how)
         search, z = begin(problem, Starts(n, given), run)
         point = search.evaluate(z, every_row(z))
         return State(search, run, point, every_row(z), [], n)
 
     def _n_covered(self, problem: Problem) -> int:
         """Return how many values of a choice have a start each, before others are shaken: at least 1."""
-        n_values = max((len(choice.values) for _, choice in choices_of(problem)), default=1)
+        choices = choices_of(problem)
+        n_values = max((len(choice.values) for _, choice in choices), default=1)
         return min(n_values, 2 * self.restarts)
 
     def step(self, state: LatentState) -> LatentState:
