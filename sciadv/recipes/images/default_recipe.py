@@ -159,7 +159,8 @@ def choose_sizes(data: ImageData, rule: RecipeRule = RecipeRule(), *, steps: int
         n_estimates = 500
         seconds *= 0.9
     flops = training_flops(shape, n_latent, channels=channels, halvings=halvings)
-    cost = rule.step + batch * (flops / rule.flops + channels * prod(shape[1:]) / rule.values)
+    values = channels * prod(shape[1:])
+    cost = rule.step + batch * (flops / rule.flops + values / rule.values)
     by_epochs = max(rule.fewest_steps, rule.epochs * n // batch)
     elbo_steps = steps or max(1, min(int(seconds / cost), by_epochs))
     n_estimates = min(n_estimates, elbo_steps // 4)

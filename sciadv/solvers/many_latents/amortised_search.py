@@ -139,7 +139,8 @@ class AmortisedSearch:
             return given
         objective = best.objective.reshape(-1, n)[rows // n]
         z = best.z[rows - rows % n + objective.argmin(1)]
-        numbers = torch.randn(z.shape[1], generator=as_generator(state.run.seed + state.iteration))
+        draws = as_generator(state.run.seed + state.iteration)
+        numbers = torch.randn(z.shape[1], generator=draws)
         shaken: Tensor = (1 - self.shake**2) ** 0.5 * z + self.shake * numbers.to(z)
         is_covering = state.iteration < self._n_covered(state.search.problem)
         for place, _ in choices_of(state.search.problem):
