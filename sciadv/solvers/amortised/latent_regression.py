@@ -94,8 +94,7 @@ def amortised_starts(
     found, error = _regress(features, torch.cat(parts, 1), given, settings)
     sizes = [part.shape[1] for part in parts]
     mean, *scores = torch.split(found, sizes, 1)
-    draws = as_generator(seed + 1)
-    numbers = torch.randn(n_restarts, mean.shape[1], generator=draws).to(mean)
+    numbers = torch.randn(n_restarts, mean.shape[1], generator=as_generator(seed + 1)).to(mean)
     numbers[0] = 0
     starts = mean[:, None] + settings.spread * error[: mean.shape[1]] * numbers
     for (place, choice), score in zip(choices, scores, strict=True):

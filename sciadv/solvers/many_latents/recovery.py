@@ -129,7 +129,8 @@ def own_problem(  # a problem without its data
     """
     if not likelihood.has_noise_level:
         raise InputError("recovery to the noise level needs one; give the likelihood its sigma")
-    truth = prior.sample(n_samples, seed=as_generator(seed + 104729))  # other draws than those of starts
+    numbers = as_generator(seed + 104729)  # other draws than those of starts
+    truth = prior.sample(n_samples, seed=numbers)
     with torch.no_grad():
         y = likelihood.sample(forward(truth), generator=as_generator(seed, truth.device))
     return Problem(prior, forward, likelihood, y, latent_weight, "own samples", truth=truth)
