@@ -269,7 +269,8 @@ def _repeated(adapted: AdaptedGenerator, seed: int) -> tuple[Any, list[str]]:
         return made, []
     adapted.network = fixed
     n = fixed.n_draws
-    return held, [f"The network draws noise of its own; its {n} tensors are fixed (seed {seed})."]
+    note = f"The network draws noise of its own; its {n} tensors are fixed (seed {seed})."
+    return held, [note]
 
 
 def _ranged(adapted: AdaptedGenerator, notes: list[str], *, to_unit: bool) -> AdaptedGenerator:

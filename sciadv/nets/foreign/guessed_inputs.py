@@ -213,7 +213,8 @@ def _first_that_runs(network: Any, samples: Iterator[Sample], wanted: Adapting, 
         except Exception as error:  # noqa: BLE001  # somebody else's network on a guess
             tried.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
             continue
-        if all(map(torch.equal, *map(tensors_in, twice))):
+        made, again = map(tensors_in, twice)
+        if all(map(torch.equal, made, again)):
             return sample
         taken.append(sample)
     if taken:

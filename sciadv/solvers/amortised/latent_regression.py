@@ -140,7 +140,8 @@ def _features(data: Tensor, given: Tensor, how: Regression) -> tuple[Tensor, Ten
     features = centred @ scaled
     size = features.square().mean().sqrt().clamp_min(1e-30)
     others = (given - mean).double() @ scaled
-    return (features / size).to(data), (others / size).to(data)
+    features, others = features / size, others / size
+    return features.to(data), others.to(data)
 
 
 def _regress(features: Tensor, z: Tensor, given: Tensor, how: Regression) -> tuple[Tensor, Tensor]:

@@ -171,7 +171,8 @@ def _read(file: Path, z: Tensor) -> OwnSamples | None:
     if not file.is_file():
         return None
     try:
-        tensors = read_tensor_file(file, what="a file of own samples", advice="It is made again.").tensors
+        what, advice = "a file of own samples", "It is made again."
+        tensors = read_tensor_file(file, what=what, advice=advice).tensors
         found = [tensors[name].to(z) for name in ("z", "mean", "basis", "coefficients")]
     except (SciadvError, KeyError) as error:
         _logger.warning("%s: %s", file, error)

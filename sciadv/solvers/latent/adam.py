@@ -95,7 +95,9 @@ class Adam:
         search = replace(search, stop_at_noise=self.stop_at_noise, settled_decrease=self.settled_decrease)
         zeros = torch.zeros_like(z)
         moments = Moments(z, zeros, zeros, torch.full_like(z[:, 0], torch.inf))
-        return State(search, run, search.evaluate(z, every_row(z)), every_row(z), moments, self.n_iterations)
+        rows = every_row(z)
+        point = search.evaluate(z, rows)
+        return State(search, run, point, rows, moments, self.n_iterations)
 
     def step(self, state: LatentState) -> LatentState:
         """Do one Adam step on every active row."""

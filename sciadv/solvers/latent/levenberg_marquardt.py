@@ -106,7 +106,8 @@ class LevenbergMarquardt:
         """Choose the starts, score them and take the Gauss-Newton matrix at each."""
         starts = Starts(self.restarts, self.starts)
         search, z = begin(problem, starts, run)
-        search = replace(search, stop_at_noise=self.stop_at_noise, settled_decrease=self.settled_decrease)
+        ends, settled = self.stop_at_noise, self.settled_decrease
+        search = replace(search, stop_at_noise=ends, settled_decrease=settled)
         rows = every_row(z)
         point = search.evaluate(z, rows)
         gradient, hessian = _gauss_newton(search, point, rows)

@@ -24,7 +24,7 @@ from sciadv.solvers.latent.constraints import Multipliers, keep_constraints
 from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
-from sciadv.solvers.latent.search import LatentState, begin, best_restarts, has_forward_mode
+from sciadv.solvers.latent.search import LatentState, Point, begin, best_restarts, has_forward_mode
 from sciadv.solvers.latent.starts import Starts
 from sciadv.solvers.many_latents.gauss_newton_cg import GaussNewtonCG
 from sciadv.types import Count, Share, as_generator
@@ -41,7 +41,12 @@ class AmortisedSearch:
         Starts per measurement at most; beside one for each value, twice as many at most, where latents choose
         among values such as classes.
     n_iterations
-        Steps of a search at most.
+        Steps of a search at most; as many again in parts of `n_anew`.
+    n_anew
+        Steps with a new matrix after a search that explains nothing: secant updates lose track of a generator
+        of rectifiers.
+    least_decrease
+        They end where they lower the misfit by less than this part.
     starts
         "amortised", or latents ``(batch, restarts, latent)``, which are not shaken.
     shake
@@ -69,6 +74,8 @@ class AmortisedSearch:
 
     restarts: Count = 8
     n_iterations: Count = 200
+    n_anew: Count = 20
+    least_decrease: Share = 0.02
     starts: str | Tensor = "amortised"
     shake: Share = 0.5
     search: str = "auto"
@@ -108,25 +115,41 @@ class AmortisedSearch:
         """Search the measurements that are not explained from their next start."""
         n = state.search.n_restarts
         is_next = state.active % n == state.iteration
-        rows = state.active[is_next]
-        best = state.best
-        explained = torch.zeros(state.search.problem.n_problems, dtype=torch.bool, device=rows.device)
+        rows, waiting = state.active[is_next], state.active[~is_next]
+        best, ended = state.best, [rows[:0]]
         for part in torch.split(rows, self.n_at_once):
-            problem = state.search.problem.subset(part // n)
-            found = self._inner(problem, self._starts(state, part)).solve(
-                problem, seed=state.run.seed, monitor=state.run
-            )
-            assert found.z is not None  # a latent search has latents
-            reached = state.search.score(found.z, found.prediction, part)
-            better = (reached.objective < best.objective[part]).nonzero().squeeze(1)
-            best = best.put(part[better], reached.take(better))
-            explained[part // n] = torch.tensor(
-                [how is Status.EXPLAINED for how in found.status], device=rows.device
-            )
+            best, explained = self._searched(state, best, part)
+            ended.append(explained // n)
             if state.run.was_interrupted:
                 return state.after(best, [*state.memory, len(rows)], state.active)
-        waiting = state.active[~is_next]
-        return state.after(best, [*state.memory, len(rows)], waiting[~explained[waiting // n]])
+        left = waiting[~torch.isin(waiting // n, torch.cat(ended))]
+        return state.after(best, [*state.memory, len(rows)], left)
+
+    def _searched(self, state: LatentState, best: Point, rows: Tensor) -> tuple[Point, Tensor]:
+        """Search rows from their starts, linearised anew while that pays.
+
+        Returns the best so far, and the rows that are explained.
+        """
+        z, explained = self._starts(state, rows), [rows[:0]]
+        last = torch.full_like(best.misfit[rows], torch.inf)
+        n_passes = self.n_iterations // self.n_anew
+        for n_steps in [self.n_iterations] + [self.n_anew] * n_passes:
+            problem = state.search.problem.subset(rows // state.search.n_restarts)
+            search, run = self._inner(problem, z, n_steps), state.run
+            found = search.solve(problem, seed=run.seed, monitor=run)
+            assert found.z is not None  # a latent search has latents
+            reached = state.search.score(found.z, found.prediction, rows)
+            better = (reached.objective < best.objective[rows]).nonzero().squeeze(1)
+            best = best.put(rows[better], reached.take(better))
+            ended = [how is Status.EXPLAINED for how in found.status]
+            is_explained = torch.tensor(ended, device=rows.device)
+            explained.append(rows[is_explained])
+            lower = reached.misfit < (1 - self.least_decrease) * last
+            going = lower & ~is_explained
+            if state.run.was_interrupted or not bool(going.any()):
+                break
+            z, last, rows = found.z[going], reached.misfit[going], rows[going]
+        return best, torch.cat(explained)
 
     def _starts(self, state: LatentState, rows: Tensor) -> Tensor:
         """Return where rows start: as given, or the best of each measurement so far, shaken.
@@ -147,14 +170,14 @@ class AmortisedSearch:
             shaken[:, place] = given[:, place] if is_covering else z[:, place]
         return shaken
 
-    def _inner(self, problem: Problem, z: Tensor) -> LevenbergMarquardt | GaussNewtonCG:
+    def _inner(self, problem: Problem, z: Tensor, n_steps: int) -> LevenbergMarquardt | GaussNewtonCG:
         """Return the search of one round, from given latents ``(batch, latent)``."""
         starts = z[:, None]
         is_short = problem.prior.n_latent <= self.most_dense
         is_dense = self.search == "levenberg-marquardt"
         if is_dense or (self.search == "auto" and is_short and has_forward_mode(problem)):
-            return LevenbergMarquardt(1, self.n_iterations, starts, halve_at=())
-        return GaussNewtonCG(1, self.n_iterations, starts, halve_at=())
+            return LevenbergMarquardt(1, n_steps, starts, halve_at=())
+        return GaussNewtonCG(1, n_steps, starts, halve_at=())
 
     def result(self, state: LatentState) -> Solution:
         """Return the best starts; the settings say how many measurements each round has searched."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.any_generator.stand_ins import LabelledNet
 from sciadv.errors import GeneratorError, InputError
 from sciadv.forward import Matrix
 from sciadv.likelihood import Gaussian
@@ -237,3 +239,14 @@ def test_starts_have_the_likeliest_class_first() -> None:
     assert float(solution.misfit.median()) < 1.1
     assert solution.z is not None
     assert torch.equal(choice.index(solution.z[:, place]), true)
+
+
+def test_matrix_made_anew_leaves_the_valleys_of_rectifiers() -> None:
+    torch.manual_seed(0)
+    prior = Prior.from_module(LabelledNet(64, 2, 4), latent_shape=64)
+    matrix = torch.randn(200, prior.example.numel(), generator=as_generator(0)) / 200**0.5
+    problem = own_problem(prior, Matrix(matrix, prior.out_shape), Gaussian(0.01), n_samples=4)
+    search = AmortisedSearch(2, budget=SMALL)
+    found, without = search.solve(problem), replace(search, n_anew=400).solve(problem)
+    assert float(found.misfit.max()) < 1.1
+    assert float(without.misfit.max()) > 3
