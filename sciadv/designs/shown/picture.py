@@ -183,7 +183,7 @@ def _draw_values(axes: Axes, designs: CandidateSet, wish: Wish, good: np.ndarray
     axes.scatter(order[good], values[good], s=22, color=_ORANGE, zorder=3)
     axes.scatter(order[~good], values[~good], s=22, color="black", zorder=3)
     axes.set(xlabel="design", ylabel=_named(wish), ylim=(bottom, top))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.set_title(f"{int(good.sum())} of {len(good)} hit and feasible", fontsize=10)
 
 
