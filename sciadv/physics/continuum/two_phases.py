@@ -45,7 +45,8 @@ def shares_between(first: float, second: float, low: float, high: float) -> tupl
 
     Examples
     --------
-    >>> shares_between(1.0, 3.0, 2.0, 2.0)
+    >>> least, most = shares_between(1.0, 3.0, 2.0, 2.0)
+    >>> round(least, 6), round(most, 6)
     (0.5, 0.75)
     """
     if first == second:
