@@ -195,13 +195,15 @@ def _factors(kernel: Tensor) -> list[Tensor]:
 class _Kernel(torch.nn.Module):
     """Correlation with a flipped kernel of any number of dimensions, and its adjoint; no margins."""
 
+    kernel: Tensor
     flipped: Tensor
 
     def __init__(self, kernel: Tensor, *, dtype: torch.dtype) -> None:
         super().__init__()
-        flipped = kernel.flip(tuple(range(kernel.ndim))).to(dtype)
-        self.register_buffer("flipped", flipped, persistent=False)
-
+        kernel = kernel.to(dtype)
+        self.register_buffer("kernel", kernel, persistent=False)
+        self.register_buffer("flipped", kernel.flip(tuple(range(kernel.ndim))), persistent=False)
+        self.margins = [n - 1 for n in reversed(kernel.shape) for _ in range(2)]
         self.convolve = (F.conv1d, F.conv2d, F.conv3d)[kernel.ndim - 1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -210,9 +212,7 @@ class _Kernel(torch.nn.Module):
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Spread ``(images, 1, *space)`` by the kernel; five times as fast as a transposed convolution."""
-        margins = [n - 1 for n in reversed(self.flipped.shape) for _ in range(2)]
-        kernel = self.flipped.flip(tuple(range(self.flipped.ndim)))
-        return self.convolve(F.pad(y, margins), kernel[None, None])
+        return self.convolve(F.pad(y, self.margins), self.kernel[None, None])
 
 
 class _Padding(torch.nn.Module):

@@ -264,8 +264,8 @@ def _repeated(adapted: AdaptedGenerator, seed: int) -> tuple[Any, list[str]]:
         made = call(adapted.network, inputs)
         again = call(adapted.network, inputs)
         held = call(fixed, inputs)
-    pairs = zip(tensors_in(made), tensors_in(again), strict=False)
-    if fixed.n_draws == 0 and all(torch.equal(one, other) for one, other in pairs):
+    repeats = all(map(torch.equal, tensors_in(made), tensors_in(again)))
+    if fixed.n_draws == 0 and repeats:
         return made, []
     adapted.network = fixed
     n = fixed.n_draws

@@ -131,11 +131,12 @@ class AmortisedSearch:
         Returns the best so far, and the rows that are explained.
         """
         z, explained = self._starts(state, rows), [rows[:0]]
+        inner = self._inner(state.search.problem)
         last = torch.full_like(best.misfit[rows], torch.inf)
         n_passes = self.n_iterations // self.n_anew
         for n_steps in [self.n_iterations] + [self.n_anew] * n_passes:
             problem = state.search.problem.subset(rows // state.search.n_restarts)
-            search, run = self._inner(problem, z, n_steps), state.run
+            search, run = replace(inner, n_iterations=n_steps, starts=z[:, None]), state.run
             found = search.solve(problem, seed=run.seed, monitor=run)
             assert found.z is not None  # a latent search has latents
             reached = state.search.score(found.z, found.prediction, rows)
@@ -170,14 +171,13 @@ class AmortisedSearch:
             shaken[:, place] = given[:, place] if is_covering else z[:, place]
         return shaken
 
-    def _inner(self, problem: Problem, z: Tensor, n_steps: int) -> LevenbergMarquardt | GaussNewtonCG:
-        """Return the search of one round, from given latents ``(batch, latent)``."""
-        starts = z[:, None]
+    def _inner(self, problem: Problem) -> LevenbergMarquardt | GaussNewtonCG:
+        """Return the search from one start."""
         is_short = problem.prior.n_latent <= self.most_dense
         is_dense = self.search == "levenberg-marquardt"
         if is_dense or (self.search == "auto" and is_short and has_forward_mode(problem)):
-            return LevenbergMarquardt(1, n_steps, starts, halve_at=())
-        return GaussNewtonCG(1, n_steps, starts, halve_at=())
+            return LevenbergMarquardt(1, halve_at=())
+        return GaussNewtonCG(1, halve_at=())
 
     def result(self, state: LatentState) -> Solution:
         """Return the best starts; the settings say how many measurements each round has searched."""
