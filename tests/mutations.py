@@ -116,7 +116,7 @@ _TABLE: dict[tuple[str, tuple[str, ...]], list[tuple[str, str, str]]] = {
         ("block", "blocks.sum((3, 5))", "blocks.sum((2, 5))"),
     ],
     ("forward/imaging", ("forward/imaging/test_blur.py",)): [
-        ("blur", "flipped = kernel.flip(tuple(range(kernel.ndim))).to(dtype)", "flipped = kernel.to(dtype)"),
+        ("blur", '"flipped", kernel.flip(tuple(range(kernel.ndim)))', '"flipped", kernel'),
         (
             "blur",
             "return self.convolve(x, self.flipped[None, None])",
