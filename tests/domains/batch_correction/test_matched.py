@@ -9,9 +9,16 @@ from scipy import sparse
 from benchmarks.biology.measures import least_purity, overlap
 from benchmarks.biology.simulations import chain, simulate, with_absent_gene
 from sciadv.domains.batch_correction import BatchCorrector, batch_unpredictability
+from sciadv.domains.batch_correction.components import Components
 from sciadv.domains.batch_correction.groups import Groups
 from sciadv.domains.batch_correction.matched.cluster_moments import Moments
-from sciadv.domains.batch_correction.matched.clusters import Shared, SoftClusters, in_strata, over_strata
+from sciadv.domains.batch_correction.matched.clusters import (
+    Shared,
+    SoftClusters,
+    in_strata,
+    n_leading,
+    over_strata,
+)
 from sciadv.domains.batch_correction.matched.islands import bridges
 from sciadv.domains.batch_correction.matched.presence import counts_of
 from sciadv.domains.batch_correction.matched.scatter import Scatter
@@ -220,3 +227,20 @@ def test_a_fitted_batch_given_once_more_lies_where_it_lay() -> None:
     z = corrector.embed(cells.counts[again], batch=cells.batch[again])
     same = adapted.embed(cells.counts[again], batch=np.full(again.sum(), "again"))
     assert np.sqrt(((same - z) ** 2).sum(1).mean()) < 0.1 * np.sqrt(z.var(0).sum())
+
+
+@pytest.mark.parametrize("shape", [(100, 1000), (500, 500), (2000, 400)])
+def test_no_component_of_noise_leads_however_many_cells_and_genes(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+    z = Components.fit(noise, 50, seed=0).scores(noise)
+    assert n_leading(np.asarray(z, np.float64), least=0) <= 2
+
+
+def test_types_that_differ_by_little_more_than_the_noise_lead() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(600, 300))
+    edge = (1 + np.sqrt(300 / 600)) * np.sqrt(600)  # the largest singular value of noise
+    left, right = (np.linalg.qr(rng.normal(size=(n, 6)))[0] for n in (600, 300))
+    x = (noise + 1.3 * edge * left @ right.T).astype(np.float32)
+    z = Components.fit(x, 50, seed=0).scores(x)
+    assert n_leading(np.asarray(z, np.float64)) == 6

@@ -66,21 +66,29 @@ def squared_distances(points: Array, centres: Array) -> Array:
     return squared
 
 
-def n_leading(scores: Array, *, above: float = 1.5, least: int = 3) -> int:
-    """Return how many components stand out of the noise, by the variance of the second half of them.
+def n_leading(scores: Array, *, least: int = 3) -> int:
+    """Return how many components vary more than the largest of noise would.
+
+    The variances of noise fall from their edge a by ``a - b k**(2/3)`` with the number k of the component, as
+    a density does that ends like a square root; a and b are those of the second half of the components.
 
     Parameters
     ----------
     scores
         ``(cells, components)``, the most varying first.
-    above
-        Times the largest variance of the second half.
     least
         Components at least, where there are so many.
+
+    References
+    ----------
+    I. M. Johnstone, On the distribution of the largest eigenvalue in principal components analysis, Annals of
+    Statistics 29(2), 2001, for the edge of noise.
     """
     variance = scores.var(0)
-    noise = variance[len(variance) // 2 :].max()
-    return int(np.clip((variance > above * noise).sum(), min(least, len(variance)), len(variance)))
+    n = len(variance)
+    k = np.arange(n // 2, n) + 1.0
+    edge = np.polynomial.polynomial.polyfit(k ** (2 / 3), variance[n // 2 :], min(1, len(k) - 1))[0]
+    return int(np.clip((variance > edge).sum(), min(least, n), n))
 
 
 @final

@@ -22,7 +22,13 @@ from sciadv.domains.batch_correction.matched.clusters import (
     over_strata,
 )
 from sciadv.domains.batch_correction.matched.presence import Seen, seen_genes
-from sciadv.domains.batch_correction.reading.matrices import Matrix, dense, has_gaps, is_nowhere_negative
+from sciadv.domains.batch_correction.reading.matrices import (
+    Matrix,
+    dense,
+    has_gaps,
+    is_nowhere_negative,
+    squared,
+)
 
 
 @final
@@ -239,11 +245,10 @@ def _moments(
     for b in range(shared.n.shape[1]):
         x, n, seen = _measured(expression[batch == b], weights[batch == b])
         w = weights[batch == b]
-        square = x.multiply(x) if hasattr(x, "multiply") else x.astype(np.float64) ** 2
         total = np.asarray((x.T @ w).T, np.float64)
         of_batch = total.sum(0) / n.sum(0).clip(min=1e-12)
         means.append(np.where(n > 1e-9, total / n.clip(min=1e-12), of_batch))
-        left += np.asarray(square.sum(0), np.float64).ravel() - (n * means[-1] ** 2).sum(0)
+        left += np.asarray(squared(x).sum(0), np.float64).ravel() - (n * means[-1] ** 2).sum(0)
         n_seen = n_seen + seen
     return np.stack(means, 1), left.clip(min=0) / np.maximum(n_seen, 1)
 

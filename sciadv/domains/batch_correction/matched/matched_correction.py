@@ -131,10 +131,11 @@ class ResidualCorrection(Correction):
         """Return it with further batches, each moved as by a fit in which the reference stays in place."""
         scores = self.components.scores(expression)
         shift = self.shift
-        n_known = len(shift.translation)
+        moved = np.empty(scores.shape)
         for b in range(groups.n_batches):
-            shift = shift.extended(scores[groups.batch == b], seed=plan.seed)
-        weights = self.genes.clusters.weights(shift(scores, groups.batch + n_known))
+            of_batch = groups.batch == b
+            shift, moved[of_batch] = shift.extended(scores[of_batch], seed=plan.seed)
+        weights = self.genes.clusters.weights(moved)
         genes = self.genes.extended(expression, weights, groups.batch, groups.n_batches)
         return ResidualCorrection(self.components, shift, genes)
 

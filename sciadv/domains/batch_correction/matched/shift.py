@@ -185,8 +185,8 @@ class MatchedShift:
             z = after[-1](z, batch)
         return MatchedShift(translation, tuple(before), scatter, tuple(after), tuple(unmoved))
 
-    def extended(self, scores: NDArray[np.floating], *, seed: int) -> MatchedShift:
-        """Return the shift with one batch more: the steps of `fit`, in which the fitted batches stay.
+    def extended(self, scores: NDArray[np.floating], *, seed: int) -> tuple[MatchedShift, Array]:
+        """Return the shift with one batch more, and its moved cells: `fit`, in which fitted batches stay.
 
         Parameters
         ----------
@@ -198,7 +198,8 @@ class MatchedShift:
         z = np.asarray(scores, np.float64)
         own = np.zeros(len(z), np.int64)
         leading = self.after[-1].clusters.centres.shape[1]
-        (new,) = batch_clusters(z, Groups(own, own, 1, 1), n_leading=leading, seed=seed)
+        alone = Groups(own, own, 1, 1)
+        (new,) = batch_clusters(z, alone, n_leading=leading, seed=seed, n_starts=1)
         fitted = self.translation[: len(self.unmoved)]
         moved_onto = translation_onto(self.unmoved, fitted, new, n_leading=leading)
         of_new = own + len(self.translation)
@@ -214,7 +215,7 @@ class MatchedShift:
             after.append(one.extended(z))
             z = after[-1](z, of_new)
         translation = np.concatenate([self.translation, moved_onto[None]])
-        return MatchedShift(translation, tuple(before), scatter, tuple(after), self.unmoved)
+        return MatchedShift(translation, tuple(before), scatter, tuple(after), self.unmoved), z
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what a file holds of it."""

@@ -37,6 +37,7 @@ def batch_clusters(
     seed: int,
     most_clusters: int = 10,
     cells_a_cluster: int = 25,
+    n_starts: int = 4,
 ) -> list[BatchClusters]:
     """Cluster each batch by itself.
 
@@ -52,13 +53,16 @@ def batch_clusters(
         Seed of the clusters.
     most_clusters, cells_a_cluster
         Clusters of a batch: at most so many, and with so many cells each.
+    n_starts
+        Starts of k-means, of which the best is taken.
     """
     own = []
     for b in range(groups.n_batches):
         of_batch = groups.batch == b
         of = groups.labels[of_batch]
         n = int(np.clip(len(of) // cells_a_cluster, 2, most_clusters))
-        own.append(_clusters(scores[of_batch], of, n, n_leading=n_leading, seed=seed))
+        how = {"n_leading": n_leading, "seed": seed, "n_starts": n_starts}
+        own.append(_clusters(scores[of_batch], of, n, **how))
     return own
 
 
@@ -108,7 +112,9 @@ def translation_onto(
     return onto
 
 
-def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int, seed: int) -> BatchClusters:
+def _clusters(
+    cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int, seed: int, n_starts: int
+) -> BatchClusters:
     """Cluster the cells of a batch, those of each stratum by themselves."""
     from sklearn.cluster import KMeans
 
@@ -117,7 +123,7 @@ def _clusters(cells: Array, strata: NDArray[np.int64], n: int, *, n_leading: int
     for one in np.unique(strata):
         own = cells[strata == one]
         k = max(1, min(len(own), round(n * len(own) / len(cells))))
-        means = KMeans(k, n_init=4, random_state=as_random_state(seed))
+        means = KMeans(k, n_init=n_starts, random_state=as_random_state(seed))
         labels = means.fit_predict(np.ascontiguousarray(own[:, :n_leading]))
         found = [own[labels == j] for j in range(k) if (labels == j).any()]
         members += found

@@ -97,6 +97,8 @@ def columns_of(frame: Any, keys: str | Sequence[str]) -> NDArray[Any]:
     """
     if isinstance(keys, str):
         return _column(frame, keys)
+    if len(keys) == 1:
+        return _column(frame, keys[0])
     parts = [_column(frame, key) for key in keys]
     joined = [
         None if any(map(_is_missing, each)) else JOIN.join(map(_name, each))
@@ -156,6 +158,8 @@ def as_names(values: Iterable[object], n_cells: int, *, what: str) -> Names:
 
 
 def _name(value: object) -> str:
+    if type(value) is str:
+        return value
     if _is_missing(value):
         return UNKNOWN
     if isinstance(value, float | np.floating) and float(value).is_integer():

@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from sciadv.domains.batch_correction.reading.matrices import dense, stored
+from sciadv.domains.batch_correction.reading.matrices import Matrix, dense, squared, stored
 from sciadv.errors import InputError
 
 Array = NDArray[np.floating]
@@ -83,25 +83,26 @@ def kind_of(
         )
     if negative:
         return SIGNED
-    rows = _some_rows(expression, most_cells)
-    may_be_logs = bool(rows.max() < largest_log)
+    some = _some_rows(expression, most_cells)
+    may_be_logs = bool(stored(some).max(initial=0) < largest_log)
+    if is_whole and is_counts is None:
+        if is_missing.any():
+            return None if may_be_logs else COUNTS
+        return COUNTS if _can_be_counts(some, may_be_logs=may_be_logs) else None
+    rows = np.asarray(dense(some), np.float64)
     if is_counts is not None:
         linear = COUNTS if is_whole else _linear(rows)
         return linear if is_counts else LOGGED
-    if is_missing.any() and is_whole:
-        return None if may_be_logs else COUNTS
-    if is_whole:
-        return COUNTS if _can_be_counts(rows, may_be_logs=may_be_logs) else None
     small = rows[(rows > 0) & (rows < 10)]
     are_roots = small.size > 0 and bool((np.abs(small**2 - np.rint(small**2)) < 1e-4).all())
     return None if are_roots else _of_fractions(rows, may_be_logs=may_be_logs)
 
 
-def _some_rows(expression: Any, most: int) -> Array:
-    """Return cells from all places, as an array, with 0 for what was not measured."""
+def _some_rows(expression: Matrix, most: int) -> Matrix:
+    """Return cells from all places, with 0 for what was not measured."""
     n = expression.shape[0]
-    rows = np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
-    return np.nan_to_num(np.asarray(dense(expression[rows]), np.float64))
+    rows = expression[np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))]
+    return np.nan_to_num(dense(rows)) if np.isnan(stored(rows)).any() else rows
 
 
 def _of_fractions(rows: Array, *, may_be_logs: bool) -> Kind | None:
@@ -140,20 +141,22 @@ def _are_multiples(rows: Array, *, tolerance: float = 0.02, share: float = 0.9, 
 
 
 def _can_be_counts(
-    rows: Array, *, may_be_logs: bool, few: int = 100, least_mean: float = 2.0, least_ratio: float = 0.5
+    rows: Matrix, *, may_be_logs: bool, few: int = 100, least_mean: float = 2.0, least_ratio: float = 0.5
 ) -> bool:
     """Whether one is the most common of small numbers, and genes of larger means vary at least as Poisson's.
 
     What there is too little of to say so speaks for counts.
     """
-    positive = rows[rows > 0].astype(int)
+    values = stored(rows)
+    positive = values[values > 0].astype(int)
     if may_be_logs and positive.size >= few and int(np.bincount(positive).argmax()) != 1:
         return False
-    means = rows.mean(0)
+    means = np.asarray(rows.mean(0, dtype=np.float64)).ravel()
     of = means >= least_mean
-    if len(rows) < 20 or not of.any():
+    if rows.shape[0] < 20 or not of.any():
         return True
-    return float(np.median(rows[:, of].var(0) / means[of])) >= least_ratio
+    squares = np.asarray(squared(rows).mean(0, dtype=np.float64)).ravel()
+    return float(np.median(squares[of] / means[of] - means[of])) >= least_ratio
 
 
 def _skewness(values: Array) -> float:

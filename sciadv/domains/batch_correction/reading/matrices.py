@@ -23,6 +23,11 @@ def stored(matrix: Matrix) -> NDArray[Any]:
     return values
 
 
+def squared(matrix: Matrix) -> Matrix:
+    """Return the squares of the numbers, an array's in double precision."""
+    return matrix.multiply(matrix) if hasattr(matrix, "multiply") else matrix.astype(np.float64) ** 2
+
+
 def has_gaps(matrix: Matrix) -> bool:
     """Whether values were not measured (NaN); those of a sparse matrix were."""
     return isinstance(matrix, np.ndarray) and bool(np.isnan(matrix).any())
