@@ -6,7 +6,7 @@ the pixels; here conjugate gradients need the operator's derivative and its adjo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from sciadv.likelihood import Gaussian, as_data, real_view
 from sciadv.problem import Problem
 from sciadv.solvers.beyond_range.output_activation import OutputActivation, output_activation
 from sciadv.solvers.beyond_range.whitening import require_residual
+from sciadv.solvers.latent.iterate import every_row
 from sciadv.solvers.linear.conjugate_gradients import conjugate_gradients
 from sciadv.solvers.linear.gaussian_estimate import noise_variance
 from sciadv.solvers.linear.line_search import shorten
@@ -34,6 +35,8 @@ class InnerSolve:
         The same for a draw from the posterior.
     n_draw_steps
         Steps of the model itself that each draw is taken on by.
+    n_trial_draws
+        Draws that tell whether they fit the data as noise does.
     n_draws_at_once
         Draws whose Jacobians are held at once; bounds the memory.
     conjugate_tolerance
@@ -49,6 +52,7 @@ class InnerSolve:
     n_conjugate: int = 40
     n_conjugate_draw: int = 80
     n_draw_steps: int = 3
+    n_trial_draws: int = 10
     n_draws_at_once: int = 25
     conjugate_tolerance: float = 0.02
     n_lengths: int = 6
@@ -58,11 +62,24 @@ class InnerSolve:
 
 @dataclass(frozen=True)
 class LogitPoint(Rows):
-    """Latents `z` ``(rows, n_latent)``, whitened changes `w` ``(rows, width)``, their misfit ``(rows,)``."""
+    """Where the steps stand, one row per measurement.
+
+    Parameters
+    ----------
+    z
+        Latents ``(rows, n_latent)``.
+    w
+        Whitened changes of the logits ``(rows, width)``.
+    misfit
+        As the likelihood gives it ``(rows,)``.
+    level
+        Noise level of the next step, in units of the noise's own ``(rows,)``.
+    """
 
     z: Tensor
     w: Tensor
     misfit: Tensor
+    level: Tensor
     objective: None = None
 
     @property
@@ -162,7 +179,8 @@ class LogitSteps:
     def point(self, z: Tensor, rows: Tensor) -> LogitPoint:
         """Return the point at latents without any change, for the measurements `rows`."""
         w = z.new_zeros(len(z), self.root.width)
-        return LogitPoint(z, w, self._misfit(self._residual(self._images(z, w)[0], rows)))
+        misfit = self._misfit(self._residual(self._images(z, w)[0], rows))
+        return LogitPoint(z, w, misfit, torch.ones_like(misfit))
 
     def noise_in_range(self) -> Gaussian:
         """Return the noise that a search in the range has to assume: with what it leaves out, by draws."""
@@ -175,18 +193,18 @@ class LogitSteps:
         variance = self.sigma.square().mean() + change.square().mean()
         return Gaussian(float(variance.sqrt()))
 
-    def step(self, here: LogitPoint, rows: Tensor, level: Tensor) -> LogitPoint:
-        """Do one step on every row under the noise level ``(rows,)``, in units of the noise's own."""
-        return self._step(here, rows, level, Perturbation.none(here, len(self.sigma)))
+    def step(self, here: LogitPoint, rows: Tensor) -> LogitPoint:
+        """Do one step on every row, under its noise level."""
+        return self._step(here, rows, Perturbation.none(here, len(self.sigma)))
 
-    def _step(self, here: LogitPoint, rows: Tensor, level: Tensor, moved: Perturbation) -> LogitPoint:
+    def _step(self, here: LogitPoint, rows: Tensor, moved: Perturbation) -> LogitPoint:
         """Do one step on data and prior that are moved."""
-        scale, sizes = level[:, None], [here.z.shape[1], here.w.shape[1]]
+        scale, sizes = here.level[:, None], [here.z.shape[1], here.w.shape[1]]
         around = self._around(here)
         residual = (self._residual(around.images, rows) + moved.data) / scale
         at = torch.cat([here.z, here.w], 1) - moved.centre
         step = conjugate_gradients(
-            lambda v: around.pull(around.push(v) / scale.square()) + v,
+            lambda v: around.curvature(v, scale),
             around.pull(residual / scale) - at,
             n_steps=self.inner.n_conjugate,
             tolerance=self.inner.conjugate_tolerance,
@@ -194,58 +212,62 @@ class LogitSteps:
         before = residual.square().sum(1) + at.square().sum(1)
 
         def trial(pending: Tensor, length: float) -> tuple[LogitPoint, Tensor]:
-            there = at[pending] + length * step[pending]
-            new_z, new_w = torch.split(there + moved.centre[pending], sizes, 1)
+            reached = at[pending] + length * step[pending]
+            new_z, new_w = torch.split(reached + moved.centre[pending], sizes, 1)
             left = self._residual(self._images(new_z, new_w)[0], rows[pending])
             wanted = (left + moved.data[pending]) / scale[pending]
-            objective = wanted.square().sum(1) + there.square().sum(1)
-            return LogitPoint(new_z, new_w, self._misfit(left)), objective < before[pending]
+            objective = wanted.square().sum(1) + reached.square().sum(1)
+            there = LogitPoint(new_z, new_w, self._misfit(left), here.level[pending])
+            return there, objective < before[pending]
 
         inner = self.inner
         return shorten(here, trial, like=rows, n_trials=inner.n_lengths, factor=inner.shortening)
 
-    def draw(self, here: LogitPoint, n: int, *, seed: int) -> tuple[Tensor, Tensor]:
-        """Draw from the posterior around a point, and give the images it makes.
+    def draw(self, here: LogitPoint, rows: Tensor, n: int, *, seed: int) -> list[LogitPoint]:
+        """Draw from the posterior around the points of the measurements `rows`, `n` for each.
 
         Perturb data and prior, and minimise: at the point linearised (Papandreou and Yuille, Gaussian
         sampling by local perturbations, NIPS 2010), then by steps of the model itself, since draws of the
         linearised one leave more of the data than noise does (Bardsley, Solonen, Haario and Laine,
-        Randomize-then-optimize, SIAM J. Scientific Computing 36 (2014) A1895-A1910, without its weights). The
-        random numbers are the same for every row.
-
-        Returns
-        -------
-        Images ``(rows, n, *in_shape)`` and latents ``(rows, n, n_latent)``.
+        Randomize-then-optimize, SIAM J. Scientific Computing 36 (2014) A1895-A1910, without its weights).
+        Below a noise level of 1 it is the prior that is as much wider. The random numbers are the same for
+        every row.
         """
         generator, n_latent, n_data = as_generator(seed), here.z.shape[1], len(self.sigma)
         data = torch.randn(n, n_data, generator=generator).to(here.z)
         noise = torch.randn(n, n_latent + self.root.width, generator=generator).to(here.z)
-        images, latents = [], []
-        for row in range(len(here.z)):  # a row's draws are a batch: Jacobians of all rows would not fit
-            at = here.take(torch.full((n,), row, device=here.z.device))
-            around = self._around(here.take(torch.tensor([row], device=here.z.device)))
-            moved = conjugate_gradients(
-                around.curvature,
-                around.pull(data) + noise,
-                n_steps=self.inner.n_conjugate_draw,
-                tolerance=self.inner.conjugate_tolerance,
-            )
-            dz, dw = torch.split(moved, [n_latent, self.root.width], 1)
-            begun = LogitPoint(at.z + dz, at.w + dw, at.misfit)
+        draws = torch.arange(n, device=here.z.device)
+        drawn = []
+        # One after the other: a row's draws are a batch, and Jacobians of all rows would not fit.
+        for i, row in enumerate(rows.tolist()):
+            point = here.take(draws.new_tensor([i]))
+            moved = Perturbation(data, noise / point.level)
+            begun = self._linear_draws(point, moved)
             parts = [
-                self._settled(begun.take(some), row, Perturbation(data[some], noise[some]))
-                for some in torch.split(torch.arange(n, device=here.z.device), self.inner.n_draws_at_once)
+                self._settled(begun.take(some), row, moved.take(some))
+                for some in torch.split(draws, self.inner.n_draws_at_once)
             ]
-            drawn = LogitPoint.join(parts)
-            images.append(self.images(drawn))
-            latents.append(drawn.z)
-        return torch.stack(images), torch.stack(latents)
+            drawn.append(LogitPoint.join(parts))
+        return drawn
+
+    def _linear_draws(self, point: LogitPoint, moved: Perturbation) -> LogitPoint:
+        """Return minima of the model linearised at one point, for each way that data and prior are moved."""
+        around, level = self._around(point), point.level
+        step = conjugate_gradients(
+            lambda v: around.curvature(v, level),
+            around.pull(moved.data) / level**2 + moved.centre,
+            n_steps=self.inner.n_conjugate_draw,
+            tolerance=self.inner.conjugate_tolerance,
+        )
+        dz, dw = torch.split(step, [point.z.shape[1], self.root.width], 1)
+        begun = point.take(every_row(step) * 0)
+        return replace(begun, z=begun.z + dz, w=begun.w + dw)
 
     def _settled(self, drawn: LogitPoint, row: int, moved: Perturbation) -> LogitPoint:
         """Take draws around the answer to one measurement to the minimum of their moved data and prior."""
         rows = torch.full((len(drawn.z),), row, device=drawn.z.device)
         for _ in range(self.inner.n_draw_steps):
-            drawn = self._step(drawn, rows, torch.ones_like(drawn.misfit), moved)
+            drawn = self._step(drawn, rows, moved)
         return drawn
 
     def _around(self, here: LogitPoint) -> _Around:
@@ -293,9 +315,9 @@ class _Around:
         pulled = self.slope * forward.vjp(self._images(len(data)), cotangent).flatten(1)
         return torch.cat([(pulled[:, None] @ self.along).squeeze(1), self.steps.root.pull(pulled)], 1)
 
-    def curvature(self, step: Tensor) -> Tensor:
-        """Return ``J' J step + step``: the data's curvature at their noise, and the prior's."""
-        return self.pull(self.push(step)) + step
+    def curvature(self, step: Tensor, level: Tensor | float) -> Tensor:
+        """Return ``J' J step / level^2 + step``: the data's curvature at a noise level, and the prior's."""
+        return self.pull(self.push(step) / level**2) + step
 
     def _images(self, n: int) -> Tensor:
         return self.images if len(self.images) == n else self.images.repeat_interleave(n, 0)

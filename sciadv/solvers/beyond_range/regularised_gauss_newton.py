@@ -23,9 +23,9 @@ from sciadv.solvers.beyond_range.logit_steps import InnerSolve, LogitPoint, Logi
 from sciadv.solvers.latent.iterate import State, every_row, iterate
 from sciadv.solvers.latent.levenberg_marquardt import LevenbergMarquardt
 from sciadv.solvers.latent.progress import Monitor, Run
-from sciadv.solvers.latent.scoring import score
+from sciadv.solvers.latent.scoring import noise_threshold, score
 from sciadv.solvers.latent.search import met_better
-from sciadv.types import Count, NotNegative, Whole
+from sciadv.types import Count, NotNegative, Positive, Whole
 
 #: Measurements whose steps are taken together; bounds the memory.
 CHUNK = 64
@@ -33,38 +33,54 @@ CHUNK = 64
 
 @dataclass(frozen=True, eq=False)
 class Started:
-    """The steps, the latent search before them, and its starts ``(batch, starts, latent)``."""
+    """The steps, the latent search before them, its starts ``(batch, starts, latent)``, the least level."""
 
     steps: LogitSteps
     found: Solution
     starts: Tensor
+    least_level: float
 
     @property
     def problem(self) -> Problem:
         """The problem that is solved."""
         return self.steps.problem
 
+    def cost(self, point: LogitPoint) -> Tensor:
+        """Return minus the log posterior under the least noise level ``(rows,)``.
+
+        No fit is better than one at the noise level.
+        """
+        misfit = point.misfit.clamp_min(noise_threshold(self.problem, 1))
+        data = self.problem.n_measurements * (misfit / self.least_level).square()
+        cost: Tensor = 0.5 * (data + point.squared_norm)
+        return cost
+
+    def better(self, best: LogitPoint, at: LogitPoint, rows: Tensor) -> LogitPoint:
+        """Return `best` with those of the rows replaced that are likelier in `at`."""
+        is_better = self.cost(at.take(rows)) < self.cost(best.take(rows))
+        return best.put(rows[is_better], at.take(rows[is_better]))
+
 
 @dataclass(frozen=True)
-class Level:
+class Attempt:
     """The start that is stepped from now.
 
     Parameters
     ----------
     at
         Where the steps stand, of every measurement.
-    level
-        Noise level that the last step assumed, in units of the noise's own ``(batch,)``.
+    start
+        Which of the starts it is.
     ends
-        Where the starts before it have ended.
+        Where the starts before it have ended, the likeliest few of each measurement.
     """
 
     at: LogitPoint
-    level: Tensor
+    start: int
     ends: tuple[LogitPoint, ...]
 
 
-SteppedState = State[Started, LogitPoint, Level]
+SteppedState = State[Started, LogitPoint, Attempt]
 
 
 def leaves_by_steps(problem: Problem) -> bool:
@@ -88,15 +104,15 @@ class RegularisedGaussNewton:
     does to the data. Then each step minimises the linearised ``|r - J d|^2 / s^2 + |z + dz|^2 + |w + dw|^2``
     by conjugate gradients, with s the root mean square of the residual r times `fall`, at most 0.7 of the s
     before and at least the noise level; it is shortened until that objective falls. Each of `n_starts`
-    restarts that end apart is gone on from, and the likeliest answer is taken; the restarts of the solution
-    are theirs.
+    restarts that end apart is gone on from, and the likeliest answer is taken; where none explains the data
+    without a wider prior, all others as well. The restarts of the solution are the likeliest `n_starts`.
 
     Parameters
     ----------
     restarts
         Starts of the latent search.
     n_starts
-        How many of them are gone on from at most.
+        How many of them are gone on from where the prior as it is explains the data.
     n_iterations
         Steps per start at most.
     fall
@@ -106,7 +122,10 @@ class RegularisedGaussNewton:
     slowest_fall
         The noise level that a step assumes is at most this part of the one before.
     least_decrease
-        A start has ended when a step at the noise level lowers its misfit by less than this part of it.
+        A start has settled when a step at the noise level lowers its misfit by less than this part of it.
+    least_level
+        Where a start has settled above the noise, the level falls on, at most to this: the discrepancy
+        principle, as in `sciadv.solvers.latent.latent_weight`.
     n_settling
         Steps at the noise level from the answer to the posterior's mode, before draws.
     inner
@@ -130,6 +149,7 @@ class RegularisedGaussNewton:
     n_samples: Whole = 0
     slowest_fall: NotNegative = 0.7
     least_decrease: NotNegative = 0.003
+    least_level: Positive = 0.35
     n_settling: Count = 3
     inner: InnerSolve = field(default_factory=InnerSolve)
     name: str = "regularised-gauss-newton"
@@ -143,58 +163,87 @@ class RegularisedGaussNewton:
     def init(self, problem: Problem, run: Run) -> SteppedState:
         """Search the latents with more noise; the steps begin at the best restarts."""
         steps = logit_steps(problem, self.name, self.inner)
-        search = LevenbergMarquardt(self.restarts, stop_at_noise=False)
+        solver = LevenbergMarquardt(self.restarts, stop_at_noise=False)
         posed = replace(problem, likelihood=steps.noise_in_range())
-        found = search.solve(posed, seed=run.seed, monitor=run)
-        z = _apart(found, self.n_starts)
-        with torch.no_grad():
-            point = steps.point(z[:, 0], every_row(z))
+        found = solver.solve(posed, seed=run.seed, monitor=run)
+        z = _in_order(found)
+        point = self._begun(steps, z[:, 0])
         missed = (point.misfit > 1).nonzero().squeeze(1)
-        memory = Level(point, point.misfit, ())
-        return State(Started(steps, found, z), run, point, missed, memory, self.n_iterations)
+        memory = Attempt(point, 0, ())
+        search = Started(steps, found, z, self.least_level)
+        return State(search, run, point, missed, memory, self.n_iterations)
 
     def step(self, state: SteppedState) -> SteppedState:
         """Do one step on every active measurement, under its noise level."""
-        memory, rows = state.memory, state.active
+        search, memory, rows = state.search, state.memory, state.active
         here = memory.at.take(rows)
-        least = self.slowest_fall * memory.level[rows]
-        fallen = torch.minimum(self.fall * here.misfit, least).clamp_min(1)
         with torch.no_grad():
-            there = _stepped(state.search.steps, here, rows, fallen)
-        is_settled = (fallen == 1) & (there.misfit > (1 - self.least_decrease) * here.misfit)
-        going = (there.misfit > 1) & ~is_settled
-        at = memory.at.put(rows, there)
-        level = memory.level.index_copy(0, rows, fallen)
-        reached = state.after(state.best, replace(memory, at=at, level=level), rows[going])
-        if reached.is_running:
-            return replace(reached, best=_better(state.search.problem, reached.best, at, rows[~going]))
-        best = _better(state.search.problem, reached.best, at, rows)
-        return self._next_start(replace(reached, best=best))
+            there = _stepped(search.steps, here, rows)
+        hardly = there.misfit > (1 - self.least_decrease) * here.misfit
+        settled = (here.level <= 1) & hardly
+        missed = there.misfit > noise_threshold(search.problem, 1)
+        loosened = settled & missed & (here.level > self.least_level)
+        going = (there.misfit > 1) & (loosened | ~settled)
+        level = self._next_level(there, loosened, going)
+        at = memory.at.put(rows, replace(there, level=level))
+        reached = state.after(state.best, replace(memory, at=at), rows[going])
+        ended = rows[~going] if reached.is_running else rows
+        reached = replace(reached, best=search.better(reached.best, at, ended))
+        return reached if reached.is_running else self._next_start(reached)
+
+    def _begun(self, steps: LogitSteps, z: Tensor) -> LogitPoint:
+        """Return the points at latents, under their first noise level."""
+        with torch.no_grad():
+            point = steps.point(z, every_row(z))
+        return replace(point, level=(self.fall * point.misfit).clamp_min(1))
+
+    def _next_level(self, there: LogitPoint, loosened: Tensor, going: Tensor) -> Tensor:
+        """Return the noise level of the next step."""
+        level = there.level
+        lower = self.slowest_fall * level
+        towards = torch.minimum(self.fall * there.misfit, lower).clamp_min(1)
+        same = torch.where(level <= 1, level, towards)
+        following = torch.where(loosened, lower.clamp_min(self.least_level), same)
+        return torch.where(going, following, level.clamp_max(1))
 
     def _next_start(self, state: SteppedState) -> SteppedState:
         """Begin from the next start, of every measurement."""
-        search, ends = state.search, (*state.memory.ends, state.memory.at)
-        if len(ends) == search.starts.shape[1]:
-            return replace(state, n_iterations=state.iteration)
+        search, start = state.search, state.memory.start + 1
         rows = every_row(search.starts)
-        with torch.no_grad():
-            first = search.steps.point(search.starts[:, len(ends)], rows)
-        is_open = (first.misfit > 1).nonzero().squeeze(1)
+        asks = rows if start < self.n_starts else rows[state.best.level < 1]
+        if start == search.starts.shape[1] or len(asks) == 0:
+            return replace(state, n_iterations=state.iteration)
+        first = self._begun(search.steps, search.starts[:, start])
+        is_open = asks[first.misfit[asks] > 1]
         begun = replace(
             state,
-            best=_better(search.problem, state.best, first, rows),
+            best=search.better(state.best, first, rows),
             active=is_open,
-            memory=Level(first, first.misfit, ends),
+            memory=Attempt(first, start, self._ends(state)),
             n_iterations=state.iteration + self.n_iterations,
         )
         return begun if len(is_open) else self._next_start(begun)
+
+    def _ends(self, state: SteppedState) -> tuple[LogitPoint, ...]:
+        """Return where starts have ended, this one in place of the least likely of enough."""
+        ends, at, cost = state.memory.ends, state.memory.at, state.search.cost
+        if len(ends) < self.n_starts:
+            return (*ends, at)
+        worst = torch.stack([cost(end) for end in ends]).max(0)
+        better = (cost(at) < worst.values).nonzero().squeeze(1)
+        places = worst.indices[better]
+        kept = list(ends)
+        for i, end in enumerate(ends):
+            rows = better[places == i]
+            kept[i] = end.put(rows, at.take(rows))
+        return tuple(kept)
 
     def result(self, state: SteppedState) -> Solution:
         """Score the images; the posterior is drawn around them."""
         search, problem = state.search, state.search.problem
         steps, found = search.steps, search.found
-        point = _better(problem, state.best, state.memory.at, state.active)
-        ends = (*state.memory.ends[: search.starts.shape[1] - 1], state.memory.at)
+        point = search.better(state.best, state.memory.at, state.active)
+        ends = self._ends(state)
         with torch.no_grad():
             in_range = problem.prior(point.z)
             images = steps.images(point)
@@ -206,7 +255,7 @@ class RegularisedGaussNewton:
         return replace(
             solution,
             objective=solution.objective + 0.5 * point.squared_norm,
-            restart_objectives=torch.stack([_cost(problem, end) for end in ends], 1),
+            restart_objectives=torch.stack([search.cost(end) for end in ends], 1),
             restart_latents=torch.stack([end.z for end in ends], 1),
             history=found.history,
             posterior=posterior,
@@ -223,41 +272,49 @@ class RegularisedGaussNewton:
         return iterate(self, problem, seed=seed, monitor=monitor)
 
     def _draw(self, steps: LogitSteps, point: LogitPoint, seed: int) -> Posterior:
-        """Go on to the posterior's mode, which an explained answer stops before, and draw around it."""
+        """Go on to the posterior's mode, which an explained answer stops before, and draw around it.
+
+        Where draws leave more of the data than noise does, the noise level falls on, as for answers.
+        """
+        rows, n = every_row(point.z), steps.inner.n_trial_draws
+        tight = noise_threshold(steps.problem, 1) ** 2
+        here = replace(point, level=point.level.clamp_max(1))
         with torch.no_grad():
-            for _ in range(self.n_settling):
-                point = _stepped(steps, point, every_row(point.z), torch.ones_like(point.misfit))
-            return Posterior(*steps.draw(point, self.n_samples, seed=seed))
+            point = self._settled(steps, here, rows)
+            while len(rows):
+                here = point.take(rows)
+                trials = steps.draw(here, rows, n, seed=seed)
+                chi_square = torch.stack([draws.misfit.square().mean() for draws in trials])
+                rows = rows[(chi_square > tight) & (here.level > self.least_level)]
+                here = point.take(rows)
+                lower = (self.slowest_fall * here.level).clamp_min(self.least_level)
+                point = point.put(rows, self._settled(steps, replace(here, level=lower), rows))
+            drawn = steps.draw(point, every_row(point.z), self.n_samples, seed=seed)
+            images = torch.stack([steps.images(draws) for draws in drawn])
+            return Posterior(images, torch.stack([draws.z for draws in drawn]))
+
+    def _settled(self, steps: LogitSteps, point: LogitPoint, rows: Tensor) -> LogitPoint:
+        """Return the posterior's modes, at their noise levels."""
+        for _ in range(self.n_settling):
+            point = _stepped(steps, point, rows)
+        return point
 
 
-def _stepped(steps: LogitSteps, here: LogitPoint, rows: Tensor, level: Tensor) -> LogitPoint:
+def _stepped(steps: LogitSteps, here: LogitPoint, rows: Tensor) -> LogitPoint:
     """Do one step on the measurements `rows`, some at a time."""
     parts = torch.split(every_row(rows), CHUNK)
-    return LogitPoint.join([steps.step(here.take(some), rows[some], level[some]) for some in parts])
+    return LogitPoint.join([steps.step(here.take(some), rows[some]) for some in parts])
 
 
-def _cost(problem: Problem, point: LogitPoint) -> Tensor:
-    """Return minus the log posterior ``(rows,)``, in which no fit is better than one at the noise level."""
-    data = problem.n_measurements * point.misfit.clamp_min(1).square()
-    cost: Tensor = 0.5 * (data + point.squared_norm)
-    return cost
+def _in_order(found: Solution) -> Tensor:
+    """Return the latents of the restarts ``(batch, restarts, latent)``, the best first.
 
-
-def _better(problem: Problem, best: LogitPoint, at: LogitPoint, rows: Tensor) -> LogitPoint:
-    """Return `best` with those of the rows replaced that are likelier in `at`."""
-    better = rows[_cost(problem, at.take(rows)) < _cost(problem, best.take(rows))]
-    return best.put(better, at.take(better))
-
-
-def _apart(found: Solution, n_starts: int) -> Tensor:
-    """Return the latents of the best restarts that have not met a better one ``(batch, starts, latent)``.
-
-    Where there are fewer, those that have met follow.
+    Those that have met a better one come last.
     """
     assert found.restart_objectives is not None  # a latent search has restarts
     assert found.restart_latents is not None
     objectives, latents = found.restart_objectives, found.restart_latents
     met = met_better(latents.flatten(0, 1), objectives.flatten(), objectives.shape[1])
     behind = objectives.amax(1, keepdim=True) - objectives.amin(1, keepdim=True) + 1
-    order = (objectives + behind * met.reshape(objectives.shape)).argsort(1)[:, :n_starts, None]
+    order = (objectives + behind * met.reshape(objectives.shape)).argsort(1)[:, :, None]
     return latents.gather(1, order.expand(-1, -1, latents.shape[2]))

@@ -13,6 +13,7 @@ from sciadv.metrics import calibration, relative_error
 from sciadv.nets import build_seeded
 from sciadv.solvers import Laplace, RegularisedGaussNewton, TangentKernel, make_solver
 from sciadv.solvers.beyond_range.logit_steps import InnerSolve, Root, logit_steps
+from sciadv.solvers.latent.scoring import noise_threshold
 from sciadv.testing import check_solver
 from sciadv.testing.solver_suite import linear_problem
 
@@ -28,25 +29,25 @@ def prior_of():
     return Prior(build_seeded(spec, 0), 4, residual=Residual(image, logits, torch.zeros(2, *SHAPE)))
 
 
-def truths(prior, n=3):
-    """Draw images that the generator has not made: its logits with a change of the residual's law."""
+def truths(prior, n=3, widened=1.0):
+    """Draw images that the generator has not made: its logits with a wider change of the residual's law."""
     draw, residual = torch.Generator().manual_seed(4), prior.residual.logits
-    factor = torch.linalg.cholesky(residual.covariance)
+    factor = widened * torch.linalg.cholesky(residual.covariance)
     change = torch.randn(n, SIZE, generator=draw) @ factor.T + residual.mean.flatten()
     return torch.sigmoid(torch.logit(prior.sample(n, seed=2)) + change.reshape(n, *SHAPE))
 
 
-def problem_of(forward, sigma):
+def problem_of(forward, sigma, widened=1.0):
     prior = prior_of()
-    x = truths(prior)
+    x = truths(prior, widened=widened)
     with torch.no_grad():
         y = forward(x)
     y = y + sigma * torch.randn(y.shape, generator=torch.Generator().manual_seed(5))
     return Problem(prior, forward, Gaussian(sigma), y, truth=x)
 
 
-def magnitudes(sigma=0.003):
-    return problem_of(Magnitude(GaussianSensing(SHAPE, 3 * SIZE, seed=1)), sigma)
+def magnitudes(sigma=0.003, widened=1.0):
+    return problem_of(Magnitude(GaussianSensing(SHAPE, 3 * SIZE, seed=1)), sigma, widened)
 
 
 def test_images_outside_the_range_are_found_from_magnitudes():
@@ -62,6 +63,33 @@ def test_a_linear_problem_has_the_answer_of_the_dense_systems():
     found = RegularisedGaussNewton().solve(problem)
     dense = TangentKernel(tolerance=1e-6, stop_at_noise=False).solve(problem)
     torch.testing.assert_close(found.objective, dense.objective, rtol=0.01, atol=0)
+
+
+def chi_squares(problem, samples):
+    """Return the mean square of the data less each measurement's draws [noise]."""
+    predicted = problem.forward(samples.flatten(0, 1)).reshape(*samples.shape[:2], -1)
+    return ((predicted - problem.measurements[:, None]) / problem.likelihood.sigma).square().mean((1, 2))
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.05])
+def test_the_law_is_widened_until_answers_and_draws_fit_the_data_as_noise_does(sigma):
+    problem = magnitudes(sigma, widened=6.0)
+    tight = RegularisedGaussNewton(n_samples=50, least_level=1.0).solve(problem)
+    found = RegularisedGaussNewton(n_samples=50).solve(problem)
+    assert bool((tight.misfit > 1.08).all())
+    assert bool((found.misfit <= noise_threshold(problem, 1)).all())
+    assert bool((chi_squares(problem, tight.posterior.samples) > 1.4).all())
+    assert bool(((chi_squares(problem, found.posterior.samples) - 1).abs() < 0.2).all())
+    error = relative_error(found.x, problem.truth)
+    assert bool((error < relative_error(tight.x, problem.truth)).all())
+
+
+def test_a_law_that_holds_is_not_widened():
+    problem = magnitudes(0.05)
+    tight = RegularisedGaussNewton(n_samples=5, least_level=1.0).solve(problem)
+    found = RegularisedGaussNewton(n_samples=5).solve(problem)
+    torch.testing.assert_close(found.x, tight.x)
+    torch.testing.assert_close(found.posterior.samples, tight.posterior.samples)
 
 
 def test_leaving_the_range_counts_as_noise_in_the_search_before():
