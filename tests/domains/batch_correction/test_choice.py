@@ -10,7 +10,10 @@ import pytest
 from benchmarks.biology.simulations import chain, simulate
 from sciadv.domains.batch_correction import BatchCorrector
 from sciadv.domains.batch_correction.assessment.evidence import Probed, batch_p_value, kept_within, probe
+from sciadv.domains.batch_correction.choice.automatic import Candidate, _least
 from sciadv.domains.batch_correction.choice.confounding import Design, aliased_columns
+from sciadv.domains.batch_correction.linear.combat import LinearCorrection
+from sciadv.domains.batch_correction.matched.matched_correction import ResidualCorrection
 from sciadv.errors import InputError
 
 
@@ -48,6 +51,15 @@ def test_few_samples_of_other_shares_are_warned_of(shares, is_said) -> None:
     assert corrector.fitted_method == "linear"
     assert any("other shares" in str(one.message) for one in caught) == is_said
     assert any("other shares" in note for note in corrector.card()["notes"]) == is_said
+
+
+@pytest.mark.parametrize(("unpredictability", "chosen"), [(0.83, "residual"), (0.75, "linear")])
+def test_what_hides_the_batch_as_well_within_chance_is_taken_where_it_keeps_more(
+    unpredictability: float, chosen: str
+) -> None:
+    linear = Candidate(LinearCorrection, Probed(0.86, 1.0, 0.02), 0.9, 0.2)
+    residual = Candidate(ResidualCorrection, Probed(unpredictability, 1.0, 0.02), 0.97, 0.4)
+    assert _least((linear, residual), 0.001, least_kept=0.8).correction.method == chosen
 
 
 def test_a_p_value_is_small_where_batches_differ_only() -> None:

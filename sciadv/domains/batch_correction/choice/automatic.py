@@ -179,13 +179,18 @@ def _compared(
 
 
 def _least(candidates: tuple[Candidate, ...], p: float, *, least_kept: float) -> Choice:
-    """Choose what keeps most neighbours of all that hides the batch; else what hides it best."""
+    """Choose what keeps most neighbours of all that hides the batch; else what hides it best.
+
+    What hides it less than another by no more than two standard deviations of chance hides it as well.
+    """
     if not candidates:
         reason = "the batches share no kind of cell, so that nothing says what is theirs"
         return Choice(NoCorrection, p, reason)
     fit = [one for one in candidates if one.kept >= least_kept]
-    enough = [one for one in fit if one.probed.is_invariant()]
-    if enough:
+    hidden = [one.probed.relative for one in fit if one.probed.is_invariant()]
+    if hidden:
+        least = min(hidden)
+        enough = [one for one in fit if one.probed.is_invariant(least=least - 2 * one.probed.spread)]
         best = max(enough, key=lambda one: one.kept)
         reason = (
             f"of what hides the batch among cells that match (unpredictability "
