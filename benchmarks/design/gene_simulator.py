@@ -1,15 +1,16 @@
 """The simulator of gene circuits beside libroadrunner (CVODE) and SciPy's LSODA, on oscillations and at rest.
 
 Every method integrates the same circuits to t = 400 and keeps 800 states; speeds are in CPU seconds of one
-thread. The reference is CVODE at 1e-11. Levels are compared as they are, and after phases are aligned: after
-forty periods small errors of the phase are large errors of levels. Periods are compared where CVODE has two
-cycles after t = 200; of slower circuits the levels alone count.
+thread, the best of three rounds in which the methods take turns: other jobs share the processor's caches, and
+slow each by up to a third. The reference is CVODE at 1e-11. Levels are compared as they are, and after phases
+are aligned: after forty periods small errors of the phase are large errors of levels. Periods are compared
+where CVODE has two cycles after t = 200; of slower circuits the levels alone count.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = npt.NDArray[np.float64]
+#: Circuits per second, and their levels.
+Method = Callable[[], tuple[float, Tensor]]
 T_END, N_KEPT = 400.0, 800
 #: Time after which trajectories are compared, and the spacing of the reference [time].
 COMPARED_FROM, REFERENCE_SPACING = 200.0, 0.125
@@ -191,12 +194,17 @@ def case_rows(case: Case, settings: Settings) -> list[Row]:
         runners, start=COMPARED_FROM, t_end=T_END, n=n_points, rtol=1e-11, atol=1e-13
     )
     reference = Reference.of(case, exact)
-    theirs = {f"libroadrunner, {rtol:g}": by_roadrunner(runners, rtol, atol) for rtol, atol in ROADRUNNER}
-    tightest = Errors.of(list(theirs.values())[-1][1], reference)
+    methods = our_methods(case, n=256 if settings.quick else 4096)
+    methods |= {
+        f"libroadrunner, {rtol:g}": partial(by_roadrunner, runners, rtol, atol) for rtol, atol in ROADRUNNER
+    }
+    methods |= {
+        f"LSODA, {rtol:g}": partial(by_lsoda, case, rtol, atol, n=2 if settings.quick else 10)
+        for rtol, atol in LSODA
+    }
+    found = quickest(methods, n_rounds=1 if settings.quick else 3)
+    tightest = Errors.of(found[f"libroadrunner, {ROADRUNNER[-1][0]:g}"][1], reference)
     repeats = tightest.is_right if case.is_oscillating else tightest.as_is <= 1e-3
-    n = 256 if settings.quick else 4096
-    found = {f"ours, {str(dtype)[6:]}, {rtol:g}": ours(case, dtype, rtol, n=n) for dtype, rtol in OURS}
-    found |= theirs | by_lsoda(case, n=2 if settings.quick else 10)
     rows = []
     for method, (per_second, levels) in found.items():
         few = slice(levels.shape[1])
@@ -219,15 +227,29 @@ def by_roadrunner(runners: list[Any], rtol: float, atol: float) -> tuple[float, 
     return len(runners) / seconds(), levels
 
 
-def by_lsoda(case: Case, *, n: int) -> dict[str, tuple[float, Tensor]]:
-    """Return circuits per second and the levels of LSODA on the first n circuits, by tolerance."""
+def by_lsoda(case: Case, rtol: float, atol: float, *, n: int) -> tuple[float, Tensor]:
+    """Return circuits per second and the levels of LSODA on the first n circuits."""
     times = SPACING * torch.arange(1, N_KEPT + 1, dtype=torch.float64)
     kinetics, initial = case.kinetics.rows(slice(n)), case.initial[:n]
-    found = {}
-    for rtol, atol in LSODA:
-        with cpu_seconds() as seconds:
-            levels = peer_lsoda.trajectories(kinetics, initial, times, rtol=rtol, atol=atol)
-        found[f"LSODA, {rtol:g}"] = (len(initial) / seconds(), levels)
+    with cpu_seconds() as seconds:
+        levels = peer_lsoda.trajectories(kinetics, initial, times, rtol=rtol, atol=atol)
+    return len(initial) / seconds(), levels
+
+
+def our_methods(case: Case, *, n: int) -> dict[str, Method]:
+    """Return our integration at each of `OURS`, by name."""
+    return {
+        f"ours, {str(dtype)[6:]}, {rtol:g}": partial(ours, case, dtype, rtol, n=n) for dtype, rtol in OURS
+    }
+
+
+def quickest(methods: Mapping[str, Method], *, n_rounds: int) -> dict[str, tuple[float, Tensor]]:
+    """Run methods in turn, and return the largest circuits per second of each, and its levels."""
+    found: dict[str, tuple[float, Tensor]] = {}
+    for _ in range(n_rounds):
+        for name, method in methods.items():
+            speed, levels = method()
+            found[name] = (max(speed, found.get(name, (0.0,))[0]), levels)
     return found
 
 

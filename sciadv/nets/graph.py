@@ -130,7 +130,7 @@ class CircuitGenerator(nn.Module):
             "n_latent": self.n_latent,
         }
         self.enter = nn.Linear(n_node, width)
-        learnt = 0.1 * torch.randn(n_classes, n_genes - smallest + 1, n_genes, width)
+        learnt = torch.normal(0.0, 0.1, (n_classes, n_genes - smallest + 1, n_genes, width))
         self.asked = nn.Parameter(learnt) if n_classes else None
         self.send = nn.ModuleList(nn.Linear(width, width) for _ in range(n_layers))
         self.receive = nn.ModuleList(nn.Linear(width, width) for _ in range(n_layers))

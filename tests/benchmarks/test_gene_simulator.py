@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -9,6 +11,7 @@ from benchmarks.design.gene_simulator import (
     case_rows,
     draw,
     noise,
+    quickest,
     repressilator,
     stiff,
     summary,
@@ -35,3 +38,15 @@ def test_peers_are_met_and_timed_on_a_ring():
     assert rows[-1]["share_right"] == 1
     assert rows[-1]["over_lsoda"] > 1
     draw(Figure(), rows)
+
+
+def test_methods_take_turns_and_the_best_speed_of_each_counts():
+    order, speeds = [], {"one": iter((2.0, 3.0, 1.0)), "other": iter((5.0, 4.0, 6.0))}
+
+    def method(name):
+        order.append(name)
+        return next(speeds[name]), torch.ones(1)
+
+    found = quickest({name: partial(method, name) for name in speeds}, n_rounds=3)
+    assert order == ["one", "other"] * 3
+    assert {name: speed for name, (speed, _) in found.items()} == {"one": 3.0, "other": 6.0}

@@ -1,5 +1,8 @@
 """The circuits' networks: equivariant and invariant under relabelling of genes, valid by construction."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -147,3 +150,9 @@ def test_bad_settings_are_refused_in_words(setting, value, words):
 def test_key_does_not_depend_on_labels(order, seed):
     signs = torch.randint(-1, 2, (3, 5, 5), generator=torch.Generator().manual_seed(seed))
     assert canonical_keys(signs) == canonical_keys(signs[:, order][:, :, order])
+
+
+def test_loading_a_prior_of_circuits_does_not_import_the_compiler():
+    code = "import sys, sciadv; sciadv.Prior.load('gene-circuits'); print('torch._dynamo' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

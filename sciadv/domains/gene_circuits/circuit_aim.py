@@ -12,6 +12,7 @@ from torch import Tensor
 from sciadv.domains.gene_circuits.behaviours.behaviour import Behaviour
 from sciadv.domains.gene_circuits.behaviours.evaluation import behaviour_of, measure, meets
 from sciadv.domains.gene_circuits.behaviours.targets import Target, read_targets
+from sciadv.domains.gene_circuits.behaviours.together import Together
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.graph import signs_and_presence
 from sciadv.physics.regulation.circuit_model import RACIPE, CircuitModel
@@ -19,6 +20,8 @@ from sciadv.physics.regulation.kinetics import circuits_of
 
 #: What is asked of the number of edges when the simplest circuits are.
 SIMPLEST = ("minimise", "minimize", "minimum", "min")
+#: Behaviours that a target can add, by those of which it is asked: hysteresis of what has several states.
+BESIDE = {"bistability": "switching", "multistability": "switching"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class CircuitAim:
     def read(behaviour: str, wanted: Mapping[str, object], *, model: CircuitModel = RACIPE) -> CircuitAim:
         """Read targets on circuits in a model; ``edges=minimise`` asks for the simplest circuits.
 
+        A target on the hysteresis of a circuit with several states asks that it switches, too.
+
         Raises
         ------
         UnknownNameError
@@ -56,11 +61,15 @@ class CircuitAim:
         InputError
             A target cannot be read, or contradicts the behaviour.
         """
-        test = behaviour_of(behaviour, None if model == RACIPE else model)
+        own_model = None if model == RACIPE else model
+        test = behaviour_of(behaviour, own_model)
         is_simplest = str(wanted.get("edges", "")).strip().lower() in SIMPLEST
         others = {name: value for name, value in wanted.items() if not (is_simplest and name == "edges")}
         targets = read_targets(others)
-        known = measure(circuits_of(torch.zeros(1, 1, 1)), test)
+        known = _numbers(test)
+        if behaviour in BESIDE and any(target.name not in known for target in targets):
+            both = Together(test, behaviour_of(BESIDE[behaviour], own_model))
+            test, known = both, _numbers(both)
         for target in targets:
             if target.name not in known:
                 raise UnknownNameError(f"number that is measured of {behaviour}", target.name, known)
@@ -91,3 +100,8 @@ class CircuitAim:
                 size = sizes[target.name]
                 off = off + (target.low - size).clamp_min(0) + (size - target.high).clamp_min(0)
         return off
+
+
+def _numbers(test: Behaviour) -> list[str]:
+    """Return the names of what is measured for a test."""
+    return [*measure(circuits_of(torch.zeros(1, 1, 1)), test)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_plot import draw_circuits, gene_name
 from sciadv.domains.gene_circuits.cores import minimal_cores
 from sciadv.domains.gene_circuits.exchange.antimony import to_antimony
+from sciadv.domains.gene_circuits.exchange.kinetic.circuit_network import circuit_network
+from sciadv.domains.gene_circuits.exchange.kinetic.sbml_writing import network_to_sbml
 from sciadv.domains.gene_circuits.populations.random_circuits import connected_random_graphs
 from sciadv.errors import InputError, require_at_least
 from sciadv.files.page import to_json, versions
@@ -203,7 +206,7 @@ def circuit_set(
             "Of switches two trajectories are drawn, one dashed.",
             hidden=("antimony",),
         ),
-        files=texts,
+        files=texts | _sbml_files(circuits, aim.model),
         was_interrupted=search.was_interrupted,
     )
 
@@ -218,6 +221,17 @@ def _files(circuits: Tensor, model: CircuitModel) -> dict[str, str]:
     names = [gene_name(i) for i in range(circuits.shape[-1])]
     described = [describe(unpack(circuit[None].double(), model), names) for circuit in circuits]
     return {f"circuit-{k:03d}.json": to_json(numbers) for k, numbers in enumerate(described, 1)}
+
+
+def _sbml_files(circuits: Tensor, model: CircuitModel) -> dict[str, str]:
+    """Return circuits of another model than RACIPE's as SBML, where what writes it is installed."""
+    if model == RACIPE or find_spec("libsbml") is None:
+        return {}
+    networks = [
+        circuit_network(unpack(circuit[None].double(), model), id=f"circuit_{k}")
+        for k, circuit in enumerate(circuits, 1)
+    ]
+    return {f"circuit-{k:03d}.xml": network_to_sbml(network) for k, network in enumerate(networks, 1)}
 
 
 def _messages(measured: _Measured, search: SearchReport) -> list[str]:

@@ -242,7 +242,7 @@ class CircuitModel:
     UnknownNameError
         An unknown expression, logic or way to share.
     InputError
-        A number of steps below 0, steps without a delay, or a delay without steps.
+        A number of steps below 0, steps without a delay, a delay without steps, or a unit that is no word.
 
     Examples
     --------
@@ -268,7 +268,15 @@ class CircuitModel:
             names = get_args(get_args(known)[1])
             if name not in names:
                 raise UnknownNameError(what, str(name), names)
+        for name in ("level_unit", "time_unit"):
+            self._check_unit(name)
         self._check_delay()
+
+    def _check_unit(self, name: str) -> None:
+        """Check that a unit is a word."""
+        unit = getattr(self, name)
+        if not isinstance(unit, str) or not unit.strip():
+            raise InputError(f"{name} must be a word, such as nM or min, but it is {shown(unit)}")
 
     def _check_delay(self) -> None:
         """Check that there are steps where there is a delay, and a delay where there are steps."""

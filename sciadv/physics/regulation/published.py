@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from sciadv.arguments.values import shown
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.nets.graph import CHANNELS
 from sciadv.physics.regulation.circuit_model import CircuitModel, Range
@@ -257,8 +258,10 @@ def _check_numbers(what: str, of: Gene | Edge) -> None:
     """Check that all numbers given are above 0; a basal part may be 0 and is below 1."""
     for one in fields(of):
         value = getattr(of, one.name)
-        if not isinstance(value, int | float):
+        if value is None or one.name in ("regulator", "target", "effect"):
             continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{one.name} of {what} must be a number, but it is {shown(value)}")
         is_right = 0 <= value < 1 if one.name == "basal" else value > 0 and math.isfinite(value)
         if not is_right:
             words = "from 0 to below 1" if one.name == "basal" else "a finite number above 0"

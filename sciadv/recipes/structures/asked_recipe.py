@@ -59,13 +59,13 @@ def _header(spec: AskedRecipe, prior: Prior, training: AskedTraining) -> dict[st
     return {
         "title": spec.title,
         "kind": spec.kind,
-        "data": f"circuits found here from draws of the prior {spec.prior}",
+        "data": f"none beside those of the prior {spec.prior}: circuits that were found and tested here",
         "data_licence": "that of the prior",
         "licence": "Apache-2.0 (weights)",
         "n_latent": str(prior.n_latent),
         "generator_parameters": str(sum(p.numel() for p in prior.generator.parameters())),
         "seed": str(spec.seed),
-        "steps": str(spec.schedule.steps),
+        "steps": str(training.n_steps),
         "training_cpu_seconds": f"{training.cpu_seconds:.0f}",
         "circuits_learnt": str(len(training.archive)),
     }
@@ -97,9 +97,10 @@ A generator `x = G(z)`, `z ~ N(0, I)`, of gene circuits as `gene-circuits` makes
 number chooses the number of genes and whose last one a class: a third of the periods, or a number of stable
 states. Each class and number of genes has a few codes, one a minimal core; for each the generator has learnt
 the signs and parameters of the circuit with the most robust neighbourhood that was found, by likelihood, and
-scatters around it: it is a mixture of so many parts, no more. The table has the share of draws that do what
-was asked for, and the same after their parameters were drawn anew within a fifth of their ranges, and
-anywhere.
+scatters around it: it is a mixture of so many parts, no more. Circuits compete by parameter sets that did not
+choose them, and cores with less than three quarters of the best score of their class are left out. The table
+has the share of draws that do what was asked for, and the same after their parameters were drawn anew within
+a fifth of their ranges, and anywhere.
 
 {shares}
 

@@ -11,6 +11,7 @@ from sciadv.domains.gene_circuits.behaviours.evaluation import behaviour_of, in_
 from sciadv.domains.gene_circuits.circuit_aim import CircuitAim
 from sciadv.domains.gene_circuits.circuit_search import _aim
 from sciadv.domains.gene_circuits.circuit_set import RobustnessSettings, circuit_set
+from sciadv.domains.gene_circuits.exchange.kinetic.sbml_reading import network_from_sbml
 from sciadv.domains.gene_circuits.populations.random_circuits import random_circuits
 from sciadv.errors import InputError
 from sciadv.forward import GeneCircuit
@@ -89,12 +90,16 @@ def test_a_behaviour_without_a_model_is_said_in_words():
 
 
 def test_a_set_of_circuits_is_tested_described_and_drawn_in_its_model():
+    pytest.importorskip("libsbml", reason="writes the circuits as SBML")
     model = CircuitModel(expression="mrna", logic="competitive", time_unit="min")
     aim = CircuitAim.read("stability", {}, model=model)
     x = circuits_of(RING, places=-0.5)
     found = circuit_set(x, aim, settings=RobustnessSettings(n_sets=2))
     assert found.facts["model"] == "competitive"
     again = from_description(json.loads(found.files["circuit-001.json"]))
+    network = network_from_sbml(found.files["circuit-001.xml"])
+    assert network.species.keys() == {"A", "B", "C", "A_mrna", "B_mrna", "C_mrna"}
+    assert network.units.defined["unit_of_time"][0].multiplier == 60
     exists = x[:, 0] != 0
     torch.testing.assert_close(again.fold[exists], unpack(x.double(), model).fold[exists])
     assert bool(found.hit) == bool(shows(x, behaviour_of("stability", model)))

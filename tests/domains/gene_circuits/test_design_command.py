@@ -44,9 +44,9 @@ def mine(tmp_path):
 @pytest.fixture
 def few_draws(monkeypatch):
     quick = CircuitSearch(
-        pool=PoolSettings(n_draws=200, n_rounds=1),
-        choice=ChoiceSettings(n_tested=10, n_sets=6, n_near=2),
-        robustness=RobustnessSettings(n_sets=8),
+        pool=PoolSettings(n_draws=60, draws_per_design=0, n_rounds=1, n_near=40, near_per_design=0),
+        choice=ChoiceSettings(n_tested=4, tested_per_design=1, n_sets=3, n_near=1, n_kept=1),
+        robustness=RobustnessSettings(n_sets=1),
     )
     monkeypatch.setattr("sciadv.domains.gene_circuits.circuit_search.CircuitSearch", lambda: quick)
 

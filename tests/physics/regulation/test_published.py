@@ -104,6 +104,8 @@ GENE = Gene(production=1.0, degradation=1.0)
         ({"a": GENE}, [Edge("a", "a", "represses", 1.0, fold=0.1)], InputError, "turn its effect over"),
         ({"a": Gene(production=0.0, degradation=1.0)}, [], InputError, "production of gene a must be"),
         ({"a": Gene(1.0, 1.0, basal=1.0)}, [], InputError, "basal of gene a must be from 0 to below 1"),
+        ({"a": Gene(True, 1.0)}, [], InputError, "production of gene a must be a number, but it is True"),
+        ({"a": GENE}, [Edge("a", "a", "represses", True)], InputError, "threshold of the edge from a to a"),
         ({"a": Gene(1.0, float("nan"))}, [], InputError, "degradation of gene a must be a finite number"),
         (
             {"a": Gene(1.0, 1.0, delay=-2.0)},

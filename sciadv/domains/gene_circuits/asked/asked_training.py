@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import mean
 from typing import Any, final
 
@@ -42,33 +42,40 @@ class AskedSchedule:
     ----------
     steps
         Steps; they test one family of classes each, in turn.
+    fitted
+        Further steps in which the archive stays as it is, and the generator learns it.
     first
         Draws of the source that the first step of each family tests.
     draws, mutants
         Draws of the generator, and mutants of the archive, that each later step tests.
-    n_near, spread
-        Parameter sets around each circuit by which it is scored, and how far they lie in parts of the ranges.
+    n_near, n_confirmed, spread
+        Parameter sets around each circuit by which it is scored, further ones for those that the archive
+        would keep by that score, and how far they lie in parts of the ranges.
     least_score
         Share of them that show the class, of circuits that enter the archive.
     n_scored
         Circuits of each class that a step scores, at most.
-    niches
-        Minimal cores that are learnt of each class and number of genes.
+    niches, least_part
+        Minimal cores that are learnt of each class and number of genes at most, and their score beside the
+        best one's at least.
     fits, batch
         Steps of the likelihood's ascent after each test, and circuits in each.
     learning_rate
-        Of Adam, in the beginning; falls to a hundredth as a cosine.
+        Of Adam, in the beginning; falls to a hundredth as a cosine, and does so again in the further steps.
     """
 
     steps: Count = 120
+    fitted: Count = 60
     first: Count = 2000
     draws: Count = 50
     mutants: Count = 250
     n_near: Count = 6
+    n_confirmed: Count = 32
     spread: Share = 0.2
     least_score: Share = 0.3
     n_scored: Count = 24
     niches: Count = 16
+    least_part: Share = 0.75
     fits: Count = 40
     batch: Count = 96
     learning_rate: Positive = 5e-3
@@ -80,7 +87,9 @@ class AskedTraining:
 
     Each step tests draws of the generator and mutants of the archive's circuits and of their minimal cores,
     scores those that are of a class by the share of parameter sets around them that are so too, and keeps the
-    best of each class, number of genes and minimal core. Then the likelihood of the archive rises.
+    best of each class, number of genes and minimal core. The best of many scores from few sets are too high,
+    so those that would be kept are scored again at further sets, and kept by these. Then the likelihood of
+    the archive rises.
 
     Parameters
     ----------
@@ -108,7 +117,11 @@ class AskedTraining:
         self.source, self.schedule, self.seed = source, schedule, seed
         self.classes = asked_classes()
         self.families = families(self.classes)
-        self.archive = CoreArchive(source.out_shape[-1], niches=schedule.niches)
+        self.archive = CoreArchive(
+            source.out_shape[-1],
+            niches=schedule.niches,
+            least_part=schedule.least_part,
+        )
         self.generator = _with_classes(source, len(self.classes) * schedule.niches, seed)
         self.optimiser = torch.optim.Adam(self.generator.parameters(), lr=schedule.learning_rate)
         self.n_done, self.cpu_seconds = 0, 0.0
@@ -116,12 +129,12 @@ class AskedTraining:
     @property
     def n_steps(self) -> int:
         """Steps at the end."""
-        return self.schedule.steps
+        return sum(self.phases)
 
     @property
     def phases(self) -> tuple[int, ...]:
-        """One phase."""
-        return (self.schedule.steps,)
+        """Search, and fit alone."""
+        return (self.schedule.steps, self.schedule.fitted)
 
     @property
     def batch(self) -> int:
@@ -137,9 +150,14 @@ class AskedTraining:
         self.cpu_seconds += time.process_time() - started
         return {"share as asked": share, "loss": loss, "circuits kept": float(len(self.archive))}
 
+    @property
+    def _searches(self) -> bool:
+        """Whether circuits still compete for the archive."""
+        return self.n_done < self.schedule.steps
+
     @torch.no_grad()
     def _test(self, family: Sequence[int]) -> float:
-        """Test draws and mutants, and let them compete; return the share of draws that are as asked."""
+        """Test draws, and mutants that compete with them; return the share of draws that are as asked."""
         schedule = self.schedule
         numbers = step_generator(self.seed, self.n_done, stream=Stream.LATENTS)
         if self.n_done < len(self.families):
@@ -150,9 +168,10 @@ class AskedTraining:
             place = torch.randint(len(family), (n,), generator=numbers)
             wanted = torch.tensor(family)[place]
             drawn = self._draws(wanted, numbers)
-            x = torch.cat([drawn, self._mutants(family, numbers)])
+            x = torch.cat([drawn, self._mutants(family, numbers)]) if self._searches else drawn
         found = class_among(x, self.classes, family)
-        self._keep(x, found, family)
+        if self._searches:
+            self._keep(x, found, family)
         return float((found[: len(wanted)] == wanted).double().mean())
 
     def _draws(self, wanted: Tensor, numbers: torch.Generator) -> Tensor:
@@ -189,30 +208,46 @@ class AskedTraining:
         numbers = step_generator(self.seed, self.n_done, stream=Stream.REPLAY)
         rows = _some_of_each(found, schedule.n_scored, numbers)
         x, found = x[rows], found[rows]
-        score = share_nearby(
-            x,
-            found,
-            self.classes,
-            family,
-            n_sets=schedule.n_near,
-            spread=schedule.spread,
-            seed=self.seed + self.n_done,
-        )
+        score = self._score(x, found, family, schedule.n_near, 0)
+        is_good = score >= schedule.least_score
         for number in family:
-            is_good = score >= schedule.least_score
             rows = ((found == number) & is_good).nonzero()[:, 0]
             if len(rows):
                 some = x[rows]
                 cores = self.classes[number].cores(some)
                 new = torch.full_like(rows, -1)
                 scored = Scored(some, cores, found[rows], score[rows], new)
-                self.archive.push(scored)
+                self._confirm(self.archive.newcomers(scored), family)
+
+    def _confirm(self, scored: Scored, family: Sequence[int]) -> None:
+        """Score circuits again at further sets, and let those that are still good compete."""
+        if len(scored.x) == 0:
+            return
+        schedule = self.schedule
+        again = self._score(scored.x, scored.asked, family, schedule.n_confirmed, 1)
+        is_good = again >= schedule.least_score
+        rows = is_good.nonzero()[:, 0]
+        self.archive.push(replace(scored, score=again).take(rows))
+
+    def _score(self, x: Tensor, asked: Tensor, family: Sequence[int], n: int, place: int) -> Tensor:
+        """Return the shares of `n` parameter sets around circuits that are of their class."""
+        return share_nearby(
+            x,
+            asked,
+            self.classes,
+            family,
+            n_sets=n,
+            spread=self.schedule.spread,
+            seed=2 * (self.seed + self.n_done) + place,
+        )
 
     def _fit(self) -> float:
         """Raise the likelihood of circuits of the archive; return the mean loss."""
         schedule = self.schedule
         numbers = step_generator(self.seed, self.n_done, stream=Stream.DATA)
-        decay = 0.505 + 0.495 * math.cos(math.pi * self.n_done / schedule.steps)
+        n = schedule.steps
+        part = self.n_done / n if self._searches else (self.n_done - n) / schedule.fitted
+        decay = 0.505 + 0.495 * math.cos(math.pi * part)
         for group in self.optimiser.param_groups:
             group["lr"] = schedule.learning_rate * decay
         return mean(self._ascend(numbers) for _ in range(schedule.fits))

@@ -48,7 +48,8 @@ class Scored(Rows):
 class CoreArchive:
     """Keeps the best circuit of each niche: a class, a number of genes and a minimal core.
 
-    A niche has a code for as long as it is kept; a new one gets that of one that it displaced.
+    Codes are numbered from 0 in each class and size. A niche has its code for as long as there are so many
+    niches; a new one gets that of one that it displaced.
 
     Parameters
     ----------
@@ -56,6 +57,8 @@ class CoreArchive:
         Largest number of genes.
     niches
         Niches kept of a class and a number of genes, those with the best circuits.
+    least_part
+        A niche is kept if its score is this part of the best of its class and size at least.
     sharpness
         Circuits are drawn with their score to this power.
 
@@ -64,30 +67,42 @@ class CoreArchive:
     J.-B. Mouret, J. Clune, Illuminating search spaces by mapping elites, 2015.
     """
 
-    def __init__(self, n_genes: int, *, niches: int = 16, sharpness: float = 2.0) -> None:
-        self.niches, self.sharpness = niches, sharpness
+    def __init__(
+        self, n_genes: int, *, niches: int = 16, least_part: float = 0.0, sharpness: float = 2.0
+    ) -> None:
+        self.niches, self.least_part, self.sharpness = niches, least_part, sharpness
         x = torch.zeros(0, len(CHANNELS), n_genes, n_genes)
         none = torch.zeros(0, dtype=torch.long)
         self.restore(Scored(x, x, none, torch.zeros(0), none))
 
+    def newcomers(self, found: Scored) -> Scored:
+        """Return those circuits that would have a place if they competed now."""
+        winners = self._winners(Rows.join([self.kept, found]))
+        return winners.take((winners.code < 0).nonzero()[:, 0])
+
     def push(self, found: Scored) -> None:
         """Let circuits compete for the places; of equal scores those that are there stay."""
-        every = Rows.join([self.kept, found])
+        kept = self._winners(Rows.join([self.kept, found]))
+        codes = _codes(kept.cells, kept.code.tolist())
+        code = torch.tensor(codes, dtype=torch.long)
+        self.restore(replace(kept, code=code))
+
+    def _winners(self, every: Scored) -> Scored:
+        """Return the best circuits of the best niches of each class and size."""
         order = every.score.argsort(descending=True, stable=True)
         every = every.take(order)
         keys = canonical_keys(*signs_and_presence(every.core))
+        least: dict[tuple[int, int], float] = {}
         rows: dict[tuple[tuple[int, int], Key], int] = {}
         in_cell: Counter[tuple[int, int]] = Counter()
+        scores = every.score.tolist()
         for row, niche in enumerate(zip(every.cells, keys, strict=True)):
-            if niche not in rows and in_cell[niche[0]] < self.niches:
+            cell, score = niche[0], scores[row]
+            is_near = score >= least.setdefault(cell, self.least_part * score)
+            if is_near and niche not in rows and in_cell[cell] < self.niches:
                 rows[niche] = row
-                in_cell[niche[0]] += 1
-        index = torch.tensor(list(rows.values()), dtype=torch.long)
-        kept = every.take(index)
-        cells = [cell for cell, _ in rows]
-        codes = _codes(cells, kept.code.tolist(), self.niches)
-        code = torch.tensor(codes, dtype=torch.long)
-        self.restore(replace(kept, code=code))
+                in_cell[cell] += 1
+        return every.take(torch.tensor(list(rows.values()), dtype=torch.long))
 
     def restore(self, kept: Scored) -> None:
         """Go on with other circuits."""
@@ -121,10 +136,16 @@ class CoreArchive:
         self.restore(Scored(*(state[one.name].clone() for one in fields(Scored))))
 
 
-def _codes(cells: Sequence[object], given: Sequence[int], n: int) -> list[int]:
-    """Return a code of each niche of some cells: its own, or where that is -1 a free one of `n`."""
+def _codes(cells: Sequence[object], given: Sequence[int]) -> list[int]:
+    """Return a code of each niche of some cells: its own, or where it cannot have that a free one."""
+    sizes = Counter(cells)
+    has_own = [0 <= code < sizes[cell] for cell, code in zip(cells, given, strict=True)]
     used: dict[object, set[int]] = {cell: set() for cell in cells}
-    for cell, code in zip(cells, given, strict=True):
-        used[cell].add(code)
-    free = {cell: iter([code for code in range(n) if code not in some]) for cell, some in used.items()}
-    return [code if code >= 0 else next(free[cell]) for cell, code in zip(cells, given, strict=True)]
+    for cell, code, is_own in zip(cells, given, has_own, strict=True):
+        if is_own:
+            used[cell].add(code)
+    free = {
+        cell: iter([code for code in range(sizes[cell]) if code not in some]) for cell, some in used.items()
+    }
+    triples = zip(cells, given, has_own, strict=True)
+    return [code if is_own else next(free[cell]) for cell, code, is_own in triples]

@@ -23,6 +23,7 @@ from sciadv.domains.gene_circuits.exchange.signed.signed_network import SignedNe
 from sciadv.errors import InputError
 from sciadv.files.reading import read_bytes
 from sciadv.files.texts import read_gzip
+from sciadv.physics.reactions.equations import Equations
 from sciadv.physics.reactions.network import ReactionNetwork
 
 _SIGNED: dict[str, Callable[..., SignedNetwork]] = {
@@ -118,10 +119,20 @@ def _of_signs(signed: SignedNetwork) -> LoadedCircuit:
 def _of_reactions(network: ReactionNetwork) -> LoadedCircuit:
     """Return a network, and the circuit that it is where it is one."""
     size = f"{len(network.species)} species and {len(network.reactions)} reactions"
-    said = (size, *network.notes, *(f"not expressed: {one}" for one in network.unexpressed))
+    left_out = (f"not expressed: {one}" for one in network.unexpressed)
+    said = (size, *network.notes, *_without_value(network), *left_out)
     try:
         found = recognised_circuit(network)
     except InputError as error:
         return LoadedCircuit(None, None, network, (*said, f"no circuit of genes was recognised: {error}"))
     signed = SignedNetwork.from_signs(found.genes, found.circuit[0])
     return LoadedCircuit(signed, found.circuit, network, (*said, *signed.messages))
+
+
+def _without_value(network: ReactionNetwork) -> tuple[str, ...]:
+    """Say what the file gives no value although trajectories depend on it."""
+    try:
+        missing = Equations(network).missing
+    except InputError:
+        return ()  # said where a circuit is looked for
+    return tuple(f"{key} has no value in the file and counts as 0; give it one" for key in missing)

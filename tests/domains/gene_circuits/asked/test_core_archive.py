@@ -51,6 +51,26 @@ def test_classes_are_drawn_alike_and_every_code_has_a_circuit():
     assert set(drawn.code[drawn.asked == 0].tolist()) == {0, 1, 2, 3}
 
 
+def test_cores_far_below_the_best_of_their_class_leave_and_codes_stay_without_gaps():
+    archive = CoreArchive(3, least_part=0.75)
+    archive.push(scored([0, 1, 2], [0.5, 0.6, 0.55]))
+    archive.push(scored([0], [0.4], asked=1))
+    assert len(archive) == 4
+    archive.push(scored([2], [0.78]))
+    left = archive.kept.take(archive.kept.asked == 0)
+    assert sorted(left.score.tolist()) == torch.tensor([0.6, 0.78]).tolist()
+    assert sorted(left.code.tolist()) == [0, 1]
+    assert len(archive) == 3
+
+
+def test_newcomers_are_those_that_would_displace_what_is_kept():
+    archive = CoreArchive(3, niches=2)
+    archive.push(scored([0, 1], [0.9, 0.4]))
+    found = archive.newcomers(scored([0, 1, 2], [0.8, 0.5, 0.3]))
+    assert found.score.tolist() == torch.tensor([0.5]).tolist()
+    assert sorted(archive.kept.score.tolist()) == torch.tensor([0.4, 0.9]).tolist()
+
+
 def test_a_checkpoint_holds_all_of_it():
     archive, other = CoreArchive(3), CoreArchive(3)
     archive.push(scored([0, 1], [0.9, 0.4]))

@@ -19,6 +19,15 @@ def test_an_edge_of_unknown_sign_is_left_out_and_named(tmp_path):
     assert any("the sign of A on B is not known" in message for message in found.messages)
 
 
+def test_a_parameter_without_a_value_is_named(tmp_path):
+    pytest.importorskip("antimony", reason="antimony is not installed")
+    (tmp_path / "decay.ant").write_text("model m\n  A -> ; k*A\n  A = 1\nend\n")
+    messages = load_circuit(tmp_path / "decay.ant").messages
+    assert "k has no value in the file and counts as 0; give it one" in messages
+    (tmp_path / "decay.ant").write_text("model m\n  A -> ; k*A\n  A = 1; k = 1\nend\n")
+    assert not any("has no value" in one for one in load_circuit(tmp_path / "decay.ant").messages)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
