@@ -68,8 +68,8 @@ class CircuitAim:
         targets = read_targets(others)
         known = _numbers(test)
         if behaviour in BESIDE and any(target.name not in known for target in targets):
-            both = Together(test, behaviour_of(BESIDE[behaviour], own_model))
-            test, known = both, _numbers(both)
+            test = Together(test, behaviour_of(BESIDE[behaviour], own_model))
+            known = _numbers(test)
         for target in targets:
             if target.name not in known:
                 raise UnknownNameError(f"number that is measured of {behaviour}", target.name, known)

@@ -133,7 +133,8 @@ class _Writer:
 
     def reactions(self, j: int) -> dict[str, Reaction]:
         """Return the reactions of a gene."""
-        gene, last = self.genes[j], self.kinetics.model.n_stages - 1
+        gene = self.genes[j]
+        last = self.kinetics.model.n_stages - 1
         regulators = [i for i in range(len(self.genes)) if float(self.kinetics.sign[0, i, j])]
         made = Reaction(
             products=(Reference(self.species(j, last)),),
@@ -160,7 +161,8 @@ class _Writer:
 
     def _loss(self, j: int, stage: int) -> dict[str, Reaction]:
         """Return how a stage is lost, and how it makes the one before."""
-        gene, here = self.genes[j], self.species(j, stage)
+        gene = self.genes[j]
+        here = self.species(j, stage)
         lost = (Reference(here),)
         rate = product([name(_CELL), name(self.rate(j, stage)), name(here)])
         before = (Reference(self.species(j, stage - 1)),)
@@ -194,7 +196,8 @@ class _Writer:
         return found
 
     def _of_gene(self, j: int) -> dict[str, Parameter]:
-        k, gene = self.kinetics, self.genes[j]
+        k = self.kinetics
+        gene = self.genes[j]
         rates = stage_rates(k)[0, :, j].tolist()
         folds = [float(one) for one in k.fold[0, :, j][k.sign[0, :, j] > 0]]
         plain = {"basal": float(k.of_genes("basal")[0, j])}

@@ -152,7 +152,8 @@ class Promoter:
 
     def two_site(self) -> Expression:
         """Return the mean over what two sites hold: nothing, one regulator, one twice, two of them."""
-        weights, produced = [ONE], [ONE]
+        weights = [ONE]
+        produced = [ONE]
         pair = call("times", number(2.0), name(self.second_site))
         for place, site in enumerate(self.sites):
             twice = over(call("power", site.bound, number(2.0)), pair)
