@@ -12,12 +12,13 @@ import numpy.typing as npt
 from sciadv.files.html.page_parts import Download, Table, picture
 from sciadv.files.html.template import render
 from sciadv.files.page import versions
-from sciadv.report.plotting import plot_maps, plot_variance_by_batch
+from sciadv.report.plotting import plot_maps, plot_training, plot_variance_by_batch
 
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
     from sciadv.domains.batch_correction.assessment.assess import Assessment
     from sciadv.domains.batch_correction.assessment.genes import GeneChanges
+    from sciadv.trainings.protocol import TrainingProgress
 
 Array = npt.NDArray[Any]
 
@@ -130,6 +131,7 @@ def correction_page(
     assessed: Assessed | None,
     *,
     command: str,
+    steps: Sequence[TrainingProgress] = (),
     downloads: Sequence[Download] = (),
 ) -> str:
     """Return the report of a correction; without an assessment it says so.
@@ -144,6 +146,8 @@ def correction_page(
         How well it went; None where that was interrupted.
     command
         The command line, or the lines of Python, that do the same again.
+    steps
+        Of the training, as a monitor was told them; none where nothing was trained.
     downloads
         Files that the page holds.
     """
@@ -152,6 +156,7 @@ def correction_page(
         "title": title,
         "assessment": None,
         "compared": _compared(card.get("compared")),
+        "training": picture(plot_training(steps), "losses over the steps") if steps else None,
         "facts": [(key.replace("_", " "), value) for key, value in facts.items()],
         "command": command,
         "versions": [(f"{name} version", number) for name, number in versions().items()],

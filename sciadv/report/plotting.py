@@ -6,7 +6,7 @@ by its figure's own ``savefig`` or shown by a notebook.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sciadv.prior import Prior
     from sciadv.problem import Problem
     from sciadv.solution import Solution
+    from sciadv.trainings.protocol import TrainingProgress
 
 __all__ = [
     "SHORT",
@@ -186,4 +187,21 @@ def plot_variance_by_batch(shares: Mapping[str, Array]) -> Figure:
     )
     axes.legend(frameon=False)
     open_frame(axes)
+    return figure
+
+
+def plot_training(steps: Sequence[TrainingProgress]) -> Figure:
+    """Draw the losses of a training over its steps, a panel a loss.
+
+    Parameters
+    ----------
+    steps
+        What a monitor was told, one or more.
+    """
+    names = list(steps[0].losses)
+    figure = new_figure(2.6 * len(names), 2.4)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        axes.plot([one.step for one in steps], [one.losses[name] for one in steps], color=BLUE)
+        axes.set(xlabel="step", ylabel=name.replace("_", " "))
+        open_frame(axes)
     return figure

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sciadv.cli import app
+from sciadv.report.correction_page import correction_page
+from sciadv.trainings.protocol import TrainingProgress
 
 
 @pytest.fixture
@@ -45,6 +47,16 @@ def test_it_writes_the_corrected_cells_and_a_report(file, tmp_path, monkeypatch)
     assert "sciadv correct" in page
     assert "<svg" in page
     assert "http" not in page
+
+
+def test_a_report_shows_the_losses_of_a_training_and_none_without_one() -> None:
+    steps = [TrainingProgress(i, 3, {"encoder": 2.0 / i, "discriminator": 0.1 * i}, 0.1) for i in (1, 2, 3)]
+    trained, untrained = (
+        correction_page("cells", {"method": "adversarial"}, None, command="", steps=some)
+        for some in (steps, [])
+    )
+    assert "losses over the steps" in trained
+    assert "Training" not in untrained
 
 
 @pytest.mark.parametrize(
