@@ -25,7 +25,6 @@ from sciadv.cli.edge import (
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
     from sciadv.domains.batch_correction.assessment.assess import Assessment
-    from sciadv.trainings.protocol import TrainingProgress
 
 Out = Annotated[
     Path | None,
@@ -94,20 +93,14 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
     request = Request(data, _out(data, out), layer, to, embedding_only)
     request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
-        steps: list[TrainingProgress] = []
-        with interruption.may_stop(), live_progress() as shows:
-
-            def monitor(progress: TrainingProgress) -> None:
-                shows(progress)
-                steps.append(progress)
-
+        with interruption.may_stop(), live_progress(request.steps) as monitor:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # notes are said below
                 corrector.fit(cells, monitor=monitor)
             shown = request.shown(cells, rows)
             corrected = request.corrected(corrector, shown)
         _say_fitted(corrector, cells if rows is None else rows)
-        page = _page(request, corrector, shown, corrected, steps, interruption) if report else None
+        page = _page(request, corrector, shown, corrected, interruption) if report else None
         came_late = write_whole(lambda: request.write(corrector, corrected, page, rows=rows))
         request.finish(corrector, page=page, saved=save)
     if interruption.happened or interruption.came_late or came_late:
@@ -168,12 +161,7 @@ def opened_cells(request: Request, corrector: BatchCorrector) -> Iterator[tuple[
 
 
 def _page(
-    request: Request,
-    corrector: BatchCorrector,
-    cells: Any,
-    corrected: Any,
-    steps: list[TrainingProgress],
-    interruption: Interruption,
+    request: Request, corrector: BatchCorrector, cells: Any, corrected: Any, interruption: Interruption
 ) -> str:
     """Return the report; if it is interrupted, without the assessment."""
     from sciadv.report.correction_page import assess_cells, correction_page
@@ -190,7 +178,7 @@ def _page(
         say_error("interrupted: the report is without the assessment")
     title = f"Batch correction of {request.data.name}"
     command = request.command(corrector)
-    return correction_page(title, corrector.card(), assessed, command=command, steps=steps)
+    return correction_page(title, corrector.card(), assessed, command=command, steps=request.steps)
 
 
 def _say_assessment(assessment: Assessment) -> None:

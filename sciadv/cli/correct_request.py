@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
     from sciadv.domains.batch_correction.learnt import Learnt
     from sciadv.files.formats.h5ad_rows import H5adRows
+    from sciadv.trainings.protocol import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Request:
         Batch as which cells are given; None for none.
     is_embedding_only
         Whether no corrected expression is written.
+    steps
+        Those of a training, as they are done.
     """
 
     data: Path
@@ -40,6 +43,7 @@ class Request:
     layer: str | None = None
     to: str | None = None
     is_embedding_only: bool = False
+    steps: list[TrainingProgress] = field(default_factory=list)
 
     @property
     def report(self) -> Path:

@@ -147,7 +147,7 @@ def correction_page(
     command
         The command line, or the lines of Python, that do the same again.
     steps
-        Of the training, as a monitor was told them; none where nothing was trained.
+        Of the training, as a monitor was given them; none where nothing was trained.
     downloads
         Files that the page holds.
     """

@@ -196,7 +196,7 @@ def plot_training(steps: Sequence[TrainingProgress]) -> Figure:
     Parameters
     ----------
     steps
-        What a monitor was told, one or more.
+        What a monitor was given, one or more.
     """
     names = list(steps[0].losses)
     figure = new_figure(2.6 * len(names), 2.4)

@@ -23,13 +23,14 @@ _WORDS = {
 
 
 @contextmanager
-def live_progress() -> Iterator[TrainingMonitor]:
+def live_progress(kept: list[TrainingProgress] | None = None) -> Iterator[TrainingMonitor]:
     """Give a monitor that shows a bar, the time left and the numbers of the step; nothing without a terminal.
 
-    The terminal is that of stderr, so that stdout holds results only.
+    The terminal is that of stderr, so that stdout holds results only. The steps are added to `kept`.
     """
+    steps = [] if kept is None else kept
     if not sys.stderr.isatty():
-        yield lambda progress: None  # noqa: ARG005  a monitor's signature
+        yield steps.append
         return
     from rich.console import Console, Group
     from rich.live import Live
@@ -49,6 +50,7 @@ def live_progress() -> Iterator[TrainingMonitor]:
         began: list[tuple[float, int]] = []
 
         def monitor(progress: TrainingProgress) -> None:
+            steps.append(progress)
             now = time.perf_counter()
             if not began:
                 began.append((now, progress.step))
