@@ -28,9 +28,9 @@ def live_progress(kept: list[TrainingProgress] | None = None) -> Iterator[Traini
 
     The terminal is that of stderr, so that stdout holds results only. The steps are added to `kept`.
     """
-    steps = [] if kept is None else kept
+    keep = kept.append if kept is not None else lambda progress: None  # noqa: ARG005  a monitor's signature
     if not sys.stderr.isatty():
-        yield steps.append
+        yield keep
         return
     from rich.console import Console, Group
     from rich.live import Live
@@ -50,7 +50,7 @@ def live_progress(kept: list[TrainingProgress] | None = None) -> Iterator[Traini
         began: list[tuple[float, int]] = []
 
         def monitor(progress: TrainingProgress) -> None:
-            steps.append(progress)
+            keep(progress)
             now = time.perf_counter()
             if not began:
                 began.append((now, progress.step))
