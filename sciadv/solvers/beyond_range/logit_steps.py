@@ -34,7 +34,9 @@ class InnerSolve:
     n_conjugate_draw
         The same for a draw from the posterior.
     n_draw_steps
-        Steps of the model itself that each draw is taken on by.
+        Steps of the model itself that each draw is taken on by at most.
+    draw_tolerance
+        A draw has ended when a step changes its misfit by less than this part of it.
     n_trial_draws
         Draws that tell whether they fit the data as noise does.
     n_draws_at_once
@@ -51,7 +53,8 @@ class InnerSolve:
 
     n_conjugate: int = 40
     n_conjugate_draw: int = 80
-    n_draw_steps: int = 3
+    n_draw_steps: int = 8
+    draw_tolerance: float = 0.01
     n_trial_draws: int = 10
     n_draws_at_once: int = 25
     conjugate_tolerance: float = 0.02
@@ -266,8 +269,15 @@ class LogitSteps:
     def _settled(self, drawn: LogitPoint, row: int, moved: Perturbation) -> LogitPoint:
         """Take draws around the answer to one measurement to the minimum of their moved data and prior."""
         rows = torch.full((len(drawn.z),), row, device=drawn.z.device)
+        moving = every_row(drawn.z)
         for _ in range(self.inner.n_draw_steps):
-            drawn = self._step(drawn, rows, moved)
+            here = drawn.take(moving)
+            there = self._step(here, rows[moving], moved.take(moving))
+            drawn = drawn.put(moving, there)
+            change = (there.misfit - here.misfit).abs()
+            moving = moving[change > self.inner.draw_tolerance * here.misfit]
+            if len(moving) == 0:
+                break
         return drawn
 
     def _around(self, here: LogitPoint) -> _Around:

@@ -274,21 +274,26 @@ class RegularisedGaussNewton:
     def _draw(self, steps: LogitSteps, point: LogitPoint, seed: int) -> Posterior:
         """Go on to the posterior's mode, which an explained answer stops before, and draw around it.
 
-        Where draws leave more of the data than noise does, the noise level falls on, as for answers.
+        Where draws leave more of the data than noise does, the noise level falls on, as for answers, as long
+        as that brings them nearer.
         """
-        rows, n = every_row(point.z), steps.inner.n_trial_draws
-        tight = noise_threshold(steps.problem, 1) ** 2
+        rows = every_row(point.z)
+        enough = noise_threshold(steps.problem, 1) ** 2
         here = replace(point, level=point.level.clamp_max(1))
         with torch.no_grad():
             point = self._settled(steps, here, rows)
+            left = _left_by_draws(steps, point, rows, seed)
+            rows = rows[left > enough]
             while len(rows):
                 here = point.take(rows)
-                trials = steps.draw(here, rows, n, seed=seed)
-                chi_square = torch.stack([draws.misfit.square().mean() for draws in trials])
-                rows = rows[(chi_square > tight) & (here.level > self.least_level)]
-                here = point.take(rows)
                 lower = (self.slowest_fall * here.level).clamp_min(self.least_level)
-                point = point.put(rows, self._settled(steps, replace(here, level=lower), rows))
+                there = self._settled(steps, replace(here, level=lower), rows)
+                less = _left_by_draws(steps, there, rows, seed)
+                fits = less < left[rows]
+                rows = rows[fits]
+                point = point.put(rows, there.take(fits.nonzero().squeeze(1)))
+                left[rows] = less[fits]
+                rows = rows[(left[rows] > enough) & (point.level[rows] > self.least_level)]
             drawn = steps.draw(point, every_row(point.z), self.n_samples, seed=seed)
             images = torch.stack([steps.images(draws) for draws in drawn])
             return Posterior(images, torch.stack([draws.z for draws in drawn]))
@@ -304,6 +309,12 @@ def _stepped(steps: LogitSteps, here: LogitPoint, rows: Tensor) -> LogitPoint:
     """Do one step on the measurements `rows`, some at a time."""
     parts = torch.split(every_row(rows), CHUNK)
     return LogitPoint.join([steps.step(here.take(some), rows[some]) for some in parts])
+
+
+def _left_by_draws(steps: LogitSteps, point: LogitPoint, rows: Tensor, seed: int) -> Tensor:
+    """Return the mean square of the data less a few draws ``(rows,)``, in variances of the noise."""
+    trials = steps.draw(point, rows, steps.inner.n_trial_draws, seed=seed)
+    return torch.stack([draws.misfit.square().mean() for draws in trials])
 
 
 def _in_order(found: Solution) -> Tensor:
