@@ -111,7 +111,7 @@ def run(settings: Settings) -> list[Row]:
             rows += [{"row": f"{task.name}, {m}", **_scored(task, m), "method": m, **found[m]} for m in asked]
             rows += margins(task.name, _shares(task), found)
     if not settings.quick:
-        rows += conditions(settings)
+        rows += conditions(settings, n_seeds=N_SEEDS)
     if "scanpy" in settings.peers:
         settings.report(f"{BULK}: ComBat beside scanpy's")
         rows.append(compare_combat(read_set(BULK)))

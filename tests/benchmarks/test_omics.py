@@ -99,7 +99,7 @@ def faked(monkeypatch, task: Task, *, worse: float) -> list[tuple[str, int]]:
     null.__name__ = "measure_null"
     monkeypatch.setattr(omics, "measure", fake)
     monkeypatch.setattr(omics, "measure_null", null)
-    monkeypatch.setattr(omics, "conditions", lambda *_: [])
+    monkeypatch.setattr(omics, "conditions", lambda *_, n_seeds: [])
     monkeypatch.setattr(omics, "read_set", lambda name: name)
     monkeypatch.setattr(
         omics, "compare_combat", lambda adata: {"row": f"{adata}, linear", "difference": 1e-6}
