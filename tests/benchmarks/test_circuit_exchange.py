@@ -12,6 +12,13 @@ def test_a_distance_is_a_part_of_each_species_largest_level():
     assert bench.distance(exact, exact) == 0.0
 
 
+def test_what_stays_below_the_absolute_tolerance_is_nothing():
+    rounding = np.array([[1e-28, 1.0], [0.0, 1.0]])
+    exact = np.array([[0.0, 1.0], [0.0, 1.0]])
+    assert bench.distance(exact, rounding) == 1.0
+    assert bench.distance(exact, rounding, nothing=1e-16) < 1e-16
+
+
 @pytest.mark.parametrize(
     "lost", ["moves", "error_to_cvode", "differences_after_sbml", "error_after_antimony"]
 )
