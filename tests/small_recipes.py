@@ -177,6 +177,7 @@ first = 20
 draws = 4
 mutants = 4
 n_near = 2
+fitted = 2
 n_confirmed = 2
 n_scored = 3
 niches = 2
