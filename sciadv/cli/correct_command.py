@@ -34,6 +34,10 @@ Layer = Annotated[
     str | None,
     typer.Option(help="Layer with the expression.", show_default="X"),
 ]
+Modality = Annotated[
+    str | None,
+    typer.Option(help="Modality of an .h5mu file, as rna.", show_default="an .h5ad file has none"),
+]
 To = Annotated[
     str | None,
     typer.Option(help="Give all cells as this batch would have them."),
@@ -53,7 +57,7 @@ _COUNTS = "Whether the numbers are counts, or proportional to them; the numbers 
 
 @plain_errors
 def correct(  # noqa: PLR0913  # one keyword a choice of the user
-    data: Annotated[Path, typer.Argument(help="Cells: an .h5ad file with counts, or normalised.")],
+    data: Annotated[Path, typer.Argument(help="Cells: an .h5ad or .h5mu file, counts or normalised.")],
     *,
     batch: Annotated[list[str], typer.Option(help=_BATCH)],
     out: Out = None,
@@ -66,6 +70,7 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
         list[str] | None, typer.Option(help="Column of numbers whose effect within batches is removed.")
     ] = None,
     layer: Layer = None,
+    modality: Modality = None,
     counts: Annotated[bool | None, typer.Option(help=_COUNTS)] = None,
     method: Annotated[str, typer.Option(help=_METHOD)] = "auto",
     to: To = None,
@@ -90,7 +95,7 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
         seed=seed,
         device=device,
     )
-    request = Request(data, _out(data, out), layer, to, embedding_only)
+    request = Request(data, _out(data, out), layer, modality, to, embedding_only)
     request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop(), live_progress(request.steps) as monitor:
@@ -109,11 +114,12 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
 
 
 @plain_errors
-def transform(
+def transform(  # noqa: PLR0913  # one keyword a choice of the user
     saved: Annotated[Path, typer.Argument(help="Folder of a corrector, as --save writes it.")],
-    data: Annotated[Path, typer.Argument(help="Cells: an .h5ad file.")],
+    data: Annotated[Path, typer.Argument(help="Cells: an .h5ad or .h5mu file.")],
     *,
     out: Out = None,
+    modality: Modality = None,
     to: To = None,
     embedding_only: EmbeddingOnly = False,
     adapt: Annotated[bool, typer.Option(help="Learn batches that the corrector has not seen.")] = False,
@@ -123,9 +129,9 @@ def transform(
     from sciadv.domains.batch_correction import BatchCorrector
 
     corrector = BatchCorrector.load(saved, device=device)
-    request = Request(
-        data, _out(data, out), layer=corrector.learnt().columns.layer, to=to, is_embedding_only=embedding_only
-    )
+    columns = corrector.learnt().columns
+    own = columns.modality if modality is None and data.suffix == ".h5mu" else modality
+    request = Request(data, _out(data, out), columns.layer, own, to, embedding_only)
     request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop():
@@ -146,15 +152,13 @@ def opened_cells(request: Request, corrector: BatchCorrector) -> Iterator[tuple[
     """Lock the output's folder; yield cells to fit to, and the open file that they are some of, or None."""
     from sciadv.domains.batch_correction.groups import drawn_evenly
     from sciadv.domains.batch_correction.reading.keys import as_batch, columns_of
-    from sciadv.files.formats.h5ad_rows import open_rows
-    from sciadv.files.h5ad import read_h5ad
     from sciadv.files.publishing import lock_folder
 
     with lock_folder(request.out.absolute().parent), ExitStack() as files:
         if not request.is_large():
-            yield read_h5ad(request.data), None
+            yield request.read(), None
             return
-        rows = files.enter_context(open_rows(request.data))
+        rows = files.enter_context(request.opened())
         names = as_batch(columns_of(rows.obs, list(corrector.batch_key)), rows.n_cells)
         drawn = drawn_evenly(names, corrector.most_cells, seed=corrector.seed)
         yield rows.sampled(drawn, layer=request.layer), rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from sciadv.files.writing import refuse_inputs
 
 if TYPE_CHECKING:
     from sciadv.domains.batch_correction import BatchCorrector
-    from sciadv.domains.batch_correction.learnt import Learnt
+    from sciadv.domains.batch_correction.fitted.learnt import Learnt
     from sciadv.files.formats.h5ad_rows import H5adRows
     from sciadv.trainings.protocol import TrainingProgress
 
@@ -30,6 +31,8 @@ class Request:
         The file of cells, and the one to write.
     layer
         Layer of the file with the expression; None for ``X``.
+    modality
+        Modality of an .h5mu file; None for an .h5ad file.
     to
         Batch as which cells are given; None for none.
     is_embedding_only
@@ -41,6 +44,7 @@ class Request:
     data: Path
     out: Path
     layer: str | None = None
+    modality: str | None = None
     to: str | None = None
     is_embedding_only: bool = False
     steps: list[TrainingProgress] = field(default_factory=list)
@@ -64,8 +68,9 @@ class Request:
                 own += [option, given[key]]
         if given["is_counts"] is not None:
             own.append("--counts" if given["is_counts"] else "--no-counts")
-        if self.to is not None:
-            own += ["--to", self.to]
+        for option, value in (("--modality", self.modality), ("--to", self.to)):
+            if value is not None:
+                own += [option, value]
         if self.is_embedding_only:
             own.append("--embedding-only")
         return shlex.join(["sciadv", "correct", *own, "-o", str(self.out)])
@@ -80,6 +85,25 @@ class Request:
         if not os.access(folder, os.W_OK):
             raise InputError(f"{out} cannot be written: no permission for {folder}; give another by -o")
         refuse_inputs([out, self.report], [self.data])
+
+    def read(self) -> Any:
+        """Return the cells."""
+        from sciadv.files.formats.h5mu import read_h5mu
+        from sciadv.files.h5ad import read_h5ad
+
+        return read_h5mu(self.data, self.modality) if self._has_modalities() else read_h5ad(self.data)
+
+    def opened(self) -> AbstractContextManager[H5adRows]:
+        """Return the cells as rows of the open file."""
+        from sciadv.files.formats.h5ad_rows import open_rows
+        from sciadv.files.formats.h5mu import open_modality_rows
+
+        if self._has_modalities():
+            return open_modality_rows(self.data, self.modality)
+        return open_rows(self.data)
+
+    def _has_modalities(self) -> bool:
+        return self.modality is not None or self.data.suffix == ".h5mu"
 
     def is_large(self, *, above: int = 200_000_000) -> bool:
         """Whether the file has so many bytes that its cells are read some at a time."""

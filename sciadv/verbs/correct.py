@@ -104,7 +104,7 @@ def _solved(problem: Problem, cells: Any, *, seed: int) -> Any:
     correction = corrector.fitted()
     solution = solve(problem.with_measurements(correction.measure(expression)), seed=seed)
     return give_back(
-        cells,
+        corrector.learnt().own(cells),
         expression_in(corrector, cells, solution.x),
         correction.embed(expression, forward.groups(groups)),
         genes=read.genes,

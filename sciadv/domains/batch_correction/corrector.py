@@ -5,25 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from sciadv.arguments.values import as_count, as_flag, as_number, as_one_of, as_seed, as_text
 from sciadv.domains.batch_correction.choice.lesson import AUTO, Wanted, make_lesson
 from sciadv.domains.batch_correction.components import Components
-from sciadv.domains.batch_correction.correction_files import load_correction, save_correction
 from sciadv.domains.batch_correction.correction_game import AdversarialSettings
+from sciadv.domains.batch_correction.fitted.conventions import OUTPUTS, Transformer
+from sciadv.domains.batch_correction.fitted.correction_files import load_correction, save_correction
+from sciadv.domains.batch_correction.fitted.learnt import Learnt
 from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS, Correction, FitPlan, Lesson
 from sciadv.domains.batch_correction.labelling.label_transfer import PredictedLabels
-from sciadv.domains.batch_correction.learnt import Learnt
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.keys import is_anndata, names_of
+from sciadv.domains.batch_correction.reading.modalities import modality_of
 from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.trainings.protocol import TrainingMonitor
@@ -34,11 +33,8 @@ Column = Iterable[object] | None
 Values = Mapping[str, Iterable[object]] | None
 
 
-_OUTPUTS = ("default", "pandas")
-
-
 @final
-class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
+class BatchCorrector(Transformer):
     """Takes out of expression what belongs to the batch and keeps what belongs to the cell.
 
     Parameters
@@ -129,7 +125,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         self.target_counts = target_counts
         self.most_cells = most_cells
         self._learnt: Learnt | None = None
-        self._output = _OUTPUTS[0]
+        self._output = OUTPUTS[0]
         self._check()
 
     def _check(self) -> tuple[Columns, AdversarialSettings]:
@@ -162,6 +158,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         keep: Values = None,
         covariates: Values = None,
         reference_labels: Column = None,
+        modality: str | None = None,
         monitor: TrainingMonitor | None = None,
     ) -> BatchCorrector:
         """Learn what the batches differ in; returns the corrector.
@@ -174,6 +171,8 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
             ``(cells,)``, the last two by key; from the columns if left out. A Series goes by its index.
         reference_labels
             Labels for `predict_labels`, which the correction does not read; those of `labels` if left out.
+        modality
+            That of a MuData, which every method reads from then on; its ``obs`` has the columns.
         monitor
             Is called after each step of a training.
 
@@ -181,23 +180,34 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         ------
         InputError
             The data are no expression, there are too few batches or cells, or the design is confounded.
+        UnknownNameError
+            There is no such column, layer or modality.
         GameError
             The training diverged.
         """
-        lesson = self.begin(data, Given(batch, labels, keep, covariates), monitor=monitor)
+        given = Given(batch, labels, keep, covariates)
+        lesson = self.begin(data, given, modality=modality, monitor=monitor)
         if reference_labels is not None:
-            lesson = replace(lesson, known=names_of(reference_labels, data, "reference_labels"))
+            own = modality_of(data, modality)
+            lesson = replace(lesson, known=names_of(reference_labels, own, "reference_labels"))
         return self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
 
     def begin(
-        self, data: Any, given: Given | None = None, *, monitor: TrainingMonitor | None = None
+        self,
+        data: Any,
+        given: Given | None = None,
+        *,
+        modality: str | None = None,
+        monitor: TrainingMonitor | None = None,
     ) -> Lesson:
         """Read and check cells, and return what a correction learns from; `fit` without the fit."""
         columns, settings = self._check()
+        columns = replace(columns, modality=modality)
+        own = modality_of(data, modality)
         plan = FitPlan(settings, self.seed, as_device(self.device), monitor)
-        cells = read_cells(data, columns, given)
+        cells = read_cells(own, columns, given)
         wanted = Wanted(self.method, columns, self.auto_below, self.target_counts, self.most_cells)
-        lesson = make_lesson(cells, wanted, plan, data.obs if is_anndata(data) else None)
+        lesson = make_lesson(cells, wanted, plan, own.obs if is_anndata(own) else None)
         for note in lesson.notes:
             warnings.warn(note, stacklevel=3)
         return lesson
@@ -238,7 +248,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Returns
         -------
         The corrected log-normalised expression ``(cells, genes)`` in the kind of `data`. An AnnData has the
-        embedding too; ``X`` stays.
+        embedding too; ``X`` stays. Of a MuData it is the modality, an AnnData.
 
         Raises
         ------
@@ -252,13 +262,7 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         found = learnt.corrected(data, seen, to=aim, key=key, copy=as_flag(copy, "copy"))
         return self._in_kind(found)
 
-    def _in_kind(self, corrected: Any) -> Any:
-        """Return what was corrected, arrays as data frames if that is wanted."""
-        if self._output == "default" or not isinstance(corrected, np.ndarray | torch.Tensor):
-            return corrected
-        return import_module("pandas").DataFrame(corrected, columns=self.get_feature_names_out())
-
-    def correct(
+    def correct(  # noqa: PLR0913  # one keyword a choice of the user
         self,
         data: Any,
         y: object = None,  # noqa: ARG002  # as `fit`
@@ -267,11 +271,12 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         labels: Column = None,
         keep: Values = None,
         covariates: Values = None,
+        modality: str | None = None,
         monitor: TrainingMonitor | None = None,
     ) -> Any:
         """Fit on cells and correct them: `fit`, then `transform`."""
         given = Given(batch, labels, keep, covariates)
-        lesson = self.begin(data, given, monitor=monitor)
+        lesson = self.begin(data, given, modality=modality, monitor=monitor)
         self.finish(lesson, lesson.correction.fit(lesson.expression, lesson.groups, lesson.plan))
         seen = (lesson.cells, lesson.expression, lesson.groups)
         if lesson.n_given > lesson.cells.n_cells:
@@ -361,17 +366,6 @@ class BatchCorrector(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     def card(self) -> dict[str, Any]:
         """Return what it was fitted on and how, as plain values."""
         return self.learnt().card()
-
-    def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:  # noqa: ARG002
-        """Return the names of genes, as scikit-learn asks for them; ``x0``, ``x1``, … for arrays."""
-        return np.array(self.learnt().genes or [f"x{i}" for i in range(self.learnt().n_genes)], dtype=object)
-
-    def set_output(self, *, transform: str | None = None) -> BatchCorrector:
-        """Say what `transform` gives for arrays: "default" (their kind) or "pandas"; as in scikit-learn."""
-        if transform not in (None, *_OUTPUTS):
-            raise UnknownNameError("output", str(transform), list(_OUTPUTS))
-        self._output = transform or self._output
-        return self
 
     @property
     def fitted_method(self) -> str:

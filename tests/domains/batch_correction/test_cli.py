@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sciadv.cli import app
+from sciadv.domains.batch_correction import BatchCorrector
 from sciadv.report.correction_page import correction_page
 from sciadv.trainings.protocol import TrainingProgress
 
@@ -187,3 +188,56 @@ def test_genes_made_out_of_nothing_are_named(file, tmp_path) -> None:
     assert found.alarms()[0].startswith("1 of 3 genes are expressed after the correction")
     assert "b (in 100% of a batch)" in found.alarms()[0]
     assert found.most_changed(1)[0][0] == "b"
+
+
+@pytest.fixture
+def two_modalities(adata, tmp_path):
+    """Write a file of two modalities, whose batches stand in the ``obs`` of the whole file."""
+    import h5py
+    from anndata.io import write_elem
+
+    path = tmp_path / "cells.h5mu"
+    known = adata.obs.rename(columns={"cell_type": "rna:cell_type"})
+    rna = adata[::-1].copy()
+    rna.obs = rna.obs[["cell_type"]]
+    with h5py.File(path, "w") as file:
+        file.attrs["encoding-type"] = "MuData"
+        write_elem(file, "obs", known)
+        write_elem(file, "mod", {"rna": rna, "protein": adata[:50, :9].copy()})
+    return path
+
+
+def test_a_modality_of_a_file_is_corrected_whole_or_in_parts(two_modalities, adata, monkeypatch) -> None:
+    from anndata import read_h5ad
+
+    out = two_modalities.parent / "out.h5ad"
+    asked = [two_modalities, "--batch", "batch", "--method", "linear", "--no-report", "-o", out]
+    words = correct(*asked, "--modality", "rna", "--save", out.with_name("saved"))
+    assert "300 cells x 80 genes in 3 batches" in words
+    found = read_h5ad(out)
+    assert list(found.obs_names) == list(adata.obs_names[::-1])
+    assert list(found.obs.columns) == ["cell_type", "batch"]
+    assert list(found.obs["batch"]) == list(adata.obs["batch"][::-1])
+    expected = BatchCorrector(method="linear").correct(adata).layers["corrected"]
+    np.testing.assert_allclose(found.layers["corrected"][::-1], expected, atol=1e-5)
+    monkeypatch.setattr("sciadv.cli.correct_request.Request.is_large", lambda self: True)
+    correct(*asked, "--modality", "rna")
+    np.testing.assert_allclose(read_h5ad(out).layers["corrected"], found.layers["corrected"], atol=1e-5)
+    arguments = [out.with_name("saved"), two_modalities, "--modality", "rna", "-o", out]
+    result = CliRunner().invoke(app, ["transform", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(read_h5ad(out).layers["corrected"], found.layers["corrected"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("cells.h5mu", [], "several modalities ('protein', 'rna'); say which one by --modality"),
+        ("cells.h5mu", ["--modality", "rma"], "no modality is named 'rma' (did you mean 'rna'?)"),
+        ("cells.h5ad", ["--modality", "rna"], "has no modalities, which an .h5mu file has"),
+    ],
+)
+def test_a_modality_that_lacks_is_said_with_those_there_are(
+    file, two_modalities, name, options, words
+) -> None:
+    assert words in correct(file.with_name(name), "--batch", "batch", *options, code=2)

@@ -93,7 +93,37 @@ def _given(cells):
     return Given(cells.batch)
 
 
-def test_several_modalities_are_asked_about() -> None:
-    several = SimpleNamespace(mod={"rna": None, "protein": None}, obs=None, shape=(3, 4))
-    with pytest.raises(InputError, match=r"\(.rna., .protein.\); give one of them, as data..rna"):
+def _mudata(adata):
+    """Return what a MuData has of cells, some of which have a second modality: mudata is not needed."""
+    protein = adata[:100, :20].copy()
+    return SimpleNamespace(mod={"rna": adata, "protein": protein}, obs=adata.obs[[]], shape=adata.shape)
+
+
+def test_a_modality_of_a_mudata_is_corrected_as_it_is_by_itself(adata, tmp_path) -> None:
+    several = _mudata(adata)
+    corrector = BatchCorrector(method="linear").fit(
+        several, modality="rna", reference_labels=adata.obs["cell_type"]
+    )
+    expected = BatchCorrector(method="linear").correct(adata)
+    saved = BatchCorrector.load(corrector.save(tmp_path / "saved"))
+    for each in (corrector, saved):
+        found = each.transform(several)
+        np.testing.assert_array_equal(found.layers["corrected"], expected.layers["corrected"])
+        np.testing.assert_array_equal(each.embed(several), each.embed(adata))
+    assert (corrector.predict_labels(several).labels == adata.obs["cell_type"].to_numpy()).mean() > 0.9
+    lower, upper = corrector.intervals(several)
+    assert lower.shape == upper.shape == adata.shape
+    found = BatchCorrector(method="linear").correct(several, modality="protein")
+    assert found.shape == (100, 20)
+    corrector.transform(several, copy=False)
+    assert "corrected" in several.mod["rna"].layers
+
+
+def test_a_modality_that_lacks_is_answered_with_those_that_there_are(adata) -> None:
+    several = _mudata(adata)
+    with pytest.raises(InputError, match=r"several modalities \('rna', 'protein'\); say which one by mod"):
         BatchCorrector().fit(several)
+    with pytest.raises(UnknownNameError, match=r"no modality is named 'rma'.*there are: protein, rna"):
+        BatchCorrector().fit(several, modality="rma")
+    with pytest.raises(InputError, match="only a MuData has modalities"):
+        BatchCorrector().fit(adata, modality="rna")

@@ -28,6 +28,8 @@ class Columns:
         Layer of an AnnData with the expression; None for ``X``.
     is_counts
         Whether the numbers are counts, or proportional to them; None asks the numbers.
+    modality
+        Modality of a MuData with the cells; None for other data.
     """
 
     batch: tuple[str, ...] = ()
@@ -36,6 +38,7 @@ class Columns:
     covariates: tuple[str, ...] = ()
     layer: str | None = None
     is_counts: bool | None = None
+    modality: str | None = None
 
     @staticmethod
     def of(  # one keyword a choice of the user

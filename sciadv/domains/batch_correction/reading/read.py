@@ -102,11 +102,6 @@ def read_cells(
 
 def parts_of(data: Any, columns: Columns) -> tuple[Any, tuple[str, ...] | None, Any]:
     """Return the matrix, the names of its genes, and the data frame with the columns."""
-    if hasattr(data, "mod") and hasattr(data, "obs"):
-        names = [repr(str(name)) for name in data.mod]
-        raise InputError(
-            f"a MuData has several modalities ({', '.join(names)}); give one of them, as data[{names[0]}]"
-        )
     if is_anndata(data):
         genes = tuple(str(name) for name in data.var_names)
         if columns.layer is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sciadv.arguments.values import as_text
 from sciadv.domains.batch_correction.choice.lesson import REASONS
-from sciadv.domains.batch_correction.correction_files import SavedCorrection
+from sciadv.domains.batch_correction.fitted.correction_files import SavedCorrection
 from sciadv.domains.batch_correction.fitted_correction import Correction, FitPlan, Lesson
 from sciadv.domains.batch_correction.groups import (
     Groups,
@@ -29,6 +29,7 @@ from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.domains.batch_correction.reading.kinds import COUNTS, KINDS, Kind
 from sciadv.domains.batch_correction.reading.matrices import Matrix
+from sciadv.domains.batch_correction.reading.modalities import is_mudata, modality_of
 from sciadv.domains.batch_correction.reading.read import read_cells
 from sciadv.domains.batch_correction.uncertainty.corrected_intervals import corrected_intervals
 from sciadv.domains.batch_correction.uncertainty.count_model import CountModel, CountSettings
@@ -193,7 +194,7 @@ class Learnt:
         if self.counts is None:
             raise InputError("there is no model of counts yet; give with_counts cells to learn it from")
         names, counts = read_measured(
-            data,
+            self.own(data),
             self.columns,
             given,
             genes=self.genes,
@@ -214,6 +215,10 @@ class Learnt:
         _, expression, groups = self.prepare(data, given, needs_batch=self.needs_batch)
         return LabelTransfer.of(self.reference).predict(self.correction.embed(expression, groups))
 
+    def own(self, data: Any) -> Any:
+        """Return the modality of a MuData that was fitted; other data as they are."""
+        return modality_of(data, self.columns.modality) if is_mudata(data) else data
+
     def prepare(
         self, data: Any, given: Given, *, needs_batch: bool, is_further: bool = False
     ) -> tuple[Cells, Matrix, Groups]:
@@ -228,7 +233,7 @@ class Learnt:
         """
         correction = self.correction
         cells = read_cells(
-            data,
+            self.own(data),
             self.columns,
             given,
             expected=self.kind,
@@ -264,7 +269,7 @@ class Learnt:
         corrected = self.correction.correct(expression, groups, to=to)
         embedding = self.correction.embed(expression, groups)
         return give_back(
-            data, corrected, embedding, genes=cells.genes, facts=self.facts(), key=key, copy=copy
+            self.own(data), corrected, embedding, genes=cells.genes, facts=self.facts(), key=key, copy=copy
         )
 
     def card(self) -> dict[str, Any]:
@@ -277,6 +282,7 @@ class Learnt:
             "keep": list(columns.keep),
             "covariates": list(columns.covariates),
             "layer": columns.layer or "",
+            "modality": columns.modality or "",
             "seed": self.seed,
             "target_counts": self.target_counts,
             "n_genes": self.n_genes,
@@ -337,6 +343,7 @@ class Learnt:
                 keep=tuple(card["keep"]),
                 covariates=tuple(card["covariates"]),
                 layer=card["layer"] or None,
+                modality=card.get("modality") or None,
             ),
             KINDS[card["numbers"]],
             batches,

@@ -1,0 +1,1 @@
+"""What was fitted: as it is kept, saved, and shown to other libraries."""
