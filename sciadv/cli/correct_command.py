@@ -96,7 +96,6 @@ def correct(  # noqa: PLR0913  # one keyword a choice of the user
         device=device,
     )
     request = Request(data, _out(data, out), layer, modality, to, embedding_only)
-    request.check_out()
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop(), live_progress(request.steps) as monitor:
             with warnings.catch_warnings():
@@ -131,8 +130,14 @@ def transform(  # noqa: PLR0913  # one keyword a choice of the user
     corrector = BatchCorrector.load(saved, device=device)
     columns = corrector.learnt().columns
     own = columns.modality if modality is None and data.suffix == ".h5mu" else modality
-    request = Request(data, _out(data, out), columns.layer, own, to, embedding_only)
-    request.check_out()
+    request = Request(
+        data,
+        _out(data, out),
+        layer=columns.layer,
+        modality=own,
+        to=to,
+        is_embedding_only=embedding_only,
+    )
     with Interruption() as interruption, opened_cells(request, corrector) as (cells, rows):
         with interruption.may_stop():
             if adapt:
@@ -149,11 +154,18 @@ def _out(data: Path, out: Path | None) -> Path:
 
 @contextmanager
 def opened_cells(request: Request, corrector: BatchCorrector) -> Iterator[tuple[Any, Any]]:
-    """Lock the output's folder; yield cells to fit to, and the open file that they are some of, or None."""
+    """Lock the output's folder; yield cells to fit to, and the open file that they are some of, or None.
+
+    Raises
+    ------
+    InputError
+        The output cannot be written, or the cells cannot be read.
+    """
     from sciadv.domains.batch_correction.groups import drawn_evenly
     from sciadv.domains.batch_correction.reading.keys import as_batch, columns_of
     from sciadv.files.publishing import lock_folder
 
+    request.check_out()
     with lock_folder(request.out.absolute().parent), ExitStack() as files:
         if not request.is_large():
             yield request.read(), None

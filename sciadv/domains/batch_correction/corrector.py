@@ -22,8 +22,7 @@ from sciadv.domains.batch_correction.fitted_correction import CORRECTIONS, Corre
 from sciadv.domains.batch_correction.labelling.label_transfer import PredictedLabels
 from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.keys import is_anndata, names_of
-from sciadv.domains.batch_correction.reading.modalities import modality_of
-from sciadv.domains.batch_correction.reading.read import read_cells
+from sciadv.domains.batch_correction.reading.read import modality_of, read_cells
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.trainings.protocol import TrainingMonitor
 from sciadv.types import as_device

@@ -29,8 +29,7 @@ from sciadv.domains.batch_correction.reading.columns import Columns, Given
 from sciadv.domains.batch_correction.reading.covariates import CovariateEffects
 from sciadv.domains.batch_correction.reading.kinds import COUNTS, KINDS, Kind
 from sciadv.domains.batch_correction.reading.matrices import Matrix
-from sciadv.domains.batch_correction.reading.modalities import is_mudata, modality_of
-from sciadv.domains.batch_correction.reading.read import read_cells
+from sciadv.domains.batch_correction.reading.read import is_mudata, modality_of, read_cells
 from sciadv.domains.batch_correction.uncertainty.corrected_intervals import corrected_intervals
 from sciadv.domains.batch_correction.uncertainty.count_model import CountModel, CountSettings
 from sciadv.domains.batch_correction.uncertainty.measured_counts import read_measured

@@ -24,6 +24,7 @@ from sciadv.domains.batch_correction.reading.keys import (
 from sciadv.domains.batch_correction.reading.kinds import Kind, kind_of
 from sciadv.domains.batch_correction.reading.matrices import Matrix, stored
 from sciadv.errors import InputError, UnknownNameError
+from sciadv.files.formats.h5mu import one_modality
 
 
 def read_cells(
@@ -116,6 +117,30 @@ def parts_of(data: Any, columns: Columns) -> tuple[Any, tuple[str, ...] | None, 
     beside = [name for name in data.columns if str(name) in columns.names]
     genes_only = data.drop(columns=beside)
     return genes_only.to_numpy(), tuple(str(name) for name in genes_only.columns), data if beside else None
+
+
+def is_mudata(data: object) -> bool:
+    """Whether this is a MuData."""
+    return hasattr(data, "mod") and hasattr(data, "obs")
+
+
+def modality_of(data: Any, name: str | None) -> Any:
+    """Return the AnnData of a modality; data that have no modalities as they are.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such modality.
+    InputError
+        No modality of a MuData is named, or one of other data.
+    """
+    if is_mudata(data):
+        return one_modality(data.mod, name, option="modality=")
+    if name is not None:
+        raise InputError(
+            f"only a MuData has modalities, so modality={name!r} does not suit these data; leave it out"
+        )
+    return data
 
 
 def _as_covariates(
