@@ -398,7 +398,7 @@ def test_units_are_those_of_the_model():
         ),
         (lambda: CircuitModel(shared="all"), UnknownNameError, "share promoter parameters is named 'all'"),
         (lambda: Range(5.0, 1.0), InputError, "5 to 1; reverse it"),
-        (lambda: CircuitModel(level_unit=3), InputError, "level_unit must be a word, such as nM or min"),
+        (lambda: CircuitModel(level_unit=""), InputError, "level_unit must be a word, such as nM or min"),
         (lambda: CircuitModel(time_unit=" "), InputError, "time_unit must be a word"),
         (lambda: Range(0.0, 1.0, is_log=True), InputError, "lies above 0"),
         (lambda: Range(0.0, float("inf")), InputError, "finite ends"),
