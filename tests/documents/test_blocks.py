@@ -45,6 +45,7 @@ def write_cells(folder: Path) -> None:
     """Write two files of simulated cells, where the reader of AnnData is installed."""
     anndata = pytest.importorskip("anndata", reason="anndata is not installed")
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     from sciadv.domains.batch_correction import simulate_counts
 
     for name, n, seed in (("cells", 240, 0), ("more", 60, 0)):
@@ -52,6 +53,10 @@ def write_cells(folder: Path) -> None:
         obs = pandas.DataFrame({"batch": cells.batch}, index=[f"cell {i}" for i in range(n)])
         table = anndata.AnnData(cells.counts, obs=obs, var=pandas.DataFrame(index=cells.genes))
         table.write_h5ad(folder / f"{name}.h5ad")
+        with h5py.File(folder / f"{name}.h5mu", "w") as file:
+            file.attrs["encoding-type"] = "MuData"
+            anndata.io.write_elem(file, "obs", obs)
+            anndata.io.write_elem(file, "mod", {"rna": table})
 
 
 def run_commands(code: str) -> None:
