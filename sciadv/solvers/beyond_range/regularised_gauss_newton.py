@@ -283,8 +283,10 @@ class RegularisedGaussNewton:
         with torch.no_grad():
             point = self._settled(steps, here, rows)
             left = _left_by_draws(steps, point, rows, seed)
-            rows = rows[left > enough]
-            while len(rows):
+            while True:
+                rows = rows[(left[rows] > enough) & (point.level[rows] > self.least_level)]
+                if len(rows) == 0:
+                    break
                 here = point.take(rows)
                 lower = (self.slowest_fall * here.level).clamp_min(self.least_level)
                 there = self._settled(steps, replace(here, level=lower), rows)
@@ -293,7 +295,6 @@ class RegularisedGaussNewton:
                 rows = rows[fits]
                 point = point.put(rows, there.take(fits.nonzero().squeeze(1)))
                 left[rows] = less[fits]
-                rows = rows[(left[rows] > enough) & (point.level[rows] > self.least_level)]
             drawn = steps.draw(point, every_row(point.z), self.n_samples, seed=seed)
             images = torch.stack([steps.images(draws) for draws in drawn])
             return Posterior(images, torch.stack([draws.z for draws in drawn]))
