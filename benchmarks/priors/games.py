@@ -1,7 +1,8 @@
 """Every objective, penalty and update on mixtures in the plane: how many of ten runs find all modes.
 
 Ten runs are one stacked game. A table that says which combination does not cover all modes is the purpose;
-no row is left out, and none has settings of its own but those that stand in it.
+no row is left out, and none has settings of its own but those that stand in it. Beside it, what a step costs
+over a loop written by hand.
 """
 
 from __future__ import annotations
@@ -15,8 +16,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contract import Bench, Row, Settings, cpu_seconds, markdown_table, one_thread
+from benchmarks.contract import (
+    Bench,
+    Row,
+    Settings,
+    Threshold,
+    cpu_seconds,
+    markdown_table,
+    one_thread,
+)
 from benchmarks.parts import PENDING, Part, measure_parts
+from benchmarks.priors.overhead import Timed, measure_overhead, overhead_table
 from sciadv.games.objectives import OBJECTIVES, Objective
 from sciadv.games.penalties import (
     R1,
@@ -72,11 +82,14 @@ class Plan:
         Steps by section and mixture; mixtures that are left out are not measured.
     left_out
         Names of combinations that are not measured.
+    timed
+        Games whose steps are timed beside a loop written by hand.
     """
 
     n_runs: int
     n_steps: dict[str, dict[str, int]]
     left_out: tuple[str, ...] = ()
+    timed: tuple[Timed, ...] = ()
 
 
 FULL = Plan(
@@ -86,11 +99,13 @@ FULL = Plan(
         "update": {"ring": 600, "grid": 1500},
         "penalty": {"ring": 600, "grid": 1500},
     },
+    timed=(Timed(64), Timed(128, batch=8, n_steps=2)),
 )
 QUICK = Plan(
     2,
     {"objective": {"ring": 100}, "update": {"ring": 100}, "penalty": {"ring": 100}},
     ("mmd", "jensen-shannon", "past-extragradient", "consensus", "symplectic", "unrolled", "wgan-gp, 5 : 1"),
+    (Timed(64, batch=4, channels=4, n_steps=1, n_repeats=3),),
 )
 
 
@@ -265,8 +280,15 @@ def run(settings: Settings) -> list[Row]:
     Interrupted, it ends with the rows that are there; the same call goes on from them.
     """
     plan = QUICK if settings.quick else FULL
-    rows = measure_parts([_part(cell, plan, settings) for cell in plan_cells(plan)], settings)
+    parts = [_part(cell, plan, settings) for cell in plan_cells(plan)]
+    parts += [_timed_part(timed, settings.seed) for timed in plan.timed]
+    rows = measure_parts(parts, settings)
     return rows + summaries(rows)
+
+
+def _timed_part(timed: Timed, seed: int) -> Part:
+    facts = {"section": "overhead"}
+    return Part(timed.row, facts, (repr(timed), seed), partial(measure_overhead, timed, seed))
 
 
 def _part(cell: Cell, plan: Plan, settings: Settings) -> Part:
@@ -280,7 +302,7 @@ def _part(cell: Cell, plan: Plan, settings: Settings) -> Part:
 
 def summaries(rows: Sequence[Row]) -> list[Row]:
     """Count, for each section and mixture, the combinations all of whose runs cover all modes."""
-    rows = [row for row in rows if not row.get(PENDING)]
+    rows = [row for row in rows if not row.get(PENDING) and row["section"] != "overhead"]
     plural = {"objective": "objectives", "update": "updates", "penalty": "penalties"}
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -311,7 +333,8 @@ def table(rows: list[Row]) -> str:
         for row in rows
         if row["section"] == "summary"
     ]
-    return "\n\n".join([*parts, "\n".join(counts)])
+    timed = [row for row in rows if row["section"] == "overhead" and not row.get(PENDING)]
+    return "\n\n".join([*parts, "\n".join(counts), *([overhead_table(timed)] if timed else [])])
 
 
 def _line(row: Row) -> list[object]:
@@ -350,4 +373,10 @@ BENCH = Bench(
     run=run,
     draw=draw,
     table=table,
+    thresholds=tuple(
+        Threshold(
+            f"a step of Game, in loops by hand, {timed.row.split(': ')[1]}", "ratio", timed.row, "<=", 1.1
+        )
+        for timed in FULL.timed
+    ),
 )

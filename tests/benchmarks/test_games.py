@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,13 @@ from benchmarks.priors.games import (
     table,
     verdict,
 )
+from benchmarks.priors.overhead import ByHand, measure_overhead, overhead_table
 from sciadv.games.objectives import OBJECTIVES, NonSaturating
 from sciadv.games.penalties import R1
 from sciadv.games.updates import UPDATES
+from sciadv.nets import build_seeded
+from sciadv.trainings.game.game import Game
+from sciadv.trainings.game.game_source import Part
 
 TINY = Plan(2, {section: {"ring": 2} for section in ("objective", "update", "penalty")})
 
@@ -123,3 +128,31 @@ def test_an_interrupted_bench_shows_what_is_measured_and_what_is_not(tmp_path: P
     draw(Figure(), rows)
     monkeypatch.setattr(games, "measure", real)
     assert "not measured yet" not in table(games.run(Settings(quick=True, cache=tmp_path)))
+
+
+def test_the_overhead_is_timed_in_turns_and_held_to_its_bar() -> None:
+    timed = games.QUICK.timed[0]
+    row = {"row": timed.row, "section": "overhead", **measure_overhead(timed, 0)}
+    assert row["least"] <= row["ratio"] <= row["most"]
+    assert "| 64 x 64 |" in overhead_table([row])
+    assert [bar.row for bar in games.BENCH.thresholds] == [one.row for one in games.FULL.timed]
+
+
+def test_the_loop_by_hand_makes_the_step_that_game_makes() -> None:
+    images = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    nets = [
+        build_seeded({"kind": f"conv-{part}", "image_shape": [1, 16, 16], "channels": 2, **more}, 0)
+        for part, more in (("decoder", {"n_latent": 20}), ("discriminator", {}))
+    ]
+    by_hand = ByHand(*copy.deepcopy(nets), images, 4)
+    game = Game(*nets, batch=4, seed=0)
+    z = torch.randn(4, 20, generator=torch.Generator().manual_seed(2))
+    by_hand.minibatch = lambda: (images.clone(), z)
+    game.play.losses.cut = lambda source, draw: (Part(images, z, 0, 0),)
+    by_hand.step()
+    game.step(images)
+    for ours, theirs in zip(
+        game.play.losses.players, (by_hand.generator, by_hand.discriminator), strict=True
+    ):
+        for a, b in zip(ours, theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-5)

@@ -16,7 +16,16 @@ from torch import Tensor, nn
 from sciadv.errors import InputError, UnknownNameError
 from sciadv.games.augment import ADA
 from sciadv.games.objectives import NonSaturating, Objective
-from sciadv.games.penalties import PENALTIES, R1, InstanceNoise, WassersteinGradientPenalty, WeightClipping
+from sciadv.games.penalties import (
+    PENALTIES,
+    R1,
+    R2,
+    InstanceNoise,
+    RememberingDiscriminator,
+    WassersteinGradientPenalty,
+    WeightClipping,
+    differentiable,
+)
 from sciadv.games.replay import Elite, Feedback, ReplayBuffer, TopK
 from sciadv.games.two_player import TwoPlayerGame, copies
 from sciadv.games.updates import Update, UpdateState
@@ -72,9 +81,10 @@ def test_a_step_is_the_loop_written_by_hand() -> None:
             opt_g.zero_grad()
             opt_d.zero_grad()
             if turn == 0:
-                loss = objective.discriminator_loss(D(x), D(G(z).detach()))
+                score, x = RememberingDiscriminator(D), differentiable(x)
+                loss = objective.discriminator_loss(score(x), score(G(z).detach()))
                 if step % 2 == 0:
-                    loss = loss + R1(0.3, every=2)(D, x, x)
+                    loss = loss + R1(0.3, every=2)(score, x, x)
                 loss.backward()
                 opt_d.step()
             else:
@@ -82,6 +92,30 @@ def test_a_step_is_the_loop_written_by_hand() -> None:
                 opt_g.step()
     for a, b in zip(weights(played), [*G.parameters(), *D.parameters()], strict=True):
         assert torch.equal(a, b)
+
+
+class Counted(nn.Linear):
+    """A discriminator that counts its passes."""
+
+    n_passes = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.n_passes += 1
+        return super().forward(x)
+
+
+def test_r1_and_r2_take_no_passes_of_their_own_and_add_the_same() -> None:
+    D = Counted(2, 1)
+    played = Game(mlp(3, 2, 0), D, penalties=[R1(0.3), R2(0.3)], n_latent=3, batch=16)
+    played.step(points())
+    before = D.n_passes
+    played.step(points())
+    assert D.n_passes - before == 4  # real and fake ones in either turn
+    net, x = mlp(2, 1, 1, torch.float64), points(16).double()
+    score, leaf = RememberingDiscriminator(net), differentiable(x)
+    score(leaf)
+    for value, name in ((R1(0.3)(score, leaf, leaf), "shared"), (R1(0.3)(net, x, x), "alone")):
+        assert value.item() == pytest.approx(R1(0.3)(net, x, x).item(), abs=1e-15), name
 
 
 class Pull(Objective):

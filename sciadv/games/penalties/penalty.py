@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, final, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -73,6 +73,38 @@ class GeneratorPenalty(Protocol):
 AnyPenalty = Penalty | GeneratorPenalty | WeightPenalty
 
 
+@final
+class RememberingDiscriminator:
+    """A discriminator that computes its outputs on one and the same tensor once.
+
+    R1 and R2 differentiate the outputs that the loss is made of, where the samples require gradients
+    (`differentiable`): two passes through the network instead of four.
+
+    Parameters
+    ----------
+    discriminator
+        What computes the outputs.
+    """
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        self._discriminator = discriminator
+        self._known: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the outputs on samples ``(batch, ...)``, those of an earlier call where it had them."""
+        for known, outputs in self._known:
+            if known is x:
+                return outputs
+        outputs = self._discriminator(x)
+        self._known.append((x, outputs))
+        return outputs
+
+
+def differentiable(x: Tensor) -> Tensor:
+    """Return samples in which a discriminator can be differentiated."""
+    return x if x.requires_grad else x.detach().requires_grad_()
+
+
 def squared_gradient_norm(
     discriminator: Discriminator, x: Tensor, *, generator: Generator | None = None
 ) -> Tensor:
@@ -85,7 +117,7 @@ def squared_gradient_norm(
     A discriminator with m > 1 outputs a sample has a Jacobian J, and the result is ``|J^T v|^2`` with one
     random sign vector v, whose expectation is ``|J|_F^2`` (Hutchinson 1989): one backward pass for any m.
     """
-    x = x if x.requires_grad else x.detach().requires_grad_()
+    x = differentiable(x)
     with torch.enable_grad():
         outputs = discriminator(x)
         weights = torch.ones_like(outputs)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.errors import InputError
+from sciadv.games.penalties import RememberingDiscriminator, differentiable
 from sciadv.games.two_player import Player, Point
 from sciadv.trainings.autoencoder.elbo import ResidualVariance, reconstruct
 from sciadv.trainings.autoencoder.image_batches import ImageBatches
@@ -161,16 +162,18 @@ class AutoencoderGame:
         return loss
 
     def _discriminator_loss(self, drawn: _Drawn, numbers: torch.Generator) -> Tensor:
-        fake = self._fakes(self._reconstruct(drawn)[0], drawn)
-        real_logits, fake_logits = self.discriminator(drawn.x), self.discriminator(fake)
+        real, fake = drawn.x, self._fakes(self._reconstruct(drawn)[0], drawn)
+        penalties = self.rules.discriminator_penalties
+        due = [penalty for penalty in penalties if self._n_done() % penalty.every == 0]
+        if due:
+            real, fake = differentiable(real), differentiable(fake)
+        score = RememberingDiscriminator(self.discriminator)
+        real_logits, fake_logits = score(real), score(fake)
         self.logits = (real_logits.detach(), fake_logits.detach())
         loss = self.rules.objective.discriminator_loss(real_logits, fake_logits)
-        due = [
-            penalty(self.discriminator, drawn.x, fake, generator=numbers)
-            for penalty in self.rules.discriminator_penalties
-            if self._n_done() % penalty.every == 0
-        ]
-        return loss + sum(due) if due else loss
+        for penalty in due:
+            loss = loss + penalty(score, real, fake, generator=numbers)
+        return loss
 
     def _reconstruct(self, drawn: _Drawn) -> tuple[Tensor, Tensor]:
         weight = self.schedule.divergence_weight(self._n_done())

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.games.objectives import Objective, Relativistic
 from sciadv.games.objectives.relativistic import centred
+from sciadv.games.penalties import Discriminator, RememberingDiscriminator, differentiable
 from sciadv.games.two_player import Player, Point
 from sciadv.trainings.data_order import Stream, seeded, step_generator
 from sciadv.trainings.distributed import average_gradients, gather, rank, world_size
@@ -136,9 +137,10 @@ class MinibatchGame:
             self.source.seed, part.draw, stream=Stream.PARTS + part.number, device=device
         )
 
-        def score(x: Tensor) -> Tensor:
-            return self._score(x, numbers, part.labels)
-
+        score: Discriminator = partial(self._score, numbers=numbers, labels=part.labels)
+        penalties = self.rules.discriminator_penalties if player == 1 else []
+        due = [penalty for penalty in penalties if self.n_done % penalty.every == 0]
+        shares = bool(due) and options.precision == "float32"  # penalties stay in float32
         real = part.real
         if options.feedback is not None:
             real = options.feedback.mixed(real, generator=numbers)
@@ -148,6 +150,9 @@ class MinibatchGame:
                 self._fakes[part.number] = fake.detach()
                 if options.replay is not None:
                     fake = options.replay.mixed(fake, generator=numbers)
+            if shares:
+                score = RememberingDiscriminator(score)
+                real, fake = differentiable(real), differentiable(fake)
             real_logits, fake_logits = score(real), score(fake)
         fake, real_logits, fake_logits = (t.to(real.dtype) for t in (fake, real_logits, fake_logits))
         objective = self.rules.objective
@@ -160,9 +165,8 @@ class MinibatchGame:
             return loss + self._of_map(part, numbers)
         self._logits[part.number] = (real_logits.detach(), fake_logits.detach())
         loss = loss + objective.discriminator_loss(real_logits, fake_logits)
-        for penalty in self.rules.discriminator_penalties:
-            if self.n_done % penalty.every == 0:
-                loss = loss + penalty(score, real, fake, generator=numbers)
+        for penalty in due:
+            loss = loss + penalty(score, real, fake, generator=numbers)
         return loss
 
     def _of_map(self, part: Part, numbers: torch.Generator) -> Tensor:
