@@ -17,8 +17,8 @@ from sciadv.trainings.distributed import is_first, wait
 #: The setting that says which data were trained on; checkpoints of earlier versions have none.
 DATA = "data"
 _SAME_DATA = (
-    "resume with the same data, or start anew; to go on with other data, load the checkpoint into a new Game "
-    "(Game.load) and fit it without resuming"
+    "resume with the same data, or start anew; a Game goes on with other data when the checkpoint is loaded "
+    "into a new one (Game.load) and that is fitted without resuming"
 )
 
 

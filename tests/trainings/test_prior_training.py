@@ -10,20 +10,21 @@ import torch
 from sciadv.data.moments import Moments, moments_of
 from sciadv.errors import InputError
 from sciadv.nets import build_seeded
-from sciadv.trainings import Training, load_training, run
+from sciadv.trainings import Training, load_training, run, save_training
 from sciadv.trainings.autoencoder.linear_estimates import linear_estimates
+from sciadv.trainings.autoencoder.prior_diagnosis import diagnose_prior
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.autoencoder.prior_training import PriorTraining
+from sciadv.trainings.checkpoint import read_checkpoint, write_checkpoint
 from sciadv.trainings.training_report import GameStatus
 from sciadv.types import as_generator
 
 SHAPE = [1, 8, 8]
 
 
-def training() -> PriorTraining:
-    images = torch.randint(
-        0, 256, (30, *SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+def training(*, n_images: int = 30, data_seed: int = 0) -> PriorTraining:
+    numbers = torch.Generator().manual_seed(data_seed)
+    images = torch.randint(0, 256, (n_images, *SHAPE), dtype=torch.uint8, generator=numbers)
     common = {"image_shape": SHAPE, "channels": 2}
     return PriorTraining(
         build_seeded({"kind": "conv-decoder", "n_latent": 3, **common}, 0),
@@ -69,6 +70,18 @@ def test_a_resumed_training_is_the_unbroken_one_and_keeps_its_seconds(tmp_path: 
             assert torch.equal(a, b)
 
 
+def test_a_training_on_other_images_is_not_gone_on_with(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    save_training(training(), checkpoint)
+    load_training(training(), checkpoint)
+    with pytest.raises(InputError, match=r"with data '30 samples \(1, 8, 8\), sha256 .*the same data"):
+        load_training(training(data_seed=1), checkpoint)
+    tensors, facts = read_checkpoint(checkpoint)
+    del facts["settings"]["data"]  # as those of earlier versions
+    write_checkpoint(checkpoint, tensors, facts)
+    load_training(training(data_seed=1), checkpoint)
+
+
 def test_a_training_that_diverges_goes_back_and_says_what_and_when() -> None:
     played = training()
     report = run(played, every=2, monitor=lambda p: p.step == 3 and poison(played))
@@ -93,7 +106,7 @@ class Sure(torch.nn.Module):
 
 
 def test_the_diagnosis_counts_used_latents_and_sees_collapse_and_saturation() -> None:
-    played = training()
+    played = training(n_images=200)
     assert "of 3 numbers of the latent are used" in run(played).diagnosis[-1]
     with torch.no_grad():
         for p in (p for net in played.averaged.values() for p in net.parameters()):
@@ -102,8 +115,43 @@ def test_the_diagnosis_counts_used_latents_and_sees_collapse_and_saturation() ->
     played.game.discriminator, played._saturated_since = Sure(), 4
     saturated, collapsed, used = played.diagnose()
     assert saturated.startswith("discriminator saturated since step 4: D(real) = 1.000, D(fake) = 0.000")
-    assert "0% of the data's spread: modes are collapsing" in collapsed
+    assert collapsed.startswith("samples are ")
+    assert "samples repeat each other" in collapsed
     assert used.startswith("0 of 3 numbers of the latent are used")
+
+
+class Draws(torch.nn.Module):
+    """A generator of noise around one of two images, or around one of them alone."""
+
+    def __init__(self, n_kinds: int) -> None:
+        super().__init__()
+        self.n_kinds = n_kinds
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        kind = (z[:, :1] > 0).long() % self.n_kinds
+        return two_kinds(kind, z)
+
+
+def two_kinds(kind: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    centres = torch.linspace(0.2, 0.8, 64) * torch.tensor([[1.0], [-1.0]]) + torch.tensor([[0.0], [1.0]])
+    return (centres[kind[:, 0]] + 0.05 * z[:, 1:]).clamp(0, 1).reshape(-1, 1, 8, 8)
+
+
+def diagnosis_of(generator: torch.nn.Module) -> str:
+    numbers = torch.Generator().manual_seed(3)
+    z = torch.randn(400, 65, generator=numbers)
+    images = two_kinds((z[:, :1] > 0).long(), z)
+    encoder = build_seeded({"kind": "conv-encoder", "n_latent": 65, "image_shape": SHAPE, "channels": 2}, 1)
+    return diagnose_prior(
+        generator, encoder, images, game=None, saturated_since=None, numbers=torch.Generator().manual_seed(4)
+    )[0]
+
+
+def test_the_diagnosis_tells_a_missing_mode_from_samples_as_diverse_as_the_data() -> None:
+    assert diagnosis_of(Draws(2)).startswith("no alarm: samples as diverse as the data (coverage")
+    missing = diagnosis_of(Draws(1))
+    assert missing.startswith("samples are less diverse than the data (")
+    assert "parts of the data have no samples near them" in missing
 
 
 def poison(played: PriorTraining) -> None:

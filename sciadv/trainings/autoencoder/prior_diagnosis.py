@@ -1,14 +1,22 @@
-"""The state of a prior in words: unused latents, samples without spread, a discriminator that has won."""
+"""The state of a prior in words: unused latents, samples less diverse, a discriminator that has won."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from sciadv.games.diagnostics import mode_collapse, saturation
+from sciadv.games.diagnostics import saturation
 from sciadv.trainings.autoencoder.autoencoder_game import AutoencoderGame
 from sciadv.trainings.autoencoder.image_batches import in_unit_range
-from sciadv.trainings.game.game_diagnosis import DEFAULT_THRESHOLDS, DiagnosisThresholds, since
+from sciadv.trainings.game.game_diagnosis import (
+    DEFAULT_THRESHOLDS,
+    DiagnosisThresholds,
+    collapse_sentence,
+    diversity_sentence,
+    judge_diversity,
+    most_compared,
+    since,
+)
 from sciadv.trainings.game.game_losses import scores_of
 
 
@@ -30,32 +38,44 @@ def diagnose_prior(
     generator, encoder
         The networks; the encoder has `posterior(x)`.
     images
-        Training images ``(n, channels, *sides)``, uint8, or float32 in [0, 1]; each is compared with a
-        sample.
+        Training images ``(n, channels, *sides)``, uint8, or float32 in [0, 1].
     game
         The decoder's game; None without one.
     saturated_since
         First step of the discriminator's present saturation, where a log knows it.
     numbers
-        Draws the latents of the samples.
+        Draws images and latents.
     thresholds
-        From where on the discriminator counts as saturated, and a number of the latent as used.
+        From where on the discriminator counts as saturated, a number of the latent as used, and samples as
+        less diverse than the images.
 
     Returns
     -------
     Sentences, alarms first; the last counts the numbers of the latent that are used: those whose divergence
     from the latent distribution is above `thresholds.used` in the mean over images.
     """
-    x = in_unit_range(images)
+    n_compared = min(len(images), thresholds.n_real, most_compared(images, thresholds))
+    chosen = torch.randperm(len(images), generator=numbers)[:n_compared].to(images.device)
+    real = in_unit_range(images[chosen])
+    x = real[: thresholds.n_encoded]
     mean, log_variance = encoder.posterior(x)  # type: ignore[operator]  # typed Tensor | Module
     nats = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(0)
     n_latent, n_used = len(nats), int((nats > thresholds.used).sum())
-    fake = generator(torch.randn(len(x), n_latent, generator=numbers).to(mean))
-    alarms = [mode_collapse(fake, x)]
+
+    def draw(n: int) -> Tensor:
+        fake: Tensor = generator(torch.randn(n, n_latent, generator=numbers).to(mean))
+        return fake
+
+    alarms = []
     if game is not None:
-        logits = scores_of(game.discriminator(x), game.discriminator(fake), objective=game.rules.objective)
-        alarms.insert(0, since(saturation(*logits, threshold=thresholds.saturated), saturated_since))
-    alarmed = [alarm.message for alarm in alarms if alarm.fired] or [f"no alarm: {alarms[-1].message}"]
+        real_logits, fake_logits = game.discriminator(x), game.discriminator(draw(len(x)))
+        logits = scores_of(real_logits, fake_logits, objective=game.rules.objective)
+        saturated = since(saturation(*logits, threshold=thresholds.saturated), saturated_since)
+        alarms += [saturated.message] if saturated.fired else []
+    diversity = judge_diversity(real, draw, thresholds=thresholds)
+    if diversity is not None and diversity.fired:
+        alarms.append(collapse_sentence(diversity))
+    alarmed = alarms or [f"no alarm: {diversity_sentence(diversity)}"]
     used = f"{n_used} of {n_latent} numbers of the latent are used, {float(nats.sum()):.1f} nats in all"
     if n_used < n_latent:
         used += "; the others are noise: try divergence_steps, or a shorter latent"

@@ -50,7 +50,7 @@ class PriorSchedule:
         Weight of R1 and R2, and the steps between two of them (lazily, times the steps), where the recipe
         names no penalties.
     n_diagnosed
-        Images of the diagnosis at the end.
+        Images that are encoded in the diagnosis at the end.
     ema
         Decay of the averaged generator and encoder in the second phase.
     likelihood

@@ -12,8 +12,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
+from functools import cached_property, partial
 from typing import Any, final
 
 import torch
@@ -33,11 +33,13 @@ from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.distributed import average_numbers
 from sciadv.trainings.ema import MovingAverage
-from sciadv.trainings.game.game_diagnosis import is_saturated
+from sciadv.trainings.game.game_diagnosis import DEFAULT_THRESHOLDS, is_saturated
 from sciadv.trainings.game.game_play import PLAYERS
 from sciadv.trainings.game.game_rules import Rules
+from sciadv.trainings.game.sample_faults import describe_samples
 from sciadv.trainings.guard import GradientGuard, descend, named_weights
 from sciadv.trainings.players import Players, Side
+from sciadv.trainings.protocol import DATA
 from sciadv.trainings.training_report import BestSoFar
 from sciadv.trainings.training_state import Parts, Stateful, collect, restore_state
 
@@ -326,10 +328,11 @@ class PriorTraining:
         return diagnose_prior(
             self.averaged["generator"],
             self.averaged["encoder"],
-            self.images[: self.schedule.n_diagnosed],
+            self.images,
             game=self.game if self.schedule.game_steps else None,
             saturated_since=self._saturated_since,
             numbers=step_generator(self.seed, 0, stream=Stream.MEASUREMENT),
+            thresholds=replace(DEFAULT_THRESHOLDS, n_encoded=self.schedule.n_diagnosed),
         )
 
     def stop_reason(self) -> str | None:
@@ -343,7 +346,12 @@ class PriorTraining:
             "score": self.score,
             "rules": dict(self.rules.names),
             "seed": self.seed,
+            DATA: self._data,
         }
+
+    @cached_property
+    def _data(self) -> str:
+        return describe_samples(self.images)
 
     def _parts(self) -> Parts:
         memories: dict[str, Stateful] = {f"averaged_{name}": mean for name, mean in self.averages.items()}

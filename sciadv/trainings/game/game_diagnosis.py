@@ -46,6 +46,8 @@ class DiagnosisThresholds:
         From where on samples count as less diverse than the data.
     n_real, n_fake, most_values
         Real samples and samples that are compared, and numbers that each set may hold.
+    n_encoded
+        Images that an autoencoder encodes, and that its discriminator judges.
     """
 
     saturated: float = 0.99
@@ -57,6 +59,7 @@ class DiagnosisThresholds:
     n_real: int = 1000
     n_fake: int = 300
     most_values: int = 20_000_000
+    n_encoded: int = 256
 
 
 DEFAULT_THRESHOLDS = DiagnosisThresholds()
@@ -134,9 +137,7 @@ def diagnose(
         rotation = rotation_sentence(share, thresholds=thresholds)
     except (RuntimeError, NotImplementedError) as error:  # networks that cannot be differentiated twice
         rotation = f"rotation share not measured: {str(error).splitlines()[0]}"
-    spread = (
-        "samples not compared with the data, which are too few" if diversity is None else _diverse(diversity)
-    )
+    spread = diversity_sentence(diversity)
     return *(alarms or [f"no alarm: not saturated, gradients alive, {spread}"]), rotation
 
 
@@ -165,21 +166,51 @@ def compare_diversity(
     if source is None:
         return None
     first = game.whole(source, 0)
-    n_most = max(1, thresholds.most_values // first.real[0].numel())
-    real, labels = source.some(min(thresholds.n_real, n_most))
+    real, labels = source.some(min(thresholds.n_real, most_compared(first.real, thresholds)))
+    numbers = as_generator(seed + 1)
+
+    def draw(n: int) -> Tensor:
+        fakes = []
+        for k in range(-(-n // source.batch)):  # whole batches, as in training
+            z = torch.randn(first.z.shape, generator=numbers, dtype=first.z.dtype).to(first.z.device)
+            rows = torch.arange(k * source.batch, (k + 1) * source.batch) % len(real)
+            own = None if labels is None else labels[rows].to(z.device)
+            fakes.append(Part(first.real, z, 0, 0, own).through(average))
+        return torch.cat(fakes)
+
+    return judge_diversity(real, draw, seed=seed, thresholds=thresholds)
+
+
+def most_compared(x: Tensor, thresholds: DiagnosisThresholds) -> int:
+    """Return how many samples of the size of those of ``(batch, ...)`` a set may hold."""
+    return max(1, thresholds.most_values // x[0].numel())
+
+
+def judge_diversity(
+    real: Tensor,
+    draw: Callable[[int], Tensor],
+    *,
+    seed: int = 0,
+    thresholds: DiagnosisThresholds = DEFAULT_THRESHOLDS,
+) -> CollapseReport | None:
+    """Compare samples with real ones by `CollapseTest`; None where those are too few or all alike.
+
+    Parameters
+    ----------
+    real
+        Real samples ``(n, ...)``.
+    draw
+        Gives so many samples, or more.
+    seed
+        Seed of the test.
+    thresholds
+        How many samples are compared, and how.
+    """
     if len(real) < 2 * thresholds.collapse.fewest or bool((real == real[:1]).all()):
         return None
-    test = CollapseTest(
-        real, n_fake=min(thresholds.n_fake, n_most), rule=thresholds.collapse, seed=as_generator(seed)
-    )
-    numbers = as_generator(seed + 1)
-    fakes = []
-    for k in range(-(-test.n_fake // source.batch)):  # whole batches, as in training
-        z = torch.randn(first.z.shape, generator=numbers, dtype=first.z.dtype).to(first.z.device)
-        rows = torch.arange(k * source.batch, (k + 1) * source.batch) % len(real)
-        own = None if labels is None else labels[rows].to(z.device)
-        fakes.append(Part(first.real, z, 0, 0, own).through(average))
-    fake = torch.cat(fakes)
+    n_fake = min(thresholds.n_fake, most_compared(real, thresholds))
+    test = CollapseTest(real, n_fake=n_fake, rule=thresholds.collapse, seed=as_generator(seed))
+    fake = draw(test.n_fake)
     return test(fake) if bool(fake.isfinite().all()) else None
 
 
@@ -197,7 +228,10 @@ def collapse_sentence(found: CollapseReport) -> str:
     )
 
 
-def _diverse(found: CollapseReport) -> str:
+def diversity_sentence(found: CollapseReport | None) -> str:
+    """Say that samples are as diverse as the data, with its numbers, or that they were not compared."""
+    if found is None:
+        return "samples not compared with the data, which are too few"
     numbers = ", ".join(f"{name} {found.values[name]:.0%}" for name in ("coverage", "recall"))
     real = ", ".join(f"{found.floors[name]:.0%}" for name in ("coverage", "recall"))
     return f"samples as diverse as the data ({numbers}; real data: {real})"

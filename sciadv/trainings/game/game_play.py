@@ -24,7 +24,7 @@ from sciadv.trainings.game.game_losses import MinibatchGame
 from sciadv.trainings.game.game_rules import Rules
 from sciadv.trainings.game.game_source import Source
 from sciadv.trainings.game.network_faults import check_networks, check_range, output_range
-from sciadv.trainings.game.sample_faults import check_samples, missing_classes, samples_sha256
+from sciadv.trainings.game.sample_faults import check_samples, describe_samples, missing_classes
 from sciadv.trainings.guard import named_weights
 from sciadv.trainings.players import Players, Side
 from sciadv.trainings.training_report import BestSoFar
@@ -154,8 +154,7 @@ class Play:
         if source is None or not isinstance(source.data, Tensor):
             return "" if source is None else "a sampler"
         if not self.data:
-            digest = samples_sha256(source.data, source.labels)
-            self.data = f"{len(source.data)} samples {tuple(source.data.shape[1:])}, sha256 {digest[:16]}"
+            self.data = describe_samples(source.data, source.labels)
         return self.data
 
     def step(self, *, n_steps: int | None = None) -> dict[str, float]:

@@ -127,6 +127,17 @@ def missing_classes(labels: Tensor, n_classes: int | None = None) -> tuple[str, 
     return (f"no sample is of class {', '.join(missing)}: a generator cannot make what it has not seen",)
 
 
+def describe_samples(samples: Tensor, labels: Tensor | None = None) -> str:
+    """Say number, shape and hash of samples, by which a checkpoint knows them again.
+
+    Examples
+    --------
+    >>> describe_samples(torch.zeros(3, 2))
+    '3 samples (2,), sha256 47bfc70aabb698b9'
+    """
+    return f"{len(samples)} samples {tuple(samples.shape[1:])}, sha256 {samples_sha256(samples, labels)[:16]}"
+
+
 def samples_sha256(samples: Tensor, labels: Tensor | None = None) -> str:
     """Return the hash of a data set: of its type, shape and values, and of its classes."""
     digest = hashlib.sha256()
