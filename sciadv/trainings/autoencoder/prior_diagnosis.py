@@ -12,8 +12,8 @@ from sciadv.trainings.game.game_diagnosis import (
     DEFAULT_THRESHOLDS,
     DiagnosisThresholds,
     collapse_sentence,
+    diversity_of,
     diversity_sentence,
-    judge_diversity,
     most_compared,
     since,
 )
@@ -72,7 +72,7 @@ def diagnose_prior(
         logits = scores_of(real_logits, fake_logits, objective=game.rules.objective)
         saturated = since(saturation(*logits, threshold=thresholds.saturated), saturated_since)
         alarms += [saturated.message] if saturated.fired else []
-    diversity = judge_diversity(real, draw, thresholds=thresholds)
+    diversity = diversity_of(real, draw, thresholds=thresholds)
     if diversity is not None and diversity.fired:
         alarms.append(collapse_sentence(diversity))
     alarmed = alarms or [f"no alarm: {diversity_sentence(diversity)}"]

@@ -47,7 +47,7 @@ class DiagnosisThresholds:
     n_real, n_fake, most_values
         Real samples and samples that are compared, and numbers that each set may hold.
     n_encoded
-        Images that an autoencoder encodes, and that its discriminator judges.
+        Images that an autoencoder encodes, and that its discriminator scores.
     """
 
     saturated: float = 0.99
@@ -178,7 +178,7 @@ def compare_diversity(
             fakes.append(Part(first.real, z, 0, 0, own).through(average))
         return torch.cat(fakes)
 
-    return judge_diversity(real, draw, seed=seed, thresholds=thresholds)
+    return diversity_of(real, draw, seed=seed, thresholds=thresholds)
 
 
 def most_compared(x: Tensor, thresholds: DiagnosisThresholds) -> int:
@@ -186,7 +186,7 @@ def most_compared(x: Tensor, thresholds: DiagnosisThresholds) -> int:
     return max(1, thresholds.most_values // x[0].numel())
 
 
-def judge_diversity(
+def diversity_of(
     real: Tensor,
     draw: Callable[[int], Tensor],
     *,
