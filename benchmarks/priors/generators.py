@@ -9,7 +9,7 @@ style-type one also in w and in w+. The trivial rival is the best linear estimat
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod, sqrt
 from statistics import fmean, stdev
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from benchmarks.adversary.adversary import images_of
+from benchmarks.adversary.adversary import images_of, schedules
 from benchmarks.contract import Bench, Row, Settings, markdown_table, one_thread
 from benchmarks.own.image_sets import posed
 from benchmarks.parts import PENDING, Part, measure_parts
@@ -32,6 +32,7 @@ from benchmarks.priors.prior_recipes import (
     seconds_per_step,
     step_to_the_end,
 )
+from sciadv.games.diagnostics import rotation_share
 from sciadv.metrics import mse
 from sciadv.nets import RangedGenerator, build_seeded
 from sciadv.nets.equal_length.coupling_flow import CouplingFlow
@@ -42,6 +43,7 @@ from sciadv.recipes.images.sample_quality import compare_images
 from sciadv.recipes.prior_quality import representation_error
 from sciadv.solvers import LMMSE, LevenbergMarquardt
 from sciadv.solvers.many_latents.choice import choose_search
+from sciadv.trainings.autoencoder.prior_training import PriorTraining
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,6 +122,8 @@ class Plan:
         Test images for the representation error, and of a solve.
     n_known
         Training images for the linear estimate, and that samples are compared with.
+    objectives_on, n_objective_seeds
+        Image set on which objectives are compared, and trainings of each.
     """
 
     sets: tuple[str, ...] = ("fashion-mnist", "pores", "head-ct")
@@ -127,15 +131,20 @@ class Plan:
     n_seeds: int = 1
     n_images: int = 16
     n_known: int = 1200
+    objectives_on: str = "fashion-mnist"
+    n_objective_seeds: int = 2
 
 
-FULL, QUICK = Plan(), Plan(("pores",), 0.3, 1, 2, 100)
+FULL, QUICK = Plan(), Plan(("pores",), 0.3, 1, 2, 100, "pores", 1)
 #: The measurements of a solve: a tenth as many as pixels, noise of a hundredth of the range.
 CASE = "gaussian-10%-low"
 #: Latents at most for the second-order search; longer ones are searched by what `choose_search` says.
 MOST_LATENTS = 64
 #: What others are compared with.
 BASE = "convolutional, ELBO"
+#: The game after the ELBO, and updates other than its own by which it is played too.
+GAME = "ELBO, then game"
+UPDATES = ("extragradient", "lookahead", "optimistic")
 
 
 def generators(image_shape: Sequence[int]) -> dict[str, Recipe]:
@@ -172,11 +181,44 @@ def generators(image_shape: Sequence[int]) -> dict[str, Recipe]:
     return short if max(image_shape) >= 64 else short | long
 
 
-def measure(data: str, name: str, seed: int, plan: Plan) -> Row:
+def objectives(image_shape: Sequence[int]) -> dict[str, Recipe]:
+    """Return what is compared beside `BASE`, by name; the game is that of `sciadv bench adversary`.
+
+    A third of the steps of `GAME` are a game after the ELBO; its rows with other updates differ in these
+    alone. Adversarially learnt inversion (Dumoulin et al., ICLR 2017) tells images with the encoder's latents
+    from samples with theirs: after the ELBO, which is kept, or from the start and without it.
+    """
+    base = recipes(image_shape)["prior"]
+    assert isinstance(base, Elbo)
+    assert base.discriminator is not None
+    game = replace(base, schedule=schedules()["game"])
+    pairs = replace(game, discriminator=base.discriminator | {"kind": "conv-pair-discriminator"})
+    alone = replace(game.schedule, elbo_steps=0, elbo_weight=0.0)
+    features = replace(game.schedule, critic_features=True)
+    return {
+        GAME: game,
+        **{f"{GAME}, {update}": replace(game, update=update) for update in UPDATES},
+        f"{GAME}, critic's features": replace(game, schedule=features),
+        "ELBO, then learnt inversion": pairs,
+        "learnt inversion alone": replace(pairs, schedule=alone),
+    }
+
+
+def rotation(training: PriorTraining, *, seed: int, n_probes: int = 4) -> float | None:
+    """Return the rotation share of the game's Jacobian, at a step with penalties; None without a game."""
+    if training.game is None:
+        return None
+    training.n_done -= training.n_done % training.schedule.penalty_every
+    training.game.draw()
+    return rotation_share(training.game, generator=torch.Generator().manual_seed(seed), n_probes=n_probes)
+
+
+def measure(data: str, name: str, recipe: Recipe, seed: int, plan: Plan) -> Row:
     """Train one generator and measure its samples, what it represents, and what a solve gives."""
     images, test = images_of(data, "train"), images_of(data, "test").float() / 255
     with one_thread():
-        trained = generators(images.shape[1:])[name].train(images, plan.budget, seed)
+        trained = recipe.train(images, plan.budget, seed)
+        turning = None if trained.training is None else rotation(trained.training, seed=seed)
         known = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))]
         known = known[: plan.n_known].float() / 255
         found = compare_images(trained.prior, known, test, seed=seed)
@@ -194,6 +236,7 @@ def measure(data: str, name: str, seed: int, plan: Plan) -> Row:
         "n_steps": trained.n_steps,
         "cpu_seconds": trained.cpu_seconds,
         "trouble": trained.trouble,
+        "rotation": turning,
         **numbers,
     }
 
@@ -230,23 +273,36 @@ def run(settings: Settings) -> list[Row]:
     """Return a row for each training, those of earlier runs from the cache."""
     plan = QUICK if settings.quick else FULL
     seeds = range(settings.seed, settings.seed + plan.n_seeds)
+    compared = [
+        (seed, data, name, recipe)
+        for seed in seeds
+        for data in plan.sets
+        for name, recipe in generators(images_of(data, "test").shape[1:]).items()
+    ]
+    shape = images_of(plan.objectives_on, "test").shape[1:]
+    beside = {BASE: generators(shape)[BASE]} | objectives(shape)
+    compared += [
+        (seed, plan.objectives_on, name, recipe)
+        for seed in range(settings.seed, settings.seed + plan.n_objective_seeds)
+        for name, recipe in beside.items()
+        if (seed, name) not in [(one[0], one[2]) for one in compared if one[1] == plan.objectives_on]
+    ]
     parts = [
         Part(
             f"{name}, {data}, seed {seed}",
             {"data": data, "generator": name, "seed": seed},
-            (data, name, seed, repr(recipe), CASE, asdict(plan)),
-            partial(measure, data, name, seed, plan),
+            (data, name, seed, repr(recipe), CASE, plan.budget, plan.n_images, plan.n_known),
+            partial(measure, data, name, recipe, seed, plan),
         )
-        for seed in seeds
-        for data in plan.sets
-        for name, recipe in generators(images_of(data, "test").shape[1:]).items()
+        for seed, data, name, recipe in compared
     ]
     return measure_parts(parts, settings)
 
 
 def table(rows: list[Row]) -> str:
     """Write a table for each image set: a line for each generator and space of its search."""
-    head = ["generator", "steps", "feature-FID", "recall", "representation error", "error of a solve"]
+    head = ["generator", "seeds", "steps", "feature-FID", "recall", "rotation"]
+    head += ["representation error", "error of a solve"]
     parts = []
     for data in dict.fromkeys(row["data"] for row in rows):
         done = [row for row in rows if row["data"] == data and not row.get(PENDING)]
@@ -264,18 +320,33 @@ def table(rows: list[Row]) -> str:
 
 
 def _line(name: str, space: Space, rows: list[Row], base: list[Row]) -> list[str]:
-    """Return the cells; in parentheses the paired difference from `BASE` in its standard errors."""
+    """Return the cells; in parentheses the paired difference from `BASE` in its standard errors.
+
+    The error counts each seed's own mean as one where trainings scatter more than images.
+    """
     is_z = space == "z"
-    cells = [name if is_z else f"- in {space}", f"{rows[0]['n_steps']}" if is_z else ""]
+    cells = [name if is_z else f"- in {space}", f"{len(rows)}" if is_z else ""]
+    cells += [f"{fmean(row['n_steps'] for row in rows):.0f}" if is_z else ""]
     cells += [f"{fmean(row[key] for row in rows):.2f}" if is_z else "" for key in ("frechet", "recall")]
+    turning = [row["rotation"] for row in rows if row["rotation"] is not None]
+    cells += [f"{fmean(turning):.2f}" if turning and is_z else ""]
+    known = {row["seed"]: row for row in base}
     for key in ("represented", "range"):
-        ours = [number for row in rows for number in row.get(f"{key}, {space}", ())]
-        theirs = [number for row in base for number in row.get(f"{key}, z", ())]
-        differences = [a - b for a, b in zip(ours, theirs, strict=False)]
-        error = stdev(differences) / sqrt(len(differences)) if len(differences) > 1 else 0.0
-        beside = f" ({fmean(differences) / error:+.1f})" if error else ""
-        cells.append(f"{fmean(ours):.4f}{beside}" if ours else "-")
+        name = f"{key}, {space}"
+        pairs = [(row[name], known[row["seed"]][f"{key}, z"]) for row in rows if row["seed"] in known]
+        in_errors = paired_errors([[a - b for a, b in zip(*both, strict=True)] for both in pairs])
+        ours = fmean(number for row in rows for number in row[name])
+        cells.append(f"{ours:.4f}" + (f" ({in_errors:+.1f})" if in_errors else ""))
     return cells
+
+
+def paired_errors(differences: Sequence[Sequence[float]]) -> float:
+    """Return the mean of paired differences, a list a training, in its standard errors; 0 where all are 0."""
+    flat = [one for of_training in differences for one in of_training]
+    means = [fmean(of_training) for of_training in differences]
+    scatter = [stdev(part) / sqrt(len(part)) for part in (flat, means) if len(part) > 1]
+    error = max(scatter, default=0.0)
+    return fmean(flat) / error if error else 0.0
 
 
 def draw(figure: Figure, rows: list[Row]) -> None:

@@ -32,6 +32,7 @@ from sciadv.metrics import load_classifier
 from sciadv.nets import build_seeded
 from sciadv.prior import Prior
 from sciadv.recipes.prior_quality import measure_prior
+from sciadv.trainings.autoencoder.prior_rules import prior_rules
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.autoencoder.prior_training import PriorTraining
 from sciadv.trainings.game.game import Game
@@ -50,12 +51,13 @@ _JUDGES = {"mnist": "mnist", "fashion-mnist": "fashion", "head-ct": "ct-head"}
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained prior, its steps, its CPU seconds, and a sentence if it diverged."""
+    """A trained prior, its steps, its CPU seconds, a sentence if it diverged; an autoencoder's training."""
 
     prior: Prior
     n_steps: int
     cpu_seconds: float
     trouble: str = ""
+    training: PriorTraining | None = None
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,15 @@ class Elbo:
         Kinds and settings of the networks, without the image's shape and the latent's length.
     schedule
         The recipe's schedule; its phases are shortened or lengthened alike to meet the budget.
+    update
+        The game's update; None for that of the shipped recipes.
     """
 
     generator: Net
     encoder: Net
     schedule: PriorSchedule
     discriminator: Net | None = None
+    update: str | None = None
 
     def train(self, images: Tensor, budget: float, seed: int) -> Trained:
         """Train on ``(n, channels, height, width)`` uint8 images."""
@@ -88,7 +93,7 @@ class Elbo:
             images, seed, **none | {p: max(1, round(scale * lengths[p])) for p in phases}
         )
         seconds, trouble = step_to_the_end(training.step, training.n_steps)
-        return Trained(training.prior(name="prior"), training.n_done, seconds, trouble)
+        return Trained(training.prior(name="prior"), training.n_done, seconds, trouble, training)
 
     def _training(self, images: Tensor, seed: int, **steps: Any) -> PriorTraining:
         shape = list(images.shape[1:])
@@ -102,6 +107,7 @@ class Elbo:
             images,
             schedule=replace(self.schedule, **steps),
             seed=seed,
+            rules=None if self.update is None else prior_rules(self.schedule, update=self.update),
             moments=moments_of(images.float() / 255) if steps.get("estimate_steps") else None,
         )
 

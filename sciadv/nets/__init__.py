@@ -14,7 +14,13 @@ from sciadv.errors import InputError
 from sciadv.nets.bounded.box import Box
 from sciadv.nets.bounded.design_decoder import DesignDecoder
 from sciadv.nets.bounded.smooth_field import SmoothField
-from sciadv.nets.convolutional import ConvClassifier, ConvDecoder, ConvDiscriminator, ConvEncoder
+from sciadv.nets.convolutional import (
+    ConvClassifier,
+    ConvDecoder,
+    ConvDiscriminator,
+    ConvEncoder,
+    ConvPairDiscriminator,
+)
 from sciadv.nets.dcgan import DCGANDiscriminator, DCGANGenerator
 from sciadv.nets.graph import CircuitDiscriminator, CircuitGenerator
 from sciadv.nets.perceptron import MLPDecoder, MLPEncoder
@@ -37,6 +43,7 @@ __all__ = [
     "ConvDecoder",
     "ConvDiscriminator",
     "ConvEncoder",
+    "ConvPairDiscriminator",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "DesignDecoder",

@@ -137,9 +137,53 @@ class ConvDiscriminator(nn.Module):
         self.body, n_features = _downward(image_shape, channels, halvings)
         self.head = nn.Sequential(nn.Linear(n_features, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1))
 
+    def features(self, x: Tensor) -> Tensor:
+        """Return the last convolution's features, ``(batch, features)``."""
+        out: Tensor = self.body(x)
+        return out
+
     def forward(self, x: Tensor) -> Tensor:
         """Score images; larger is more real."""
-        score: Tensor = self.head(self.body(x))
+        score: Tensor = self.head(self.features(x))
+        return score.squeeze(1)
+
+
+class ConvPairDiscriminator(nn.Module):
+    """One logit per pair of an image and a latent, rows of numbers ``(batch, pixels + latent)``.
+
+    V. Dumoulin et al., Adversarially learned inference, ICLR 2017; J. Donahue, P. Krähenbühl, T. Darrell,
+    Adversarial feature learning, ICLR 2017.
+    """
+
+    kind = "conv-pair-discriminator"
+
+    settings: dict[str, object]
+
+    @checked
+    @keeps_settings
+    def __init__(
+        self,
+        *,
+        n_latent: Count = 20,
+        image_shape: ImageShape = MNIST,
+        channels: Count = 32,
+        halvings: Count = 2,
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.body, n_features = _downward(image_shape, channels, halvings)
+        layers = [nn.Linear(n_features + n_latent, 128), nn.LeakyReLU(0.2), nn.Linear(128, 128)]
+        self.head = nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.Linear(128, 1))
+
+    def joined(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return images and latents as rows of pairs."""
+        return torch.cat([x.flatten(1), z], 1)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Score pairs; larger is more like an image with the encoder's latent."""
+        n = prod(self.image_shape)
+        features = self.body(pairs[:, :n].reshape(-1, *self.image_shape))
+        score: Tensor = self.head(torch.cat([features, pairs[:, n:]], 1))
         return score.squeeze(1)
 
 

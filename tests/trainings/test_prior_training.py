@@ -9,6 +9,7 @@ import torch
 
 from sciadv.data.moments import Moments, moments_of
 from sciadv.errors import InputError
+from sciadv.games.two_player import copies
 from sciadv.nets import build_seeded
 from sciadv.trainings import Training, load_training, run, save_training
 from sciadv.trainings.autoencoder.linear_estimates import linear_estimates
@@ -22,16 +23,20 @@ from sciadv.types import as_generator
 SHAPE = [1, 8, 8]
 
 
-def training(*, n_images: int = 30, data_seed: int = 0) -> PriorTraining:
+def training(
+    *, n_images: int = 30, data_seed: int = 0, critic: dict[str, object] | None = None, **schedule
+) -> PriorTraining:
     numbers = torch.Generator().manual_seed(data_seed)
     images = torch.randint(0, 256, (n_images, *SHAPE), dtype=torch.uint8, generator=numbers)
     common = {"image_shape": SHAPE, "channels": 2}
     return PriorTraining(
         build_seeded({"kind": "conv-decoder", "n_latent": 3, **common}, 0),
         build_seeded({"kind": "conv-encoder", "n_latent": 3, **common}, 1),
-        build_seeded({"kind": "conv-discriminator", **common}, 2),
+        build_seeded({"kind": "conv-discriminator", **common} | (critic or {}), 2),
         images,
-        schedule=PriorSchedule(elbo_steps=5, game_steps=6, batch=8, penalty_every=2),
+        schedule=PriorSchedule(
+            **{"elbo_steps": 5, "game_steps": 6, "batch": 8, "penalty_every": 2} | schedule
+        ),
         seed=7,
     )
 
@@ -152,6 +157,43 @@ def test_the_diagnosis_tells_a_missing_mode_from_samples_as_diverse_as_the_data(
     missing = diagnosis_of(Draws(1))
     assert missing.startswith("samples are less diverse than the data (")
     assert "parts of the data have no samples near them" in missing
+
+
+PAIRS = {"kind": "conv-pair-discriminator", "n_latent": 3}
+
+
+def test_learnt_inversion_tells_images_with_their_latents_from_samples_with_theirs() -> None:
+    played = training(critic=PAIRS, elbo_steps=0, elbo_weight=0.0, game_weight=1.0)
+    game, nets = played.game, played.nets
+    game.draw()
+    x, z = game._drawn.x, game._drawn.z
+    mean, log_variance = nets["encoder"].posterior(x)
+    encoded = mean + (0.5 * log_variance).exp() * game._drawn.noise
+    D = nets["discriminator"]
+    real, fake = D(D.joined(x, encoded)), D(D.joined(nets["generator"](z), z))
+    expected = torch.nn.functional.softplus(real - fake).mean()
+    assert game.loss(0).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert len(z) == len(x) == 8
+    before = {name: copies(list(net.parameters())) for name, net in nets.items()}
+    report = run(played)
+    assert report.status is GameStatus.FINISHED
+    assert "of 3 numbers of the latent are used" in report.diagnosis[-1]
+    for name, net in nets.items():
+        assert not torch.equal(before[name][0], next(net.parameters())), name
+
+
+def test_the_critics_features_are_a_further_likelihood_of_the_elbo() -> None:
+    losses = []
+    for is_asked in (False, True):
+        played = training(critic_features=is_asked, elbo_weight=0.5)
+        played.game.draw()
+        losses.append(played.game.loss(0).item())
+    drawn, f = played.game._drawn, played.nets["discriminator"].features
+    logits = played.game._reconstruct(drawn)[0]
+    error = (f(drawn.x) - f(logits.sigmoid())).square().sum(1).mean()
+    assert losses[1] - losses[0] == pytest.approx(0.5 * error.item() / 2, rel=1e-2)
+    with pytest.raises(InputError, match="needs a discriminator with a method features"):
+        training(critic=PAIRS, critic_features=True)
 
 
 def poison(played: PriorTraining) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sciadv.errors import InputError
 from sciadv.games.penalties import RememberingDiscriminator, differentiable
 from sciadv.games.two_player import Player, Point
-from sciadv.trainings.autoencoder.elbo import ResidualVariance, reconstruct
+from sciadv.trainings.autoencoder.elbo import ResidualVariance, posterior_draw, reconstruct
 from sciadv.trainings.autoencoder.image_batches import ImageBatches
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.trainings.data_order import Stream, seeded, step_generator
@@ -44,7 +44,9 @@ class AutoencoderGame:
         a (-ELBO) + b L_G(D(fake), D(x)) + c E |J(z) u|^2,
 
     player 1 ``L_D(D(x), D(fake))`` and the penalties, with L_G and L_D the objective's losses, J the
-    generator's Jacobian, z and u drawn from N(0, I), and weights a, b, c of the schedule. Follows
+    generator's Jacobian, z and u drawn from N(0, I), and weights a, b, c of the schedule. A discriminator of
+    pairs, which has ``joined(x, z)``, compares images and the encoder's latents of them with samples and
+    their latents instead (Dumoulin et al., Adversarially learned inference, ICLR 2017, Eq. 2). Follows
     `sciadv.games.two_player.TwoPlayerGame`.
 
     Parameters
@@ -67,7 +69,8 @@ class AutoencoderGame:
     Raises
     ------
     InputError
-        The rules have an augmentation, a penalty of the generator's map, or options other than the defaults.
+        The rules have an augmentation, a penalty of the generator's map, or options other than the defaults;
+        or the schedule asks for the features of a discriminator that gives none.
     """
 
     def __init__(
@@ -91,6 +94,11 @@ class AutoencoderGame:
                 "the game of an autoencoder has a weight for the slope of its generator, `smoothness` of the "
                 "schedule; leave the path length out of the penalties"
             )
+        if schedule.critic_features and not hasattr(nets["discriminator"], "features"):
+            raise InputError(
+                f"critic_features needs a discriminator with a method features(x), but a "
+                f"{type(nets['discriminator']).__name__} has none; take a conv-discriminator"
+            )
         self.generator, self.encoder = nets["generator"], nets["encoder"]
         self.discriminator = nets["discriminator"]
         self.batches, self.schedule, self.rules, self.n_latent = batches, schedule, rules, n_latent
@@ -107,6 +115,11 @@ class AutoencoderGame:
         self.logits = (torch.full((1,), float("nan")),) * 2
         #: The parts of the generator's last loss that the log shows.
         self.terms: dict[str, float] = {}
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether the discriminator is one of pairs."""
+        return hasattr(self.discriminator, "joined")
 
     def start(self) -> None:
         """Begin the game at the networks' present weights."""
@@ -129,7 +142,8 @@ class AutoencoderGame:
         x, numbers = self.batches.draw(number)
         size, own = self.batches.size, self.batches.own
         noise = torch.randn(size, self.n_latent, generator=numbers)
-        z = torch.randn(size - size // 2, self.n_latent, generator=numbers)
+        n_samples = size if self.has_pairs else size - size // 2
+        z = torch.randn(n_samples, self.n_latent, generator=numbers)
         slope = None
         if self.schedule.smoothness:
             slope = self.slope_latents(numbers, x.device)
@@ -151,18 +165,45 @@ class AutoencoderGame:
 
     def _generator_loss(self, drawn: _Drawn) -> Tensor:
         schedule = self.schedule
-        logits, elbo = self._reconstruct(drawn)
-        fake = self._fakes(logits, drawn)
-        real_logits = self.discriminator(drawn.x)
+        loss, logits, self.terms = torch.zeros((), device=drawn.x.device), None, {}
+        if schedule.elbo_weight or not self.has_pairs:
+            logits, elbo = self._reconstruct(drawn)
+            self.terms["negative_elbo"] = elbo.mean().item()
+            loss = schedule.elbo_weight * elbo.mean()
+            if schedule.critic_features:
+                loss = loss + schedule.elbo_weight * self._feature_error(drawn.x, logits)
+        real, fake = self._compared(drawn, logits)
+        real_logits = self.discriminator(real)
         loss_g = self.rules.objective.generator_loss(self.discriminator(fake), real_logits)
-        self.terms = {"negative_elbo": elbo.mean().item(), "generator": loss_g.item()}
-        loss = schedule.elbo_weight * elbo.mean() + schedule.game_weight * loss_g
+        self.terms["generator"] = loss_g.item()
+        loss = loss + schedule.game_weight * loss_g
         if drawn.slope is not None:
             loss = loss + schedule.smoothness * self.slope(*drawn.slope)
         return loss
 
+    def _feature_error(self, x: Tensor, logits: Tensor) -> Tensor:
+        """Return ``|f(x) - f(G(z))|^2 / 2`` of the discriminator's features [nats], the batch's mean."""
+        f = self.discriminator.features
+        error: Tensor = f(x) - f(logits.sigmoid())  # type: ignore[operator]  # typed Tensor | Module
+        return 0.5 * error.square().sum(1).mean()
+
+    def _compared(self, drawn: _Drawn, logits: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what the discriminator tells apart, real and fake: images, or pairs with latents."""
+        if not self.has_pairs:
+            logits = self._reconstruct(drawn)[0] if logits is None else logits
+            return drawn.x, self._fakes(logits, drawn)
+        z, encoded = self.batches.own(drawn.z), posterior_draw(self.encoder, drawn.x, drawn.noise)[0]
+        return self.joined(drawn.x, encoded), self.joined(self.generator(z), z)
+
+    def joined(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return what the discriminator takes of images and their latents: both if it is one of pairs."""
+        if not self.has_pairs:
+            return x
+        pairs: Tensor = self.discriminator.joined(x, z)  # type: ignore[operator]  # as above
+        return pairs
+
     def _discriminator_loss(self, drawn: _Drawn, numbers: torch.Generator) -> Tensor:
-        real, fake = drawn.x, self._fakes(self._reconstruct(drawn)[0], drawn)
+        real, fake = self._compared(drawn, None)
         penalties = self.rules.discriminator_penalties
         due = [penalty for penalty in penalties if self._n_done() % penalty.every == 0]
         if due:
@@ -218,8 +259,7 @@ class AutoencoderGame:
         assert drawn is not None
 
         def outputs() -> Tensor:
-            fake = self._fakes(self._reconstruct(drawn)[0], drawn)
-            return torch.cat([self.discriminator(drawn.x), self.discriminator(fake)])
+            return torch.cat([self.discriminator(x) for x in self._compared(drawn, None)])
 
         return outputs
 

@@ -66,6 +66,15 @@ class ResidualVariance:
         self.value = state["value"]
 
 
+def posterior_draw(encoder: nn.Module, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a latent of the posterior of each image, its mean and log variance; ``(batch, latent)`` each.
+
+    `noise` are the standard normals that make the draw.
+    """
+    mean, log_variance = encoder.posterior(x)  # type: ignore[operator]  # typed Tensor | Module
+    return mean + (0.5 * log_variance).exp() * noise, mean, log_variance
+
+
 def reconstruct(  # two networks, a minibatch and its likelihood
     generator: nn.Module,
     encoder: nn.Module,
@@ -90,8 +99,7 @@ def reconstruct(  # two networks, a minibatch and its likelihood
     variance
         Of Gaussian pixels, up to a constant of the ELBO; None for Bernoulli pixels.
     """
-    mean, log_variance = encoder.posterior(x)  # type: ignore[operator]  # typed Tensor | Module
-    z = mean + (0.5 * log_variance).exp() * noise
+    z, mean, log_variance = posterior_draw(encoder, x, noise)
     logits = generator.logits(z)  # type: ignore[operator]  # as above
     if variance is None:
         return logits, negative_elbo(logits, x, mean, log_variance, divergence_weight=divergence_weight)

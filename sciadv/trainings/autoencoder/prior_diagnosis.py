@@ -68,7 +68,9 @@ def diagnose_prior(
 
     alarms = []
     if game is not None:
-        real_logits, fake_logits = game.discriminator(x), game.discriminator(draw(len(x)))
+        z = torch.randn(len(x), n_latent, generator=numbers).to(mean)
+        compared = game.joined(x, mean), game.joined(generator(z), z)
+        real_logits, fake_logits = (game.discriminator(part) for part in compared)
         logits = scores_of(real_logits, fake_logits, objective=game.rules.objective)
         saturated = since(saturation(*logits, threshold=thresholds.saturated), saturated_since)
         alarms += [saturated.message] if saturated.fired else []

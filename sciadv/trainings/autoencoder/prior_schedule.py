@@ -34,6 +34,10 @@ class PriorSchedule:
     game_divergence
         Weight of the divergence in the second phase's ELBO. Above 1 posteriors are wider, so that the
         generator changes more slowly and a search meets fewer local minima.
+    critic_features
+        Whether the second phase's ELBO has a further likelihood: a Gaussian of variance 1 around the
+        discriminator's features of an image (Larsen et al., Autoencoding beyond pixels using a learned
+        similarity metric, ICML 2016, Eq. 7).
     smoothness
         Weight of ``E |J(z) u|^2`` in the second phase, z and u drawn from N(0, I), J the generator's
         Jacobian: against steep walls between the places of different images (kin to the path length
@@ -68,6 +72,7 @@ class PriorSchedule:
     elbo_weight: NotNegative = 0.01
     game_weight: NotNegative = 0.3
     game_divergence: NotNegative = 1.0
+    critic_features: bool = False
     smoothness: NotNegative = 0.0
     slope_every: Count = 4
     slope_step: Positive = 0.1

@@ -250,9 +250,8 @@ class PriorTraining:
         game.settle()
         gradients = players.gradients
         return {
-            "negative_elbo": game.terms["negative_elbo"],
             "discriminator": loss_d,
-            "generator": game.terms["generator"],
+            **game.terms,
             **game.shares(),
             **{f"{name}_gradient": gradients[f"{name}_gradient"] for name in players.names},
         }
