@@ -67,6 +67,31 @@ def test_the_denoiser_of_an_untrained_network_at_zero_is_that_of_gaussian_data()
     assert model(z).std().item() == pytest.approx(0.5, rel=0.05)
 
 
+def test_no_latent_is_led_beyond_the_bound_by_a_network_without_one():
+    model = build_seeded({"kind": "diffusion-generator", "n_latent": 2, "sigma_data": 0.5}, 0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(30)  # each step now multiplies what it is given
+    x = model(torch.randn(500, 2, generator=torch.Generator().manual_seed(0)))
+    assert x.abs().max().item() == pytest.approx(5.0)
+
+
+def test_every_noise_of_the_path_is_trained(monkeypatch):
+    model, seen = build_seeded({"kind": "diffusion-generator", "n_latent": 2, "sigma_data": 0.5}, 0), []
+    network = model._network
+
+    def noted(x, sigma):
+        seen.append(sigma)
+        return network(x, sigma)
+
+    monkeypatch.setattr(model, "_network", noted)
+    model.denoising_loss(torch.zeros(5000, 2), generator=torch.Generator().manual_seed(0))
+    edges = torch.linspace(0.02, 20, 2).log()
+    counts = torch.histc(seen[0].log(), 8, *edges.tolist())
+    assert counts.min() > 0.015 * 5000  # an eighth of the path, in logarithms, by a fifth of the samples
+    assert seen[0].median().item() == pytest.approx(2 * 0.5 * 0.301, rel=0.15)  # exp(-1.2), the source's
+
+
 def test_a_trained_diffusion_model_has_the_mean_of_its_data():
     model = build_seeded({"kind": "diffusion-generator", "n_latent": 2, "hidden": 32}, 0)
     draw = torch.Generator().manual_seed(0)
