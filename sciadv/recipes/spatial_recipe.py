@@ -257,8 +257,10 @@ A generator `x = G(z)`, `z ~ N(0, I)` on a map of latents, with an encoder, of s
 knows only media like its training data, at their resolution, and reproduces none of them exactly:
 `encoded_error_mean` is the mean square per pixel of held-out patches that the encoder and the generator
 leave, and `stationary.safetensors` has the autocovariance of it, with which the solver `stationary-error`
-goes beyond the generator's range. `two_point_gap` and the chords compare samples of `measured_size` with as
-many pieces of the medium's held-out part.
+goes beyond the generator's range. The other lines compare samples of `measured_size` with as many pieces of
+the medium's held-out part: `two_point_gap` in parts of its variance, chords in pixels, `connected` the
+probability that two pixels of the phase are of one cluster, `between` the share of values of neither phase;
+a `spread` is the standard deviation over the pieces.
 
 | what | value |
 |---|---|

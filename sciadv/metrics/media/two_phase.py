@@ -1,13 +1,15 @@
-"""Two-phase media: porosity, two-point probability and chord lengths, of samples and of the real medium.
+"""Two-phase media: porosity, two-point probability, chord lengths and clusters, of samples and the real medium.
 
-S. Torquato, Random Heterogeneous Materials, Springer 2002, sections 2.2 and 2.6.
+S. Torquato, Random Heterogeneous Materials, Springer 2002, sections 2.2, 2.6 and 9.1.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from sciadv.errors import InputError
@@ -100,6 +102,33 @@ def mean_chord(phase: Tensor) -> float:
     return float((counts * torch.arange(len(counts))).sum() / counts.sum())
 
 
+def connectedness(phase: Tensor) -> Tensor:
+    """Return the probability that two pixels of the phase, drawn at random in a piece, are of one cluster.
+
+    Pixels of a cluster touch by their sides (faces); the measure of a percolating medium.
+
+    Parameters
+    ----------
+    phase
+        ``(n, *sides)`` boolean.
+
+    Returns
+    -------
+    Tensor
+        ``(n,)``; NaN for a piece without the phase.
+
+    Examples
+    --------
+    >>> connectedness(torch.tensor([[[1, 1, 0, 1]], [[1, 1, 1, 1]]]).bool())
+    tensor([0.5556, 1.0000], dtype=torch.float64)
+    """
+    shares = []
+    for piece in phase.cpu().numpy():
+        sizes = np.bincount(ndimage.label(piece)[0].ravel())[1:].astype(float)
+        shares.append((sizes**2).sum() / sizes.sum() ** 2 if len(sizes) else np.nan)
+    return torch.tensor(shares, dtype=torch.float64)
+
+
 @dataclass(frozen=True)
 class TwoPhaseReport:
     """Samples of a two-phase medium beside the real one.
@@ -108,21 +137,35 @@ class TwoPhaseReport:
     ----------
     porosity_real, porosity_samples
         Shares of the phase.
+    porosity_spread_real, porosity_spread_samples
+        Standard deviations of the share over the pieces.
     two_point_gap
         Largest difference of the two-point probabilities over the distances, in parts of the real variance.
     chord_real, chord_samples
         Mean chord lengths in the phase [pixels].
     grain_chord_real, grain_chord_samples
         Those outside it.
+    connected_real, connected_samples
+        Mean `connectedness` of the pieces.
+    connected_spread_real
+        Its standard deviation over the real ones.
+    between
+        Share of the samples' values that are of neither phase, nearer to the level than to the ends.
     """
 
     porosity_real: float
     porosity_samples: float
+    porosity_spread_real: float
+    porosity_spread_samples: float
     two_point_gap: float
     chord_real: float
     chord_samples: float
     grain_chord_real: float
     grain_chord_samples: float
+    connected_real: float
+    connected_samples: float
+    connected_spread_real: float
+    between: float
 
     def header(self) -> dict[str, str]:
         """Return the numbers as lines of a card's header."""
@@ -144,12 +187,25 @@ def compare_two_phase(samples: Tensor, real: Tensor, *, longest: int, level: flo
     phases = samples > level, real > level
     made, true = (two_point_probability(phase, longest) for phase in phases)
     share = float(true[0])
+    shares = [phase.double().flatten(1).mean(1) for phase in phases]
+    joined = [connectedness(phase) for phase in phases]
     return TwoPhaseReport(
         porosity_real=share,
         porosity_samples=float(made[0]),
+        porosity_spread_real=_spread(shares[1]),
+        porosity_spread_samples=_spread(shares[0]),
         two_point_gap=float((made - true).abs().max()) / max(share * (1 - share), 1e-12),
         chord_real=mean_chord(phases[1]),
         chord_samples=mean_chord(phases[0]),
         grain_chord_real=mean_chord(~phases[1]),
         grain_chord_samples=mean_chord(~phases[0]),
+        connected_real=float(joined[1].nanmean()),
+        connected_samples=float(joined[0].nanmean()),
+        connected_spread_real=_spread(joined[1]),
+        between=float(((samples - level).abs() < 0.5 * level).double().mean()),
     )
+
+
+def _spread(values: Tensor) -> float:
+    """Return the standard deviation of the values that are numbers."""
+    return float((values - values.nanmean()).square().nanmean().sqrt())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from math import acos, exp, pi, sqrt
+from math import acos, exp, isnan, pi, sqrt
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from sciadv.errors import InputError
 from sciadv.metrics.media.two_phase import (
     chord_lengths,
     compare_two_phase,
+    connectedness,
     mean_chord,
     porosity,
     two_point_probability,
@@ -53,6 +54,36 @@ def test_chord_lengths_are_those_counted_by_hand(rows: list[list[bool]]) -> None
         for is_in, length in runs[1:-1]:
             expected[length] += is_in
     assert chord_lengths(phase).equal(expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=5, max_size=5))
+def test_connectedness_is_that_of_pixels_reached_step_by_step(rows: list[list[bool]]) -> None:
+    inside = {(i, j) for i, row in enumerate(rows) for j, value in enumerate(row) if value}
+    n_pairs = 0
+    for start in inside:
+        reached, edge = {start}, [start]
+        while edge:
+            i, j = edge.pop()
+            near = {(i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)} & inside - reached
+            reached |= near
+            edge += near
+        n_pairs += len(reached)
+    found = float(connectedness(torch.tensor(rows)[None]))
+    assert isnan(found) if not inside else found == pytest.approx(n_pairs / len(inside) ** 2)
+
+
+def test_a_report_says_how_much_is_between_the_phases_and_how_pieces_scatter() -> None:
+    half = torch.zeros(2, 8, 8)
+    half[0, :, :4] = 1
+    half[1, :, :2] = 1
+    grey = torch.full((2, 8, 8), 0.4)
+    report = compare_two_phase(grey, half, longest=2)
+    assert report.between == 1
+    assert report.porosity_spread_real == pytest.approx(0.125)
+    assert report.connected_real == 1
+    assert report.connected_spread_real == 0
+    assert isnan(report.connected_samples)
 
 
 def test_a_medium_compared_with_itself_has_no_gap_and_with_noise_a_large_one() -> None:
