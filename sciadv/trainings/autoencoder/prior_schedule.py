@@ -18,7 +18,8 @@ class PriorSchedule:
     ----------
     elbo_steps, game_steps, estimate_steps
         Steps of the first, second and third phase. A game that begins before the autoencoder is trained, or
-        goes on for long, makes a generator that is hard to search (measured in ``priors/README.md``).
+        goes on for long, makes a generator that is hard to search; of stationary media it makes the samples
+        right, which after the ELBO are not (both measured in ``priors/README.md``).
     batch
         Images per step.
     divergence_steps
@@ -100,10 +101,14 @@ class PriorSchedule:
         --------
         >>> PriorSchedule(elbo_steps=900, game_steps=100).in_words()
         '900 steps of the ELBO of an autoencoder, 100 of the game (10 %)'
+        >>> PriorSchedule(elbo_steps=0, game_steps=100).in_words()
+        '100 steps of the game with the ELBO of an autoencoder (100 %)'
         """
         total = self.elbo_steps + self.game_steps + self.estimate_steps
-        game = f"{self.game_steps} of the game ({100 * self.game_steps / max(total, 1):.0f} %)"
+        share = f"{100 * self.game_steps / max(total, 1):.0f} %"
         parts = [f"{self.elbo_steps} steps of the ELBO of an autoencoder"]
-        parts += [game if self.game_steps else "no game"]
+        parts += [f"{self.game_steps} of the game ({share})" if self.game_steps else "no game"]
+        if self.game_steps and not self.elbo_steps:
+            parts = [f"{self.game_steps} steps of the game with the ELBO of an autoencoder ({share})"]
         parts += [f"{self.estimate_steps} of the encoder on linear estimates"] if self.estimate_steps else []
         return ", ".join(parts)
