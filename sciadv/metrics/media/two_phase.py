@@ -1,4 +1,4 @@
-"""Two-phase media: porosity, two-point probability, chord lengths and clusters, of samples and the real medium.
+"""Two-phase media: porosity, two-point probability, chord lengths and clusters, of samples and real pieces.
 
 S. Torquato, Random Heterogeneous Materials, Springer 2002, sections 2.2, 2.6 and 9.1.
 """
