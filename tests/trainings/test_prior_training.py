@@ -75,6 +75,14 @@ def test_a_resumed_training_is_the_unbroken_one_and_keeps_its_seconds(tmp_path: 
             assert torch.equal(a, b)
 
 
+def test_a_game_from_the_first_step_forgets_the_weights_that_it_began_with() -> None:
+    played = training(elbo_steps=0, game_steps=40)
+    weight, average = (net["generator"].body[-1].weight for net in (played.nets, played.averaged))
+    first = weight.detach().clone()
+    run(played)
+    assert (average - weight).norm() < 0.5 * (average - first).norm()
+
+
 def test_a_training_on_other_images_is_not_gone_on_with(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     save_training(training(), checkpoint)

@@ -118,8 +118,10 @@ class PriorTraining:
         self.n_latent = int(generator.settings["n_latent"])  # type: ignore[index]  # typed Tensor | Module
         self.batches = ImageBatches(images, schedule.batch, seed)
         self.nets: dict[str, nn.Module] = {"generator": generator, "encoder": encoder}
+        is_untrained = schedule.elbo_steps == 0  # a game from the first step: its first weights are forgotten
         self.averages = {
-            name: MovingAverage(net, decay=schedule.ema, warm_up=False) for name, net in self.nets.items()
+            name: MovingAverage(net, decay=schedule.ema, warm_up=is_untrained)
+            for name, net in self.nets.items()
         }
         self.game: AutoencoderGame | None = None
         if discriminator is not None:
