@@ -232,10 +232,7 @@ def compared(measurements: Sequence[Row]) -> list[Row]:
 def _row(
     case: str, method: str, metric: str, seeds: dict[int, list[float]], base: dict[int, list[float]]
 ) -> Row:
-    """Return the mean of a metric, and the paired difference from the ELBO with its standard error.
-
-    The error counts each seed's own mean as one where the trainings scatter more than the images.
-    """
+    """Return the mean of a metric, and the paired difference from the ELBO with its `standard_error`."""
     shared = [seed for seed in seeds if seed in base]
     differences = [[a - b for a, b in zip(seeds[s], base[s], strict=True)] for s in shared]
     row: Row = {
@@ -249,11 +246,17 @@ def _row(
     if method == "elbo" or not differences:
         return row
     flat = list(itertools.chain(*differences))
-    by_image = stdev(flat) / sqrt(len(flat))
-    means = [fmean(one) for one in differences]
-    by_training = stdev(means) / sqrt(len(means)) if len(means) > 1 else 0.0
-    error = max(by_image, by_training, 1e-12)
+    error = max(standard_error(differences), 1e-12)
     return row | {"difference": fmean(flat), "standard_error": error, "in_errors": fmean(flat) / error}
+
+
+def standard_error(differences: Sequence[Sequence[float]]) -> float:
+    """Return the standard error of the mean of paired differences, a list a training; 0 of a single one.
+
+    It counts each training's own mean as one where the trainings scatter more than the images.
+    """
+    parts = list(itertools.chain(*differences)), [fmean(one) for one in differences]
+    return max((stdev(part) / sqrt(len(part)) for part in parts if len(part) > 1), default=0.0)
 
 
 def _summary(rows: Sequence[Row]) -> Row:

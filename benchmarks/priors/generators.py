@@ -8,18 +8,19 @@ style-type one also in w and in w+. The trivial rival is the best linear estimat
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod, sqrt
-from statistics import fmean, stdev
+from math import prod
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from benchmarks.adversary.adversary import images_of, schedules
+from benchmarks.adversary.adversary import images_of, schedules, standard_error
 from benchmarks.contract import Bench, Row, Settings, markdown_table, one_thread
 from benchmarks.own.image_sets import posed
 from benchmarks.parts import PENDING, Part, measure_parts
@@ -273,20 +274,19 @@ def run(settings: Settings) -> list[Row]:
     """Return a row for each training, those of earlier runs from the cache."""
     plan = QUICK if settings.quick else FULL
     seeds = range(settings.seed, settings.seed + plan.n_seeds)
-    compared = [
-        (seed, data, name, recipe)
+    compared = {
+        (seed, data, name): recipe
         for seed in seeds
         for data in plan.sets
         for name, recipe in generators(images_of(data, "test").shape[1:]).items()
-    ]
+    }
     shape = images_of(plan.objectives_on, "test").shape[1:]
     beside = {BASE: generators(shape)[BASE]} | objectives(shape)
-    compared += [
-        (seed, plan.objectives_on, name, recipe)
+    compared |= {
+        (seed, plan.objectives_on, name): recipe
         for seed in range(settings.seed, settings.seed + plan.n_objective_seeds)
         for name, recipe in beside.items()
-        if (seed, name) not in [(one[0], one[2]) for one in compared if one[1] == plan.objectives_on]
-    ]
+    }
     parts = [
         Part(
             f"{name}, {data}, seed {seed}",
@@ -294,7 +294,7 @@ def run(settings: Settings) -> list[Row]:
             (data, name, seed, repr(recipe), CASE, plan.budget, plan.n_images, plan.n_known),
             partial(measure, data, name, recipe, seed, plan),
         )
-        for seed, data, name, recipe in compared
+        for (seed, data, name), recipe in compared.items()
     ]
     return measure_parts(parts, settings)
 
@@ -320,10 +320,7 @@ def table(rows: list[Row]) -> str:
 
 
 def _line(name: str, space: Space, rows: list[Row], base: list[Row]) -> list[str]:
-    """Return the cells; in parentheses the paired difference from `BASE` in its standard errors.
-
-    The error counts each seed's own mean as one where trainings scatter more than images.
-    """
+    """Return the cells; in parentheses the paired difference from `BASE` in its standard errors."""
     is_z = space == "z"
     cells = [name if is_z else f"- in {space}", f"{len(rows)}" if is_z else ""]
     cells += [f"{fmean(row['n_steps'] for row in rows):.0f}" if is_z else ""]
@@ -342,11 +339,8 @@ def _line(name: str, space: Space, rows: list[Row], base: list[Row]) -> list[str
 
 def paired_errors(differences: Sequence[Sequence[float]]) -> float:
     """Return the mean of paired differences, a list a training, in its standard errors; 0 where all are 0."""
-    flat = [one for of_training in differences for one in of_training]
-    means = [fmean(of_training) for of_training in differences]
-    scatter = [stdev(part) / sqrt(len(part)) for part in (flat, means) if len(part) > 1]
-    error = max(scatter, default=0.0)
-    return fmean(flat) / error if error else 0.0
+    error = standard_error(differences)
+    return fmean(itertools.chain(*differences)) / error if error else 0.0
 
 
 def draw(figure: Figure, rows: list[Row]) -> None:

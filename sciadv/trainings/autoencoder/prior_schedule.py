@@ -106,9 +106,10 @@ class PriorSchedule:
         """
         total = self.elbo_steps + self.game_steps + self.estimate_steps
         share = f"{100 * self.game_steps / max(total, 1):.0f} %"
-        parts = [f"{self.elbo_steps} steps of the ELBO of an autoencoder"]
-        parts += [f"{self.game_steps} of the game ({share})" if self.game_steps else "no game"]
         if self.game_steps and not self.elbo_steps:
             parts = [f"{self.game_steps} steps of the game with the ELBO of an autoencoder ({share})"]
+        else:
+            game = f"{self.game_steps} of the game ({share})" if self.game_steps else "no game"
+            parts = [f"{self.elbo_steps} steps of the ELBO of an autoencoder", game]
         parts += [f"{self.estimate_steps} of the encoder on linear estimates"] if self.estimate_steps else []
         return ", ".join(parts)
