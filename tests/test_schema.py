@@ -73,6 +73,13 @@ def prior_recipe(old: str = "", new: str = "") -> PriorRecipe:
     return parse_recipe(RECIPE.replace(old, new) if old else RECIPE, file="r/recipe.toml")
 
 
+def test_a_flow_of_one_latent_is_refused():
+    one = RECIPE.replace("n_latent = 20", "n_latent = 1")
+    assert parse_recipe(one, file="r/recipe.toml").nets([1, 28, 28])
+    with pytest.raises(InputError, match="a flow of latents needs"):
+        parse_recipe(one + "\n[latents]\nflow_steps = 9\n", file="r/recipe.toml")
+
+
 def test_problem_says_what_its_file_says():
     spec = parse_problem()
     assert spec.forward.settings() == {"block": 4}
@@ -251,6 +258,7 @@ def test_schedule_is_the_trainings_own_with_its_defaults():
         ("n_latent = 20", "", "generator.n_latent is missing; a conv-decoder generator takes"),
         ("epochs = 2", 'epochs = 2\nprior = "mnist"', "classifier: give either prior"),
         ("title", "titel", "titel is not a key of recipe.toml"),
+        ("[schedule]", "[latents]\nflow_step = 9\n[schedule]", "latents.flow_step is not a key of [latents]"),
     ],
 )
 def test_wrong_recipe_gets_a_sentence(old, new, sentence):

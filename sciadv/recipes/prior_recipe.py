@@ -1,4 +1,4 @@
-"""Recipes of kind ``prior``: a variational autoencoder, then an adversarial game for its decoder."""
+"""Recipes of kind ``prior``: a variational autoencoder, a game for its decoder, a flow of its latents."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from sciadv.nets import build_seeded
 from sciadv.recipes.image_recipe import SampleEvaluator, in_units, load_data, recipe_classifier
 from sciadv.recipes.images.completion import image_moments
+from sciadv.recipes.images.flowed_latents import with_latent_flow
 from sciadv.recipes.images.held_out_solve import HELD_OUT_ERROR, HeldOutSolve
 from sciadv.recipes.images.prior_folder import write_prior
 from sciadv.recipes.job import Job
@@ -49,13 +50,13 @@ def prior_job(recipe: Recipe, out: Path, device: torch.device) -> Job:
     )
 
     def write(folder: Path) -> None:
-        prior = in_units(training.prior(name=recipe.name, moments=moments, is_best=True).to("cpu"), data)
-        prior = replace(
-            prior, moments=moments if unit is data.train else image_moments(data.train, shrink=is_held_out)
-        )
+        prior = training.prior(name=recipe.name, moments=moments, is_best=True).to("cpu")
+        prior, flowed = with_latent_flow(prior, unit, data.unit(data.reference), spec.latents, seed=spec.seed)
+        own = moments if unit is data.train else image_moments(data.train, shrink=is_held_out)
+        prior = replace(in_units(prior, data), moments=own)
         spent = f"{training.cpu_seconds:.0f}"
-        facts = {"training": spec.schedule.in_words(), "training_cpu_seconds": spent} | _best(training)
-        write_prior(recipe, prior, data, classifier, folder, facts=facts)
+        facts = {"training": spec.schedule.in_words(), "training_cpu_seconds": spent, **flowed}
+        write_prior(recipe, prior, data, classifier, folder, facts=facts | _best(training))
 
     return Job(training, write)
 

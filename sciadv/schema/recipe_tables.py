@@ -25,6 +25,7 @@ from sciadv.schema.nets_tables import (
 )
 from sciadv.schema.sentences import parse_spec
 from sciadv.schema.tables import OneLine, RecipeSpec, Table
+from sciadv.trainings.autoencoder.latent_flow_training import FlowSchedule
 from sciadv.trainings.autoencoder.prior_schedule import PriorSchedule
 from sciadv.types import Count, Whole
 
@@ -92,6 +93,12 @@ class ScheduleTable(PriorSchedule):
     """`PriorSchedule`, with unknown keys refused."""
 
 
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True)
+class LatentsTable(FlowSchedule):
+    """`FlowSchedule`, with unknown keys refused."""
+
+
 class ImageRecipe(RecipeSpec):
     """A recipe of a prior of images: its data, and what evaluates it.
 
@@ -120,6 +127,14 @@ class PriorRecipe(ImageRecipe):
     discriminator: DiscriminatorTable | None = None
     schedule: ScheduleTable = ScheduleTable()
     game: RulesTable = RulesTable()
+    latents: LatentsTable = LatentsTable()
+
+    @model_validator(mode="after")
+    def _flow_has_two(self) -> PriorRecipe:
+        n_latent = self.generator.settings()["n_latent"]
+        if self.latents.flow_steps and n_latent == 1:
+            raise ValueError("a flow of latents needs generator.n_latent >= 2; leave [latents] out")
+        return self
 
     def nets(self, image_shape: Iterable[int]) -> dict[str, dict[str, object]]:
         """Return the settings of each network for `sciadv.nets.build_net`, for images of this shape."""

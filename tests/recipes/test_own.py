@@ -19,6 +19,7 @@ from sciadv.nets import RangedEncoder, RangedGenerator
 from sciadv.recipes.images import prior_folder
 from sciadv.recipes.images.default_recipe import RecipeRule, choose_sizes
 from sciadv.recipes.images.own import OwnOptions, own_recipe
+from sciadv.schema import parse_recipe
 from sciadv.solvers.beyond_range.output_activation import output_activation
 from sciadv.testing import check_prior
 
@@ -196,3 +197,14 @@ def test_what_cannot_be_trained_is_said_in_words(arguments, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["train", *arguments])
     assert result.exit_code == 2
+
+
+def test_a_flow_of_the_latents_is_a_line_of_the_recipe_away(tmp_path):
+    images = blobs(80, 33)
+    text = own_recipe(images, OwnOptions(steps=2)).text
+    assert parse_recipe(text, file="recipe.toml").latents.flow_steps == 0
+    wished = text.replace("# [latents]", "[latents]").replace("# flow_steps = 2000", "flow_steps = 3")
+    (tmp_path / "recipe.toml").write_text(wished)
+    prior = sciadv.train(images, tmp_path / "recipe.toml", out=tmp_path / "own")
+    assert "nats likelier" in prior.card["latent_flow"]
+    assert prior.sample(2, seed=0).shape == (2, *prior.out_shape)

@@ -42,6 +42,9 @@ estimate_steps = {sizes.estimate_steps}  # the encoder also learns from linear e
 game_steps = 0
 batch = {sizes.batch}
 likelihood = "gaussian"
+
+# [latents]  # draws like the images, and fewer data needed, but a space that is harder to search
+# flow_steps = 2000  # at most, of a flow from N(0, I) to the encoded latents
 """
 _PROBLEM = """# What to reconstruct, from what, by which prior: `sciadv solve FOLDER` on this file's folder.
 title = "held-out images from {m} random projections; put your own operator and data here"
