@@ -66,8 +66,8 @@ def test_it_learns_what_is_not_gaussian() -> None:
 
 
 def test_it_is_kept_where_held_out_latents_are_likelier_and_not_elsewhere() -> None:
-    train, held_out = images(COVARIANCE, 500), images(COVARIANCE, 100, seed=1)
-    kept, facts = with_latent_flow(own_prior(), train, held_out, FlowSchedule(20, 0.0, every=10))
+    train, held_out, none = images(COVARIANCE, 500), images(COVARIANCE, 100, seed=1), torch.zeros(0)
+    kept, facts = with_latent_flow(own_prior(), train, none, FlowSchedule(20, 0.0, every=10))
     assert isinstance(kept.generator, FlowGenerator)
     assert isinstance(kept.encoder, FlowEncoder)
     assert "nats likelier" in facts["latent_flow"]
@@ -75,7 +75,7 @@ def test_it_is_kept_where_held_out_latents_are_likelier_and_not_elsewhere() -> N
     drawn = torch.cov(kept.sample(4000, seed=0).flatten(1).T)
     assert (drawn - COVARIANCE).abs().max() < 0.08
     white = images(torch.eye(N), 500) - 0.5
-    same, facts = with_latent_flow(own_prior(), white, torch.zeros(0), FlowSchedule(200, 0.0, every=10))
+    same, facts = with_latent_flow(own_prior(), white, none, FlowSchedule(200, 0.0, every=10))
     assert not isinstance(same.generator, FlowGenerator)
     assert facts["latent_flow"].startswith("not kept")
 

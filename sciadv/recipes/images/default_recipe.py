@@ -43,8 +43,8 @@ game_steps = 0
 batch = {sizes.batch}
 likelihood = "gaussian"
 
-# [latents]  # draws like the images, and fewer data needed, but a space that is harder to search
-# flow_steps = 2000  # at most, of a flow from N(0, I) to the encoded latents
+[latents]
+flow_steps = {sizes.flow_steps}  # at most, of a flow to the encoded latents; kept if held-out solves gain
 """
 _PROBLEM = """# What to reconstruct, from what, by which prior: `sciadv solve FOLDER` on this file's folder.
 title = "held-out images from {m} random projections; put your own operator and data here"
@@ -86,6 +86,8 @@ class RecipeRule:
         Seconds that a step takes even of the smallest networks.
     share
         Part of the time that is left to the steps: the rest goes to held-out solves, statistics and card.
+    flow_step, flow_share, most_flow_steps
+        Seconds of a step of the flow of the latents, its part of the time, and its steps at most.
     variance
         Part of the variance that as many principal components explain as there are latents.
     fewest_latent, most_latent
@@ -107,6 +109,9 @@ class RecipeRule:
     values: float = 1.2e8
     step: float = 0.006
     share: float = 0.65
+    flow_step: float = 0.015
+    flow_share: float = 0.05
+    most_flow_steps: int = 2000
     variance: float = 0.85
     fewest_latent: int = 4
     most_latent: int = 64
@@ -127,6 +132,7 @@ class Sizes:
     batch: int
     elbo_steps: int
     estimate_steps: int
+    flow_steps: int
     explained: float
 
     @property
@@ -167,8 +173,10 @@ def choose_sizes(data: ImageData, rule: RecipeRule = RecipeRule(), *, steps: int
     by_epochs = max(rule.fewest_steps, rule.epochs * n // batch)
     elbo_steps = steps or max(1, min(int(seconds / cost), by_epochs))
     n_estimates = min(n_estimates, elbo_steps // 4)
+    affordable = int(60 * rule.minutes * rule.flow_share / rule.flow_step)
+    flow_steps = min(rule.most_flow_steps, affordable, elbo_steps)
     explained = float(shares[min(n_latent, len(shares)) - 1])
-    return Sizes(n_latent, channels, halvings, batch, elbo_steps, n_estimates, explained)
+    return Sizes(n_latent, channels, halvings, batch, elbo_steps, n_estimates, flow_steps, explained)
 
 
 def spectrum(data: ImageData, most: int) -> Tensor:

@@ -75,17 +75,30 @@ class HeldOutSolve:
         self.y = y + sigma * torch.randn(y.shape, generator=as_generator(seed))
 
     def __call__(self, prior: Prior) -> dict[str, float]:
-        """Return the error, and that of encoding and generating alone."""
+        """Return the mean error, and that of encoding and generating alone."""
+        encoded = float(self._encoded(prior.to("cpu")).mean())
+        if self._is_large:
+            return {HELD_OUT_ERROR: encoded}
+        return {HELD_OUT_ERROR: float(self.errors(prior).mean()), "held_out_encoded": encoded}
+
+    @property
+    def _is_large(self) -> bool:
+        return self.held_out[0].numel() > self.most_pixels
+
+    def _encoded(self, prior: Prior) -> Tensor:
+        with torch.no_grad():
+            return mse(prior(prior.encode(self.held_out)), self.held_out)
+
+    def errors(self, prior: Prior) -> Tensor:
+        """Return the mean squared error of each held-out image ``(n,)``."""
         prior = prior.to("cpu")
+        if self._is_large:
+            return self._encoded(prior)
         with torch.no_grad():
             residuals = self.train - prior(prior.encode(self.train))
-            encoded = float(mse(prior(prior.encode(self.held_out)), self.held_out).mean())
-        if self.held_out[0].numel() > self.most_pixels:
-            return {HELD_OUT_ERROR: encoded}
         image = moments_of(residuals)
         assert image.dense is not None  # moments of samples are dense
         image = replace(image, dense=image.dense + self.jitter * torch.eye(len(image.dense)))
         known = replace(prior, residual=Residual(image, image, self.held_out))
         problem = Problem(known, self.forward, Gaussian(self.sigma), self.y)
-        x = RepresentationError().solve(problem, seed=self.seed).x
-        return {HELD_OUT_ERROR: float(mse(x, self.held_out).mean()), "held_out_encoded": encoded}
+        return mse(RepresentationError().solve(problem, seed=self.seed).x, self.held_out)
