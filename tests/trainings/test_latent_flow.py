@@ -115,3 +115,10 @@ def test_no_latent_is_sharper_than_the_least_deviation() -> None:
     torch.testing.assert_close(encoded.log_variance.exp(), torch.full((3, N), 0.09))
     wide = EncodedImages(encoded.mean, torch.zeros(3, N))
     assert torch.equal(wide.moments()[1], torch.cov(encoded.mean.double().T) + torch.eye(N).double())
+
+
+def test_a_flow_that_diverges_costs_nobody_the_prior() -> None:
+    wild = FlowSchedule(40, 0.0, learning_rate=1e6, every=10)
+    kept, facts = with_latent_flow(own_prior(), images(COVARIANCE, 200), torch.zeros(0), wild)
+    assert "nats likelier" in facts["latent_flow"]
+    assert bool(kept.sample(20, seed=0).isfinite().all())

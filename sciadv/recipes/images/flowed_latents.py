@@ -13,6 +13,7 @@ from sciadv.prior import Prior
 from sciadv.recipes.images.held_out_solve import HeldOutSolve
 from sciadv.trainings.autoencoder.latent_flow_training import EncodedImages, FlowSchedule, LatentFlowTraining
 from sciadv.trainings.loop import run
+from sciadv.trainings.training_report import GameStatus
 from sciadv.types import as_generator
 
 
@@ -48,7 +49,9 @@ def with_latent_flow(
     if schedule.flow_steps == 0:
         return prior, {}
     training = _begun(prior, train, reference, schedule, seed)
-    run(training, every=schedule.every).check_finished()
+    report = run(training, every=schedule.every)
+    if report.status is not GameStatus.DIVERGED:  # then it is the flow of the best measurement before
+        report.check_finished()
     flow = training.take_best().eval()
     assert prior.encoder is not None  # an autoencoder's
     encoder = FlowEncoder(inner=prior.encoder, flow=flow)
