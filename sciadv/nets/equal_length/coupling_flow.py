@@ -109,14 +109,19 @@ class CouplingFlow(nn.Module):
     def log_density(self, x: Tensor) -> Tensor:
         """Return ``log p(x)`` of samples ``(batch, *sample_shape)`` [nats], ``(batch,)``."""
         z, log_determinant = self.inverse(x)
-        constant = z.shape[1] / 2 * math.log(2 * math.pi)
-        return -z.square().sum(1) / 2 - constant - log_determinant
+        return standard_log_density(z) - log_determinant
 
     def _coupling(self, net: nn.Module, kept: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and t, zero at the places that are kept."""
         moved = ~kept
         s, t = net(z * kept).chunk(2, 1)
         return self.limit * (s / self.limit).tanh() * moved, t * moved
+
+
+def standard_log_density(z: Tensor) -> Tensor:
+    """Return the log density of N(0, I) [nats] of rows ``(batch, n)``, ``(batch,)``."""
+    constant = z.shape[1] / 2 * math.log(2 * math.pi)
+    return -z.square().sum(1) / 2 - constant
 
 
 def _conditioner(n: int, hidden: int) -> nn.Sequential:

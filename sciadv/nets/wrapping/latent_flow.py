@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from sciadv.nets.equal_length.coupling_flow import CouplingFlow
+from sciadv.nets.equal_length.coupling_flow import CouplingFlow, standard_log_density
 from sciadv.nets.sizes import keeps_settings
 from sciadv.registry.checked import checked
 from sciadv.types import Count
@@ -71,11 +70,6 @@ class LatentFlow(nn.Module):
         """Return ``log p(z)`` for u ~ N(0, I) [nats], ``(batch,)``."""
         u, log_determinant = self.inverse(z)
         return standard_log_density(u) - log_determinant
-
-
-def standard_log_density(u: Tensor) -> Tensor:
-    """Return the log density of N(0, I) [nats] of rows, ``(batch,)``."""
-    return -0.5 * (u.square() + math.log(2 * math.pi)).sum(1)
 
 
 @final

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sciadv.games.updates import UpdateState
-from sciadv.nets.wrapping.latent_flow import LatentFlow, standard_log_density
+from sciadv.nets.equal_length.coupling_flow import standard_log_density
+from sciadv.nets.wrapping.latent_flow import LatentFlow
 from sciadv.registry.checked import checked
 from sciadv.trainings.autoencoder.image_batches import in_unit_range
 from sciadv.trainings.data_order import Stream, step_generator
