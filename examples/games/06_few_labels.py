@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 
 from sciadv.data.datasets import load_images
 from sciadv.nets import ResidualDiscriminator, ResidualGenerator
-from sciadv.trainings.classifier.classifier_training import small_affine
+from sciadv.trainings.fits.classifier_training import small_affine
 from sciadv.trainings.game.game import Game
 
 quick = "--quick" in sys.argv  # seconds instead of minutes

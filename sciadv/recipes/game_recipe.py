@@ -15,11 +15,11 @@ from sciadv.recipes.images.prior_folder import write_prior
 from sciadv.recipes.job import Job
 from sciadv.schema import CircuitRecipe, GanRecipe, Recipe, trains
 from sciadv.schema.game_tables import GameTable, option_classes
+from sciadv.trainings.game.encoder_training import GameThenInversion
 from sciadv.trainings.game.game import Game
 from sciadv.trainings.game.game_parts import make_part
 from sciadv.trainings.game.game_rules import GameOptions
 from sciadv.trainings.game.game_training import GameTraining
-from sciadv.trainings.inversion.encoder_training import GameThenInversion
 from sciadv.trainings.protocol import Training
 from sciadv.trainings.training_report import EarlyStopping
 

@@ -20,7 +20,7 @@ from sciadv.nets import ConvClassifier, RangedEncoder, RangedGenerator, build_se
 from sciadv.prior import Prior
 from sciadv.schema import ImageRecipe, Recipe
 from sciadv.schema.recipe_tables import ClassifierTable
-from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
+from sciadv.trainings.fits.classifier_training import ClassifierSchedule, ClassifierTraining
 from sciadv.trainings.loop import run
 
 #: The path in a recipe whose images were given in Python.

@@ -18,8 +18,8 @@ from sciadv.recipes import make_job
 from sciadv.schema import RECIPES
 from sciadv.testing import check_training
 from sciadv.trainings import Training
-from sciadv.trainings.classifier.classifier_training import ClassifierSchedule, ClassifierTraining
 from sciadv.trainings.correction.correction_training import CorrectionSchedule, CorrectionTraining
+from sciadv.trainings.fits.classifier_training import ClassifierSchedule, ClassifierTraining
 
 
 def maker(text: str, folder: Path):

@@ -28,7 +28,7 @@ from sciadv.recipes.prior_quality import measure_prior
 from sciadv.solvers.beyond_range.output_activation import output_activation
 from sciadv.solvers.beyond_range.residual_statistics import learn_residual, residual_facts, with_residual
 from sciadv.trainings.autoencoder.image_batches import in_unit_range
-from sciadv.trainings.inversion.inversion_training import InversionTraining
+from sciadv.trainings.fits.inversion_training import InversionTraining
 from sciadv.trainings.loop import run
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from sciadv.games.updates import UpdateState
 from sciadv.nets.equal_length.coupling_flow import standard_log_density
 from sciadv.nets.wrapping.latent_flow import LatentFlow
 from sciadv.registry.checked import checked
 from sciadv.trainings.autoencoder.image_batches import in_unit_range
 from sciadv.trainings.data_order import Stream, step_generator
-from sciadv.trainings.guard import GradientGuard, descend, named_weights
+from sciadv.trainings.fits.network_fit import NetworkFit
+from sciadv.trainings.guard import descend
 from sciadv.trainings.training_report import BestSoFar
-from sciadv.trainings.training_state import Parts, collect, restore_state
 from sciadv.types import Count, NotNegative, Positive, Whole
 
 
@@ -43,6 +42,8 @@ class FlowSchedule:
         Measurements without a gain after which it ends.
     n_draws
         Draws of each held-out image.
+    only_draws
+        Whether the flow is the prior's `sampler` in any case: draws go through it, searches do not.
     """
 
     flow_steps: Whole = 0
@@ -52,6 +53,7 @@ class FlowSchedule:
     every: Count = 100
     patience: Count = 6
     n_draws: Count = 4
+    only_draws: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ class EncodedImages:
 
 
 @final
-class LatentFlowTraining:
+class LatentFlowTraining(NetworkFit):
     """Maximum likelihood of draws of ``q(z | x)`` under a flow; follows `sciadv.trainings.Training`.
 
     It begins at the Gaussian of their mean and covariance, and ends when the latents of held-out images have
@@ -124,36 +126,19 @@ class LatentFlowTraining:
         self.seen = seen
         self.schedule = schedule
         self.seed = seed
-        self.n_done = 0
         self.best = BestSoFar()
+        sizes = (schedule.flow_steps, schedule.batch, schedule.learning_rate)
+        super().__init__("flow", flow, *sizes, memories={"best": self.best})
         rows = torch.arange(len(held_out.mean)).repeat_interleave(schedule.n_draws)
         self.tested = held_out.draw(rows, step_generator(seed, 0, stream=Stream.MEASUREMENT))
-        self.optimizer = torch.optim.Adam(flow.parameters(), lr=schedule.learning_rate)
-        guard = GradientGuard(lambda: self.n_done)
-        guard.watch("latents", self.optimizer, named_weights({"flow": flow}))
         self.measure()
-
-    @property
-    def n_steps(self) -> int:
-        """Steps at most."""
-        return self.schedule.flow_steps
-
-    @property
-    def phases(self) -> tuple[int, ...]:
-        """Steps of the only phase."""
-        return (self.n_steps,)
-
-    @property
-    def batch(self) -> int:
-        """Latents a step."""
-        return self.schedule.batch
 
     def step(self) -> dict[str, float]:
         """Do one step and return its loss: nats of a latent."""
         numbers = step_generator(self.seed, self.n_done, stream=Stream.LATENTS)
         rows = torch.randint(len(self.seen.mean), (self.batch,), generator=numbers)
         loss = -self.flow.log_density(self.seen.draw(rows, numbers)).mean()
-        descend(self.optimizer, loss, rate=self.schedule.learning_rate)
+        descend(self.optimizer, loss, rate=self.learning_rate)
         self.n_done += 1
         return {"negative_log_density": loss.item()}
 
@@ -185,24 +170,3 @@ class LatentFlowTraining:
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
         return {"schedule": asdict(self.schedule), "seed": self.seed}
-
-    def _parts(self) -> Parts:
-        return Parts({"flow": self.flow}, {"latents": self.optimizer}, {"best": self.best})
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Copy all that the next step depends on."""
-        tensors, facts = collect(self._parts(), UpdateState())
-        return tensors, facts | {"n_done": self.n_done}
-
-    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Go back to a state that `state` copied."""
-        restore_state(tensors, facts, self._parts())
-        self.n_done = int(facts["n_done"])
-
-    def samples(self, n: int) -> Tensor | None:  # noqa: ARG002  the protocol's signature
-        """Return nothing: latents are no images."""
-        return None
-
-    def diagnose(self) -> tuple[str, ...]:
-        """Return nothing."""
-        return ()

@@ -7,15 +7,15 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sciadv.errors import InputError
 from sciadv.games.updates import UpdateState
 from sciadv.prior import Prior
 from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.distributed import average_numbers, rank, world_size
+from sciadv.trainings.fits.inversion_training import falling, inversion_step
 from sciadv.trainings.game.game_training import GameTraining
-from sciadv.trainings.guard import GradientGuard, descend, named_weights
+from sciadv.trainings.guard import GradientGuard, named_weights
 from sciadv.trainings.training_state import Parts, collect, restore_state
 
 
@@ -113,10 +113,9 @@ class GameThenInversion:
             self._generator = play.prior(name="", card={}, moments=None, is_best=True).generator
         with torch.no_grad():
             x = self._generator(z)
-        loss = functional.mse_loss(self.encoder(x), z.flatten(1))
-        share = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * self._n_inverted / self.n_more)).item())
-        descend(self.optimizer, loss, rate=self.learning_rate * share)
-        return average_numbers({"inversion": loss.item()}, loss.device)["inversion"]
+        rate = self.learning_rate * falling(self._n_inverted / self.n_more)
+        loss = inversion_step(self.encoder, self.optimizer, x, z.flatten(1), rate=rate)
+        return average_numbers({"inversion": loss}, z.device)["inversion"]
 
     def with_encoder(self, prior: Prior) -> Prior:
         """Return the prior with the encoder."""

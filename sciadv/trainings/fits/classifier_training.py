@@ -11,11 +11,9 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sciadv.errors import InputError
-from sciadv.games.updates import UpdateState
 from sciadv.nets import ConvClassifier
 from sciadv.registry.checked import checked
-from sciadv.trainings.guard import GradientGuard, named_weights
-from sciadv.trainings.training_state import Parts, collect, restore_state
+from sciadv.trainings.fits.network_fit import NetworkFit
 from sciadv.types import Count, Positive, as_generator
 
 
@@ -43,7 +41,7 @@ class ClassifierSchedule:
 
 
 @final
-class ClassifierTraining:
+class ClassifierTraining(NetworkFit):
     """A classifier on labelled images; follows `sciadv.trainings.Training`.
 
     Parameters
@@ -76,30 +74,13 @@ class ClassifierTraining:
             raise InputError(
                 f"a classifier needs at least one batch of {schedule.batch} images, not {len(images)}"
             )
+        n_steps = schedule.epochs * (len(images) // schedule.batch)
+        super().__init__("classifier", classifier, n_steps, schedule.batch, schedule.learning_rate)
         self.classifier, self.images, self.labels = classifier, images, labels
         self.schedule, self.seed = schedule, seed
-        self.n_done = 0
         self._numbers = as_generator(seed)
         self._order = torch.zeros(0, dtype=torch.int64)
-        self.optimizer = torch.optim.Adam(classifier.parameters(), lr=schedule.learning_rate)
-        self._guard = GradientGuard(lambda: self.n_done)
-        self._guard.watch("classifier", self.optimizer, named_weights({"classifier": classifier}))
         self._rates = CosineAnnealingLR(self.optimizer, self.n_steps)
-
-    @property
-    def batch(self) -> int:
-        """Images a step."""
-        return self.schedule.batch
-
-    @property
-    def n_steps(self) -> int:
-        """Steps at the end."""
-        return self.schedule.epochs * (len(self.images) // self.batch)
-
-    @property
-    def phases(self) -> tuple[int, ...]:
-        """One phase."""
-        return (self.n_steps,)
 
     def step(self) -> dict[str, float]:
         """Do one step and return its loss."""
@@ -117,42 +98,24 @@ class ClassifierTraining:
         self.n_done += 1
         return {"cross_entropy": loss.item()}
 
-    def samples(self, n: int) -> None:  # a classifier draws none
-        """Return nothing."""
-
-    def measure(self) -> dict[str, float]:
-        """Return nothing: accuracy is measured on other images, after the training."""
-        return {}
-
-    def diagnose(self) -> tuple[str, ...]:
-        """Return nothing, as `measure`."""
-        return ()
-
-    def stop_reason(self) -> None:
-        """Go on to the end."""
-
     def settings(self) -> dict[str, object]:
         """Return what a checkpoint must agree on."""
         return {"schedule": asdict(self.schedule), "seed": self.seed, "n_images": len(self.images)}
 
-    def _parts(self) -> Parts:
-        return Parts({"classifier": self.classifier}, {"classifier": self.optimizer}, {})
-
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copy all that the next step depends on; the generator and the epoch's order are of it."""
-        tensors, facts = collect(self._parts(), UpdateState())
+        tensors, facts = super().state()
         numbers = {"numbers": self._numbers.get_state(), "order": self._order.clone()}
-        return tensors | numbers, facts | {"n_done": self.n_done, "rates": self._rates.state_dict()}
+        return tensors | numbers, facts | {"rates": self._rates.state_dict()}
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to a state that `state` copied."""
-        restore_state(tensors, facts, self._parts())
+        super().restore(tensors, facts)
         self._numbers.set_state(tensors["numbers"].clone())
         self._order = tensors["order"].clone()
         self._rates.load_state_dict(dict(facts["rates"]))
         for group, rate in zip(self.optimizer.param_groups, self._rates.get_last_lr(), strict=True):
             group["lr"] = rate
-        self.n_done = int(facts["n_done"])
 
 
 def small_affine(images: Tensor, generator: torch.Generator) -> Tensor:

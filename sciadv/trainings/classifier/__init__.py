@@ -1,1 +1,0 @@
-"""Training of the small classifier whose features and classes measure samples."""

@@ -1,1 +1,0 @@
-"""Training of an encoder that inverts a generator."""
