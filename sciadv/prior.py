@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sciadv.arguments.memory import check_memory
 from sciadv.arguments.values import as_count, as_dtype, as_one_of, as_tensor, as_text
-from sciadv.data.moments import MOMENTS, Moments, Residual
+from sciadv.data.moments import Moments, Residual
 from sciadv.data.stationary import StationaryStatistics
 from sciadv.drawing.notebook import Described
 from sciadv.errors import GeneratorError, InputError
@@ -65,6 +65,9 @@ class Prior(Described):
         What makes the generator, for one that is not of `sciadv.nets`: `save` then writes its name.
     stationary
         Statistics that hold at any size, or None: recipes of kind ``spatial`` learn them.
+    sampler
+        Module that maps N(0, I) to the flat latents that `sample` generates from, where images lie elsewhere
+        than N(0, I) does; or None. Searches weigh latents by N(0, I) all the same.
 
     Examples
     --------
@@ -86,19 +89,18 @@ class Prior(Described):
     residual: Residual | None = None
     factory: Factory | None = None
     stationary: StationaryStatistics | None = None
+    sampler: nn.Module | None = None
 
     def __post_init__(self) -> None:
         """Check every field, and hold private copies of the networks."""
         as_text(self.name, "the name of a prior")
         who = f"of prior {self.name!r}"
-        as_one_of(self.generator, f"the generator {who}", nn.Module, "a torch.nn.Module")
-        own: dict[str, object] = {
-            "latent_shape": as_latent_shape(self.latent_shape),
-            "generator": private_copy(self.generator, f"the generator {who}"),
-        }
-        if self.encoder is not None:
-            as_one_of(self.encoder, f"the encoder {who}", nn.Module, "a torch.nn.Module or None")
-            own["encoder"] = private_copy(self.encoder, f"the encoder {who}")
+        own: dict[str, object] = {"latent_shape": as_latent_shape(self.latent_shape)}
+        for part, net in self.nets().items():
+            as_one_of(
+                net, f"the {part} {who}", nn.Module, "a torch.nn.Module" + " or None" * (part != "generator")
+            )
+            own[part] = private_copy(net, f"the {part} {who}")
         for part, kind in {"moments": Moments, "residual": Residual, "factory": Factory}.items():
             if getattr(self, part) is not None:
                 as_one_of(getattr(self, part), f"{part} {who}", kind, f"{kind.__name__} or None")
@@ -131,6 +133,11 @@ class Prior(Described):
         how = Adapting(latent_shape, space, condition, output, to_unit, truncation, is_tied, n_draws, seed)
         net = adapt(generator, sample, how)
         return Prior(net, net.n_latent, name=name, card={"adapter": " ".join(net.notes)})
+
+    def nets(self) -> dict[str, nn.Module]:
+        """Return the networks that it has, by the names of their fields."""
+        others = {"encoder": self.encoder, "sampler": self.sampler}
+        return {"generator": self.generator} | {part: net for part, net in others.items() if net is not None}
 
     def facts_of_itself(self) -> dict[str, object]:
         """Return what it is: its generator by its name, never by its layers."""
@@ -209,7 +216,7 @@ class Prior(Described):
         return z.to(self.device)
 
     def sample(self, n: int, *, seed: int | torch.Generator) -> Tensor:
-        """Draw candidates ``(n, *out_shape)`` from the prior.
+        """Draw candidates ``(n, *out_shape)`` from the prior, through its sampler where it has one.
 
         Raises
         ------
@@ -219,8 +226,9 @@ class Prior(Described):
         n = as_count(n, "n")
         n_bytes = 2.0 * n * (self.n_latent + prod(self.out_shape)) * self.dtype.itemsize
         check_memory(n_bytes, f"{n} draws of prior {self.name!r}", "draw fewer at once", device=self.device)
+        draws = torch.split(self.sample_latent(n, seed=seed), _DRAWS_CHUNK)
         with torch.no_grad():
-            return torch.cat([self(z) for z in torch.split(self.sample_latent(n, seed=seed), _DRAWS_CHUNK)])
+            return torch.cat([self(u if self.sampler is None else self.sampler(u)) for u in draws])
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode candidates to flat latents ``(batch, n_latent)``.
@@ -259,9 +267,8 @@ class Prior(Described):
         known = as_tensor(given, name, device=self.device).to(self.dtype)
         is_one = tuple(known.shape) in ((self.n_latent,), self.out_shape)
         rows = known[None] if is_one else known
-        return (
-            self.encode(rows) if rows.shape[1:] == self.out_shape else as_latents(rows, name, self.n_latent)
-        )
+        is_candidate = rows.shape[1:] == self.out_shape
+        return self.encode(rows) if is_candidate else as_latents(rows, name, self.n_latent)
 
     def replica(self) -> Prior:
         """Return the prior with modules of its own, which share the weights; what was tried is kept."""
@@ -273,14 +280,13 @@ class Prior(Described):
     def to(self, device: torch.device | str) -> Prior:
         """Return the prior on another device; this one stays where it is."""
         target = as_device(device)
-        generator = sharing_copy(self.generator, "the generator").to(target)
-        encoder = None if self.encoder is None else sharing_copy(self.encoder, "the encoder").to(target)
-        return replace(self, generator=generator, encoder=encoder)
+        moved = {part: sharing_copy(net, f"the {part}").to(target) for part, net in self.nets().items()}
+        return replace(self, **moved)  # type: ignore[arg-type]  # keys are fields
 
     def at_size(self, image_shape: Shape) -> Prior:
         """Return the prior of images of another size, with the same weights: see `resized`."""
         nets = resized(self.generator, self.encoder, self.out_shape, image_shape, f"prior {self.name!r}")
-        return replace(self, **nets, moments=None, residual=None)
+        return replace(self, **nets, moments=None, residual=None, sampler=None)
 
     def complete(self, images: Any, *, seed: int = 0) -> Prior:
         """Return the prior with all that a solve can use: see `sciadv.recipes.images.completion.complete`.
@@ -336,15 +342,14 @@ class Prior(Described):
         nets, latent_shape, factory = read_networks(folder, card, given, allow_factory=allow_factory)
         loaded = {part: net.to(target, precision) for part, net in nets.items()}
         return Prior(
-            loaded["generator"],
-            latent_shape,
-            loaded.get("encoder"),
+            latent_shape=latent_shape,
             name=folder.name,
-            moments=Moments.load(folder / MOMENTS, card),
+            moments=Moments.load(folder, card),
             card=card,
             residual=Residual.load(folder, card),
             stationary=StationaryStatistics.load(folder, card),
             factory=factory,
+            **loaded,
         )
 
     def save(
@@ -379,18 +384,13 @@ class Prior(Described):
         without one, `load` needs the network.
         """
         target = as_path(folder, "folder")
-        nets = {"generator": self.generator} | ({} if self.encoder is None else {"encoder": self.encoder})
         header = header or {key: fact for key, fact in self.card.items() if not key.endswith("sha256")}
 
         def build(new: Path) -> None:
-            shape = self.latent_shape
-            write_networks(new, nets, factory=self.factory, latent_shape=shape, recipe_sha256=recipe_sha256)
-            if self.moments is not None:
-                self.moments.save(new / MOMENTS)
-            if self.residual is not None:
-                self.residual.save(new)
-            if self.stationary is not None:
-                self.stationary.save(new)
+            write_networks(new, self.nets(), self.factory, self.latent_shape, recipe_sha256=recipe_sha256)
+            for statistics in (self.moments, self.residual, self.stationary):
+                if statistics is not None:
+                    statistics.save(new)
             facts = {"tags": "sciadv", **header, "recipe_sha256": recipe_sha256}
             facts["weights_sha256"] = sha256(new / WEIGHTS)
             others = [target / CLASSIFIER] if (target / CLASSIFIER).is_file() else []

@@ -88,7 +88,15 @@ def rmse(problem: Problem, x: Tensor) -> Tensor:
 
 
 def draw_models(case: Problem, n: int, *, seed: int) -> Problem:
-    """Return the problem of `n` models drawn from the prior, with their travel times and noise."""
+    """Return the problem of `n` models of latents of N(0, I), with their travel times and noise."""
+    generator = as_generator(seed)
+    with torch.no_grad():
+        truth = case.prior(case.prior.sample_latent(n, seed=generator))
+    return measured(case, truth, generator)
+
+
+def sampled_models(case: Problem, n: int, *, seed: int) -> Problem:
+    """Return the same of models that the prior samples: those of latents where those of images lie."""
     generator = as_generator(seed)
     return measured(case, case.prior.sample(n, seed=generator), generator)
 
@@ -362,11 +370,13 @@ def run(settings: Settings) -> list[Row]:
 def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
     """List the rows, each with what measures it."""
     drawn = draw_models(case, plan.n_draws, seed=1000 + seed)
+    sampled = sampled_models(case, plan.n_draws, seed=1000 + seed)
     many, few = repeated(case, plan.n_starts), drawn.subset(slice(plan.n_posterior))
     found: list[tuple[str, Callable[[], Row]]] = [
         (ONE_START, partial(start_row, ONE_START, drawn, seed=2000 + seed)),
         ("auto, case 1", partial(case_row, case, plan, seed=seed)),
         ("auto", partial(auto_row, drawn, seed=seed)),
+        ("auto, samples", partial(auto_row, sampled, seed=seed)),
         ("posterior", partial(posterior_row, few, seed=seed)),
         ("posterior, case 1", partial(facies_row, case, seed=seed)),
         (PEER, partial(dream_row, case, plan, seed=seed)),
@@ -391,6 +401,7 @@ def parts(case: Problem, plan: Plan, seed: int) -> list[Part]:
         (name, partial(start_row, name, problem, seed=draws + seed))
         for name, problem, draws in (
             (f"{ONE_START}, case 1", many, 3000),
+            (f"{ONE_START}, samples", sampled, 2000),
             (PLAIN_START, drawn, 2000),
             (f"{PLAIN_START}, case 1", many, 3000),
         )

@@ -21,7 +21,8 @@ SIGMA, SEED, FIRST_CROP = 0.05, 20, 700
 def main() -> None:
     """Write the file beside this one."""
     generator = torch.Generator().manual_seed(SEED)
-    draws = Prior.load("channels").sample(2, seed=generator)
+    prior = Prior.load("channels")
+    draws = prior(prior.sample_latent(2, seed=generator))  # of N(0, I), not of its sampler
     crops = torch.from_numpy(load_images("channels", "test").images[FIRST_CROP : FIRST_CROP + 2, None] / 255)
     truth = torch.cat([draws, crops.float()])
     with torch.no_grad():

@@ -84,18 +84,18 @@ class Moments:
         factor, diagonal = self.factor.to(columns), self.diagonal.to(columns)
         return factor @ (factor.T @ columns) + diagonal[:, None] * columns
 
-    def save(self, path: Path | str) -> Path:
-        """Write the moments: the upper triangle, or factor and diagonal where large or given so."""
-        return write_tensors(as_path(path), _pack(self), {})
+    def save(self, folder: Path | str) -> Path:
+        """Write ``moments.safetensors``: upper triangle, or factor and diagonal where large or given so."""
+        return write_tensors(as_path(folder, "folder") / MOMENTS, _pack(self), {})
 
     @staticmethod
-    def load(path: Path | str, card: Mapping[str, str] | None = None) -> Moments | None:
+    def load(folder: Path | str, card: Mapping[str, str] | None = None) -> Moments | None:
         """Read what `save` wrote; None where there is no such file.
 
         Parameters
         ----------
-        path
-            The file.
+        folder
+            The prior's folder.
         card
             Facts of the prior's card, which may state the file's hash.
 
@@ -104,7 +104,7 @@ class Moments:
         WeightsError
             The file is damaged, not that of the card, or not of moments.
         """
-        file = _read(as_path(path), card, "moments of a prior")
+        file = _read(as_path(folder, "folder") / MOMENTS, card, "moments of a prior")
         return None if file is None else _unpack(file)
 
 

@@ -50,7 +50,8 @@ def test_a_large_covariance_survives_its_file_as_factor_and_diagonal(tmp_path) -
     pixels = DENSE_PIXELS + 1
     factor, diagonal = factor_of(pixels, 3)
     large = Moments(torch.zeros(1, 1, pixels), factor @ factor.T + diagonal.diag())
-    read = Moments.load(large.save(tmp_path / "moments.safetensors"))
+    large.save(tmp_path)
+    read = Moments.load(tmp_path)
     assert read is not None
     assert read.dense is None
     rank = factored(read)[0].shape[1]

@@ -140,7 +140,7 @@ KINDS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], object], bool]] 
     "gzip": (text("a.gz", gzip.compress(b"some text" * 9)), lambda p: read_gzip(p, advice=""), False),
     "card": (text("card.md", CARD), lambda path: read_card(path.parent), False),
     "weights": (prior("weights.safetensors"), lambda path: Prior.load(path.parent), True),
-    "moments": (prior("moments.safetensors"), Moments.load, True),
+    "moments": (prior("moments.safetensors"), lambda path: Moments.load(path.parent), True),
     "residual": (prior("residual.safetensors"), lambda path: Residual.load(path.parent), True),
 }
 

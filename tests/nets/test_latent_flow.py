@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sciadv.errors import InputError
 from sciadv.nets import build_net, build_seeded, net_spec
 from sciadv.nets.wrapping.latent_flow import FlowEncoder, FlowGenerator, LatentFlow
 from sciadv.prior import Prior
@@ -64,6 +65,22 @@ def test_a_prior_behind_a_flow_is_saved_and_searched_like_any_other(tmp_path) ->
     assert torch.equal(back(u), nets[0](flow(u)))
     assert torch.equal(back.encode(back(u)), prior.encode(prior(u)))
     torch.testing.assert_close(torch.sigmoid(back.generator.logits(u)), back(u))
+
+
+def test_a_sampler_moves_draws_alone_and_goes_where_the_prior_goes(tmp_path) -> None:
+    net = build_seeded({"kind": "mlp-decoder", "n_latent": N, "image_shape": [1, 8, 8]}, 0)
+    flow = moved().float()
+    prior, plain = Prior(net, N, sampler=flow, name="sampled"), Prior(net, N)
+    u = plain.sample_latent(5, seed=4)
+    expected = net(flow(u))
+    prior.save(tmp_path / "sampled")
+    for one in (prior, prior.replica(), prior.to("cpu"), Prior.load(tmp_path / "sampled")):
+        assert torch.equal(one.sample(5, seed=4), expected)
+        assert torch.equal(one.sample_latent(5, seed=4), u)
+        assert torch.equal(one(u), net(u))
+    assert Prior.load(tmp_path / "sampled", dtype=torch.float64).sample(2, seed=0).dtype == torch.float64
+    with pytest.raises(InputError, match=r"the sampler of prior 'custom' must be a torch.nn.Module or None"):
+        Prior(net, N, sampler="flow")  # type: ignore[arg-type]
 
 
 def test_the_settings_of_a_flowed_generator_make_it_again() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sciadv.nets.wrapping.latent_flow import FlowEncoder, FlowGenerator, LatentFlow
 from sciadv.prior import Prior
 from sciadv.recipes.images.flowed_latents import with_latent_flow
+from sciadv.recipes.images.held_out_solve import HeldOutSolve
 from sciadv.trainings.autoencoder.latent_flow_training import EncodedImages, FlowSchedule, LatentFlowTraining
 from sciadv.trainings.loop import run
 
@@ -78,6 +79,28 @@ def test_it_is_kept_where_held_out_latents_are_likelier_and_not_elsewhere() -> N
     same, facts = with_latent_flow(own_prior(), white, none, FlowSchedule(200, 0.0, every=10))
     assert not isinstance(same.generator, FlowGenerator)
     assert facts["latent_flow"].startswith("not kept")
+
+
+def test_a_flow_for_draws_alone_leaves_searches_as_they_were() -> None:
+    prior, schedule = own_prior(), FlowSchedule(20, 0.0, every=10, only_draws=True)
+    kept, facts = with_latent_flow(prior, images(COVARIANCE, 500), torch.zeros(0), schedule)
+    assert facts["latent_flow"].startswith("for draws alone")
+    z = kept.sample_latent(5, seed=0)
+    assert torch.equal(z, prior.sample_latent(5, seed=0))
+    assert torch.equal(kept(z), prior(z))
+    drawn = torch.cov(kept.sample(4000, seed=0).flatten(1).T)
+    assert (drawn - COVARIANCE).abs().max() < 0.08
+
+
+def test_a_flow_that_held_out_solves_do_not_gain_by_is_for_draws_alone(monkeypatch) -> None:
+    errors = iter([torch.tensor([1.0, 1.2]), torch.tensor([1.0, 1.3])])
+    monkeypatch.setattr(HeldOutSolve, "errors", lambda trial, prior: next(errors))
+    train, held_out = images(COVARIANCE, 500), images(COVARIANCE, 100, seed=1)
+    kept, facts = with_latent_flow(own_prior(), train, held_out, FlowSchedule(20, 0.0, every=10))
+    assert isinstance(kept.sampler, LatentFlow)
+    assert not isinstance(kept.generator, FlowGenerator)
+    assert "for draws alone" in facts["latent_flow"]
+    assert "error from 4 data 1.15 for 1.1" in facts["latent_flow"]
 
 
 def test_it_ends_when_held_out_latents_become_no_likelier() -> None:

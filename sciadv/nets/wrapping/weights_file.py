@@ -22,6 +22,8 @@ from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
 from sciadv.types import Shape
 
 WEIGHTS = "weights.safetensors"
+#: The networks that a prior has: the first always.
+PARTS = {"generator", "encoder", "sampler"}
 
 
 def as_latent_shape(value: object) -> int | Shape:
@@ -49,9 +51,9 @@ def read_weights(folder: Path, card: dict[str, str]) -> TensorFile:
 def write_networks(
     folder: Path,
     nets: Mapping[str, nn.Module],
-    *,
     factory: Factory | None,
     latent_shape: int | Shape,
+    *,
     recipe_sha256: str,
 ) -> None:
     """Write the weights of a prior's networks, and how they are made, to a folder.
@@ -111,10 +113,10 @@ def read_networks(
     """
     file = read_weights(folder, card)
     specs = file.entry("nets")
-    if not isinstance(specs, dict) or "generator" not in specs or not set(specs) <= {"generator", "encoder"}:
+    if not isinstance(specs, dict) or "generator" not in specs or not set(specs) <= PARTS:
         raise file.wrong("its header does not describe a generator")
     nets = {
-        part: loaded_net(file, spec, part, given=given[part], allow_factory=allow_factory)
+        part: loaded_net(file, spec, part, given=given.get(part), allow_factory=allow_factory)
         for part, spec in specs.items()
     }
     return nets, latent_shape_in(file, specs["generator"]), factory_in(specs["generator"])

@@ -44,7 +44,7 @@ batch = {sizes.batch}
 likelihood = "gaussian"
 
 [latents]
-flow_steps = {sizes.flow_steps}  # at most, of a flow to the encoded latents; kept if held-out solves gain
+flow_steps = {sizes.flow_steps}  # at most, of a flow of the latents: for draws, and searches if these gain
 """
 _PROBLEM = """# What to reconstruct, from what, by which prior: `sciadv solve FOLDER` on this file's folder.
 title = "held-out images from {m} random projections; put your own operator and data here"

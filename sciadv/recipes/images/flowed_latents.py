@@ -1,8 +1,8 @@
-"""The flow of a prior's encoded latents: learnt after the autoencoder, and kept where it earns its place."""
+"""The flow of encoded latents: learnt after the autoencoder, for draws, and for searches that gain by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from torch import Tensor
@@ -25,12 +25,13 @@ def with_latent_flow(
     *,
     seed: int = 0,
 ) -> tuple[Prior, dict[str, str]]:
-    """Return a prior whose N(0, I) are the encoded latents of images, and what a card says of it.
+    """Return a prior that draws from where the latents of images lie, and what a card says of it.
 
     An autoencoder's latents are N(0, I) only as far as its bound on the evidence weighs it. Where they are
     not, samples are of no kind, and a search takes wrong images for likely ones; but sharp latents are hard
     to search. The flow is kept where the latents of held-out images are likelier under it than under N(0, I),
-    by more than a standard error; of images held out from the prior itself, also only where their solves
+    by more than a standard error: as the prior's `sampler`, or as a part of its generator, so that searches
+    weigh latents by it too. Of images held out from the prior itself, the latter only where their solves
     from half as many data as latents gain as much, and those from a tenth of the pixels do not lose it.
 
     Parameters
@@ -58,16 +59,28 @@ def with_latent_flow(
     flowed = replace(prior, generator=FlowGenerator(inner=prior.generator, flow=flow), encoder=encoder)
     likelier, error = training.gain()
     said = [f"encoded held-out images are {likelier:.3g} ({error:.2g}) nats likelier"]
-    is_kept = likelier > error
-    for trial, least in _trials(train, reference, prior.n_latent, seed):
-        if not is_kept:
-            break
+    if likelier <= error:
+        return prior, {"latent_flow": f"not kept: {said[0]}"}
+    trials = () if schedule.only_draws else _trials(train, reference, prior.n_latent, seed)
+    is_searched, more = _gains(prior, flowed, trials)
+    words = "; ".join(said + more)
+    if is_searched and not schedule.only_draws:
+        return flowed, {"latent_flow": words}
+    return replace(prior, sampler=flow), {"latent_flow": f"for draws alone: {words}"}
+
+
+def _gains(
+    prior: Prior, flowed: Prior, trials: Iterable[tuple[HeldOutSolve, float]]
+) -> tuple[bool, list[str]]:
+    """Return whether the flowed prior gains in every trial, and what they say, up to the first loss."""
+    said: list[str] = []
+    for trial, least in trials:
         before, after = trial.errors(prior), trial.errors(flowed)
         gain = before - after
-        is_kept = float(gain.mean()) > least * float(gain.std()) / len(gain) ** 0.5
         said.append(f"error from {trial.y.shape[1]} data {after.mean():.3g} for {before.mean():.3g}")
-    words = "; ".join(said)
-    return (flowed, {"latent_flow": words}) if is_kept else (prior, {"latent_flow": f"not kept: {words}"})
+        if float(gain.mean()) <= least * float(gain.std()) / len(gain) ** 0.5:
+            return False, said
+    return True, said
 
 
 def _begun(

@@ -98,12 +98,12 @@ def rounded_to_half(prior: Prior) -> Prior:
     if moments is not None:
         factor, diagonal = factored(moments)
         moments = Moments(moments.mean, factor=factor.half().float(), diagonal=diagonal)
-    generator, encoder = deepcopy((prior.generator, prior.encoder))
-    states = [net.state_dict().values() for net in (generator, encoder) if net is not None]
+    nets = deepcopy(prior.nets())
+    states = [net.state_dict().values() for net in nets.values()]
     for tensor in chain.from_iterable(states):
         if tensor.is_floating_point():
             tensor.copy_(tensor.half())  # those of a state are detached
-    return replace(prior, generator=generator, encoder=encoder, moments=moments)
+    return replace(prior, **nets, moments=moments)  # type: ignore[arg-type]  # keys are fields
 
 
 def _card_header(recipe: Recipe, spec: ImageRecipe, prior: Prior, data: ImageData) -> dict[str, str]:

@@ -66,8 +66,8 @@ def _is_gaussian(problem: Problem) -> bool:
 
 def in_double(prior: Prior) -> Prior:
     """Return a copy of the prior in float64, in which answers do not depend on the size of the batch."""
-    encoder = None if prior.encoder is None else copy.deepcopy(prior.encoder).double()
-    return replace(prior, generator=copy.deepcopy(prior.generator).double(), encoder=encoder)
+    nets = {part: copy.deepcopy(net).double() for part, net in prior.nets().items()}
+    return replace(prior, **nets)  # type: ignore[arg-type]  # keys are fields
 
 
 def require_residual(prior: Prior, method: str) -> Residual:

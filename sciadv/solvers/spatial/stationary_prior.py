@@ -100,9 +100,9 @@ def prior_with_error(prior: Prior, method: str) -> Prior:
     field = StationaryField(error, prior.out_shape, dtype=prior.dtype, device=prior.device)
     n_latent = prior.n_latent
     joint = FieldGenerator(field, _Flat(prior), n_latent)
-    return replace(
-        prior, generator=joint, latent_shape=n_latent + prod(field.noise_shape), encoder=None, stationary=None
-    )
+    n_joint = n_latent + prod(field.noise_shape)
+    alone = replace(prior, encoder=None, sampler=None, stationary=None)
+    return replace(alone, generator=joint, latent_shape=n_joint)
 
 
 @final
