@@ -25,7 +25,7 @@ from sciadv.files.release.released_priors import whole_prior
 from sciadv.metrics.path_length import great_circle
 from sciadv.nets.foreign.adapted import adapt
 from sciadv.nets.foreign.adapting import Adapting
-from sciadv.nets.generator_checks import as_latents, check_generator, run_encoder, run_net
+from sciadv.nets.generator_checks import as_latents, check_generator, run_encoder, run_net, run_sampler
 from sciadv.nets.private_copy import private_copy, sharing_copy
 from sciadv.nets.spatial.latent_map import resized
 from sciadv.nets.wrapping.factory import Factory
@@ -97,9 +97,8 @@ class Prior(Described):
         who = f"of prior {self.name!r}"
         own: dict[str, object] = {"latent_shape": as_latent_shape(self.latent_shape)}
         for part, net in self.nets().items():
-            as_one_of(
-                net, f"the {part} {who}", nn.Module, "a torch.nn.Module" + " or None" * (part != "generator")
-            )
+            what = "a torch.nn.Module" + " or None" * (part != "generator")
+            as_one_of(net, f"the {part} {who}", nn.Module, what)
             own[part] = private_copy(net, f"the {part} {who}")
         for part, kind in {"moments": Moments, "residual": Residual, "factory": Factory}.items():
             if getattr(self, part) is not None:
@@ -228,7 +227,7 @@ class Prior(Described):
         check_memory(n_bytes, f"{n} draws of prior {self.name!r}", "draw fewer at once", device=self.device)
         draws = torch.split(self.sample_latent(n, seed=seed), _DRAWS_CHUNK)
         with torch.no_grad():
-            return torch.cat([self(u if self.sampler is None else self.sampler(u)) for u in draws])
+            return torch.cat([self(run_sampler(self.sampler, u, f"prior {self.name!r}")) for u in draws])
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode candidates to flat latents ``(batch, n_latent)``.
@@ -310,6 +309,7 @@ class Prior(Described):
         dtype: torch.dtype = torch.float32,
         generator: nn.Module | None = None,
         encoder: nn.Module | None = None,
+        sampler: nn.Module | None = None,
         allow_factory: bool = False,
     ) -> Prior:
         """Load a prior from the catalogue by name, or from a folder. Runs no code from the files.
@@ -320,7 +320,7 @@ class Prior(Described):
             A name that ``sciadv list`` shows, or a folder.
         device, dtype
             Where its networks go, and in which precision.
-        generator, encoder
+        generator, encoder, sampler
             Networks whose copies get the weights, for files that do not say how theirs are made.
         allow_factory
             Whether a function of yours that the file names may be called to make them (`Factory`).
@@ -338,7 +338,7 @@ class Prior(Described):
         folder = whole_prior(name)
         card = read_card(folder)
         require_recipe(folder, card)
-        given = {"generator": generator, "encoder": encoder}
+        given = {"generator": generator, "encoder": encoder, "sampler": sampler}
         nets, latent_shape, factory = read_networks(folder, card, given, allow_factory=allow_factory)
         loaded = {part: net.to(target, precision) for part, net in nets.items()}
         return Prior(

@@ -140,10 +140,34 @@ def run_encoder(encoder: nn.Module, x: Tensor, out_shape: Shape, n_latent: int, 
     who = f"the encoder of {whose}"
     with torch.no_grad():
         latents = run_net(encoder, x, who)
-    expected = (len(x), n_latent)
-    if not isinstance(latents, Tensor) or tuple(latents.shape) != expected:
-        raise InputError(f"{who} gives {shown(latents)}, but (batch, n_latent) is {expected}")
-    return latents
+    return _flat_latents(latents, (len(x), n_latent), who)
+
+
+def run_sampler(sampler: nn.Module | None, u: Tensor, whose: str) -> Tensor:
+    """Return the latents ``(batch, n_latent)`` that a prior generates its draws from; u without a sampler.
+
+    Raises
+    ------
+    InputError
+        The latents are not what they must be.
+    GeneratorError
+        The sampler fails.
+    """
+    if sampler is None:
+        return u
+    who = f"the sampler of {whose}"
+    z = _flat_latents(run_net(sampler, u, who), tuple(u.shape), who)
+    if not bool(z.isfinite().all()):
+        n_bad = int((~z.isfinite()).any(1).sum())
+        raise InputError(f"{who} gives NaN or Inf for {n_bad} of {len(u)} draws of N(0, I)")
+    return z
+
+
+def _flat_latents(found: object, expected: Shape, who: str) -> Tensor:
+    """Return latents if they are what they must be."""
+    if not isinstance(found, Tensor) or tuple(found.shape) != expected:
+        raise InputError(f"{who} gives {shown(found)}, but (batch, n_latent) is {expected}")
+    return found
 
 
 def as_latents(given: Tensor, name: str, n_latent: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciadv.errors import InputError
+from sciadv.errors import GeneratorError, InputError
 from sciadv.nets import build_net, build_seeded, net_spec
 from sciadv.nets.wrapping.latent_flow import FlowEncoder, FlowGenerator, LatentFlow
 from sciadv.prior import Prior
@@ -81,6 +81,24 @@ def test_a_sampler_moves_draws_alone_and_goes_where_the_prior_goes(tmp_path) -> 
     assert Prior.load(tmp_path / "sampled", dtype=torch.float64).sample(2, seed=0).dtype == torch.float64
     with pytest.raises(InputError, match=r"the sampler of prior 'custom' must be a torch.nn.Module or None"):
         Prior(net, N, sampler="flow")  # type: ignore[arg-type]
+
+
+def test_a_sampler_that_gives_no_latents_is_refused(tmp_path) -> None:
+    net = build_seeded({"kind": "mlp-decoder", "n_latent": N, "image_shape": [1, 8, 8]}, 0)
+    with pytest.raises(InputError, match=r"the sampler of prior 'custom' gives .*, but \(batch, n_latent\)"):
+        Prior(net, N, sampler=torch.nn.Linear(N, N + 1)).sample(2, seed=0)
+    with pytest.raises(GeneratorError, match="the sampler of prior 'custom' fails on a batch of 2"):
+        Prior(net, N, sampler=torch.nn.Linear(N + 1, N)).sample(2, seed=0)
+    broken = torch.nn.Linear(N, N)
+    broken.bias.data[0] = float("nan")
+    with pytest.raises(InputError, match="the sampler of prior 'custom' gives NaN or Inf for 2 of 2"):
+        Prior(net, N, sampler=broken).sample(2, seed=0)
+    own = torch.nn.Linear(N, N)
+    Prior(net, N, sampler=own).save(tmp_path / "own")
+    with pytest.raises(InputError, match=r"give the network: Prior.load\(folder, sampler=net\)"):
+        Prior.load(tmp_path / "own")
+    again = Prior.load(tmp_path / "own", sampler=torch.nn.Linear(N, N))
+    assert torch.equal(again.sample(2, seed=0), Prior(net, N, sampler=own).sample(2, seed=0))
 
 
 def test_the_settings_of_a_flowed_generator_make_it_again() -> None:

@@ -117,7 +117,7 @@ def loaded_net(
     spec
         What its header says of the network.
     part
-        "generator" or "encoder".
+        "generator", "encoder" or "sampler".
     given
         The network itself, whose copy gets the weights.
     allow_factory

@@ -22,7 +22,7 @@ from sciadv.nets.wrapping.factory import Factory, loaded_net, saved_spec
 from sciadv.types import Shape
 
 WEIGHTS = "weights.safetensors"
-#: The networks that a prior has: the first always.
+#: The networks that a prior may have.
 PARTS = {"generator", "encoder", "sampler"}
 
 
@@ -116,7 +116,7 @@ def read_networks(
     if not isinstance(specs, dict) or "generator" not in specs or not set(specs) <= PARTS:
         raise file.wrong("its header does not describe a generator")
     nets = {
-        part: loaded_net(file, spec, part, given=given.get(part), allow_factory=allow_factory)
+        part: loaded_net(file, spec, part, given=given[part], allow_factory=allow_factory)
         for part, spec in specs.items()
     }
     return nets, latent_shape_in(file, specs["generator"]), factory_in(specs["generator"])

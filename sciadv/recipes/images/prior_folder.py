@@ -123,6 +123,7 @@ def _card_text(recipe: Recipe, prior: Prior, header: dict[str, str], tried: str)
     """Return the card's body: what the prior is for, where it fails, and how its numbers are measured."""
     table = "\n".join(f"| {key} | {value} |" for key, value in header.items())
     name, encoder = recipe.name, "" if prior.encoder is None else ", with an encoder"
+    encoder += "" if prior.sampler is None else " and a sampler of latents, which draws go through"
     features = "a small classifier" if "frechet" in header else "the principal components"
     again = f"`sciadv train {recipe.name}` trains it again; `sciadv bench priors` measures it again."
     if "split" in header:
