@@ -97,6 +97,17 @@ def named_weights(nets: Mapping[str, torch.nn.Module]) -> dict[str, Tensor]:
     return {f"{net}.{name}": p for net, module in nets.items() for name, p in module.named_parameters()}
 
 
+def falling(done: float) -> float:
+    """Return the learning rate's part at a share of the steps: from 1 to 0 along a cosine.
+
+    Examples
+    --------
+    >>> falling(0.0), round(falling(0.5), 9), falling(1.0)
+    (1.0, 0.5, 0.0)
+    """
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
 def descend(optimizer: Optimizer, loss: Tensor, *, rate: float) -> None:
     """Let an optimizer make its step down a loss, with the gradient's mean over processes."""
     set_rate(optimizer, rate)

@@ -61,10 +61,12 @@ def with_latent_flow(
     said = [f"encoded held-out images are {likelier:.3g} ({error:.2g}) nats likelier"]
     if likelier <= error:
         return prior, {"latent_flow": f"not kept: {said[0]}"}
-    trials = () if schedule.only_draws else _trials(train, reference, prior.n_latent, seed)
-    is_searched, more = _gains(prior, flowed, trials)
-    words = "; ".join(said + more)
-    if is_searched and not schedule.only_draws:
+    is_searched = not schedule.only_draws
+    if is_searched:
+        is_searched, more = _gains(prior, flowed, _trials(train, reference, prior.n_latent, seed))
+        said += more
+    words = "; ".join(said)
+    if is_searched:
         return flowed, {"latent_flow": words}
     return replace(prior, sampler=flow), {"latent_flow": f"for draws alone: {words}"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import final
 
 import torch
@@ -13,7 +12,7 @@ from torch.optim import Optimizer
 from sciadv.prior import Prior
 from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.fits.network_fit import NetworkFit
-from sciadv.trainings.guard import descend
+from sciadv.trainings.guard import descend, falling
 
 
 @final
@@ -77,14 +76,3 @@ def inversion_step(encoder: nn.Module, optimizer: Optimizer, x: Tensor, z: Tenso
     loss = functional.mse_loss(encoder(x), z)
     descend(optimizer, loss, rate=rate)
     return loss.item()
-
-
-def falling(done: float) -> float:
-    """Return the learning rate's part at a share of the steps: from 1 to 0 along a cosine.
-
-    Examples
-    --------
-    >>> falling(0.0), round(falling(0.5), 9), falling(1.0)
-    (1.0, 0.5, 0.0)
-    """
-    return 0.5 * (1 + math.cos(math.pi * done))

@@ -13,9 +13,9 @@ from sciadv.games.updates import UpdateState
 from sciadv.prior import Prior
 from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.distributed import average_numbers, rank, world_size
-from sciadv.trainings.fits.inversion_training import falling, inversion_step
+from sciadv.trainings.fits.inversion_training import inversion_step
 from sciadv.trainings.game.game_training import GameTraining
-from sciadv.trainings.guard import GradientGuard, named_weights
+from sciadv.trainings.guard import GradientGuard, falling, named_weights
 from sciadv.trainings.training_state import Parts, collect, restore_state
 
 

@@ -7,7 +7,6 @@ learned critic. Targets are drawn from the generator's own latent distribution.
 from __future__ import annotations
 
 import copy
-import math
 import time
 from dataclasses import asdict, dataclass
 from typing import Any, final
@@ -24,7 +23,7 @@ from sciadv.trainings.data_order import Stream, step_generator
 from sciadv.trainings.ema import MovingAverage
 from sciadv.trainings.game.game_parts import Named, part_name
 from sciadv.trainings.game.game_rules import make_update
-from sciadv.trainings.guard import named_weights
+from sciadv.trainings.guard import falling, named_weights
 from sciadv.trainings.physics.critics import PhysicsDiscriminator
 from sciadv.trainings.physics.design_game import CriticAdam, DesignGame, MultiplierAscent
 from sciadv.trainings.physics.refinement import Refinement, Replay
@@ -197,8 +196,7 @@ class DesignTraining:
         started, schedule = time.process_time(), self.schedule
         if self.replay is not None and self.n_done % schedule.replay_every == 0:
             self._refine(self.replay)
-        done = self.n_done / schedule.steps
-        rate = schedule.learning_rate * (0.01 + 0.495 * (1 + math.cos(math.pi * done)))
+        rate = schedule.learning_rate * (0.01 + 0.99 * falling(self.n_done / schedule.steps))
         ascent = schedule.multiplier_rate * schedule.penalty
         self.players.step((rate, ascent if self.critic.critic is None else schedule.critic_rate))
         self.game.settle()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from dataclasses import asdict, dataclass
 from typing import Any, final
@@ -19,7 +18,7 @@ from sciadv.physics.continuum.optimality_criteria import optimality_criteria
 from sciadv.prior import Prior
 from sciadv.registry.checked import checked
 from sciadv.trainings.data_order import Stream, step_generator
-from sciadv.trainings.guard import GradientGuard, descend, named_weights
+from sciadv.trainings.guard import GradientGuard, descend, falling, named_weights
 from sciadv.trainings.training_state import Parts, collect, restore_state
 from sciadv.types import Count, Positive
 
@@ -131,7 +130,7 @@ class BeamTraining:
         wanted = self.generator.known[rows].float() / 255
         logits = self.generator.logits(self.generator.conditions[rows])
         loss = functional.binary_cross_entropy_with_logits(logits, wanted)
-        rate = schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * at / schedule.steps))
+        rate = schedule.learning_rate * falling(at / schedule.steps)
         descend(self.optimizer, loss, rate=rate)
         return {"cross-entropy": loss.item()}
 
